@@ -1,0 +1,143 @@
+//! Reading a batch's cells, one after the other. A batch comes from outside: arrays that do not fit
+//! together are an error, never a panic.
+
+use alloc::format;
+use alloc::string::String;
+
+use crate::{Batch, Error};
+
+/// One cell of a batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cell<'a> {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(&'a [u8]),
+    Blob(&'a [u8]),
+    /// A value of so many bytes that is not in the batch.
+    Long {
+        text: bool,
+        length: u32,
+    },
+}
+
+/// Goes through a batch cell by cell.
+pub(crate) struct Cells<'a> {
+    kinds: core::slice::Iter<'a, u8>,
+    integers: core::slice::Iter<'a, i64>,
+    reals: core::slice::Iter<'a, f64>,
+    lengths: core::slice::Iter<'a, u32>,
+    bytes: &'a [u8],
+}
+
+impl<'a> Cells<'a> {
+    /// Starts at the first cell of a batch that must have `columns` columns.
+    pub(crate) fn new(batch: &'a Batch, columns: usize) -> Result<Self, Error> {
+        let expected = (batch.rows as usize).checked_mul(columns);
+        if expected != Some(batch.kinds.len()) {
+            return Err(malformed(&format!(
+                "{} rows of {columns} columns have {} cells",
+                batch.rows,
+                batch.kinds.len()
+            )));
+        }
+        Ok(Self {
+            kinds: batch.kinds.iter(),
+            integers: batch.integers.iter(),
+            reals: batch.reals.iter(),
+            lengths: batch.lengths.iter(),
+            bytes: &batch.bytes,
+        })
+    }
+
+    /// The next cell.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<Cell<'a>, Error> {
+        match self.kinds.next() {
+            Some(1) => self.integers.next().map(|value| Cell::Integer(*value)),
+            Some(2) => self.reals.next().map(|value| Cell::Real(*value)),
+            Some(3) => self.take().map(Cell::Text),
+            Some(4) => self.take().map(Cell::Blob),
+            Some(5) => Some(Cell::Null),
+            Some(kind @ (6 | 7)) => {
+                let text = *kind == 6;
+                self.lengths.next().map(|length| Cell::Long { text, length: *length })
+            }
+            Some(kind) => return Err(malformed(&format!("{kind} is no kind of cell"))),
+            None => return Err(malformed("it has fewer cells than it says")),
+        }
+        .ok_or_else(|| malformed("it has more cells than values"))
+    }
+
+    #[inline]
+    fn take(&mut self) -> Option<&'a [u8]> {
+        let length = *self.lengths.next()?;
+        let (value, rest) = self.bytes.split_at_checked(length as usize)?;
+        self.bytes = rest;
+        Some(value)
+    }
+}
+
+fn malformed(what: &str) -> Error {
+    Error::ReadFailed(String::from("a batch of rows is malformed: ") + what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_come_in_the_order_of_their_kinds() {
+        let batch = Batch {
+            rows: 2,
+            kinds: vec![1, 3, 5, 2, 4, 7],
+            integers: vec![-7],
+            reals: vec![0.5],
+            lengths: vec![2, 1, 9_000_000],
+            bytes: b"abc".to_vec(),
+        };
+        let mut cells = Cells::new(&batch, 3).unwrap();
+        let all: Vec<_> = (0..6).map(|_| cells.next().unwrap()).collect();
+        assert_eq!(
+            all,
+            [
+                Cell::Integer(-7),
+                Cell::Text(b"ab"),
+                Cell::Null,
+                Cell::Real(0.5),
+                Cell::Blob(b"c"),
+                Cell::Long { text: false, length: 9_000_000 }
+            ]
+        );
+        assert!(cells.next().is_err());
+    }
+
+    #[test]
+    fn arrays_that_do_not_fit_together_are_an_error() {
+        let whole = Batch {
+            rows: 1,
+            kinds: vec![3, 1],
+            integers: vec![1],
+            reals: vec![],
+            lengths: vec![3],
+            bytes: b"abc".to_vec(),
+        };
+        let broken = [
+            Batch { rows: 2, ..whole.clone() },
+            Batch { rows: u32::MAX, ..whole.clone() },
+            Batch { kinds: vec![3, 0], ..whole.clone() },
+            Batch { kinds: vec![3, 8], ..whole.clone() },
+            Batch { integers: vec![], ..whole.clone() },
+            Batch { lengths: vec![], ..whole.clone() },
+            Batch { lengths: vec![u32::MAX], ..whole.clone() },
+            Batch { bytes: vec![], ..whole },
+        ];
+        for batch in broken {
+            let read = Cells::new(&batch, 2).and_then(|mut cells| {
+                cells.next()?;
+                cells.next()
+            });
+            assert!(matches!(read, Err(Error::ReadFailed(_))), "{batch:?} was read");
+        }
+    }
+}

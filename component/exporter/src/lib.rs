@@ -1,0 +1,37 @@
+//! The export component: reads tables through `rows`, writes equal parts through `parts`, and hands
+//! back a checkpoint after every slice.
+//!
+//! The work is in modules that know no bindings: they read through [`Rows`] and write through
+//! [`Parts`], so native programs and tests call [`start`] and [`resume`] as they are. Only `guest`,
+//! built for wasm alone, ties them to the WIT package `partway:pipe`.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | `contract` | the WIT package's types and traits, natively |
+//! | `plan` | the steps of an export, out of the schema |
+//! | `slice` | one slice: step by step, until the budget or the end |
+//! | `batch` | reading a batch's cells |
+//! | `part` | the buffer, and where parts are cut |
+//! | `checkpoint` | the saved place, as JSON text |
+//! | `sql` | the text of a SQL dump |
+#![cfg_attr(target_arch = "wasm32", no_std)]
+
+extern crate alloc;
+
+mod batch;
+mod checkpoint;
+mod contract;
+mod error;
+#[cfg(target_arch = "wasm32")]
+mod guest;
+mod part;
+mod plan;
+mod slice;
+mod sql;
+
+pub use contract::{
+    AutoVacuum, Batch, Budget, Column, ColumnKind, Cursor, Encoding, Kind, More, Object, Options,
+    Outcome, Pacing, Parts, Position, Progress, Rows, Schema, Summary, Table, TableFlags, Text,
+};
+pub use error::{Error, PartsError, RowsError};
+pub use slice::{resume, start};

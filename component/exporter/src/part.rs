@@ -1,0 +1,84 @@
+//! Where parts are cut: the buffer between the text and the store.
+
+use alloc::vec::Vec;
+
+use crate::{Error, Parts};
+
+/// Room beyond one part for the row that crosses its end, so that the buffer does not double.
+const ROOM: usize = 1024 * 1024;
+
+/// Collects text and hands it over in equal parts.
+pub(crate) struct PartBuffer {
+    bytes: Vec<u8>,
+    part_size: usize,
+    /// Parts handed over since the export began.
+    written: u32,
+}
+
+impl PartBuffer {
+    /// A buffer that holds `carry` and goes on behind `written` parts.
+    pub(crate) fn new(part_size: u32, written: u32, carry: &[u8]) -> Self {
+        let part_size = part_size as usize;
+        let mut bytes = Vec::with_capacity(carry.len().max(part_size) + ROOM);
+        bytes.extend_from_slice(carry);
+        Self { bytes, part_size, written }
+    }
+
+    /// The text not yet handed over, to append to.
+    pub(crate) fn text(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// The text that falls behind the last part's end.
+    pub(crate) fn carry(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Parts handed over since the export began.
+    pub(crate) fn written(&self) -> u32 {
+        self.written
+    }
+
+    /// Bytes handed over since the export began, while no shorter last part has been.
+    pub(crate) fn bytes_written(&self) -> u64 {
+        u64::from(self.written) * self.part_size as u64
+    }
+
+    /// Bytes of text since the export began.
+    pub(crate) fn offset(&self) -> u64 {
+        self.bytes_written() + self.bytes.len() as u64
+    }
+
+    /// Whether a part can be cut.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.len() >= self.part_size
+    }
+
+    /// Hands over whole parts, at most `most`, and says how many they were.
+    pub(crate) fn cut(&mut self, most: u32, parts: &mut impl Parts) -> Result<u32, Error> {
+        let mut count = 0;
+        let mut rest = &self.bytes[..];
+        while count < most
+            && let Some((part, behind)) = rest.split_at_checked(self.part_size)
+        {
+            parts.write(self.written + 1, part)?;
+            self.written += 1;
+            count += 1;
+            rest = behind;
+        }
+        let start = self.bytes.len() - rest.len();
+        self.bytes.drain(..start);
+        Ok(count)
+    }
+
+    /// Hands over what is left as the last part, and gives the object's length.
+    pub(crate) fn finish(&mut self, parts: &mut impl Parts) -> Result<u64, Error> {
+        let length = self.offset();
+        if !self.bytes.is_empty() {
+            parts.write(self.written + 1, &self.bytes)?;
+            self.written += 1;
+            self.bytes.clear();
+        }
+        Ok(length)
+    }
+}

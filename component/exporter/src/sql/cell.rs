@@ -1,0 +1,211 @@
+//! One value as a SQL literal that gives back its storage class and its bytes.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::real::write_real;
+use super::text::{Shape, shape, write_quoted, write_without_returns};
+use crate::Encoding;
+use crate::batch::Cell;
+
+/// Writes values of a database whose text is in one encoding.
+pub(crate) struct CellWriter {
+    encoding: Encoding,
+}
+
+impl CellWriter {
+    pub(crate) fn new(encoding: Encoding) -> Self {
+        Self { encoding }
+    }
+
+    /// Appends a value that is wholly in memory. A long cell is not one.
+    #[inline]
+    pub(crate) fn write(&self, to: &mut Vec<u8>, cell: Cell<'_>) {
+        match cell {
+            Cell::Null | Cell::Long { .. } => to.extend_from_slice(b"NULL"),
+            Cell::Integer(value) => {
+                to.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+            }
+            Cell::Real(value) => write_real(to, value),
+            Cell::Text(bytes) => self.write_text(to, bytes),
+            Cell::Blob(bytes) => {
+                to.extend_from_slice(value_opening(false, true));
+                write_hex(to, bytes);
+                to.extend_from_slice(value_closing(false, true));
+            }
+        }
+    }
+
+    fn write_text(&self, to: &mut Vec<u8>, bytes: &[u8]) {
+        let decoded;
+        let text = match self.encoding {
+            Encoding::Utf8 => bytes,
+            Encoding::Utf16le | Encoding::Utf16be => match self.decode_utf16(bytes) {
+                Some(text) => {
+                    decoded = text;
+                    decoded.as_bytes()
+                }
+                None => return write_text_as_hex(to, bytes),
+            },
+        };
+        match shape(text) {
+            Shape::Plain => {
+                to.push(b'\'');
+                to.extend_from_slice(text);
+                to.push(b'\'');
+            }
+            Shape::Quotes => {
+                to.push(b'\'');
+                write_quoted(to, text);
+                to.push(b'\'');
+            }
+            Shape::Returns => write_without_returns(to, text),
+            Shape::Undecodable => write_text_as_hex(to, bytes),
+        }
+    }
+
+    /// The text, if a literal of it becomes the same UTF-16 again. SQLite reads the literal as UTF-8
+    /// and on the way to UTF-16 it replaces U+FFFE and U+FFFF (its `READ_UTF8`).
+    fn decode_utf16(&self, bytes: &[u8]) -> Option<String> {
+        let (units, []) = bytes.as_chunks::<2>() else { return None };
+        let units = units.iter().map(|unit| match self.encoding {
+            Encoding::Utf16be => u16::from_be_bytes(*unit),
+            _ => u16::from_le_bytes(*unit),
+        });
+        char::decode_utf16(units)
+            .map(|char| char.ok().filter(|char| !matches!(char, '\u{fffe}' | '\u{ffff}')))
+            .collect()
+    }
+
+    /// How many bytes of this piece of a long text can be written as they are; none if any byte
+    /// speaks against it. A character may be cut off at the end of a piece that is not the `last`.
+    pub(crate) fn plain_up_to(&self, piece: &[u8], last: bool) -> Option<usize> {
+        if self.encoding != Encoding::Utf8 || piece.iter().any(|byte| matches!(byte, 0 | b'\r')) {
+            return None;
+        }
+        match core::str::from_utf8(piece) {
+            Ok(_) => Some(piece.len()),
+            Err(error) if error.error_len().is_none() && !last => Some(error.valid_up_to()),
+            Err(_) => None,
+        }
+    }
+}
+
+/// What a long value begins with.
+pub(crate) fn value_opening(text: bool, hex: bool) -> &'static [u8] {
+    match (text, hex) {
+        (true, true) => b"CAST(x'",
+        (true, false) => b"'",
+        (false, _) => b"x'",
+    }
+}
+
+/// Appends a piece of a long value.
+pub(crate) fn write_piece(to: &mut Vec<u8>, piece: &[u8], hex: bool) {
+    if hex { write_hex(to, piece) } else { write_quoted(to, piece) }
+}
+
+/// What a long value ends with.
+pub(crate) fn value_closing(text: bool, hex: bool) -> &'static [u8] {
+    if text && hex { b"' AS TEXT)" } else { b"'" }
+}
+
+/// Text that no literal can hold: its bytes, cast. SQLite takes them as they are, in the database's
+/// encoding.
+fn write_text_as_hex(to: &mut Vec<u8>, bytes: &[u8]) {
+    to.extend_from_slice(value_opening(true, true));
+    write_hex(to, bytes);
+    to.extend_from_slice(value_closing(true, true));
+}
+
+/// Appends bytes as hexadecimal digits, eight digits at a time.
+fn write_hex(to: &mut Vec<u8>, bytes: &[u8]) {
+    to.reserve(2 * bytes.len() + 8);
+    let (fours, rest) = bytes.as_chunks::<4>();
+    for four in fours {
+        to.extend_from_slice(&hex_digits(*four));
+    }
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    to.extend_from_slice(&hex_digits(last)[..2 * rest.len()]);
+}
+
+/// The digits of four bytes, all at once: a digit a byte of the word.
+fn hex_digits(bytes: [u8; 4]) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from(u32::from_le_bytes(bytes));
+    // Each byte to a pair of its own, then each half of it to a byte, the upper half first.
+    let word = (word | (word << 16)) & 0x0000_ffff_0000_ffff;
+    let word = (word | (word << 8)) & 0x00ff_00ff_00ff_00ff;
+    let halves = ((word >> 4) & 0x000f_000f_000f_000f) | ((word & 0x000f_000f_000f_000f) << 8);
+    // 6 more than 9 is 16: that bit says which are letters.
+    let letters = ((halves + 6 * ONES) >> 4) & ONES;
+    (halves + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'9' - 1)).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(encoding: Encoding, cell: Cell<'_>) -> String {
+        let mut to = Vec::new();
+        CellWriter::new(encoding).write(&mut to, cell);
+        String::from_utf8(to).unwrap()
+    }
+
+    #[test]
+    fn each_storage_class_has_its_literal() {
+        for (cell, literal) in [
+            (Cell::Null, "NULL"),
+            (Cell::Integer(i64::MIN), "-9223372036854775808"),
+            (Cell::Real(1.0), "1.0"),
+            (Cell::Text(b"it's"), "'it''s'"),
+            (Cell::Text(b""), "''"),
+            (Cell::Text(b"a\0b"), "CAST(x'610062' AS TEXT)"),
+            (Cell::Text(b"\xff"), "CAST(x'ff' AS TEXT)"),
+            (Cell::Text(b"a\r\nb"), "replace('a\\r\nb','\\r',char(13))"),
+            (Cell::Blob(b"\x00\xfe"), "x'00fe'"),
+            (Cell::Blob(b""), "x''"),
+        ] {
+            assert_eq!(written(Encoding::Utf8, cell), literal);
+        }
+    }
+
+    #[test]
+    fn bytes_become_two_digits_each() {
+        for length in 0..40 {
+            let bytes: Vec<u8> =
+                (0..length).map(|byte| (byte as u8).wrapping_mul(7).wrapping_add(250)).collect();
+            let expected: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(written(Encoding::Utf8, Cell::Blob(&bytes)), format!("x'{expected}'"));
+        }
+    }
+
+    #[test]
+    fn utf_16_is_decoded_where_a_literal_becomes_the_same_again() {
+        let le =
+            |units: &[u16]| units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<_>>();
+        let cases: [(Vec<u8>, &str); 5] = [
+            (le(&[0x61, 0xd83d, 0xde00]), "'a😀'"),
+            (le(&[0xd83d]), "CAST(x'3dd8' AS TEXT)"),
+            (le(&[0xffff]), "CAST(x'ffff' AS TEXT)"),
+            (le(&[0]), "CAST(x'0000' AS TEXT)"),
+            (vec![0x61], "CAST(x'61' AS TEXT)"),
+        ];
+        for (bytes, literal) in cases {
+            assert_eq!(written(Encoding::Utf16le, Cell::Text(&bytes)), literal);
+        }
+        assert_eq!(written(Encoding::Utf16be, Cell::Text(&[0, 0x61])), "'a'");
+    }
+
+    #[test]
+    fn a_character_may_be_cut_by_a_piece_but_not_by_the_end() {
+        let writer = CellWriter::new(Encoding::Utf8);
+        let text = "aé".as_bytes();
+        assert_eq!(writer.plain_up_to(text, true), Some(3));
+        assert_eq!(writer.plain_up_to(&text[..2], false), Some(1));
+        assert_eq!(writer.plain_up_to(&text[..2], true), None);
+        assert_eq!(writer.plain_up_to(b"a\xffb", false), None);
+        assert_eq!(writer.plain_up_to(b"a\r", false), None);
+    }
+}
