@@ -1,0 +1,129 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{Args, Parser, Subcommand};
+use jiff::SignedDuration;
+use partway::StoreAddress;
+
+/// Exports SQLite databases of any size to a folder, S3 or R2, in bounded slices.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Export a database as SQL text
+    ///
+    /// Without --to, the dump goes to standard output, as that of `sqlite3 DATABASE .dump` does.
+    /// The same command again goes on with an export that was cut off.
+    #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.")]
+    Export(ExportArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// The database file; it is opened read-only
+    pub database: PathBuf,
+
+    /// Where the object goes: a folder, file:///folder, s3://bucket/prefix (by the AWS_* variables,
+    /// AWS_ENDPOINT_URL for other servers) or r2://account/bucket/prefix
+    #[arg(long, value_name = "STORE")]
+    pub to: Option<StoreAddress>,
+
+    /// The object's name; one that is taken gets a number [default: dump_YYYYMMDD-HHMMSS.sql, in UTC]
+    #[arg(long, requires = "to", value_parser = object_name)]
+    pub name: Option<String>,
+
+    /// The format, one that the component knows
+    #[arg(long, default_value = "sql")]
+    pub format: String,
+
+    /// Only this table, with its indexes and triggers; may be repeated
+    #[arg(long = "table", value_name = "TABLE")]
+    pub tables: Vec<String>,
+
+    /// The size of every part but the last, such as 8MiB: from 4KiB for a folder, from 5MiB for S3 and
+    /// R2 [default: 5MiB, more for databases beyond 9 GiB]
+    #[arg(long, value_name = "SIZE", requires = "to", value_parser = size)]
+    pub part_size: Option<u64>,
+
+    /// End a slice after this many parts [default: by time alone]
+    #[arg(long, value_name = "N", requires = "to", value_parser = clap::value_parser!(u32).range(1..))]
+    pub slice_parts: Option<u32>,
+
+    /// End a slice after this time, such as 500ms or 2m
+    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
+    pub slice_time: Duration,
+
+    /// Use this component instead of the one inside the program
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
+
+    /// The folder that keeps what a cut-off export needs to go on [default: the platform's folder for
+    /// state]
+    #[arg(long, value_name = "DIR", requires = "to")]
+    pub state: Option<PathBuf>,
+
+    /// Print a summary as one line of JSON on standard output
+    #[arg(long, requires = "to")]
+    pub json: bool,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let size: ByteSize =
+        text.parse().map_err(|_| "not a size: write 8MiB, or 8388608".to_owned())?;
+    Ok(size.as_u64())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "not a duration: write 25s, 500ms or 2m".to_owned();
+    let duration: SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(duration).map_err(|_| wrong())
+}
+
+/// A plain name: it must stay in the store's folder or prefix, and not be hidden there.
+fn object_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.starts_with('.') || text.contains(['/', '\\', '\0']) {
+        return Err("not a plain name: it may hold no slash and not begin with a dot; folders and prefixes \
+                    belong to --to"
+            .to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_durations_are_understood() {
+        assert_eq!(size("8MiB"), Ok(8 * 1024 * 1024));
+        assert_eq!(size("4096"), Ok(4096));
+        assert!(size("many").is_err());
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert!(duration("-1s").is_err());
+        assert!(duration("soon").is_err());
+    }
+
+    #[test]
+    fn a_name_stays_where_it_belongs() {
+        assert!(object_name("dump.sql").is_ok());
+        for name in ["", ".", "..", ".hidden", "a/b", "../a", "a\\b"] {
+            assert!(object_name(name).is_err(), "{name}");
+        }
+    }
+}

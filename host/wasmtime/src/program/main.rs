@@ -1,0 +1,36 @@
+//! The program `partway`.
+
+mod arguments;
+mod export;
+mod failure;
+mod progress;
+mod signals;
+mod standard_output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use arguments::{Arguments, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_env("PARTWAY_LOG").unwrap_or_default())
+        .with_writer(std::io::stderr)
+        .init();
+    let result = tokio::runtime::Runtime::new().map_err(Failure::from).and_then(|runtime| {
+        match arguments.command {
+            Command::Export(arguments) => runtime.block_on(export::run(arguments)),
+        }
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("partway: {failure}");
+            failure.exit_code()
+        }
+    }
+}

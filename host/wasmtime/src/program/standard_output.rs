@@ -1,0 +1,79 @@
+//! An export to standard output: one slice, as long as it takes, and nothing to go on from.
+
+use std::io::{self, ErrorKind, Write};
+use std::sync::Arc;
+
+use anyhow::Context;
+use partway::exporter::{Budget, Error, Options, Outcome};
+use partway::{CallError, Exporter, Parts, PipeCtx, Snapshot, parts};
+
+use super::arguments::ExportArguments;
+use super::failure::Failure;
+use super::progress::Progress;
+use super::signals::{SlicePacing, Stop};
+
+/// Small parts reach a reader soon.
+const PART_SIZE: u32 = 256 * 1024;
+
+/// Writes the whole dump to standard output.
+pub async fn export(
+    arguments: &ExportArguments,
+    exporter: Exporter,
+    snapshot: Snapshot,
+) -> Result<(), Failure> {
+    let stop = Stop::listen();
+    let options = Options {
+        format: arguments.format.clone(),
+        tables: arguments.tables.clone(),
+        part_size: PART_SIZE,
+        settings: Vec::new(),
+    };
+    let progress = Progress::show(&snapshot, &arguments.tables);
+    let counters = Arc::clone(&progress.counters);
+    let pacing = SlicePacing { until: None, stop: stop.clone() };
+    let outcome = tokio::task::spawn_blocking(move || {
+        let first = PipeCtx::builder().build(snapshot.clone(), StandardOutput);
+        let checkpoint = exporter.start(first, &options)?;
+        let ctx =
+            PipeCtx::builder().pacing(pacing).counters(counters).build(snapshot, StandardOutput);
+        exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX })
+    })
+    .await
+    .context("the export ended in an unforeseen way")?;
+    drop(progress);
+    match outcome {
+        Ok(Outcome::Done(summary)) => {
+            for warning in summary.warnings {
+                eprintln!("partway: warning: {warning}");
+            }
+            io::stdout().flush().context("standard output can't be written")?;
+            Ok(())
+        }
+        Ok(Outcome::More(_)) | Err(CallError::Exporter(Error::Interrupted)) => {
+            let text = "interrupted: what came out is not the whole dump; --to STORE makes exports that \
+                        can be gone on with";
+            Err(Failure::Interrupted(text.to_owned()))
+        }
+        Err(CallError::Exporter(Error::InvalidOptions(text))) => {
+            Err(Failure::usage(anyhow::anyhow!(text)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Standard output as the place for parts.
+struct StandardOutput;
+
+impl Parts for StandardOutput {
+    fn write(&mut self, _number: u32, bytes: Vec<u8>) -> Result<(), parts::Error> {
+        let mut output = io::stdout().lock();
+        output.write_all(&bytes).and_then(|()| output.flush()).map_err(|error| {
+            parts::Error::Failed(match error.kind() {
+                ErrorKind::BrokenPipe => {
+                    "the reader of standard output has gone before the dump was complete".to_owned()
+                }
+                _ => format!("standard output can't be written: {error}"),
+            })
+        })
+    }
+}

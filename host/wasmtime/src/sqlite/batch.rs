@@ -1,0 +1,253 @@
+//! Filling a batch from SQLite's rows.
+
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+
+use super::key::{Key, PRIMARY, encode_cell};
+use super::scan::{KeyKind, Read, Scan};
+use crate::contract::rows::Batch;
+
+/// The contract's bound on the cells of a batch that holds more than one row.
+const MOST_CELLS: usize = 32_768;
+
+/// Room made beforehand for text and blobs; memory is not used before it is written to.
+const USUAL_BYTES: u32 = 256 * 1024;
+
+const INTEGER: u8 = 1;
+const REAL: u8 = 2;
+const TEXT: u8 = 3;
+const BLOB: u8 = 4;
+const NULL: u8 = 5;
+const LONG_TEXT: u8 = 6;
+const LONG_BLOB: u8 = 7;
+
+/// The keys of a batch's rows.
+#[derive(Debug)]
+pub(super) enum Keys {
+    Rowids(Vec<i64>),
+    /// Encoded as positions, back to back, with where each ends.
+    Primary {
+        bytes: Vec<u8>,
+        ends: Vec<usize>,
+    },
+    /// Counted from the start of the table; the first row's number.
+    Ordinals(u64),
+}
+
+/// A batch in the making, with the key of each of its rows.
+pub(super) struct Builder {
+    batch: Batch,
+    keys: Keys,
+}
+
+impl Builder {
+    /// An empty batch of a table; `before` is where it begins.
+    pub(super) fn new(kind: &KeyKind, before: &Key, max_bytes: u32) -> Self {
+        let keys = match (kind, before) {
+            (KeyKind::Rowid(_), _) => Keys::Rowids(Vec::new()),
+            (KeyKind::Primary(_), _) => Keys::Primary { bytes: Vec::new(), ends: Vec::new() },
+            (KeyKind::Ordinal, Key::Ordinal(rows)) => Keys::Ordinals(*rows),
+            (KeyKind::Ordinal, _) => Keys::Ordinals(0),
+        };
+        let batch = Batch {
+            rows: 0,
+            kinds: Vec::with_capacity(MOST_CELLS),
+            integers: Vec::new(),
+            reals: Vec::new(),
+            lengths: Vec::new(),
+            bytes: Vec::with_capacity(max_bytes.min(USUAL_BYTES) as usize),
+        };
+        Self { batch, keys }
+    }
+
+    /// Whether no further row may come in.
+    pub(super) fn is_full(&self, max_bytes: u32) -> bool {
+        let cells = self.batch.kinds.len();
+        let row = cells / self.batch.rows.max(1) as usize;
+        (self.batch.rows > 0 && cells + row > MOST_CELLS)
+            || (self.batch.rows > 0 && self.batch.bytes.len() >= max_bytes as usize)
+    }
+
+    /// The place behind the last row.
+    pub(super) fn last_key(&self) -> Option<Key> {
+        key_at(&self.keys, self.batch.rows.checked_sub(1)?)
+    }
+
+    /// The batch and its keys.
+    pub(super) fn finish(self) -> (Batch, Keys) {
+        (self.batch, self.keys)
+    }
+
+    /// Takes in a row. Where it does not fit with those before it, it comes back as the first row of
+    /// the next batch.
+    pub(super) fn append(
+        &mut self,
+        scan: &Scan,
+        read: Read,
+        row: &Row<'_>,
+        max_bytes: u32,
+    ) -> rusqlite::Result<Option<Self>> {
+        let before = Marks::of(&self.batch);
+        let first_cell = self.append_key(scan, read, row)?;
+        let mut row_bytes: usize = 0;
+        for column in 0..scan.columns.len() {
+            match read {
+                Read::Plain => {
+                    let value = row.get_ref(first_cell + column)?;
+                    self.append_cell(value, &mut row_bytes, max_bytes);
+                }
+                Read::Guarded => {
+                    self.append_guarded(row, first_cell + 3 * column, &mut row_bytes, max_bytes)?;
+                }
+            }
+        }
+        self.batch.rows += 1;
+        let fits = self.batch.rows == 1 || self.batch.bytes.len() <= max_bytes as usize;
+        Ok(if fits { None } else { Some(self.split_off_last(&before)) })
+    }
+
+    /// Takes in the key, and gives the index of the first cell behind it.
+    fn append_key(&mut self, scan: &Scan, read: Read, row: &Row<'_>) -> rusqlite::Result<usize> {
+        match (&mut self.keys, &scan.key) {
+            (Keys::Rowids(rowids), _) => {
+                rowids.push(row.get(0)?);
+                Ok(1)
+            }
+            (Keys::Primary { bytes, ends }, KeyKind::Primary(columns)) => {
+                let width = read.key_width();
+                bytes.push(PRIMARY);
+                for column in 0..columns.len() {
+                    let value = match (read, row.get_ref(width * column)?) {
+                        (Read::Plain, value) => value,
+                        // The type stands before the value; text came as a blob.
+                        (Read::Guarded, kind) => match (kind, row.get_ref(width * column + 1)?) {
+                            (ValueRef::Text(b"text"), ValueRef::Blob(text)) => ValueRef::Text(text),
+                            (_, value) => value,
+                        },
+                    };
+                    encode_cell(bytes, value);
+                }
+                ends.push(bytes.len());
+                Ok(width * columns.len())
+            }
+            _ => Ok(0),
+        }
+    }
+
+    #[inline]
+    fn append_cell(&mut self, value: ValueRef<'_>, row_bytes: &mut usize, max_bytes: u32) {
+        let batch = &mut self.batch;
+        match value {
+            ValueRef::Null => batch.kinds.push(NULL),
+            ValueRef::Integer(value) => {
+                batch.kinds.push(INTEGER);
+                batch.integers.push(value);
+            }
+            ValueRef::Real(value) => {
+                batch.kinds.push(REAL);
+                batch.reals.push(value);
+            }
+            ValueRef::Text(bytes) => self.append_bytes(TEXT, bytes, row_bytes, max_bytes),
+            ValueRef::Blob(bytes) => self.append_bytes(BLOB, bytes, row_bytes, max_bytes),
+        }
+    }
+
+    #[inline]
+    fn append_bytes(&mut self, kind: u8, bytes: &[u8], row_bytes: &mut usize, max_bytes: u32) {
+        if *row_bytes + bytes.len() > max_bytes as usize {
+            return self.append_long(kind == TEXT, bytes.len() as u32);
+        }
+        *row_bytes += bytes.len();
+        self.batch.kinds.push(kind);
+        self.batch.lengths.push(bytes.len() as u32);
+        self.batch.bytes.extend_from_slice(bytes);
+    }
+
+    fn append_long(&mut self, text: bool, length: u32) {
+        self.batch.kinds.push(if text { LONG_TEXT } else { LONG_BLOB });
+        self.batch.lengths.push(length);
+    }
+
+    /// Takes in a cell that comes as type, length and, unless it is long, value.
+    fn append_guarded(
+        &mut self,
+        row: &Row<'_>,
+        index: usize,
+        row_bytes: &mut usize,
+        max_bytes: u32,
+    ) -> rusqlite::Result<()> {
+        let kind = match row.get_ref(index)? {
+            ValueRef::Text(b"text") => TEXT,
+            ValueRef::Text(b"blob") => BLOB,
+            _ => {
+                self.append_cell(row.get_ref(index + 2)?, row_bytes, max_bytes);
+                return Ok(());
+            }
+        };
+        let length: u32 = row.get(index + 1)?;
+        if length > max_bytes {
+            self.append_long(kind == TEXT, length);
+        } else {
+            let bytes = row.get_ref(index + 2)?.as_bytes()?;
+            self.append_bytes(kind, bytes, row_bytes, max_bytes);
+        }
+        Ok(())
+    }
+
+    fn split_off_last(&mut self, before: &Marks) -> Self {
+        let batch = &mut self.batch;
+        batch.rows -= 1;
+        let keys = match &mut self.keys {
+            Keys::Rowids(rowids) => Keys::Rowids(rowids.split_off(batch.rows as usize)),
+            Keys::Primary { bytes, ends } => {
+                ends.truncate(batch.rows as usize);
+                let bytes = bytes.split_off(ends.last().copied().unwrap_or(0));
+                Keys::Primary { ends: vec![bytes.len()], bytes }
+            }
+            Keys::Ordinals(first) => Keys::Ordinals(*first + u64::from(batch.rows)),
+        };
+        let batch = Batch {
+            rows: 1,
+            kinds: batch.kinds.split_off(before.kinds),
+            integers: batch.integers.split_off(before.integers),
+            reals: batch.reals.split_off(before.reals),
+            lengths: batch.lengths.split_off(before.lengths),
+            bytes: batch.bytes.split_off(before.bytes),
+        };
+        Self { batch, keys }
+    }
+}
+
+/// The place behind row `row`, counted from 0.
+pub(super) fn key_at(keys: &Keys, row: u32) -> Option<Key> {
+    match keys {
+        Keys::Rowids(rowids) => rowids.get(row as usize).map(|rowid| Key::Rowid(*rowid)),
+        Keys::Primary { bytes, ends } => {
+            let start =
+                row.checked_sub(1).map_or(Some(0), |row| ends.get(row as usize).copied())?;
+            Key::decode(bytes.get(start..*ends.get(row as usize)?)?)
+        }
+        Keys::Ordinals(first) => Some(Key::Ordinal(first + u64::from(row) + 1)),
+    }
+}
+
+/// How long each array was before a row.
+struct Marks {
+    kinds: usize,
+    integers: usize,
+    reals: usize,
+    lengths: usize,
+    bytes: usize,
+}
+
+impl Marks {
+    fn of(batch: &Batch) -> Self {
+        Self {
+            kinds: batch.kinds.len(),
+            integers: batch.integers.len(),
+            reals: batch.reals.len(),
+            lengths: batch.lengths.len(),
+            bytes: batch.bytes.len(),
+        }
+    }
+}

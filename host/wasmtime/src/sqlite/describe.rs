@@ -1,0 +1,187 @@
+//! The schema of a database, as the contract wants it.
+
+use std::collections::HashMap;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Row};
+
+use super::scan::quoted;
+use crate::contract::rows::{
+    AutoVacuum, Column, ColumnKind, Encoding, Object, ObjectKind, Schema, Table, TableFlags,
+};
+
+/// Reads the whole schema.
+pub(super) fn describe(connection: &Connection) -> rusqlite::Result<Schema> {
+    let number = |pragma: &str| {
+        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+    };
+    let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
+    let kinds = table_kinds(connection)?;
+    let estimates = estimates(connection);
+
+    let mut objects = Vec::new();
+    let mut statement =
+        connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let kind = match row.get_ref(0)? {
+            ValueRef::Text(b"table") => ObjectKind::Table,
+            ValueRef::Text(b"index") => ObjectKind::Index,
+            ValueRef::Text(b"view") => ObjectKind::View,
+            ValueRef::Text(b"trigger") => ObjectKind::Trigger,
+            _ => continue,
+        };
+        let name = bytes(row, 1)?;
+        let table = match kind {
+            ObjectKind::Table => {
+                let flags = kinds.get(&name).copied().unwrap_or(TableFlags::empty());
+                let mut table = table(connection, &name, flags)?;
+                table.estimated_rows = match estimates.get(&name) {
+                    Some(rows) => Some(*rows),
+                    None => last_rowid(connection, &name, table.rowid.as_deref()),
+                };
+                Some(table)
+            }
+            _ => None,
+        };
+        let sql = match row.get_ref(3)? {
+            ValueRef::Null => None,
+            _ => Some(bytes(row, 3)?),
+        };
+        objects.push(Object { kind, name, on: bytes(row, 2)?, sql, table });
+    }
+    Ok(Schema {
+        encoding: match encoding.as_str() {
+            "UTF-16le" => Encoding::Utf16le,
+            "UTF-16be" => Encoding::Utf16be,
+            _ => Encoding::Utf8,
+        },
+        user_version: number("user_version")? as i32,
+        application_id: number("application_id")? as i32,
+        page_size: number("page_size")? as u32,
+        auto_vacuum: match number("auto_vacuum")? {
+            1 => AutoVacuum::Full,
+            2 => AutoVacuum::Incremental,
+            _ => AutoVacuum::None,
+        },
+        objects,
+    })
+}
+
+fn bytes(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<u8>> {
+    Ok(row.get_ref(index)?.as_bytes_or_null()?.unwrap_or_default().to_vec())
+}
+
+/// A name as a parameter: text, whatever its bytes.
+fn as_text(name: &[u8]) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(ValueRef::Text(name))
+}
+
+fn table_kinds(connection: &Connection) -> rusqlite::Result<HashMap<Vec<u8>, TableFlags>> {
+    let mut kinds = HashMap::new();
+    let mut statement = connection
+        .prepare("SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let mut flags = match row.get_ref(1)? {
+            ValueRef::Text(b"virtual") => TableFlags::VIRTUAL,
+            ValueRef::Text(b"shadow") => TableFlags::SHADOW,
+            _ => TableFlags::empty(),
+        };
+        for (index, flag) in [(2, TableFlags::WITHOUT_ROWID), (3, TableFlags::STRICT)] {
+            if row.get(index)? {
+                flags |= flag;
+            }
+        }
+        kinds.insert(bytes(row, 0)?, flags);
+    }
+    Ok(kinds)
+}
+
+fn table(connection: &Connection, name: &[u8], flags: TableFlags) -> rusqlite::Result<Table> {
+    let mut statement = connection
+        .prepare_cached("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
+    let columns: rusqlite::Result<Vec<Column>> = statement
+        .query_map([as_text(name)], |row| {
+            Ok(Column {
+                name: bytes(row, 0)?,
+                declared_type: bytes(row, 1)?,
+                primary_key: row.get(2)?,
+                kind: match row.get(3)? {
+                    1 => ColumnKind::Hidden,
+                    2 => ColumnKind::GeneratedVirtual,
+                    3 => ColumnKind::GeneratedStored,
+                    _ => ColumnKind::Ordinary,
+                },
+            })
+        })
+        .and_then(|columns| columns.collect());
+    let is_virtual = flags.contains(TableFlags::VIRTUAL);
+    let columns = match columns {
+        Ok(columns) => columns,
+        // The module is not there, so nobody knows the columns.
+        Err(_) if is_virtual => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let rowid = if is_virtual || flags.contains(TableFlags::WITHOUT_ROWID) {
+        None
+    } else {
+        rowid_name(connection, name, &columns)?
+    };
+    Ok(Table { columns, rowid, flags, estimated_rows: None })
+}
+
+/// The name that reaches a rowid table's rowid: of its INTEGER PRIMARY KEY, or one of the three that SQLite
+/// has for it, where no column is called so.
+fn rowid_name(
+    connection: &Connection,
+    table: &[u8],
+    columns: &[Column],
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    let mut key = columns.iter().filter(|column| column.primary_key > 0);
+    if let (Some(column), None) = (key.next(), key.next())
+        && column.declared_type.eq_ignore_ascii_case(b"INTEGER")
+    {
+        // `INTEGER PRIMARY KEY DESC` is an ordinary column, and then the key has an index of its own.
+        let has_index: bool = connection
+            .prepare_cached("SELECT count(*) FROM pragma_index_list(?1) WHERE origin = 'pk'")?
+            .query_row([as_text(table)], |row| row.get(0))?;
+        if !has_index {
+            return Ok(Some(column.name.clone()));
+        }
+    }
+    let free = |name: &&[u8]| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let names: [&[u8]; 3] = [b"rowid", b"_rowid_", b"oid"];
+    Ok(names.into_iter().find(free).map(<[u8]>::to_vec))
+}
+
+/// Row counts that `ANALYZE` left; none where it never ran.
+fn estimates(connection: &Connection) -> HashMap<Vec<u8>, u64> {
+    let read = || -> rusqlite::Result<HashMap<Vec<u8>, u64>> {
+        let mut estimates = HashMap::new();
+        let mut statement = connection.prepare("SELECT tbl, stat FROM sqlite_stat1")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let stat = bytes(row, 1)?;
+            let first = stat.split(|byte| *byte == b' ').next().unwrap_or_default();
+            if let Some(rows) = std::str::from_utf8(first).ok().and_then(|text| text.parse().ok()) {
+                estimates.insert(bytes(row, 0)?, rows);
+            }
+        }
+        Ok(estimates)
+    };
+    // They are for progress only, and most databases have none.
+    read().unwrap_or_default()
+}
+
+/// The largest rowid: as many rows as there are at most, where they were numbered from 1.
+fn last_rowid(connection: &Connection, table: &[u8], rowid: Option<&[u8]>) -> Option<u64> {
+    let table = quoted(std::str::from_utf8(table).ok()?);
+    let rowid = quoted(std::str::from_utf8(rowid?).ok()?);
+    connection
+        .query_row(&format!("SELECT max({rowid}) FROM {table}"), [], |row| {
+            row.get::<_, Option<i64>>(0)
+        })
+        .ok()
+        .map(|last| last.unwrap_or(0).try_into().unwrap_or(0))
+}

@@ -1,0 +1,243 @@
+//! A held read transaction on a database file.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel, sync_channel};
+use std::time::Duration;
+
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::{Connection, OpenFlags};
+
+use super::batch::{Keys, key_at};
+use super::error::OpenError;
+use super::fingerprint::Fingerprint;
+use super::key::Key;
+use super::long::Piece;
+use super::reader::{Reply, Request, run};
+use crate::contract::rows::{Batch, Error as RowsError, Schema};
+use crate::contract::{Cursor, Rows};
+
+/// How long to wait for a writer that holds the database.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One unchanging view of a SQLite database, held by a read transaction for as long as a clone of this lives.
+///
+/// In WAL mode writers go on meanwhile, but the log can't start from its beginning again; with a rollback
+/// journal they have to wait. Clones share the transaction.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    requests: Sender<Request>,
+    about: Arc<About>,
+}
+
+#[derive(Debug)]
+struct About {
+    path: PathBuf,
+    fingerprint: Option<Fingerprint>,
+    bytes: u64,
+}
+
+impl Snapshot {
+    /// Opens a database read-only and holds its present state.
+    ///
+    /// # Errors
+    ///
+    /// All of [`OpenError`].
+    pub fn hold(path: &Path) -> Result<Self, OpenError> {
+        let path = resolve(path)?;
+        let other =
+            |error: io::Error| OpenError::Other { path: path.clone(), reason: error.to_string() };
+        let before = Fingerprint::settled(&path).map_err(other)?;
+        let (connection, bytes) = open(&path)?;
+        // What has changed before the transaction began may be in it or not: such a state is like none.
+        let after = Fingerprint::of(&path).map_err(other)?;
+        let fingerprint = before.filter(|before| after.as_ref() == Some(before));
+
+        let (requests, receiver) = channel();
+        std::thread::Builder::new()
+            .name("partway-reader".to_owned())
+            .spawn(move || run(&connection, &receiver))
+            .map_err(other)?;
+        Ok(Self { requests, about: Arc::new(About { path, fingerprint, bytes }) })
+    }
+
+    /// The database's path, with all links resolved.
+    pub fn path(&self) -> &Path {
+        &self.about.path
+    }
+
+    /// What the file's state was when the transaction began; none where it was changing just then, so that
+    /// nothing can be said of it later.
+    pub fn fingerprint(&self) -> Option<&Fingerprint> {
+        self.about.fingerprint.as_ref()
+    }
+
+    /// The size of the database in bytes, without its free pages.
+    pub fn bytes(&self) -> u64 {
+        self.about.bytes
+    }
+
+    /// Asks the thread that owns the connection.
+    fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, RowsError> {
+        ask(&self.requests, request)
+    }
+}
+
+fn ask<T>(
+    requests: &Sender<Request>,
+    request: impl FnOnce(Reply<T>) -> Request,
+) -> Result<T, RowsError> {
+    let (reply, answer) = sync_channel(1);
+    let gone = || RowsError::Failed("the thread that reads the database has ended".to_owned());
+    requests.send(request(reply)).map_err(|_| gone())?;
+    answer.recv().map_err(|_| gone())?
+}
+
+impl Rows for Snapshot {
+    fn describe(&mut self) -> Result<Schema, RowsError> {
+        self.ask(Request::Describe)
+    }
+
+    fn scan(
+        &mut self,
+        table: &[u8],
+        columns: &[Vec<u8>],
+        after: Option<&[u8]>,
+    ) -> Result<Box<dyn Cursor>, RowsError> {
+        let (number, key) = self.ask(|reply| Request::Open {
+            table: table.to_vec(),
+            columns: columns.to_vec(),
+            after: after.unwrap_or_default().to_vec(),
+            reply,
+        })?;
+        let requests = self.requests.clone();
+        Ok(Box::new(SnapshotCursor { requests, number, rows: 0, keys: None, before: key }))
+    }
+}
+
+/// A scan of one table, on this side of the thread.
+struct SnapshotCursor {
+    requests: Sender<Request>,
+    number: u64,
+    /// Rows of the last batch.
+    rows: u32,
+    keys: Option<Keys>,
+    /// Where the last batch begins.
+    before: Key,
+}
+
+impl SnapshotCursor {
+    fn key(&self, rows: u32) -> Result<Key, RowsError> {
+        let Some(row) = rows.checked_sub(1) else { return Ok(self.before.clone()) };
+        self.keys
+            .as_ref()
+            .filter(|_| rows <= self.rows)
+            .and_then(|keys| key_at(keys, row))
+            .ok_or_else(|| RowsError::InvalidCell(format!("the last batch has no {rows} rows")))
+    }
+}
+
+impl Cursor for SnapshotCursor {
+    fn next(&mut self, max_bytes: u32) -> Result<Batch, RowsError> {
+        self.before = self.key(self.rows)?;
+        let cursor = self.number;
+        let (batch, keys) =
+            ask(&self.requests, |reply| Request::Next { cursor, max_bytes, reply })?;
+        self.rows = batch.rows;
+        self.keys = Some(keys);
+        Ok(batch)
+    }
+
+    fn position(&mut self, rows: u32) -> Result<Vec<u8>, RowsError> {
+        Ok(self.key(rows)?.encode())
+    }
+
+    fn read(
+        &mut self,
+        row: u32,
+        column: u32,
+        offset: u32,
+        max_bytes: u32,
+    ) -> Result<Vec<u8>, RowsError> {
+        let key = self.key(row.saturating_add(1))?;
+        let piece = Piece { cursor: self.number, key, column, offset, max_bytes };
+        ask(&self.requests, |reply| Request::Piece(piece, reply))
+    }
+}
+
+impl Drop for SnapshotCursor {
+    fn drop(&mut self) {
+        self.requests.send(Request::Close { cursor: self.number }).ok();
+    }
+}
+
+fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    let given = path.to_owned();
+    let path = path.canonicalize().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => OpenError::NotFound { path: given.clone() },
+        io::ErrorKind::PermissionDenied => OpenError::Permission { path: given.clone() },
+        _ => OpenError::Other { path: given.clone(), reason: error.to_string() },
+    })?;
+    if path.is_file() { Ok(path) } else { Err(OpenError::NotAFile { path: given }) }
+}
+
+/// Opens the database, begins a transaction and gives the bytes in use.
+fn open(path: &Path) -> Result<(Connection, u64), OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let begin = || -> rusqlite::Result<(Connection, u64)> {
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        // Functions in the schema's own expressions are somebody else's code.
+        connection.execute_batch("PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; BEGIN;")?;
+        // The transaction begins with the first read.
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
+        let number = |pragma: &str| {
+            connection.query_row(pragma, [], |row| Ok(u64::from(row.get::<_, u32>(0)?)))
+        };
+        let pages = number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?);
+        let bytes = pages * number("PRAGMA page_size")?;
+        connection.authorizer(Some(authorize))?;
+        Ok((connection, bytes))
+    };
+    begin().map_err(|error| {
+        // Where the file can't be opened at all, there is no lock on it that closing it could drop.
+        match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                OpenError::Permission { path: path.to_owned() }
+            }
+            _ => OpenError::from_sqlite(path, &error),
+        }
+    })
+}
+
+/// Reading, and what describing a schema takes; nothing else, whatever a query says.
+fn authorize(context: AuthContext<'_>) -> Authorization {
+    const PRAGMAS: [&str; 10] = [
+        "application_id",
+        "auto_vacuum",
+        "encoding",
+        "index_list",
+        "index_xinfo",
+        "page_size",
+        "table_list",
+        "table_xinfo",
+        "table_info",
+        "user_version",
+    ];
+    let allowed = match context.action {
+        AuthAction::Select | AuthAction::Read { .. } => true,
+        AuthAction::Pragma { pragma_name, pragma_value } => {
+            let of_an_object =
+                pragma_name.starts_with("table_") || pragma_name.starts_with("index_");
+            PRAGMAS.contains(&pragma_name) && (of_an_object || pragma_value.is_none())
+        }
+        // Those of the schema's own expressions too. None of them writes but this one.
+        AuthAction::Function { function_name } => {
+            !function_name.eq_ignore_ascii_case("load_extension")
+        }
+        _ => false,
+    };
+    if allowed { Authorization::Allow } else { Authorization::Deny }
+}

@@ -1,0 +1,163 @@
+//! What people call a store: a folder's path, or a URL.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::{FolderStore, ObjectStore, Store};
+
+/// A store's name, not yet opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreAddress {
+    /// A folder.
+    Folder(PathBuf),
+    /// `s3://bucket/prefix`: access by the `AWS_*` environment variables, another server than Amazon's by
+    /// `AWS_ENDPOINT_URL`.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// The names' prefix, without slashes at its ends; empty for none.
+        prefix: String,
+    },
+    /// `r2://account/bucket/prefix`: access by `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    R2 {
+        /// The account's id.
+        account: String,
+        /// The bucket.
+        bucket: String,
+        /// The names' prefix, without slashes at its ends; empty for none.
+        prefix: String,
+    },
+}
+
+/// Why a text is no store's address.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum AddressError {
+    /// It is a URL of another kind.
+    #[error(
+        "{0:?} is no store: give a folder, file:///folder, s3://bucket/prefix or r2://account/bucket/prefix"
+    )]
+    UnknownScheme(String),
+    /// A part is missing.
+    #[error("{address:?} names no {missing}: write {form}")]
+    Incomplete {
+        /// The address as given.
+        address: String,
+        /// What is missing.
+        missing: &'static str,
+        /// How it should look.
+        form: &'static str,
+    },
+    /// The client for it can't be set up.
+    #[error("the client for {address} can't be set up: {reason}")]
+    Client {
+        /// The address.
+        address: String,
+        /// The client's reason.
+        reason: String,
+    },
+}
+
+impl FromStr for StoreAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let incomplete =
+            |missing, form| AddressError::Incomplete { address: text.to_owned(), missing, form };
+        let Some((scheme, _)) = text.split_once("://") else {
+            return match text {
+                "" => Err(incomplete("folder", "a path or a URL")),
+                path => Ok(Self::Folder(PathBuf::from(path))),
+            };
+        };
+        let url = Url::parse(text).map_err(|_| AddressError::UnknownScheme(text.to_owned()))?;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let path =
+            percent_decode_str(url.path().trim_matches('/')).decode_utf8_lossy().into_owned();
+        match scheme {
+            "file" => url
+                .to_file_path()
+                .map(Self::Folder)
+                .map_err(|()| incomplete("folder", "file:///folder")),
+            "s3" if host.is_empty() => Err(incomplete("bucket", "s3://bucket/prefix")),
+            "s3" => Ok(Self::S3 { bucket: host, prefix: path }),
+            "r2" => {
+                let (bucket, prefix) = path.split_once('/').unwrap_or((&path, ""));
+                if host.is_empty() || bucket.is_empty() {
+                    return Err(incomplete("account and bucket", "r2://account/bucket/prefix"));
+                }
+                Ok(Self::R2 {
+                    account: host,
+                    bucket: bucket.to_owned(),
+                    prefix: prefix.trim_matches('/').to_owned(),
+                })
+            }
+            _ => Err(AddressError::UnknownScheme(text.to_owned())),
+        }
+    }
+}
+
+impl StoreAddress {
+    /// Opens the store. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    ///
+    /// [`AddressError::Client`].
+    pub fn open(&self) -> Result<Arc<dyn Store>, AddressError> {
+        match self {
+            Self::Folder(path) => Ok(Arc::new(FolderStore::new(path))),
+            Self::S3 { bucket, prefix } => Ok(Arc::new(ObjectStore::s3(bucket, prefix)?)),
+            Self::R2 { account, bucket, prefix } => {
+                Ok(Arc::new(ObjectStore::r2(account, bucket, prefix)?))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_understood() {
+        let s3 = |bucket: &str, prefix: &str| StoreAddress::S3 {
+            bucket: bucket.into(),
+            prefix: prefix.into(),
+        };
+        for (text, address) in [
+            ("out", StoreAddress::Folder("out".into())),
+            ("/var/dumps", StoreAddress::Folder("/var/dumps".into())),
+            ("file:///var/my%20dumps", StoreAddress::Folder("/var/my dumps".into())),
+            ("s3://bucket", s3("bucket", "")),
+            ("s3://bucket/", s3("bucket", "")),
+            ("s3://bucket/a/b/", s3("bucket", "a/b")),
+            ("s3://bucket/my dir/täglich", s3("bucket", "my dir/täglich")),
+            (
+                "r2://account/bucket/a",
+                StoreAddress::R2 {
+                    account: "account".into(),
+                    bucket: "bucket".into(),
+                    prefix: "a".into(),
+                },
+            ),
+        ] {
+            assert_eq!(text.parse(), Ok(address), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused_with_a_hint() {
+        for (text, hint) in [
+            ("", "a path or a URL"),
+            ("s3://", "s3://bucket/prefix"),
+            ("r2://account", "r2://account/bucket/prefix"),
+            ("https://example.org/x", "s3://bucket/prefix"),
+        ] {
+            let error = text.parse::<StoreAddress>().unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+        }
+    }
+}

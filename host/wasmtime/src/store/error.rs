@@ -1,0 +1,78 @@
+//! What can go wrong with a store.
+
+use std::io;
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such folder or bucket.
+    #[error("{location} does not exist: create it first")]
+    NotFound {
+        /// The folder or bucket.
+        location: String,
+    },
+    /// The store refuses this user.
+    #[error("{location} may not be written to: {reason}")]
+    Refused {
+        /// The store or object.
+        location: String,
+        /// The store's words.
+        reason: String,
+    },
+    /// No room is left.
+    #[error("{location} is full: make room")]
+    Full {
+        /// The store or object.
+        location: String,
+    },
+    /// The upload that was begun is not there any more.
+    #[error("the upload of {location} is gone from the store (it was aborted, or has expired)")]
+    UploadGone {
+        /// The object.
+        location: String,
+    },
+    /// Another reason; trying again may help.
+    #[error("{location} can't be written: {reason}")]
+    Failed {
+        /// The store or object.
+        location: String,
+        /// The store's or the system's words.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// What an error of the file system means for `location`.
+    pub(super) fn from_io(location: &str, error: &io::Error) -> Self {
+        let location = location.to_owned();
+        let reason = error.to_string();
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::NotFound { location },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::Refused { location, reason }
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { location },
+            _ => Self::Failed { location, reason },
+        }
+    }
+
+    /// What an error of the object store means for `location`.
+    pub(super) fn from_object_store(location: &str, error: &object_store::Error) -> Self {
+        let location = location.to_owned();
+        // The innermost cause says what happened; those around it, that a request failed.
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let reason = match error.to_string() {
+            text if text.contains(&cause.to_string()) => text,
+            text => format!("{text}: {cause}"),
+        };
+        match error {
+            object_store::Error::NotFound { .. } => Self::NotFound { location },
+            object_store::Error::PermissionDenied { .. }
+            | object_store::Error::Unauthenticated { .. } => Self::Refused { location, reason },
+            _ => Self::Failed { location, reason },
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Where objects go: a folder, S3 or R2, behind one small trait.
+
+mod address;
+mod error;
+mod folder;
+mod object;
+mod upload;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+pub use address::{AddressError, StoreAddress};
+pub use error::StoreError;
+pub use folder::FolderStore;
+pub use object::ObjectStore;
+pub use upload::{HashState, Settled, Settling, Upload};
+
+/// The bounds a store sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// The smallest part, in bytes; an object's last may be smaller.
+    pub smallest_part: u64,
+    /// The largest part, in bytes.
+    pub largest_part: u64,
+    /// The most parts of one object.
+    pub most_parts: u32,
+    /// How many parts may be on their way at a time.
+    pub in_flight: usize,
+}
+
+/// An upload that has begun: all a store needs to go on with it, in this process or another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadId {
+    /// The object's name, under the store's folder or prefix.
+    pub name: String,
+    /// The store's own word for it.
+    pub id: String,
+}
+
+/// What a store gives for a part, to complete the object with.
+pub type Receipt = String;
+
+/// A place for objects, written part by part.
+///
+/// An object appears under its name when it is completed, whole, and not before. A part that is written
+/// again takes the place of the one before.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// What the caller has to keep to: parts of one size within these bounds, the last one perhaps
+    /// smaller.
+    fn limits(&self) -> StoreLimits;
+
+    /// Where an object of this name is to be found, for people.
+    fn location(&self, name: &str) -> String;
+
+    /// Makes sure that the store is there and can be written to, as far as that can be told; gives the
+    /// first of `name`, `name-2` … that is not taken.
+    async fn free_name(&self, name: &str) -> Result<String, StoreError>;
+
+    /// Begins an object.
+    async fn begin(&self, name: &str) -> Result<UploadId, StoreError>;
+
+    /// Writes part `number`, counted from 1, which begins at `offset` in the object. It may be safe only
+    /// after [`Store::settle`].
+    async fn write(
+        &self,
+        upload: &UploadId,
+        number: u32,
+        offset: u64,
+        bytes: Bytes,
+    ) -> Result<Receipt, StoreError>;
+
+    /// Makes every part written so far safe against a crash.
+    async fn settle(&self, upload: &UploadId) -> Result<(), StoreError>;
+
+    /// Makes the object appear, from the receipts of all its parts in order, and gives the name under
+    /// which it did: another than was begun where that has been taken meanwhile. Calling it again after it
+    /// succeeded is no error.
+    async fn complete(
+        &self,
+        upload: &UploadId,
+        receipts: &[Receipt],
+        length: u64,
+    ) -> Result<String, StoreError>;
+
+    /// Throws away what was written. An upload that is gone already is no error.
+    async fn abort(&self, upload: &UploadId) -> Result<(), StoreError>;
+}
+
+/// `name`, `name-2`, `name-3` …, with the number before the ending.
+fn numbered(name: &str, number: u32) -> String {
+    match (number, name.rsplit_once('.')) {
+        (1, _) => name.to_owned(),
+        (_, Some((stem, ending))) if !stem.is_empty() => format!("{stem}-{number}.{ending}"),
+        _ => format!("{name}-{number}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbered;
+
+    #[test]
+    fn a_number_goes_before_the_ending() {
+        assert_eq!(numbered("dump.sql", 1), "dump.sql");
+        assert_eq!(numbered("dump.sql", 2), "dump-2.sql");
+        assert_eq!(numbered("a.b.sql", 3), "a.b-3.sql");
+        assert_eq!(numbered("dump", 2), "dump-2");
+        assert_eq!(numbered(".sql", 2), ".sql-2");
+    }
+}

@@ -1,0 +1,208 @@
+//! The parts of one slice on their way: hashed in order, written beside the export, few at a time.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sha2::digest::common::hazmat::SerializableState;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+
+use super::{Receipt, Store, StoreError, UploadId};
+use crate::contract::{Parts, parts};
+
+/// The SHA-256 of an object up to the end of a part, in a form that can be kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HashState(String);
+
+impl HashState {
+    /// The hash so far, to go on with; none where the text is damaged.
+    fn hasher(&self) -> Option<Sha256> {
+        if self.0.is_empty() {
+            return Some(Sha256::new());
+        }
+        let bytes: Option<Vec<u8>> = (0..self.0.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(self.0.get(at..at + 2)?, 16).ok())
+            .collect();
+        Sha256::deserialize(bytes?.as_slice().try_into().ok()?).ok()
+    }
+
+    fn of(hasher: &Sha256) -> Self {
+        Self(hex(&hasher.serialize()))
+    }
+
+    /// The hash of all that has gone in, in hexadecimal digits; none where the state is damaged.
+    pub fn finish(&self) -> Option<String> {
+        Some(hex(&self.hasher()?.finalize()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a slice's parts have become, when all of them are safe.
+#[derive(Debug)]
+pub struct Settled {
+    /// The receipts of the slice's parts, in order.
+    pub receipts: Vec<Receipt>,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The hash of the object up to the last of them.
+    pub hash: HashState,
+}
+
+/// Takes a slice's parts from a component and brings them to a store, beside the export.
+///
+/// At most one part waits, one is being hashed, and as many as the store's limits say are on their way; a
+/// component that is faster has to wait in `parts.write`.
+pub struct Upload {
+    sender: mpsc::Sender<(u32, Bytes)>,
+    next: u32,
+    part_size: u32,
+    most_parts: u32,
+    ended: bool,
+}
+
+impl std::fmt::Debug for Upload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upload").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+/// The other end of an [`Upload`]: what becomes of its parts.
+#[derive(Debug)]
+pub struct Settling(JoinHandle<Result<Settled, StoreError>>);
+
+impl Upload {
+    /// Goes on with an upload behind `written` parts of `part_size` bytes. Must be called within a tokio
+    /// runtime; the component then runs on a thread that may block.
+    pub fn new(
+        store: Arc<dyn Store>,
+        upload: UploadId,
+        part_size: u32,
+        written: u32,
+        hash: &HashState,
+    ) -> (Self, Settling) {
+        let (sender, receiver) = mpsc::channel(1);
+        let most_parts = store.limits().most_parts;
+        let hasher = hash.hasher();
+        let task = tokio::spawn(async move {
+            let Some(hasher) = hasher else {
+                return Err(StoreError::Failed {
+                    location: store.location(&upload.name),
+                    reason: "the saved hash is damaged: start the export over".to_owned(),
+                });
+            };
+            bring(store, upload, part_size, hasher, receiver).await
+        });
+        let upload = Self { sender, next: written + 1, part_size, most_parts, ended: false };
+        (upload, Settling(task))
+    }
+}
+
+impl Settling {
+    /// Waits until all parts are safe. The [`Upload`] must have been dropped, or this never ends.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the store; the parts of the slice must then be written again.
+    pub async fn settled(self) -> Result<Settled, StoreError> {
+        match self.0.await {
+            Ok(settled) => settled,
+            Err(error) => Err(StoreError::Failed {
+                location: "the upload".to_owned(),
+                reason: error.to_string(),
+            }),
+        }
+    }
+}
+
+impl Parts for Upload {
+    fn write(&mut self, number: u32, bytes: Vec<u8>) -> Result<(), parts::Error> {
+        let size = self.part_size as usize;
+        if self.ended || number != self.next || bytes.is_empty() || bytes.len() > size {
+            return Err(parts::Error::Refused(format!(
+                "part {number} of {} bytes came where part {} of at most {size} was due",
+                bytes.len(),
+                self.next
+            )));
+        }
+        if number > self.most_parts {
+            return Err(parts::Error::Full(format!(
+                "the object needs more than the {} parts that the store takes: start over with a \
+                 larger part size than {size} bytes",
+                self.most_parts
+            )));
+        }
+        // A shorter part is the last one.
+        self.ended = bytes.len() < size;
+        self.next += 1;
+        // The store's own error comes out of `settled`.
+        self.sender
+            .blocking_send((number, Bytes::from(bytes)))
+            .map_err(|_| parts::Error::Failed("the store did not take an earlier part".to_owned()))
+    }
+}
+
+/// Hashes the parts in order and writes them, as many at a time as the store likes.
+async fn bring(
+    store: Arc<dyn Store>,
+    upload: UploadId,
+    part_size: u32,
+    mut hasher: Sha256,
+    mut parts: mpsc::Receiver<(u32, Bytes)>,
+) -> Result<Settled, StoreError> {
+    let in_flight = store.limits().in_flight;
+    let mut writes = JoinSet::new();
+    let mut receipts = Vec::new();
+    let mut length = 0;
+    while let Some((number, bytes)) = parts.recv().await {
+        while writes.len() >= in_flight {
+            receipts.extend(joined(&store, &upload, writes.join_next().await)?);
+        }
+        length += bytes.len() as u64;
+        let (store, upload, part) = (store.clone(), upload.clone(), bytes.clone());
+        let offset = u64::from(number - 1) * u64::from(part_size);
+        writes.spawn(async move {
+            let receipt = store.write(&upload, number, offset, part).await?;
+            tracing::debug!(number, "part written");
+            Ok((number, receipt))
+        });
+        hasher = spawn_blocking(move || {
+            hasher.update(&bytes);
+            hasher
+        })
+        .await
+        .map_err(|error| StoreError::Failed {
+            location: "the object's hash".to_owned(),
+            reason: error.to_string(),
+        })?;
+    }
+    while let Some(write) = writes.join_next().await {
+        receipts.extend(joined(&store, &upload, Some(write))?);
+    }
+    store.settle(&upload).await?;
+    receipts.sort_unstable_by_key(|(number, _)| *number);
+    let receipts = receipts.into_iter().map(|(_, receipt)| receipt).collect();
+    Ok(Settled { receipts, bytes: length, hash: HashState::of(&hasher) })
+}
+
+type Written = Result<(u32, Receipt), StoreError>;
+
+fn joined(
+    store: &Arc<dyn Store>,
+    upload: &UploadId,
+    write: Option<Result<Written, tokio::task::JoinError>>,
+) -> Result<Option<(u32, Receipt)>, StoreError> {
+    match write {
+        None => Ok(None),
+        Some(Ok(written)) => written.map(Some),
+        Some(Err(error)) => Err(StoreError::Failed {
+            location: store.location(&upload.name),
+            reason: error.to_string(),
+        }),
+    }
+}
