@@ -64,8 +64,8 @@ impl Builder {
     pub(super) fn is_full(&self, max_bytes: u32) -> bool {
         let cells = self.batch.kinds.len();
         let row = cells / self.batch.rows.max(1) as usize;
-        (self.batch.rows > 0 && cells + row > MOST_CELLS)
-            || (self.batch.rows > 0 && self.batch.bytes.len() >= max_bytes as usize)
+        self.batch.rows > 0
+            && (cells + row > MOST_CELLS || self.batch.bytes.len() >= max_bytes as usize)
     }
 
     /// The place behind the last row.

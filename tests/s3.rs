@@ -1,0 +1,155 @@
+//! Exports to a real S3 server over HTTP.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use partway_testbed::write_sample;
+use partway_tests::{Program, database, export, runtime, sha256, summary};
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+const MIB: u64 = 1024 * 1024;
+
+/// A server whose buckets are folders.
+struct Server {
+    address: SocketAddr,
+    folder: TempDir,
+    _runtime: Runtime,
+}
+
+impl Server {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("exports")).unwrap();
+        let files = s3s_fs::FileSystem::new(folder.path()).unwrap();
+        let mut service = S3ServiceBuilder::new(files);
+        service.set_auth(SimpleAuth::from_single("key", "secret"));
+        let service = service.build();
+        let runtime = runtime();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        runtime.spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    let server = Builder::new(TokioExecutor::new());
+                    // A client that goes away, killed, is no failure of the server.
+                    server.serve_connection(TokioIo::new(socket), service).await.ok();
+                });
+            }
+        });
+        Self { address, folder, _runtime: runtime }
+    }
+
+    /// A run of the program against this server.
+    fn export(&self, database: &Path, bucket: &str, folder: &Path) -> Program {
+        let mut program = Program::export(database, &format!("s3://{bucket}/nightly"), folder);
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL", format!("http://{}", self.address).as_str()),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ] {
+            program.command.env(name, value);
+        }
+        program
+    }
+
+    fn object(&self, name: &str) -> PathBuf {
+        self.folder.path().join("exports/nightly").join(name)
+    }
+
+    /// The parts of unfinished uploads that the server holds: name and size.
+    fn parts(&self) -> BTreeMap<String, u64> {
+        let entries = fs::read_dir(self.folder.path()).unwrap().filter_map(Result::ok);
+        entries
+            .filter_map(|entry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let length = entry.metadata().ok()?.len();
+                name.contains(".part-").then_some((name, length))
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn an_export_arrives_whole_and_in_equal_parts() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sample.db");
+    write_sample(&file, 24).unwrap();
+    let reference = export(&file, folder.path(), MIB as u32, || u32::MAX).finished.sha256;
+
+    // Killed on the way, so that the server's parts can be looked at.
+    let run = || server.export(&file, "exports", folder.path()).with(["--slice-parts", "1"]);
+    let mut child = run().command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for _ in 0..1000 {
+        if server.parts().len() >= 3 {
+            break;
+        }
+        sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let parts = server.parts();
+    assert!(parts.len() >= 3, "{parts:?}");
+    // The last of them may be half written.
+    assert!(parts.values().filter(|length| **length == 5 * MIB).count() >= parts.len() - 1);
+
+    let output = run().run();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("going on with"), "{said}");
+    let summary = summary(&output);
+    let bytes = summary["bytes"].as_u64().unwrap();
+    assert_eq!(summary["parts"].as_u64().unwrap(), bytes.div_ceil(5 * MIB));
+    assert_eq!(summary["sha256"], reference.as_str());
+    let location = summary["location"].as_str().unwrap();
+    assert!(location.starts_with("s3://exports/nightly/dump_"), "{location}");
+    let object = server.object(location.rsplit('/').next().unwrap());
+    assert_eq!(sha256(&object), reference);
+    assert_eq!(server.parts(), BTreeMap::new());
+}
+
+#[test]
+fn a_name_that_is_taken_gets_a_number() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("small.db");
+    drop(database(&file, "CREATE TABLE t (a);"));
+    for expected in ["s3://exports/nightly/a.sql", "s3://exports/nightly/a-2.sql"] {
+        let run = server.export(&file, "exports", folder.path()).with(["--name", "a.sql"]);
+        assert_eq!(run.succeed()["location"], expected);
+    }
+    assert!(server.object("a.sql").exists() && server.object("a-2.sql").exists());
+}
+
+#[test]
+fn a_store_that_refuses_is_named() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("small.db");
+    drop(database(&file, "CREATE TABLE t (a);"));
+    let mut refused = server.export(&file, "exports", folder.path());
+    refused.command.env("AWS_SECRET_ACCESS_KEY", "wrong");
+    let small = server.export(&file, "exports", folder.path()).with(["--part-size", "1MiB"]);
+    for (run, code, expected) in [
+        (refused, 1, "may not be written to"),
+        (small, 2, "1048576 bytes is too small for this store: 5242880 is the least"),
+    ] {
+        let output = run.run();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+    assert_eq!(server.parts(), BTreeMap::new());
+}

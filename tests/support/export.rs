@@ -1,0 +1,76 @@
+//! Exports through the library, with every part looked at.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use partway::exporter::Budget;
+use partway::{
+    Counters, Exporter, Finished, FolderStore, Job, JobError, JobOptions, Pacing, Snapshot, Store,
+};
+use tokio::runtime::Runtime;
+
+/// A finished export, and the file it made.
+#[derive(Debug)]
+pub struct Sliced {
+    /// What it came to.
+    pub finished: Finished,
+    /// The object.
+    pub file: PathBuf,
+}
+
+/// Options of an ordinary SQL dump.
+pub fn job_options(part_size: u32) -> JobOptions {
+    JobOptions { format: "sql".into(), tables: Vec::new(), part_size, settings: Vec::new() }
+}
+
+/// A runtime such as an export needs.
+pub fn runtime() -> Runtime {
+    Runtime::new().expect("a runtime")
+}
+
+/// Exports a database to a folder; `budget` gives the number of parts of each slice.
+pub fn export(
+    database: &Path,
+    folder: &Path,
+    part_size: u32,
+    budget: impl FnMut() -> u32,
+) -> Sliced {
+    let exporter = Exporter::bundled().expect("the component loads");
+    export_with(&exporter, database, folder, job_options(part_size), budget).expect("an export")
+}
+
+/// Exports with a component and options of one's own. Between slices the job goes through JSON and a
+/// new snapshot, as between processes.
+pub fn export_with(
+    exporter: &Exporter,
+    database: &Path,
+    folder: &Path,
+    options: JobOptions,
+    mut budget: impl FnMut() -> u32,
+) -> Result<Sliced, JobError> {
+    let store: Arc<dyn Store> = Arc::new(FolderStore::new(folder));
+    runtime().block_on(async {
+        let snapshot = Snapshot::hold(database).expect("a snapshot");
+        let mut job = Job::begin(exporter, &snapshot, &store, "dump.sql", options).await?;
+        let counters = Arc::new(Counters::default());
+        while !job.is_ended() {
+            let snapshot = Snapshot::hold(database).expect("a snapshot");
+            let budget = Budget { parts: budget() };
+            job.slice(exporter, &snapshot, &store, Never, budget, &counters).await?;
+            let saved = serde_json::to_string(&job).expect("a job as JSON");
+            job = serde_json::from_str(&saved).expect("the same job again");
+        }
+        let finished = job.complete(&store).await?;
+        let file = folder.join(&finished.name);
+        Ok(Sliced { finished, file })
+    })
+}
+
+/// Never ends a slice.
+struct Never;
+
+impl Pacing for Never {
+    fn should_yield(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,32 @@
+//! What the end-to-end tests share: the program, exports through the library, and the test components.
+
+mod export;
+mod program;
+mod readme;
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+pub use export::{Sliced, export, export_with, job_options, runtime};
+pub use program::{Program, program, summary};
+
+/// The component of the world `transform` that hands everything on.
+pub const PASS_THROUGH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pass-through.wasm"));
+
+/// The component that misbehaves as its format says.
+pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile.wasm"));
+
+/// A new database, made by SQL.
+pub fn database(path: &Path, sql: &str) -> Connection {
+    let connection = Connection::open(path).expect("a new database");
+    connection.execute_batch(sql).expect("valid SQL");
+    connection
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+pub fn sha256(file: &Path) -> String {
+    use sha2::Digest;
+    let bytes = std::fs::read(file).expect("a readable file");
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,54 @@
+//! The program, as a process of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The built program's path: beside the tests, in the same build.
+pub fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    let folder = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
+    let program = folder.join(format!("partway{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.exists(), "{} is not built: run `cargo xtask test`", program.display());
+    program
+}
+
+/// A run of `partway export` with its own state folder.
+pub struct Program {
+    /// The command, to add to.
+    pub command: Command,
+}
+
+impl Program {
+    /// `partway export DATABASE --to STORE`, with state in `folder`.
+    pub fn export(database: &Path, store: &str, folder: &Path) -> Self {
+        let mut command = Command::new(program());
+        command.arg("export").arg(database).args(["--to", store, "--json"]);
+        command.arg("--state").arg(folder.join("state"));
+        Self { command }
+    }
+
+    /// With further arguments.
+    pub fn with<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(mut self) -> Output {
+        self.command.output().expect("the program starts")
+    }
+
+    /// Runs it to a good end, and gives its summary.
+    pub fn succeed(self) -> Value {
+        summary(&self.run())
+    }
+}
+
+/// The summary of a run that ended well.
+pub fn summary(output: &Output) -> Value {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {said}", output.status);
+    serde_json::from_slice(&output.stdout).expect("one line of JSON on standard output")
+}

@@ -1,0 +1,142 @@
+//! `cargo xtask bench`: exports side by side with `sqlite3 .dump`, in one run, A B A B.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use partway_testbed::write_sample;
+
+use crate::demo::ignore_missing;
+use crate::run::{build_program, shown, target};
+use crate::setup::setup;
+
+/// The sizes between which memory must not grow, in megabytes.
+const SMALL: u64 = 100;
+const LARGE: u64 = 1000;
+
+/// What one run of a command took.
+#[derive(Clone, Copy)]
+struct Run {
+    seconds: f64,
+    peak_kib: u64,
+}
+
+/// Measures, and prints tables.
+pub fn bench(megabytes: u64, pairs: u32) -> Result<()> {
+    setup()?;
+    let program = build_program()?;
+    let folder = target().join("bench");
+    fs::create_dir_all(&folder)?;
+    let database = generated(&folder, megabytes)?;
+
+    println!(
+        "\n== Speed: {} ({} MB), {pairs} pairs",
+        database.display(),
+        size(&database)? / 1_000_000
+    );
+    let mut ours = Vec::new();
+    let mut theirs = Vec::new();
+    for pair in 0..=pairs {
+        let (one, other) = (dump(&database, &folder)?, export(&program, &database, &folder)?);
+        // The first pair brings the file into memory.
+        if pair > 0 {
+            println!("sqlite3 .dump {:6.2} s   partway {:6.2} s", one.seconds, other.seconds);
+            theirs.push(one);
+            ours.push(other);
+        }
+    }
+    let (one, other) = (median(&theirs), median(&ours));
+    println!("median        {one:6.2} s           {other:6.2} s   ratio {:.2}", one / other);
+
+    println!("\n== Peak memory of partway export FILE --to DIR");
+    let mut peaks = Vec::new();
+    for megabytes in [SMALL, LARGE] {
+        let database = generated(&folder, megabytes)?;
+        let mut runs = Vec::new();
+        for _ in 0..3 {
+            runs.push(export(&program, &database, &folder)?);
+        }
+        let peak = runs.iter().map(|run| run.peak_kib).max().unwrap_or_default();
+        println!(
+            "{:5} MB database: {:6.1} MiB",
+            size(&database)? / 1_000_000,
+            peak as f64 / 1024.0
+        );
+        peaks.push(peak as f64);
+    }
+    println!("ratio {:.3}", peaks[1] / peaks[0]);
+    Ok(())
+}
+
+fn generated(folder: &Path, megabytes: u64) -> Result<PathBuf> {
+    let file = folder.join(format!("sample-{megabytes}.db"));
+    if !file.exists() {
+        println!("making {} …", file.display());
+        let unfinished = folder.join("sample.new");
+        fs::remove_file(&unfinished).or_else(ignore_missing)?;
+        write_sample(&unfinished, megabytes)?;
+        fs::rename(&unfinished, &file)?;
+    }
+    Ok(file)
+}
+
+fn dump(database: &Path, folder: &Path) -> Result<Run> {
+    let out = folder.join("dump.sql");
+    let run =
+        measure(Command::new("sqlite3").arg(database).arg(".dump").stdout(File::create(&out)?))?;
+    fs::remove_file(out)?;
+    Ok(run)
+}
+
+fn export(program: &Path, database: &Path, folder: &Path) -> Result<Run> {
+    let store = folder.join("store");
+    fs::create_dir_all(&store)?;
+    let run = measure(
+        Command::new(program)
+            .arg("export")
+            .arg(database)
+            .arg("--to")
+            .arg(&store)
+            .arg("--state")
+            .arg(folder.join("state"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null()),
+    )?;
+    fs::remove_dir_all(&store)?;
+    Ok(run)
+}
+
+/// Runs a command to its end and watches its memory, as Linux tells it.
+fn measure(command: &mut Command) -> Result<Run> {
+    let began = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("starting {}", shown(command)))?;
+    let status_file = format!("/proc/{}/status", child.id());
+    let mut peak_kib = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        let status = fs::read_to_string(&status_file).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse().ok());
+        peak_kib = kib.unwrap_or(0).max(peak_kib);
+        sleep(Duration::from_millis(2));
+    };
+    if !status.success() {
+        bail!("{} failed ({status})", shown(command));
+    }
+    Ok(Run { seconds: began.elapsed().as_secs_f64(), peak_kib })
+}
+
+fn median(runs: &[Run]) -> f64 {
+    let mut seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+fn size(file: &Path) -> Result<u64> {
+    Ok(fs::metadata(file)?.len())
+}

@@ -1,0 +1,59 @@
+//! Partway's own tasks: `cargo xtask setup | demo | test | bench | dist`.
+
+mod bench;
+mod demo;
+mod dist;
+mod run;
+mod setup;
+mod test;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Partway's own tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Make this machine able to build the component
+    Setup,
+    /// Export a database in slices, restore it, and compare the two
+    Demo {
+        /// A database of your own; without one, a sample of about 100 MB is made
+        database: Option<PathBuf>,
+    },
+    /// Run every test
+    Test {
+        /// Also those that take long
+        #[arg(long)]
+        long: bool,
+    },
+    /// Measure exports side by side with `sqlite3 .dump`
+    Bench {
+        /// The size of the generated database, in megabytes
+        #[arg(long, default_value_t = 420, value_parser = clap::value_parser!(u64).range(1..))]
+        megabytes: u64,
+        /// How many pairs of runs
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+        pairs: u32,
+    },
+    /// Write the component as a file of its own
+    Dist,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Setup => setup::setup(),
+        Task::Demo { database } => demo::demo(database),
+        Task::Test { long } => test::test(long),
+        Task::Bench { megabytes, pairs } => bench::bench(megabytes, pairs),
+        Task::Dist => dist::dist(),
+    }
+}

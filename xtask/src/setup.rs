@@ -1,0 +1,91 @@
+//! `cargo xtask setup`: a toolchain that compiles the component.
+
+use std::env;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use partway_component_build::{TARGET, Toolchain};
+
+use crate::run::{run, shown};
+
+/// How long `rustup target add` may take: where it can't reach its server, it hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Takes what is there already, or else the first way that works.
+pub fn setup() -> Result<()> {
+    if let Some(file) = env::var_os("PARTWAY_COMPONENT").filter(|file| !file.is_empty()) {
+        println!("setup: the component is {} (PARTWAY_COMPONENT)", file.display());
+        return Ok(());
+    }
+    if let Ok(toolchain) = Toolchain::find() {
+        println!("setup: ready to build the component by {}", described(&toolchain));
+        return Ok(());
+    }
+    let pinned = env::var("PARTWAY_TOOLCHAIN").unwrap_or_default();
+    for name in ["rustup", "debian"] {
+        if !pinned.is_empty() && pinned != name {
+            continue;
+        }
+        match if name == "rustup" { rustup() } else { debian() } {
+            Ok(()) if Toolchain::find().is_ok() => break,
+            Ok(()) => println!("setup: that did not help"),
+            Err(error) => println!("setup: {error:#}"),
+        }
+    }
+    let toolchain = Toolchain::find()?;
+    println!("setup: ready to build the component by {}", described(&toolchain));
+    Ok(())
+}
+
+fn described(toolchain: &Toolchain) -> String {
+    match toolchain {
+        Toolchain::Rustup { .. } => format!("this toolchain's {TARGET}"),
+        Toolchain::Debian => "Debian's rustc-web".to_owned(),
+    }
+}
+
+fn rustup() -> Result<()> {
+    let mut command = Command::new("rustup");
+    command.args(["target", "add", TARGET]).stdin(Stdio::null());
+    println!("setup: {}", shown(&command));
+    let mut child = command.spawn().context("rustup can't be started")?;
+    let Some(status) = wait(&mut child)? else {
+        child.kill()?;
+        child.wait()?;
+        bail!("rustup did not finish within {} s", PATIENCE.as_secs());
+    };
+    if !status.success() {
+        bail!("rustup failed ({status})");
+    }
+    Ok(())
+}
+
+fn wait(child: &mut Child) -> Result<Option<std::process::ExitStatus>> {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        sleep(Duration::from_millis(100));
+    }
+    Ok(None)
+}
+
+fn debian() -> Result<()> {
+    for arguments in [
+        &["update", "--quiet=2"][..],
+        &[
+            &["install", "--yes", "--quiet=2", "--no-install-recommends"][..],
+            &Toolchain::DEBIAN_PACKAGES,
+        ]
+        .concat(),
+    ] {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+        println!("setup: {}", shown(&command));
+        run(&mut command)?;
+    }
+    Ok(())
+}
