@@ -278,7 +278,9 @@ fn writers_go_on_in_wal_mode_and_the_dump_is_the_state_at_its_start() {
             connection.execute_batch("INSERT INTO t (amount) VALUES (-1)").unwrap();
             let budget = partway::exporter::Budget { parts: 2 };
             let counters = Default::default();
-            job.slice(&exporter, &snapshot, &store, Go, budget, &counters).await.unwrap();
+            job.slice(&exporter, &snapshot, &store, partway_tests::Never, budget, &counters)
+                .await
+                .unwrap();
         }
         job.complete(&store).await.unwrap()
     });
@@ -289,13 +291,4 @@ fn writers_go_on_in_wal_mode_and_the_dump_is_the_state_at_its_start() {
         .query_row("SELECT count(*), sum(amount) FROM t", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .unwrap();
     assert_eq!(sum, (20_000, 2_000_000));
-}
-
-/// Never ends a slice.
-struct Go;
-
-impl partway::Pacing for Go {
-    fn should_yield(&self) -> bool {
-        false
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -108,21 +108,11 @@ fn values_much_larger_than_a_part_or_a_batch_are_cut_anywhere() {
 
 #[test]
 fn the_program_killed_between_and_within_slices_ends_with_the_same_object() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("sample.db");
-    write_sample(&file, 12).unwrap();
-    let reference = export(&file, folder.path(), 1024 * 1024, || ALL).finished.sha256;
+    let sample = Sample::new();
+    let Sample { folder, file, store } = &sample;
+    let reference = export(file, folder.path(), 1024 * 1024, || ALL).finished.sha256;
 
-    let store = folder.path().join("store");
-    fs::create_dir(&store).unwrap();
-    let run = || {
-        Program::export(&file, store.to_str().unwrap(), folder.path()).with([
-            "--slice-parts",
-            "1",
-            "--part-size",
-            "128KiB",
-        ])
-    };
+    let run = || sample.export("128KiB");
     let mut random = Random::new(11);
     let mut kills = 0;
     let last = loop {
@@ -137,73 +127,53 @@ fn the_program_killed_between_and_within_slices_ends_with_the_same_object() {
         child.kill().unwrap();
         child.wait().unwrap();
         kills += 1;
-        assert!(visible(&store).is_empty(), "an unfinished object has a name");
+        assert!(visible(store).is_empty(), "an unfinished object has a name");
     };
     let last = summary(&last);
     println!("killed {kills} times");
     assert!(kills > 0, "nothing was killed: the sample is too small for this machine");
     assert_eq!(last["sha256"], reference.as_str());
-    assert_eq!(visible(&store).len(), 1);
-    assert_eq!(sha256(&store.join(&visible(&store)[0])), reference);
-    assert_eq!(fs::read_dir(&store).unwrap().count(), 1, "something hidden is left");
+    assert_eq!(visible(store).len(), 1);
+    assert_eq!(sha256(&store.join(&visible(store)[0])), reference);
+    assert_eq!(fs::read_dir(store).unwrap().count(), 1, "something hidden is left");
 }
 
 #[test]
 fn an_export_goes_on_where_it_was_interrupted() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("sample.db");
-    write_sample(&file, 12).unwrap();
-    let store = folder.path().join("store");
-    fs::create_dir(&store).unwrap();
-    let run = || {
-        Program::export(&file, store.to_str().unwrap(), folder.path()).with([
-            "--slice-parts",
-            "1",
-            "--part-size",
-            "64KiB",
-        ])
-    };
+    let sample = Sample::new();
+    let Sample { folder, file, store } = &sample;
+    let run = || sample.export("64KiB");
     let mut child = run()
         .command
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    wait_for_parts(&store, 10 * 64 * 1024);
+    wait_for_parts(store, 10 * 64 * 1024);
     interrupt(child.id());
     let output = child.wait().and_then(|_| child.wait_with_output()).unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(130), "{said}");
     assert!(said.contains("the same command again goes on from there"), "{said}");
-    assert!(visible(&store).is_empty());
+    assert!(visible(store).is_empty());
 
     let output = run().run();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("going on with"), "{said}");
-    let reference = export(&file, folder.path(), 1024 * 1024, || ALL).finished.sha256;
+    let reference = export(file, folder.path(), 1024 * 1024, || ALL).finished.sha256;
     assert_eq!(summary(&output)["sha256"], reference.as_str());
 }
 
 #[test]
 fn a_database_that_has_changed_is_exported_from_its_start() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("sample.db");
-    write_sample(&file, 12).unwrap();
-    let store = folder.path().join("store");
-    fs::create_dir(&store).unwrap();
-    let run = || {
-        Program::export(&file, store.to_str().unwrap(), folder.path()).with([
-            "--slice-parts",
-            "1",
-            "--part-size",
-            "64KiB",
-        ])
-    };
+    let sample = Sample::new();
+    let Sample { folder, file, store } = &sample;
+    let run = || sample.export("64KiB");
     let mut child = run().command.stdout(std::process::Stdio::null()).spawn().unwrap();
-    wait_for_parts(&store, 10 * 64 * 1024);
+    wait_for_parts(store, 10 * 64 * 1024);
     child.kill().unwrap();
     child.wait().unwrap();
-    rusqlite::Connection::open(&file)
+    rusqlite::Connection::open(file)
         .unwrap()
         .execute("UPDATE settings SET value = 'USD' WHERE key = 'currency'", [])
         .unwrap();
@@ -213,9 +183,9 @@ fn a_database_that_has_changed_is_exported_from_its_start() {
     assert!(said.contains("the database has changed since"), "{said}");
     summary(&output);
     let restored = folder.path().join("restored.db");
-    restore(&store.join(&visible(&store)[0]), &restored).unwrap();
-    assert_eq!(compare(&file, &restored).unwrap(), []);
-    assert_eq!(fs::read_dir(&store).unwrap().count(), 1, "the first upload is left");
+    restore(&store.join(&visible(store)[0]), &restored).unwrap();
+    assert_eq!(compare(file, &restored).unwrap(), []);
+    assert_eq!(fs::read_dir(store).unwrap().count(), 1, "the first upload is left");
 }
 
 #[test]
@@ -233,6 +203,35 @@ fn a_name_that_is_taken_gets_a_number() {
     let expected: HashSet<String> =
         ["my.sql", "my-2.sql", "my-3.sql"].into_iter().map(str::to_owned).collect();
     assert_eq!(names, expected);
+}
+
+/// A database large enough to be interrupted, and a store for it.
+struct Sample {
+    folder: tempfile::TempDir,
+    file: PathBuf,
+    store: PathBuf,
+}
+
+impl Sample {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sample.db");
+        write_sample(&file, 12).unwrap();
+        let store = folder.path().join("store");
+        fs::create_dir(&store).unwrap();
+        Self { folder, file, store }
+    }
+
+    /// A run with one part a slice.
+    fn export(&self, part_size: &str) -> Program {
+        let store = self.store.to_str().unwrap();
+        Program::export(&self.file, store, self.folder.path()).with([
+            "--slice-parts",
+            "1",
+            "--part-size",
+            part_size,
+        ])
+    }
 }
 
 /// The names in a folder that are not hidden.

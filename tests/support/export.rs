@@ -67,7 +67,7 @@ pub fn export_with(
 }
 
 /// Never ends a slice.
-struct Never;
+pub struct Never;
 
 impl Pacing for Never {
     fn should_yield(&self) -> bool {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-pub use export::{Sliced, export, export_with, job_options, runtime};
+pub use export::{Never, Sliced, export, export_with, job_options, runtime};
 pub use program::{Program, program, summary};
 
 /// The component of the world `transform` that hands everything on.

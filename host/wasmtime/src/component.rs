@@ -10,6 +10,7 @@ use wasmtime::{Config, Engine, Store, Trap, UpdateDeadline};
 use crate::bindings::{ExportComponent, ExportComponentPre};
 use crate::context::{PipeCtx, add_to_linker};
 use crate::contract::exporter::{Budget, Error, Options, Outcome};
+use crate::hex::hex;
 use crate::limits::{Limiter, Limits};
 
 /// How often a running component is looked at.
@@ -140,7 +141,7 @@ impl Exporter {
             .and_then(ExportComponentPre::new)
             .map_err(|error| LoadError::OtherWorld { reason: format!("{error:#}") })?;
         tick(&engine);
-        let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&Sha256::digest(bytes));
         Ok(Self { pre, limits: Limits::default(), digest })
     }
 

@@ -71,6 +71,7 @@ mod bindings;
 mod component;
 mod context;
 mod contract;
+mod hex;
 mod job;
 mod limits;
 mod part_size;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
 use crate::job::Job;
 
 /// Goes up with every change that an older program could not read.
@@ -75,8 +76,7 @@ impl SavedJob {
             hash.update((word.len() as u64).to_le_bytes());
             hash.update(word);
         }
-        let digest: String =
-            hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&hash.finalize()[..8]);
         let path = folder.join(format!("export-{digest}.json"));
         let io = |source| StateError::Io { path: folder.to_owned(), source };
         create_private(folder).map_err(io)?;

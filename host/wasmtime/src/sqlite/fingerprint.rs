@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::hex::hex;
+
 /// The state of a database file and its write-ahead log. Two equal ones mean that nothing has been
 /// committed in between; a checkpoint of the log changes it too.
 ///
@@ -98,5 +100,5 @@ fn identity(_: &fs::Metadata) -> String {
 fn log_header(path: &Path) -> io::Result<String> {
     let mut header = Vec::new();
     File::open(path)?.take(32).read_to_end(&mut header)?;
-    Ok(header.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&header))
 }

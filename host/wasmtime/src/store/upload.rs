@@ -11,6 +11,7 @@ use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 
 use super::{Receipt, Store, StoreError, UploadId};
 use crate::contract::{Parts, parts};
+use crate::hex::hex;
 
 /// The SHA-256 of an object up to the end of a part, in a form that can be kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,10 +38,6 @@ impl HashState {
     pub fn finish(&self) -> Option<String> {
         Some(hex(&self.hasher()?.finalize()))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a slice's parts have become, when all of them are safe.
