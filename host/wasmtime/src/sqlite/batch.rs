@@ -1,10 +1,9 @@
 //! Filling a batch from SQLite's rows.
 
-use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::key::{Key, PRIMARY, encode_cell};
-use super::scan::{KeyKind, Read, Scan};
+use super::scan::{KeyKind, Place, Scan, ScanRows};
 use crate::contract::rows::Batch;
 
 /// The contract's bound on the cells of a batch that holds more than one row.
@@ -68,6 +67,11 @@ impl Builder {
             && (cells + row > MOST_CELLS || self.batch.bytes.len() >= max_bytes as usize)
     }
 
+    /// Rows taken in.
+    pub(super) fn rows(&self) -> u32 {
+        self.batch.rows
+    }
+
     /// The place behind the last row.
     pub(super) fn last_key(&self) -> Option<Key> {
         key_at(&self.keys, self.batch.rows.checked_sub(1)?)
@@ -83,54 +87,44 @@ impl Builder {
     pub(super) fn append(
         &mut self,
         scan: &Scan,
-        read: Read,
-        row: &Row<'_>,
+        row: &ScanRows<'_>,
         max_bytes: u32,
-    ) -> rusqlite::Result<Option<Self>> {
+    ) -> Option<Self> {
         let before = Marks::of(&self.batch);
-        let first_cell = self.append_key(scan, read, row)?;
+        self.append_key(scan, row);
         let mut row_bytes: usize = 0;
-        for column in 0..scan.columns.len() {
-            match read {
-                Read::Plain => {
-                    let value = row.get_ref(first_cell + column)?;
-                    self.append_cell(value, &mut row_bytes, max_bytes);
-                }
-                Read::Guarded => {
-                    self.append_guarded(row, first_cell + 3 * column, &mut row_bytes, max_bytes)?;
-                }
+        for place in row.places() {
+            match *place {
+                Place::Plain(at) => self.append_cell(row.cell(at), &mut row_bytes, max_bytes),
+                Place::Guarded(at) => match (row.cell(at), row.cell(at + 1)) {
+                    // SQLite's values are shorter than 2^31 bytes.
+                    (is_text, ValueRef::Integer(length)) => {
+                        self.append_long(is_text == ValueRef::Integer(1), length as u32);
+                    }
+                    (value, _) => self.append_cell(value, &mut row_bytes, max_bytes),
+                },
             }
         }
         self.batch.rows += 1;
         let fits = self.batch.rows == 1 || self.batch.bytes.len() <= max_bytes as usize;
-        Ok(if fits { None } else { Some(self.split_off_last(&before)) })
+        if fits { None } else { Some(self.split_off_last(&before)) }
     }
 
-    /// Takes in the key, and gives the index of the first cell behind it.
-    fn append_key(&mut self, scan: &Scan, read: Read, row: &Row<'_>) -> rusqlite::Result<usize> {
+    fn append_key(&mut self, scan: &Scan, row: &ScanRows<'_>) {
         match (&mut self.keys, &scan.key) {
             (Keys::Rowids(rowids), _) => {
-                rowids.push(row.get(0)?);
-                Ok(1)
+                if let ValueRef::Integer(rowid) = row.cell(0) {
+                    rowids.push(rowid);
+                }
             }
             (Keys::Primary { bytes, ends }, KeyKind::Primary(columns)) => {
-                let width = read.key_width();
                 bytes.push(PRIMARY);
                 for column in 0..columns.len() {
-                    let value = match (read, row.get_ref(width * column)?) {
-                        (Read::Plain, value) => value,
-                        // The type stands before the value; text came as a blob.
-                        (Read::Guarded, kind) => match (kind, row.get_ref(width * column + 1)?) {
-                            (ValueRef::Text(b"text"), ValueRef::Blob(text)) => ValueRef::Text(text),
-                            (_, value) => value,
-                        },
-                    };
-                    encode_cell(bytes, value);
+                    encode_cell(bytes, row.cell(column));
                 }
                 ends.push(bytes.len());
-                Ok(width * columns.len())
             }
-            _ => Ok(0),
+            _ => {}
         }
     }
 
@@ -166,32 +160,6 @@ impl Builder {
     fn append_long(&mut self, text: bool, length: u32) {
         self.batch.kinds.push(if text { LONG_TEXT } else { LONG_BLOB });
         self.batch.lengths.push(length);
-    }
-
-    /// Takes in a cell that comes as type, length and, unless it is long, value.
-    fn append_guarded(
-        &mut self,
-        row: &Row<'_>,
-        index: usize,
-        row_bytes: &mut usize,
-        max_bytes: u32,
-    ) -> rusqlite::Result<()> {
-        let kind = match row.get_ref(index)? {
-            ValueRef::Text(b"text") => TEXT,
-            ValueRef::Text(b"blob") => BLOB,
-            _ => {
-                self.append_cell(row.get_ref(index + 2)?, row_bytes, max_bytes);
-                return Ok(());
-            }
-        };
-        let length: u32 = row.get(index + 1)?;
-        if length > max_bytes {
-            self.append_long(kind == TEXT, length);
-        } else {
-            let bytes = row.get_ref(index + 2)?.as_bytes()?;
-            self.append_bytes(kind, bytes, row_bytes, max_bytes);
-        }
-        Ok(())
     }
 
     fn split_off_last(&mut self, before: &Marks) -> Self {

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::scan::quoted;
+use super::scan::{as_text, quoted};
+use super::statement::Statement;
 use crate::contract::rows::{
     AutoVacuum, Column, ColumnKind, Encoding, Object, ObjectKind, Schema, Table, TableFlags,
 };
@@ -70,11 +71,6 @@ pub(super) fn describe(connection: &Connection) -> rusqlite::Result<Schema> {
 
 fn bytes(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<u8>> {
     Ok(row.get_ref(index)?.as_bytes_or_null()?.unwrap_or_default().to_vec())
-}
-
-/// A name as a parameter: text, whatever its bytes.
-fn as_text(name: &[u8]) -> ToSqlOutput<'_> {
-    ToSqlOutput::Borrowed(ValueRef::Text(name))
 }
 
 fn table_kinds(connection: &Connection) -> rusqlite::Result<HashMap<Vec<u8>, TableFlags>> {
@@ -176,12 +172,10 @@ fn estimates(connection: &Connection) -> HashMap<Vec<u8>, u64> {
 
 /// The largest rowid: as many rows as there are at most, where they were numbered from 1.
 fn last_rowid(connection: &Connection, table: &[u8], rowid: Option<&[u8]>) -> Option<u64> {
-    let table = quoted(std::str::from_utf8(table).ok()?);
-    let rowid = quoted(std::str::from_utf8(rowid?).ok()?);
-    connection
-        .query_row(&format!("SELECT max({rowid}) FROM {table}"), [], |row| {
-            row.get::<_, Option<i64>>(0)
-        })
-        .ok()
-        .map(|last| last.unwrap_or(0).try_into().unwrap_or(0))
+    let sql = [b"SELECT max(", &quoted(rowid?)[..], b") FROM ", &quoted(table)].concat();
+    let mut statement = Statement::prepare(connection, &sql, &[]).ok()?;
+    match (statement.step().ok()?, statement.cell(0)) {
+        (true, ValueRef::Integer(last)) => Some(last.try_into().unwrap_or(0)),
+        _ => Some(0),
+    }
 }

@@ -1,6 +1,6 @@
 //! Positions: marks between two rows, in the order of a table's key.
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::types::ValueRef;
 
 /// A place in a table: behind the row with this key.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,27 +97,16 @@ impl KeyCell {
         })
     }
 
-    /// The parameter for it, and how it stands in SQL as number `index`: bytes that are no UTF-8 text go
-    /// as a blob that is cast. The plus takes the cast's affinity away, which would change
+    /// The parameter for it, and how it stands in SQL as number `index`. UTF-16 goes as a blob that is
+    /// cast, which leaves its bytes alone. The plus takes the cast's affinity away, which would change
     /// how numbers compare.
-    pub(super) fn parameter(&self, index: usize, utf8: bool) -> (String, ToSqlOutput<'_>) {
-        let plain = format!("?{index}");
-        let value = match self {
-            Self::Null => ToSqlOutput::Borrowed(ValueRef::Null),
-            Self::Integer(value) => (*value).into(),
-            Self::Real(value) => (*value).into(),
-            Self::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
-            Self::Text(bytes) if utf8 && std::str::from_utf8(bytes).is_ok() => {
-                ToSqlOutput::Borrowed(ValueRef::Text(bytes))
+    pub(super) fn parameter(&self, index: usize, utf8: bool) -> (String, ValueRef<'_>) {
+        match self.value() {
+            ValueRef::Text(bytes) if !utf8 => {
+                (format!("+CAST(?{index} AS TEXT)"), ValueRef::Blob(bytes))
             }
-            Self::Text(bytes) => {
-                return (
-                    format!("+CAST(?{index} AS TEXT)"),
-                    ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
-                );
-            }
-        };
-        (plain, value)
+            value => (format!("?{index}"), value),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! `rows` over SQLite: one held read transaction.
 
+mod authorizer;
 mod batch;
+mod cursor;
 mod describe;
 mod error;
 mod fingerprint;
@@ -9,6 +11,7 @@ mod long;
 mod reader;
 mod scan;
 mod snapshot;
+mod statement;
 
 pub use error::OpenError;
 pub use fingerprint::Fingerprint;

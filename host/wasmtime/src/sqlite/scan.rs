@@ -1,33 +1,41 @@
 //! The queries behind a scan: a table's rows by key, from a position on. Never by `OFFSET`, which is
 //! quadratic, but where no name reaches the rowid.
 
-use rusqlite::Connection;
-use rusqlite::types::ToSqlOutput;
+use std::ffi::CString;
+
+use rusqlite::limits::Limit;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Result};
 
 use super::error::{rows_error, shown};
 use super::key::{Key, KeyCell};
+use super::statement::Statement;
 use crate::contract::rows::{ColumnKind, Encoding, Error as RowsError, Schema, TableFlags};
 
 /// What a scan reads: a table, its columns, and the key that orders it.
 #[derive(Debug)]
 pub(super) struct Scan {
     /// The table's name, quoted.
-    table: String,
+    table: Vec<u8>,
     /// For messages.
     pub(super) shown: String,
     /// The table's name as it is.
-    pub(super) name: String,
-    /// The columns asked for.
-    pub(super) columns: Vec<String>,
+    pub(super) name: CString,
+    /// The columns asked for, as they are.
+    pub(super) columns: Vec<CString>,
     pub(super) key: KeyKind,
+    /// What is read, quoted and each once: the key, then those of the columns that are not part of it.
+    read: Vec<Vec<u8>>,
+    /// Where in `read` each of the columns asked for is.
+    places: Vec<usize>,
     utf8: bool,
 }
 
 /// What orders a table.
 #[derive(Debug)]
 pub(super) enum KeyKind {
-    /// The rowid, under a name that reaches it.
-    Rowid(String),
+    /// The rowid, under a name that reaches it (quoted).
+    Rowid(Vec<u8>),
     /// The primary key of a WITHOUT ROWID table.
     Primary(Vec<KeyColumn>),
     /// Nothing that a query could name: three columns are called rowid, _rowid_ and oid.
@@ -38,10 +46,10 @@ pub(super) enum KeyKind {
 #[derive(Debug)]
 pub(super) struct KeyColumn {
     /// Quoted.
-    name: String,
+    name: Vec<u8>,
     descending: bool,
     /// Quoted.
-    collation: String,
+    collation: Vec<u8>,
 }
 
 /// How cells are asked for.
@@ -49,19 +57,9 @@ pub(super) struct KeyColumn {
 pub(super) enum Read {
     /// As they are.
     Plain,
-    /// Each as type, length and value, so that a long value stays where it is, and text comes as the bytes
-    /// that are stored and not as UTF-8.
+    /// One row, in which a long value stays where it is: each cell outside the key is two results, the value
+    /// or, of a long one, whether it is text; and the length of a long one.
     Guarded,
-}
-
-impl Read {
-    /// Result columns for one column of a primary key.
-    pub(super) fn key_width(self) -> usize {
-        match self {
-            Self::Plain => 1,
-            Self::Guarded => 2,
-        }
-    }
 }
 
 impl Scan {
@@ -71,7 +69,7 @@ impl Scan {
         schema: &Schema,
         name: &[u8],
         columns: &[Vec<u8>],
-    ) -> Result<Self, RowsError> {
+    ) -> std::result::Result<Self, RowsError> {
         let shown = shown(name);
         let unknown = || RowsError::UnknownTable(format!("there is no {shown}"));
         let table = schema
@@ -85,12 +83,6 @@ impl Scan {
                 "{shown} is virtual: its rows live in its shadow tables"
             )));
         }
-        let utf8_name = |name: &[u8]| match std::str::from_utf8(name) {
-            Ok(name) => Ok(name.to_owned()),
-            Err(_) => Err(RowsError::Unavailable(format!(
-                "{shown} can't be read: its name, or that of a column, is not UTF-8"
-            ))),
-        };
         for column in columns {
             let known = table
                 .columns
@@ -104,28 +96,43 @@ impl Scan {
                 )));
             }
         }
-        let name = utf8_name(name)?;
         let key = if table.flags.contains(TableFlags::WITHOUT_ROWID) {
-            let key = primary_key(connection, &name).map_err(|error| rows_error(&shown, &error))?;
+            let key = primary_key(connection, name).map_err(|error| rows_error(&shown, &error))?;
             KeyKind::Primary(key)
         } else {
             match &table.rowid {
-                Some(rowid) => KeyKind::Rowid(quoted(&utf8_name(rowid)?)),
+                Some(rowid) => KeyKind::Rowid(quoted(rowid)),
                 None => KeyKind::Ordinal,
             }
         };
+        let mut read = key.names();
+        let mut place = |column: Vec<u8>| match read.iter().position(|known| *known == column) {
+            Some(place) => place,
+            None => {
+                read.push(column);
+                read.len() - 1
+            }
+        };
+        let places = columns.iter().map(|column| place(quoted(column))).collect();
+        // SQLite knows no name with a NUL in it.
+        let c_string = |name: &[u8]| CString::new(name).map_err(|_| unknown());
         Ok(Self {
-            table: quoted(&name),
-            name,
-            columns: columns.iter().map(|column| utf8_name(column)).collect::<Result<_, _>>()?,
+            table: quoted(name),
+            name: c_string(name)?,
+            columns: columns
+                .iter()
+                .map(|column| c_string(column))
+                .collect::<std::result::Result<_, _>>()?,
             key,
+            read,
+            places,
             utf8: schema.encoding == Encoding::Utf8,
             shown,
         })
     }
 
     /// The place that a position means.
-    pub(super) fn key(&self, position: &[u8]) -> Result<Key, RowsError> {
+    pub(super) fn key(&self, position: &[u8]) -> std::result::Result<Key, RowsError> {
         let key = Key::decode(position).filter(|key| match (key, &self.key) {
             (Key::Start, _)
             | (Key::Rowid(_), KeyKind::Rowid(_))
@@ -134,11 +141,6 @@ impl Scan {
             _ => false,
         });
         key.ok_or_else(|| RowsError::InvalidPosition(format!("no such position in {}", self.shown)))
-    }
-
-    /// How cells are asked for as long as none is long.
-    pub(super) fn usual_read(&self) -> Read {
-        if self.utf8 { Read::Plain } else { Read::Guarded }
     }
 
     /// How many ranges make up what lies behind a key.
@@ -154,106 +156,194 @@ impl Scan {
         }
     }
 
-    /// The query for a range behind a key.
-    pub(super) fn query<'k>(
+    /// Begins to read a range behind a key.
+    pub(super) fn rows<'c>(
         &self,
-        key: &'k Key,
+        connection: &'c Connection,
+        key: &Key,
         range: usize,
         read: Read,
         max_bytes: u32,
-        one_row: bool,
-    ) -> (String, Vec<ToSqlOutput<'k>>) {
+    ) -> Result<ScanRows<'c>> {
         let mut parameters = Vec::new();
-        let (condition, order) = match (&self.key, key) {
+        let one = if read == Read::Guarded { 1 } else { -1 };
+        let mut limit = format!(" LIMIT {one}");
+        let place = match (&self.key, key) {
             (KeyKind::Rowid(name), Key::Rowid(rowid)) => {
-                parameters.push((*rowid).into());
-                (format!("WHERE {name} > ?1"), format!("ORDER BY {name}"))
+                parameters.push(ValueRef::Integer(*rowid));
+                [b"WHERE ", &name[..], b" > ?1 ORDER BY ", name].concat()
             }
-            (KeyKind::Rowid(name), _) => (String::new(), format!("ORDER BY {name}")),
+            (KeyKind::Rowid(name), _) => [b"ORDER BY ", &name[..]].concat(),
             (KeyKind::Primary(columns), Key::Primary(cells)) => {
                 let depth = cells.len() - range;
                 let condition = condition(columns, &cells[..depth], self.utf8, &mut parameters);
-                (format!("WHERE {condition}"), order(&columns[depth - 1..]))
+                [b"WHERE ", &condition[..], b" ", &order(&columns[depth - 1..])].concat()
             }
-            (KeyKind::Primary(columns), _) => (String::new(), order(columns)),
-            (KeyKind::Ordinal, Key::Ordinal(rows)) if !one_row => {
-                (String::new(), format!("LIMIT -1 OFFSET {rows}"))
-            }
+            (KeyKind::Primary(columns), _) => order(columns),
+            // Only the table's own order is that of its positions.
             (KeyKind::Ordinal, Key::Ordinal(rows)) => {
-                (String::new(), format!("LIMIT 1 OFFSET {rows}"))
+                limit = format!("{limit} OFFSET {rows}");
+                b"NOT INDEXED".to_vec()
             }
-            (KeyKind::Ordinal, _) => (String::new(), String::new()),
+            (KeyKind::Ordinal, _) => b"NOT INDEXED".to_vec(),
         };
-        let limit = if one_row && !order.contains("LIMIT") { "LIMIT 1" } else { "" };
-        // Only the table's own order is that of its positions.
-        let only_table = if matches!(self.key, KeyKind::Ordinal) { "NOT INDEXED" } else { "" };
-        let cells = self.cells(read, max_bytes);
-        let sql =
-            format!("SELECT {cells} FROM {} {only_table} {condition} {order} {limit}", self.table);
-        (sql, parameters)
+
+        let results = self.results(read, max_bytes);
+        let width = usize::try_from(connection.limit(Limit::SQLITE_LIMIT_COLUMN)?).unwrap_or(1);
+        let mut statements = results.chunks(width.max(1)).map(|results| {
+            let sql = [
+                b"SELECT ",
+                &results.join(&b',')[..],
+                b" FROM ",
+                &self.table,
+                b" ",
+                &place,
+                limit.as_bytes(),
+            ]
+            .concat();
+            Statement::prepare(connection, &sql, &parameters)
+        });
+        let first = match statements.next() {
+            Some(first) => first?,
+            None => Statement::prepare(connection, b"SELECT 0 WHERE 0", &[])?,
+        };
+        let more = statements.collect::<Result<_>>()?;
+        Ok(ScanRows { first, more, width, places: self.places(read) })
     }
 
-    /// The query for one column of the row with this key.
-    pub(super) fn one_cell<'k>(
+    /// Where a row has the cells of the columns asked for.
+    fn places(&self, read: Read) -> Vec<Place> {
+        let key = self.key.width();
+        let place = |place: &usize| match read {
+            Read::Guarded if *place >= key => Place::Guarded(key + 2 * (place - key)),
+            _ => Place::Plain(*place),
+        };
+        self.places.iter().map(place).collect()
+    }
+
+    /// Reads one cell of the row with this key; its statement stands at it. None: there is no such row.
+    pub(super) fn one_cell<'c>(
         &self,
-        key: &'k Key,
-        column: &str,
-    ) -> (String, Vec<ToSqlOutput<'k>>) {
+        connection: &'c Connection,
+        key: &Key,
+        column: usize,
+    ) -> Result<Option<Statement<'c>>> {
         let mut parameters = Vec::new();
         let place = match (&self.key, key) {
             (KeyKind::Rowid(name), Key::Rowid(rowid)) => {
-                parameters.push((*rowid).into());
-                format!("WHERE {name} = ?1")
+                parameters.push(ValueRef::Integer(*rowid));
+                [b"WHERE ", &name[..], b" = ?1"].concat()
             }
             (KeyKind::Primary(columns), Key::Primary(cells)) => {
-                let terms: Vec<String> = columns
+                let terms: Vec<_> = columns
                     .iter()
                     .zip(cells)
-                    .map(|(column, cell)| equals(column, cell, self.utf8, &mut parameters))
+                    .map(|(column, cell)| compared(column, "=", cell, self.utf8, &mut parameters))
                     .collect();
-                format!("WHERE {}", terms.join(" AND "))
+                [b"WHERE ", &terms.join(&b" AND "[..])[..]].concat()
             }
             (_, Key::Ordinal(rows)) => {
-                format!("NOT INDEXED LIMIT 1 OFFSET {}", rows.saturating_sub(1))
+                format!("NOT INDEXED LIMIT 1 OFFSET {}", rows.saturating_sub(1)).into_bytes()
             }
-            _ => "WHERE 0".to_owned(),
+            _ => b"WHERE 0".to_vec(),
         };
-        (format!("SELECT CAST({} AS BLOB) FROM {} {place}", quoted(column), self.table), parameters)
+        let name = &self.read[self.places[column]];
+        let sql = [b"SELECT ", &name[..], b" FROM ", &self.table, b" ", &place].concat();
+        let mut statement = Statement::prepare(connection, &sql, &parameters)?;
+        Ok(statement.step()?.then_some(statement))
     }
 
-    /// The result columns: the key, then the cells.
-    fn cells(&self, read: Read, max_bytes: u32) -> String {
-        let keys = match &self.key {
-            KeyKind::Rowid(name) => vec![name.clone()],
-            KeyKind::Primary(columns) => columns
+    fn results(&self, read: Read, max_bytes: u32) -> Vec<Vec<u8>> {
+        let (key, others) = self.read.split_at(self.key.width());
+        match read {
+            Read::Plain => self.read.clone(),
+            Read::Guarded => key
                 .iter()
-                .map(|column| match read {
-                    Read::Plain => column.name.clone(),
-                    Read::Guarded => {
-                        format!("typeof({0}),{1}", column.name, as_stored(&column.name))
-                    }
-                })
+                .cloned()
+                .chain(others.iter().flat_map(|name| {
+                    // Neither function loads its value.
+                    let is_long =
+                        [b"octet_length(", &name[..], format!(")>{max_bytes}").as_bytes()].concat();
+                    let value = [
+                        b"CASE WHEN ",
+                        &is_long[..],
+                        b" THEN typeof(",
+                        name,
+                        b")='text' ELSE ",
+                        name,
+                        b" END",
+                    ];
+                    let length =
+                        [b"CASE WHEN ", &is_long[..], b" THEN octet_length(", name, b") END"];
+                    [value.concat(), length.concat()]
+                }))
                 .collect(),
-            KeyKind::Ordinal => Vec::new(),
-        };
-        let cells = self.columns.iter().map(|column| {
-            let name = quoted(column);
-            match read {
-                Read::Plain => name,
-                Read::Guarded => format!(
-                    "typeof({name}),octet_length({name}),\
-                     CASE WHEN octet_length({name})<={max_bytes} THEN {} END",
-                    as_stored(&name)
-                ),
-            }
-        });
-        keys.into_iter().chain(cells).collect::<Vec<_>>().join(",")
+        }
     }
 }
 
-/// A value, with text as a blob of the bytes that are stored.
-fn as_stored(name: &str) -> String {
-    format!("CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END")
+impl KeyKind {
+    /// Result columns that it takes.
+    fn width(&self) -> usize {
+        match self {
+            Self::Rowid(_) => 1,
+            Self::Primary(columns) => columns.len(),
+            Self::Ordinal => 0,
+        }
+    }
+
+    fn names(&self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Rowid(name) => vec![name.clone()],
+            Self::Primary(columns) => columns.iter().map(|column| column.name.clone()).collect(),
+            Self::Ordinal => Vec::new(),
+        }
+    }
+}
+
+/// Where in a row a cell is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    /// The cell itself.
+    Plain(usize),
+    /// The cell or, behind which the length stands if it is long, whether it is text.
+    Guarded(usize),
+}
+
+/// Rows as they come. Those of more columns than a result may have come from several statements side by
+/// side: in one transaction, in the same order, they give the same rows.
+pub(super) struct ScanRows<'c> {
+    first: Statement<'c>,
+    more: Vec<Statement<'c>>,
+    width: usize,
+    places: Vec<Place>,
+}
+
+impl ScanRows<'_> {
+    /// Where the cells of the columns asked for are, in order.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Goes to the next row; false: there is none.
+    pub(super) fn step(&mut self) -> Result<bool> {
+        let is_row = self.first.step()?;
+        for statement in &mut self.more {
+            statement.step()?;
+        }
+        Ok(is_row)
+    }
+
+    #[inline]
+    pub(super) fn cell(&self, index: usize) -> ValueRef<'_> {
+        if index < self.width {
+            return self.first.cell(index);
+        }
+        match self.more.get(index / self.width - 1) {
+            Some(statement) => statement.cell(index % self.width),
+            None => ValueRef::Null,
+        }
+    }
 }
 
 /// Equal in all but the last column, and further in that.
@@ -261,27 +351,18 @@ fn condition<'k>(
     columns: &[KeyColumn],
     cells: &'k [KeyCell],
     utf8: bool,
-    parameters: &mut Vec<ToSqlOutput<'k>>,
-) -> String {
-    let Some((last, same)) = cells.split_last() else { return "1".to_owned() };
-    let mut terms: Vec<String> = columns
+    parameters: &mut Vec<ValueRef<'k>>,
+) -> Vec<u8> {
+    let Some((last, same)) = cells.split_last() else { return b"1".to_vec() };
+    let mut terms: Vec<_> = columns
         .iter()
         .zip(same)
-        .map(|(column, cell)| equals(column, cell, utf8, parameters))
+        .map(|(column, cell)| compared(column, "=", cell, utf8, parameters))
         .collect();
     let column = &columns[same.len()];
     let further = if column.descending { "<" } else { ">" };
     terms.push(compared(column, further, last, utf8, parameters));
-    terms.join(" AND ")
-}
-
-fn equals<'k>(
-    column: &KeyColumn,
-    cell: &'k KeyCell,
-    utf8: bool,
-    parameters: &mut Vec<ToSqlOutput<'k>>,
-) -> String {
-    compared(column, "=", cell, utf8, parameters)
+    terms.join(&b" AND "[..])
 }
 
 fn compared<'k>(
@@ -289,42 +370,53 @@ fn compared<'k>(
     operator: &str,
     cell: &'k KeyCell,
     utf8: bool,
-    parameters: &mut Vec<ToSqlOutput<'k>>,
-) -> String {
+    parameters: &mut Vec<ValueRef<'k>>,
+) -> Vec<u8> {
     let (text, value) = cell.parameter(parameters.len() + 1, utf8);
     parameters.push(value);
-    format!("{} COLLATE {} {operator} {text}", column.name, column.collation)
+    let comparison = format!(" {operator} {text}");
+    [&column.name[..], b" COLLATE ", &column.collation, comparison.as_bytes()].concat()
 }
 
-fn order(columns: &[KeyColumn]) -> String {
-    let terms: Vec<String> = columns
+fn order(columns: &[KeyColumn]) -> Vec<u8> {
+    let terms: Vec<_> = columns
         .iter()
         .map(|column| {
-            let direction = if column.descending { "DESC" } else { "ASC" };
-            format!("{} COLLATE {} {direction}", column.name, column.collation)
+            let direction: &[u8] = if column.descending { b" DESC" } else { b" ASC" };
+            [&column.name[..], b" COLLATE ", &column.collation, direction].concat()
         })
         .collect();
-    format!("ORDER BY {}", terms.join(","))
+    [b"ORDER BY ", &terms.join(&b',')[..]].concat()
 }
 
 /// The columns of a WITHOUT ROWID table's primary key, out of the index that is the table.
-fn primary_key(connection: &Connection, table: &str) -> rusqlite::Result<Vec<KeyColumn>> {
+fn primary_key(connection: &Connection, table: &[u8]) -> Result<Vec<KeyColumn>> {
     let mut statement = connection.prepare_cached(
         "SELECT x.name, x.\"desc\", x.coll \
          FROM pragma_index_list(?1) AS i, pragma_index_xinfo(i.name) AS x \
          WHERE i.origin = 'pk' AND x.key ORDER BY x.seqno",
     )?;
-    let columns = statement.query_map([table], |row| {
+    let columns = statement.query_map([as_text(table)], |row| {
         Ok(KeyColumn {
-            name: quoted(&row.get::<_, String>(0)?),
+            name: quoted(row.get_ref(0)?.as_bytes()?),
             descending: row.get(1)?,
-            collation: quoted(&row.get::<_, String>(2)?),
+            collation: quoted(row.get_ref(2)?.as_bytes()?),
         })
     })?;
     columns.collect()
 }
 
+/// A name as a parameter: text, whatever its bytes.
+pub(super) fn as_text(name: &[u8]) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(ValueRef::Text(name))
+}
+
 /// A name in double quotes.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+pub(super) fn quoted(name: &[u8]) -> Vec<u8> {
+    let mut text = vec![b'"'];
+    for byte in name {
+        text.extend(std::iter::repeat_n(*byte, if *byte == b'"' { 2 } else { 1 }));
+    }
+    text.push(b'"');
+    text
 }
