@@ -3,14 +3,14 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use partway_testbed::write_sample;
+use wait4::Wait4;
 
 use crate::demo::ignore_missing;
-use crate::run::{build_program, shown, target};
+use crate::run::{build_program, run, shown, target};
 use crate::setup::setup;
 
 /// The sizes between which memory must not grow, in megabytes.
@@ -109,26 +109,18 @@ fn export(program: &Path, database: &Path, folder: &Path) -> Result<Run> {
     Ok(run)
 }
 
-/// Runs a command to its end and watches its memory, as Linux tells it.
+/// Runs a command to its end. What it used the system tells then: to look on would take time from it.
 fn measure(command: &mut Command) -> Result<Run> {
+    // What the run before has left to be written would slow this one.
+    run(&mut Command::new("sync"))?;
     let began = Instant::now();
-    let mut child = command.spawn().with_context(|| format!("starting {}", shown(command)))?;
-    let status_file = format!("/proc/{}/status", child.id());
-    let mut peak_kib = 0;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        let status = fs::read_to_string(&status_file).unwrap_or_default();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse().ok());
-        peak_kib = kib.unwrap_or(0).max(peak_kib);
-        sleep(Duration::from_millis(2));
-    };
-    if !status.success() {
-        bail!("{} failed ({status})", shown(command));
+    let child = command.spawn().with_context(|| format!("starting {}", shown(command)))?;
+    let used = child.wait4()?;
+    let seconds = began.elapsed().as_secs_f64();
+    if !used.status.success() {
+        bail!("{} failed ({})", shown(command), used.status);
     }
-    Ok(Run { seconds: began.elapsed().as_secs_f64(), peak_kib })
+    Ok(Run { seconds, peak_kib: used.rusage.maxrss / 1024 })
 }
 
 fn median(runs: &[Run]) -> f64 {

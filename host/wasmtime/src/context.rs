@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable, WasmList};
 
 use crate::bindings::partway::pipe;
 use crate::contract::{Cursor, Pacing, Parts, Rows};
@@ -56,7 +57,8 @@ impl Counters {
 pub struct PipeCtx {
     table: ResourceTable,
     rows: Box<dyn Rows>,
-    parts: Box<dyn Parts>,
+    /// None while a part is being taken.
+    parts: Option<Box<dyn Parts>>,
     pacing: Box<dyn Pacing>,
     counters: Arc<Counters>,
     parts_written: u32,
@@ -104,7 +106,7 @@ impl PipeCtxBuilder {
         PipeCtx {
             table,
             rows: Box::new(rows),
-            parts: Box::new(parts),
+            parts: Some(Box::new(parts)),
             pacing: self.pacing.unwrap_or_else(|| Box::new(NoPacing)),
             counters: self.counters,
             parts_written: 0,
@@ -137,6 +139,12 @@ impl SliceClock {
         Self { started, in_host: Duration::ZERO, last_answer: started, yield_wished: None }
     }
 
+    /// The host has worked since `before`, and answers now.
+    fn served(&mut self, before: Instant) {
+        self.last_answer = Instant::now();
+        self.in_host += self.last_answer.duration_since(before);
+    }
+
     fn in_component(&self) -> Duration {
         self.started.elapsed().saturating_sub(self.in_host)
     }
@@ -164,8 +172,7 @@ impl PipeCtx {
     fn serve<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let before = Instant::now();
         let answer = work(self);
-        self.clock.last_answer = Instant::now();
-        self.clock.in_host += self.clock.last_answer.duration_since(before);
+        self.clock.served(before);
         answer
     }
 
@@ -245,23 +252,30 @@ impl pipe::rows::HostCursor for PipeCtx {
     }
 }
 
-impl pipe::parts::Host for PipeCtx {
-    fn write(
-        &mut self,
-        number: u32,
-        bytes: Vec<u8>,
-    ) -> wasmtime::Result<Result<(), pipe::parts::Error>> {
-        self.serve(|ctx| {
-            let length = bytes.len() as u64;
-            let written = ctx.parts.write(number, bytes);
-            if written.is_ok() {
-                ctx.parts_written += 1;
-                ctx.counters.bytes.fetch_add(length, Ordering::Relaxed);
-                ctx.counters.parts.fetch_add(1, Ordering::Relaxed);
-            }
-            Ok(written)
-        })
+/// `parts.write`. It is linked by hand and not by the generated bindings, so that a part is read where it lies
+/// in the component's memory: a copy of each would be as large again.
+fn write_part<T: 'static>(
+    mut store: StoreContextMut<'_, T>,
+    get: fn(&mut T) -> &mut PipeCtx,
+    number: u32,
+    bytes: &WasmList<u8>,
+) -> wasmtime::Result<Result<(), pipe::parts::Error>> {
+    let before = Instant::now();
+    let Some(mut parts) = get(store.data_mut()).parts.take() else {
+        return Err(wasmtime::Error::msg("parts.write was called while it was being served"));
+    };
+    let bytes = bytes.as_le_slice(&store);
+    let length = bytes.len() as u64;
+    let written = parts.write(number, bytes);
+    let ctx = get(store.data_mut());
+    ctx.parts = Some(parts);
+    if written.is_ok() {
+        ctx.parts_written += 1;
+        ctx.counters.bytes.fetch_add(length, Ordering::Relaxed);
+        ctx.counters.parts.fetch_add(1, Ordering::Relaxed);
     }
+    ctx.clock.served(before);
+    Ok(written)
 }
 
 impl pipe::pacing::Host for PipeCtx {
@@ -285,6 +299,11 @@ pub fn add_to_linker<T: 'static>(
         type Data<'a> = &'a mut PipeCtx;
     }
     pipe::rows::add_to_linker::<T, Pipe>(linker, get)?;
-    pipe::parts::add_to_linker::<T, Pipe>(linker, get)?;
+    linker.instance("partway:pipe/parts@0.1.0")?.func_wrap(
+        "write",
+        move |store: StoreContextMut<'_, T>, (number, bytes): (u32, WasmList<u8>)| {
+            Ok((write_part(store, get, number, &bytes)?,))
+        },
+    )?;
     pipe::pacing::add_to_linker::<T, Pipe>(linker, get)
 }

@@ -64,7 +64,7 @@ pub trait Parts: Send {
     /// Takes one part. Numbers count from 1. It may block, to hold back a component that is faster
     /// than the store, and it may return before the bytes are safe; but whoever stores the slice's
     /// checkpoint must wait until they are.
-    fn write(&mut self, number: u32, bytes: Vec<u8>) -> Result<(), pipe::parts::Error>;
+    fn write(&mut self, number: u32, bytes: &[u8]) -> Result<(), pipe::parts::Error>;
 }
 
 /// The host's clock and its wish to stop.

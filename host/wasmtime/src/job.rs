@@ -277,7 +277,7 @@ async fn blocking<T: Send + 'static>(
 struct NoParts;
 
 impl Parts for NoParts {
-    fn write(&mut self, _number: u32, _bytes: Vec<u8>) -> Result<(), parts::Error> {
+    fn write(&mut self, _number: u32, _bytes: &[u8]) -> Result<(), parts::Error> {
         Err(parts::Error::Refused("an export that starts writes no parts".to_owned()))
     }
 }

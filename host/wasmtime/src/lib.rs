@@ -65,7 +65,9 @@
 //! - `bundled` (default): the export component inside the crate. Its build needs a toolchain for
 //!   `wasm32-unknown-unknown`; `cargo xtask setup` in the project installs one. Without it the crate
 //!   takes any component's bytes.
-//! - `program` (default): the command-line program.
+//! - `cache`: what a component was compiled to is kept in the user's cache folder (wasmtime's own cache), and
+//!   the next start takes 2 ms instead of 150.
+//! - `program` (default): the command-line program, with `cache`.
 
 mod bindings;
 mod component;

@@ -30,6 +30,14 @@ pub(super) fn write_real(to: &mut Vec<u8>, value: f64) {
     if value < FIRST_GAP && integer as f64 == value {
         to.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
         to.extend_from_slice(b".0");
+    } else if let Some(hundredths) = hundredths(value) {
+        to.extend_from_slice(itoa::Buffer::new().format(hundredths / 100).as_bytes());
+        let digits = (hundredths % 100) as u8;
+        let (tenth, hundredth) = (b'0' + digits / 10, b'0' + digits % 10);
+        to.extend_from_slice(&[b'.', tenth, hundredth]);
+        if hundredth == b'0' {
+            to.pop();
+        }
     } else if value.is_infinite() {
         to.extend_from_slice(b"9e999");
     } else if value < SMALLEST_DECIMAL {
@@ -43,6 +51,25 @@ pub(super) fn write_real(to: &mut Vec<u8>, value: f64) {
             to.extend_from_slice(format!("{value:.17e}").as_bytes());
         }
     }
+}
+
+/// A positive float that is what a number of hundredths reads as: prices, seconds, percentages. They are
+/// many, and their digits are known without a search for the shortest.
+///
+/// In units of a hundredth of the last place the number is a whole number off the float; up to 49 of
+/// them it is nearer than any other float's, and at least 1/50 of the way clear of the middle.
+fn hundredths(value: f64) -> Option<u64> {
+    const LARGEST: f64 = (1u64 << 46) as f64;
+    if !(0.01..LARGEST).contains(&value) {
+        return None;
+    }
+    let hundredths = (value * 100.0 + 0.5) as u64;
+    // Within these bounds the exponent is -59 at least, and both products are below 2^60.
+    let (mantissa, exponent) = parts(value);
+    let off = (mantissa * 100).abs_diff(hundredths << -exponent);
+    // Below a power of two the next float is half as far.
+    let limit = if mantissa == 1 << 52 { 24 } else { 49 };
+    (off <= limit).then_some(hundredths)
 }
 
 /// An integer divided by powers of two: each step is exact, and the last one gives the float.
@@ -184,6 +211,26 @@ mod tests {
                 assert!(text.contains(['.', 'e']), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn hundredths_are_written_as_the_shortest_digits_are() {
+        let mut numbers: u64 = 7;
+        for step in 0..300_000 {
+            numbers = numbers
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let value = (numbers >> (11 + step % 53)) as f64 / 100.0;
+            for value in [value, value.next_up(), value.next_down().abs()] {
+                let shortest = zmij::Buffer::new().format(value).to_owned();
+                assert!(hundredths(value).is_none() || written(value) == shortest, "{shortest}");
+            }
+        }
+        for value in [0.01, 0.07, 0.29, 1.1, 99.99, 1234.5, 123_456_789.01] {
+            assert!(hundredths(value).is_some(), "{value}");
+        }
+        assert_eq!(hundredths(0.125), None);
+        assert_eq!(hundredths(1.005), None);
     }
 
     #[test]

@@ -80,12 +80,13 @@ pub(super) fn write_literal(to: &mut Vec<u8>, text: &[u8]) {
 
 /// Appends text with its quotes doubled.
 pub(super) fn write_quoted(to: &mut Vec<u8>, text: &[u8]) {
-    for piece in text.split_inclusive(|byte| *byte == b'\'') {
-        to.extend_from_slice(piece);
-        if piece.last() == Some(&b'\'') {
-            to.push(b'\'');
-        }
+    let mut written = 0;
+    for quote in memchr::memchr_iter(b'\'', text) {
+        to.extend_from_slice(&text[written..=quote]);
+        to.push(b'\'');
+        written = quote + 1;
     }
+    to.extend_from_slice(&text[written..]);
 }
 
 /// Appends text with a marker for each carriage return, inside a `replace()` that puts them back.

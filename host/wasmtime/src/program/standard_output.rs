@@ -65,9 +65,9 @@ pub async fn export(
 struct StandardOutput;
 
 impl Parts for StandardOutput {
-    fn write(&mut self, _number: u32, bytes: Vec<u8>) -> Result<(), parts::Error> {
+    fn write(&mut self, _number: u32, bytes: &[u8]) -> Result<(), parts::Error> {
         let mut output = io::stdout().lock();
-        output.write_all(&bytes).and_then(|()| output.flush()).map_err(|error| {
+        output.write_all(bytes).and_then(|()| output.flush()).map_err(|error| {
             parts::Error::Failed(match error.kind() {
                 ErrorKind::BrokenPipe => {
                     "the reader of standard output has gone before the dump was complete".to_owned()

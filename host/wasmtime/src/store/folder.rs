@@ -10,10 +10,6 @@ use tokio::task::spawn_blocking;
 
 use super::{Receipt, Store, StoreError, StoreLimits, UploadId, numbered};
 
-/// Parts from this size on go to the disk as they come, beside the export, so that the end of a slice need
-/// not wait for all of them; a smaller one would take longer than it saves.
-const LARGE: usize = 1024 * 1024;
-
 /// A folder of the file system.
 #[derive(Debug, Clone)]
 pub struct FolderStore {
@@ -51,7 +47,7 @@ impl Store for FolderStore {
             smallest_part: 4096,
             largest_part: u64::from(u32::MAX),
             most_parts: u32::MAX,
-            // One is written while another is on its way to the disk.
+            // One is copied to the system while the next comes; the way to the disk is gone beside that.
             in_flight: 2,
         }
     }
@@ -107,8 +103,7 @@ impl Store for FolderStore {
         self.blocking(self.hidden(upload), move |path| {
             let mut file = OpenOptions::new().write(true).open(path)?;
             file.seek(SeekFrom::Start(offset))?;
-            file.write_all(&bytes)?;
-            if bytes.len() >= LARGE { file.sync_data() } else { Ok(()) }
+            file.write_all(&bytes)
         })
         .await
         .map_err(|error| gone(self, upload, error))?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle, JoinSet, spawn_blocking};
 
 use super::{Receipt, Store, StoreError, UploadId};
 use crate::contract::{Parts, parts};
@@ -53,14 +53,34 @@ pub struct Settled {
 
 /// Takes a slice's parts from a component and brings them to a store, beside the export.
 ///
-/// At most one part waits, one is being hashed, and as many as the store's limits say are on their way; a
-/// component that is faster has to wait in `parts.write`.
+/// There are as many buffers for parts as the store's limits say, used over and over; a part is hashed and
+/// written out of one at the same time. A component that is faster has to wait in `parts.write`.
 pub struct Upload {
-    sender: mpsc::Sender<(u32, Bytes)>,
+    free: mpsc::UnboundedReceiver<Vec<u8>>,
+    sender: mpsc::UnboundedSender<(u32, Vec<u8>)>,
     next: u32,
     part_size: u32,
     most_parts: u32,
     ended: bool,
+}
+
+/// A part's bytes, shared by those that work on it; its buffer goes back when the last of them is done.
+struct Part {
+    bytes: Vec<u8>,
+    free: mpsc::UnboundedSender<Vec<u8>>,
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // With the slice over, nobody waits for it.
+        self.free.send(std::mem::take(&mut self.bytes)).ok();
+    }
 }
 
 impl std::fmt::Debug for Upload {
@@ -83,8 +103,12 @@ impl Upload {
         written: u32,
         hash: &HashState,
     ) -> (Self, Settling) {
-        let (sender, receiver) = mpsc::channel(1);
-        let most_parts = store.limits().most_parts;
+        let limits = store.limits();
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let (freed, free) = mpsc::unbounded_channel();
+        for _ in 0..limits.in_flight.max(1) {
+            freed.send(Vec::new()).ok();
+        }
         let hasher = hash.hasher();
         let task = tokio::spawn(async move {
             let Some(hasher) = hasher else {
@@ -93,9 +117,16 @@ impl Upload {
                     reason: "the saved hash is damaged: start the export over".to_owned(),
                 });
             };
-            bring(store, upload, part_size, hasher, receiver).await
+            bring(store, upload, part_size, hasher, receiver, freed).await
         });
-        let upload = Self { sender, next: written + 1, part_size, most_parts, ended: false };
+        let upload = Self {
+            free,
+            sender,
+            next: written + 1,
+            part_size,
+            most_parts: limits.most_parts,
+            ended: false,
+        };
         (upload, Settling(task))
     }
 }
@@ -118,7 +149,7 @@ impl Settling {
 }
 
 impl Parts for Upload {
-    fn write(&mut self, number: u32, bytes: Vec<u8>) -> Result<(), parts::Error> {
+    fn write(&mut self, number: u32, bytes: &[u8]) -> Result<(), parts::Error> {
         let size = self.part_size as usize;
         if self.ended || number != self.next || bytes.is_empty() || bytes.len() > size {
             return Err(parts::Error::Refused(format!(
@@ -138,48 +169,67 @@ impl Parts for Upload {
         self.ended = bytes.len() < size;
         self.next += 1;
         // The store's own error comes out of `settled`.
-        self.sender
-            .blocking_send((number, Bytes::from(bytes)))
-            .map_err(|_| parts::Error::Failed("the store did not take an earlier part".to_owned()))
+        let failed = || parts::Error::Failed("the store did not take an earlier part".to_owned());
+        let mut buffer = self.free.blocking_recv().ok_or_else(failed)?;
+        buffer.clear();
+        buffer.extend_from_slice(bytes);
+        self.sender.send((number, buffer)).map_err(|_| failed())
     }
 }
 
-/// Hashes the parts in order and writes them, as many at a time as the store likes.
+/// Hashes the parts in order and writes them, as many at a time as there are buffers. What is written is made
+/// safe along the way, so that little is left to wait for at the end.
 async fn bring(
     store: Arc<dyn Store>,
     upload: UploadId,
     part_size: u32,
     mut hasher: Sha256,
-    mut parts: mpsc::Receiver<(u32, Bytes)>,
+    mut parts: mpsc::UnboundedReceiver<(u32, Vec<u8>)>,
+    freed: mpsc::UnboundedSender<Vec<u8>>,
 ) -> Result<Settled, StoreError> {
-    let in_flight = store.limits().in_flight;
     let mut writes = JoinSet::new();
+    let mut settling = JoinSet::new();
     let mut receipts = Vec::new();
     let mut length = 0;
-    while let Some((number, bytes)) = parts.recv().await {
-        while writes.len() >= in_flight {
-            receipts.extend(joined(&store, &upload, writes.join_next().await)?);
-        }
-        length += bytes.len() as u64;
-        let (store, upload, part) = (store.clone(), upload.clone(), bytes.clone());
-        let offset = u64::from(number - 1) * u64::from(part_size);
-        writes.spawn(async move {
-            let receipt = store.write(&upload, number, offset, part).await?;
-            tracing::debug!(number, "part written");
-            Ok((number, receipt))
+    loop {
+        let part = tokio::select! {
+            part = parts.recv() => part,
+            Some(written) = writes.join_next() => {
+                receipts.push(joined(&store, &upload, written)?);
+                if settling.is_empty() {
+                    let (store, upload) = (store.clone(), upload.clone());
+                    settling.spawn(async move { store.settle(&upload).await });
+                }
+                continue;
+            }
+            Some(settled) = settling.join_next() => {
+                joined(&store, &upload, settled)?;
+                continue;
+            }
+        };
+        let Some((number, bytes)) = part else { break };
+        let part = Bytes::from_owner(Part { bytes, free: freed.clone() });
+        length += part.len() as u64;
+        writes.spawn({
+            let (store, upload, bytes) = (store.clone(), upload.clone(), part.clone());
+            let offset = u64::from(number - 1) * u64::from(part_size);
+            async move {
+                let receipt = store.write(&upload, number, offset, bytes).await?;
+                tracing::debug!(number, "part written");
+                Ok((number, receipt))
+            }
         });
-        hasher = spawn_blocking(move || {
-            hasher.update(&bytes);
+        let hashing = spawn_blocking(move || {
+            hasher.update(&part);
             hasher
-        })
-        .await
-        .map_err(|error| StoreError::Failed {
-            location: "the object's hash".to_owned(),
-            reason: error.to_string(),
-        })?;
+        });
+        hasher = joined(&store, &upload, hashing.await.map(Ok))?;
     }
-    while let Some(write) = writes.join_next().await {
-        receipts.extend(joined(&store, &upload, Some(write))?);
+    while let Some(written) = writes.join_next().await {
+        receipts.push(joined(&store, &upload, written)?);
+    }
+    while let Some(settled) = settling.join_next().await {
+        joined(&store, &upload, settled)?;
     }
     store.settle(&upload).await?;
     receipts.sort_unstable_by_key(|(number, _)| *number);
@@ -187,19 +237,16 @@ async fn bring(
     Ok(Settled { receipts, bytes: length, hash: HashState::of(&hasher) })
 }
 
-type Written = Result<(u32, Receipt), StoreError>;
-
-fn joined(
+/// What a task came to; a task that broke off is a failure of the store.
+fn joined<T>(
     store: &Arc<dyn Store>,
     upload: &UploadId,
-    write: Option<Result<Written, tokio::task::JoinError>>,
-) -> Result<Option<(u32, Receipt)>, StoreError> {
-    match write {
-        None => Ok(None),
-        Some(Ok(written)) => written.map(Some),
-        Some(Err(error)) => Err(StoreError::Failed {
+    task: Result<Result<T, StoreError>, JoinError>,
+) -> Result<T, StoreError> {
+    task.unwrap_or_else(|error| {
+        Err(StoreError::Failed {
             location: store.location(&upload.name),
             reason: error.to_string(),
-        }),
-    }
+        })
+    })
 }
