@@ -313,7 +313,7 @@ fn a_reader_that_goes_away_ends_the_export() {
 struct Nowhere;
 
 impl partway::Parts for Nowhere {
-    fn write(&mut self, _: u32, _: Vec<u8>) -> Result<(), partway::parts::Error> {
+    fn write(&mut self, _: u32, _: &[u8]) -> Result<(), partway::parts::Error> {
         Ok(())
     }
 }
