@@ -3,12 +3,13 @@
 use std::env;
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use partway_component_build::{Toolchain, build};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("components");
+    let folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("no CARGO_MANIFEST_DIR")?)
+        .join("components");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("no OUT_DIR")?);
     for name in ["PARTWAY_TOOLCHAIN", "RUSTC_WORKSPACE_WRAPPER"] {
         println!("cargo::rerun-if-env-changed={name}");

@@ -43,7 +43,9 @@ mod bundle {
         if is_lint_or_docs() {
             return Ok(Vec::new());
         }
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        // Asked for now: the script may have been compiled in another clone that shares the target folder.
+        let here = env::var_os("CARGO_MANIFEST_DIR").ok_or("no CARGO_MANIFEST_DIR")?;
+        let root = Path::new(&here).join("../..");
         let manifest = root.join("component/exporter/Cargo.toml");
         for input in
             ["component/exporter/Cargo.toml", "component/exporter/src", "wit", "Cargo.lock"]

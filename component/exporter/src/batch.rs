@@ -50,6 +50,11 @@ impl<'a> Cells<'a> {
         })
     }
 
+    /// Whether a cell of the rest is long.
+    pub(crate) fn any_long(&self) -> bool {
+        memchr::memchr2(6, 7, self.kinds.as_slice()).is_some()
+    }
+
     /// The next cell.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Cell<'a>, Error> {

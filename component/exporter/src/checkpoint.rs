@@ -30,6 +30,9 @@ pub(crate) struct Checkpoint {
     /// Parts written.
     pub(crate) parts: u32,
     pub(crate) counts: Counts,
+    /// Tables that could not be read to their end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) damaged: Vec<String>,
     /// Text behind the last part's end.
     #[serde(with = "base64_bytes")]
     pub(crate) carry: Vec<u8>,
@@ -69,6 +72,10 @@ pub(crate) struct ValuePlace {
     pub(crate) offset: u32,
     /// Whether it is written in hexadecimal digits.
     pub(crate) hex: bool,
+    /// Where the piece of the value begins that a statement is adding to it; none where the value is written in
+    /// its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) piece: Option<u32>,
 }
 
 /// What has been exported up to here.
@@ -93,6 +100,7 @@ impl Checkpoint {
             place: Place::default(),
             parts: 0,
             counts: Counts::default(),
+            damaged: Vec::new(),
             carry: Vec::new(),
         }
     }
@@ -209,9 +217,10 @@ mod tests {
         checkpoint.place = Place {
             step: 3,
             after: Some(vec![0, 255]),
-            value: Some(ValuePlace { column: 1, offset: 9, hex: true }),
+            value: Some(ValuePlace { column: 1, offset: 9, hex: true, piece: Some(7) }),
             statement: Some(77),
         };
+        checkpoint.damaged = vec!["t".into()];
         checkpoint.carry = b"it's".to_vec();
         checkpoint
     }

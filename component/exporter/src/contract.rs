@@ -94,6 +94,18 @@ pub enum Kind {
     Trigger,
 }
 
+impl Kind {
+    /// The word for it in the schema table.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Index => "index",
+            Self::View => "view",
+            Self::Trigger => "trigger",
+        }
+    }
+}
+
 /// What a column is, beside its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
@@ -140,6 +152,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The name under which `scan` gives the rowid.
     pub rowid: Option<Text>,
+    /// The tables that its foreign keys name.
+    pub references: Vec<Text>,
     /// What sort of table it is.
     pub flags: TableFlags,
     /// A guess at the number of rows.
@@ -252,6 +266,8 @@ pub struct Summary {
     pub parts: u32,
     /// What could not be kept.
     pub warnings: Vec<String>,
+    /// Tables that could not be read to their end: the object is not whole.
+    pub damaged: Vec<String>,
 }
 
 /// How a slice ended.

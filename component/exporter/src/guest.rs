@@ -162,6 +162,7 @@ impl From<Outcome> for export::Outcome {
                 bytes: summary.bytes,
                 parts: summary.parts,
                 warnings: summary.warnings,
+                damaged: summary.damaged,
             }),
         }
     }
@@ -217,6 +218,7 @@ impl From<rows::Table> for Table {
             },
             columns: table.columns.into_iter().map(Column::from).collect(),
             rowid: table.rowid,
+            references: table.references,
             estimated_rows: table.estimated_rows,
         }
     }

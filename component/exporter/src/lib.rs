@@ -10,6 +10,8 @@
 //! | `contract` | the WIT package's types and traits, natively |
 //! | `plan` | the steps of an export, out of the schema |
 //! | `slice` | one slice: step by step, until the budget or the end |
+//! | `rows` | a table's rows, into statements |
+//! | `long` | rows with values too long for a batch |
 //! | `batch` | reading a batch's cells |
 //! | `part` | the buffer, and where parts are cut |
 //! | `checkpoint` | the saved place, as JSON text |
@@ -24,8 +26,10 @@ mod contract;
 mod error;
 #[cfg(target_arch = "wasm32")]
 mod guest;
+mod long;
 mod part;
 mod plan;
+mod rows;
 mod slice;
 mod sql;
 

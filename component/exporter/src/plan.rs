@@ -4,6 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::sql::Scratch;
 use crate::{Encoding, Text};
 
 /// One step of an export.
@@ -28,6 +29,8 @@ pub(crate) struct TableRows {
     pub(crate) opening: Vec<u8>,
     /// Whether it is one of the user's tables, which are counted, or SQLite's own.
     pub(crate) counted: bool,
+    /// Whether each row needs a statement of its own.
+    pub(crate) single: bool,
 }
 
 /// What an export will do.
@@ -38,6 +41,23 @@ pub(crate) struct Plan {
     pub(crate) encoding: Encoding,
     /// What can't be kept.
     pub(crate) warnings: Vec<String>,
+    /// How values are written that are too long for a batch.
+    pub(crate) long: LongValues,
+    /// Whether a table that can't be read to its end is left there, instead of ending the export.
+    pub(crate) skip_damaged: bool,
+}
+
+/// How values are written that are too long for a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LongValues {
+    /// Text and blob bytes a batch may hold, and a piece that is read of a longer value.
+    pub(crate) batch_bytes: u32,
+    /// Bytes of a row's long values that may be written where they stand. Those beyond are rebuilt.
+    pub(crate) in_place: u64,
+    /// Bytes of a value in one statement that rebuilds it.
+    pub(crate) piece: u32,
+    /// How they are rebuilt.
+    pub(crate) scratch: Scratch,
 }
 
 impl Plan {

@@ -44,6 +44,9 @@ pub struct Totals {
     pub seconds: f64,
     /// What could not be kept; known at the end.
     pub warnings: Vec<String>,
+    /// Tables that could not be read to their end: the object is not whole. Known at the end.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
 
 /// An export: all that is needed to go on with it in another process. Store it after every slice, and
@@ -111,6 +114,11 @@ impl JobError {
             }
             _ => false,
         }
+    }
+
+    /// Whether the database is damaged where the export has to read.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Call(CallError::Exporter(Error::Corrupt(_))))
     }
 
     /// Whether the export was only asked to stop.
@@ -223,6 +231,7 @@ impl Job {
                 self.totals.tables = summary.tables;
                 self.totals.rows = summary.rows;
                 self.totals.warnings = summary.warnings;
+                self.totals.damaged = summary.damaged;
             }
         }
         self.totals.bytes += settled.bytes;

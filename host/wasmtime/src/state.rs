@@ -138,18 +138,27 @@ impl SavedJob {
         }
     }
 
-    /// Forgets what was saved.
+    /// Where a copy of the database that the export reads may be kept.
+    pub fn copy_path(&self) -> PathBuf {
+        self.path.with_extension("db")
+    }
+
+    /// Forgets what was saved, and deletes the copy of the database.
     ///
     /// # Errors
     ///
     /// [`StateError::Io`].
     pub fn forget(&self) -> Result<(), StateError> {
-        match fs::remove_file(&self.path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(StateError::Io { path: self.path.clone(), source })
+        // In this order: a copy without its export is thrown away when the next one begins.
+        for path in [self.path.clone(), self.copy_path()] {
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(StateError::Io { path, source });
+                }
+                _ => {}
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 

@@ -91,6 +91,14 @@ impl CellWriter {
     }
 }
 
+/// How much of a piece of plain text is whole characters: the last may be cut off.
+pub(crate) fn whole_characters(piece: &[u8]) -> usize {
+    match core::str::from_utf8(piece) {
+        Ok(_) => piece.len(),
+        Err(error) => error.valid_up_to(),
+    }
+}
+
 /// What a long value begins with.
 pub(crate) fn value_opening(text: bool, hex: bool) -> &'static [u8] {
     match (text, hex) {

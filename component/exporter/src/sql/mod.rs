@@ -1,13 +1,28 @@
 //! The text of a SQL dump.
 
 mod cell;
+mod d1;
 mod name;
 mod real;
+mod schema_text;
+mod scratch;
 mod script;
+mod selection;
+mod settings;
+mod sqlite;
 mod text;
 
-pub(crate) use cell::{CellWriter, value_closing, value_opening, write_piece};
-pub(crate) use script::{end_mark, plan};
+use alloc::format;
+use alloc::vec::Vec;
+
+pub(crate) use cell::{CellWriter, value_closing, value_opening, whole_characters, write_piece};
+pub(crate) use scratch::Scratch;
+
+use crate::plan::Plan;
+use crate::{Error, Object, Options, Schema};
+use script::Script;
+use selection::Selection;
+use settings::{Settings, Target};
 
 /// The bound on a statement of rows, unless one row alone is longer. From here on larger statements
 /// restore no faster, and the parser of SQLite holds the whole of one in memory.
@@ -18,3 +33,28 @@ pub(crate) const NEXT_ROW: &[u8; 3] = b",\n(";
 
 /// What ends a statement.
 pub(crate) const CLOSING: &[u8] = b";\n";
+
+/// Plans a dump.
+pub(crate) fn plan(schema: &Schema, options: &Options) -> Result<Plan, Error> {
+    let settings = Settings::new(&options.settings)?;
+    let selection = Selection::new(schema, &options.tables)?;
+    let objects: Vec<&Object> =
+        schema.objects.iter().filter(|object| selection.has(object)).collect();
+    let mut script = Script::new(schema, settings);
+    match settings.target {
+        Target::Sqlite => sqlite::write(&mut script, schema, &objects)?,
+        Target::D1 => d1::write(&mut script, schema, &objects)?,
+    }
+    Ok(script.into_plan(schema))
+}
+
+/// The comment at the end: who finds it knows that nothing has been cut off, and what to expect. Where tables
+/// were damaged, another: such a dump is not whole, though it ends as it should.
+pub(crate) fn end_mark(tables: u32, rows: u64, damaged: usize) -> Vec<u8> {
+    if damaged == 0 {
+        format!("-- partway:end tables={tables} rows={rows}\n").into_bytes()
+    } else {
+        format!("-- partway:incomplete tables={tables} rows={rows} damaged={damaged}\n")
+            .into_bytes()
+    }
+}

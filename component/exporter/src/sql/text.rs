@@ -69,7 +69,7 @@ fn marks(text: &[u8]) -> Marks {
 
 /// Appends a text literal of a name or of schema text, which hold no NUL.
 pub(super) fn write_literal(to: &mut Vec<u8>, text: &[u8]) {
-    if shape(text) == Shape::Returns {
+    if marks(text).carriage_return {
         write_without_returns(to, text);
     } else {
         to.push(b'\'');

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use partway::StoreAddress;
+
+use super::source::SnapshotMode;
 
 /// Exports SQLite databases of any size to a folder, S3 or R2, in bounded slices.
 #[derive(Debug, Parser)]
@@ -70,9 +72,57 @@ pub struct ExportArguments {
     #[arg(long, value_name = "DIR", requires = "to")]
     pub state: Option<PathBuf>,
 
+    /// Leave out the rowids of tables that have no INTEGER PRIMARY KEY
+    #[arg(long)]
+    pub no_rowids: bool,
+
+    /// Who is to load the dump [default: sqlite, the sqlite3 program]
+    #[arg(long, value_enum)]
+    pub target: Option<Target>,
+
+    /// How the state of the database is kept for the length of the export
+    #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
+    pub snapshot: SnapshotMode,
+
+    /// What to do with an export that was cut off when the database has changed since: start over, or fail
+    #[arg(long, value_enum, value_name = "POLICY", requires = "to", default_value = "restart")]
+    pub on_change: OnChange,
+
     /// Print a summary as one line of JSON on standard output
     #[arg(long, requires = "to")]
     pub json: bool,
+}
+
+/// `--target`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// The stock sqlite3 program
+    Sqlite,
+    /// A Durable Object or D1: statements under 100,000 bytes, no transaction, no writing of the schema table
+    D1,
+}
+
+/// `--on-change`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnChange {
+    /// Start over, from the database's present state
+    Restart,
+    /// Fail, and keep what there is
+    Fail,
+}
+
+impl ExportArguments {
+    /// The settings of the format that differ from its defaults: a component of somebody else's may know none.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let mut settings = Vec::new();
+        if self.no_rowids {
+            settings.push(("rowids".to_owned(), "drop".to_owned()));
+        }
+        if self.target == Some(Target::D1) {
+            settings.push(("target".to_owned(), "d1".to_owned()));
+        }
+        settings
+    }
 }
 
 fn size(text: &str) -> Result<u64, String> {

@@ -1,7 +1,7 @@
 //! `partway export`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,29 +15,38 @@ use partway::{
 };
 use serde::Serialize;
 
-use super::arguments::ExportArguments;
+use super::arguments::{ExportArguments, OnChange};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::signals::{SlicePacing, Stop};
+use super::source::remove_copy;
 use super::standard_output;
 
 /// Runs the command.
 pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
-    let snapshot = Snapshot::hold(&arguments.database)?;
+    let held = Snapshot::hold(&arguments.database)?;
     let exporter = match &arguments.component {
         Some(file) => Exporter::from_file(file)
             .with_context(|| format!("{} can't be used for an export", file.display()))?,
         None => Exporter::bundled()?,
     };
-    match &arguments.to {
-        None => standard_output::export(&arguments, exporter, snapshot).await,
-        Some(address) => {
-            let store = address.open()?;
-            let export = Export { arguments: &arguments, exporter, snapshot, store };
-            let finished = export.run(address).await?;
-            Ok(report(&finished, arguments.json)?)
-        }
-    }
+    let Some(address) = &arguments.to else {
+        let (snapshot, _copy) = arguments.snapshot.for_output(held)?;
+        return standard_output::export(&arguments, exporter, snapshot).await;
+    };
+    let store = address.open()?;
+    let part_size =
+        part_size(arguments.part_size, held.bytes(), store.limits()).map_err(Failure::usage)?;
+    let database = held.path().to_string_lossy();
+    let name = arguments.name.as_deref().unwrap_or_default();
+    let saved = SavedJob::lock(
+        &state_folder(arguments.state.as_deref())?,
+        &[&database, &store_key(address), name],
+    )?;
+    let snapshot = arguments.snapshot.for_store(held, address, &saved)?;
+    let export = Export { arguments: &arguments, exporter, snapshot, store, saved, part_size };
+    let finished = export.run().await?;
+    Ok(report(&finished, arguments.json)?)
 }
 
 /// An export to a store.
@@ -46,58 +55,65 @@ struct Export<'a> {
     exporter: Exporter,
     snapshot: Snapshot,
     store: Arc<dyn Store>,
+    saved: SavedJob,
+    part_size: u32,
 }
 
 impl Export<'_> {
-    async fn run(&self, address: &StoreAddress) -> Result<Finished, Failure> {
-        let part_size =
-            part_size(self.arguments.part_size, self.snapshot.bytes(), self.store.limits())
-                .map_err(Failure::usage)?;
-        let database = self.snapshot.path().to_string_lossy();
-        let place = store_key(address);
-        let name = self.arguments.name.as_deref().unwrap_or_default();
-        let saved = SavedJob::lock(&self.state_folder()?, &[&database, &place, name])?;
-
-        let mut job = match self.saved_job(&saved).await? {
+    async fn run(&self) -> Result<Finished, Failure> {
+        let mut job = match self.saved_job().await? {
             Some(job) => job,
-            None => {
-                let job = self.begin(part_size).await?;
-                // From here on a crash loses a slice at most.
-                if let Err(error) = saved.save(&job) {
-                    job.abort(&self.store).await.ok();
-                    return Err(error.into());
-                }
-                job
-            }
+            None => self.begin(false).await?,
         };
-        match self.finish(&mut job, &saved).await {
-            Ok(Some(finished)) => Ok(finished),
-            Ok(None) => Err(Failure::Interrupted(format!(
-                "interrupted behind {}: the same command again goes on from there",
-                counted(job.totals.parts.into(), "part")
-            ))),
-            Err(error) => match error.downcast_ref::<JobError>() {
-                Some(cause) if cause.may_pass() => Err(anyhow!(
-                    "{cause}; {} kept, and the same command again goes on from there",
-                    counted(job.totals.parts.into(), "part")
-                )
-                .into()),
+        loop {
+            let error = match self.finish(&mut job).await {
+                Ok(Some(finished)) => return Ok(finished),
+                Ok(None) => {
+                    return Err(Failure::Interrupted(format!(
+                        "interrupted behind {}: the same command again goes on from there",
+                        counted(job.totals.parts.into(), "part")
+                    )));
+                }
+                Err(error) => error,
+            };
+            match error.downcast_ref::<JobError>() {
+                Some(cause) if cause.is_damage() && self.can_skip(&job) => {
+                    eprintln!("partway: {cause}");
+                    eprintln!("partway: starting over, to export what can be read");
+                    self.abort(&job).await;
+                    job = self.begin(true).await?;
+                }
+                Some(cause) if cause.may_pass() => {
+                    return Err(anyhow!(
+                        "{cause}; {} kept, and the same command again goes on from there",
+                        counted(job.totals.parts.into(), "part")
+                    )
+                    .into());
+                }
                 // Going on would end the same way: leave nothing behind.
                 Some(_) => {
-                    self.discard(&job, &saved).await?;
-                    Err(error.into())
+                    self.discard(&job).await?;
+                    return Err(error.into());
                 }
-                None => Err(error.into()),
-            },
+                None => return Err(error.into()),
+            }
         }
     }
 
+    /// Whether there is use in an export that leaves out what is damaged. Only our own component is known to
+    /// know how.
+    fn can_skip(&self, job: &Job) -> bool {
+        self.arguments.component.is_none() && !job.options.settings.contains(&skip_damaged())
+    }
+
     /// The export that an earlier run of the same command left, if it can be gone on with.
-    async fn saved_job(&self, saved: &SavedJob) -> Result<Option<Job>, Failure> {
-        let Some(job) = saved.load()? else { return Ok(None) };
+    async fn saved_job(&self) -> Result<Option<Job>, Failure> {
+        let Some(job) = self.saved.load()? else { return Ok(None) };
         let given = self.arguments;
+        let settings = job.options.settings.iter().filter(|setting| **setting != skip_damaged());
         let same_options = job.options.format == given.format
             && job.options.tables == given.tables
+            && settings.eq(&given.settings())
             && given.part_size.is_none_or(|size| size == u64::from(job.options.part_size));
         let reason = if !same_options {
             "it was begun with other options"
@@ -106,6 +122,15 @@ impl Export<'_> {
         } else if job.fingerprint.is_none()
             || job.fingerprint.as_ref() != self.snapshot.fingerprint()
         {
+            if given.on_change == OnChange::Fail {
+                return Err(anyhow!(
+                    "the database has changed since the export to {} was cut off, behind {}; --on-change \
+                     restart starts over",
+                    self.store.location(job.name()),
+                    counted(job.totals.parts.into(), "part")
+                )
+                .into());
+            }
             "the database has changed since"
         } else {
             eprintln!(
@@ -119,21 +144,44 @@ impl Export<'_> {
             "partway: starting over: {} was not finished, and {reason}",
             self.store.location(job.name())
         );
-        self.discard(&job, saved).await?;
+        self.abort(&job).await;
         Ok(None)
     }
 
-    async fn begin(&self, part_size: u32) -> Result<Job, Failure> {
+    /// Begins a new export, in place of any that was saved. From here on a crash loses a slice at most.
+    async fn begin(&self, skips_damaged: bool) -> Result<Job, Failure> {
+        let job = match self.begin_job(skips_damaged).await {
+            Ok(job) => job,
+            Err(error) => {
+                self.saved.forget()?;
+                return Err(error);
+            }
+        };
+        if let Err(error) = self.saved.save(&job) {
+            self.abort(&job).await;
+            remove_copy(&self.saved);
+            return Err(error.into());
+        }
+        Ok(job)
+    }
+
+    async fn begin_job(&self, skips_damaged: bool) -> Result<Job, Failure> {
         let format = self.arguments.format.clone();
-        let name = match &self.arguments.name {
+        let mut name = match &self.arguments.name {
             Some(name) => name.clone(),
             None => format!("{}.{format}", Timestamp::now().strftime("dump_%Y%m%d-%H%M%S")),
         };
+        let mut settings = self.arguments.settings();
+        if skips_damaged {
+            settings.push(skip_damaged());
+            // Nobody is to take it for a whole one.
+            name.push_str(".incomplete");
+        }
         let options = JobOptions {
             format,
             tables: self.arguments.tables.clone(),
-            part_size,
-            settings: Vec::new(),
+            part_size: self.part_size,
+            settings,
         };
         let job = Job::begin(&self.exporter, &self.snapshot, &self.store, &name, options).await;
         job.map_err(|error| match error {
@@ -143,7 +191,7 @@ impl Export<'_> {
     }
 
     /// Slice by slice to the finished object; none where somebody stopped it.
-    async fn finish(&self, job: &mut Job, saved: &SavedJob) -> anyhow::Result<Option<Finished>> {
+    async fn finish(&self, job: &mut Job) -> anyhow::Result<Option<Finished>> {
         let stop = Stop::listen();
         let progress = Progress::show(&self.snapshot, &self.arguments.tables);
         let budget = Budget { parts: self.arguments.slice_parts.unwrap_or(u32::MAX) };
@@ -154,7 +202,7 @@ impl Export<'_> {
             let slice =
                 job.slice(&self.exporter, &self.snapshot, &self.store, pacing, budget, counters);
             match slice.await {
-                Ok(()) => saved.save(job)?,
+                Ok(()) => self.saved.save(job)?,
                 Err(error) if error.is_interrupted() => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
@@ -163,27 +211,49 @@ impl Export<'_> {
             }
         }
         let finished = job.complete(&self.store).await?;
-        saved.forget()?;
+        self.saved.forget()?;
         Ok(Some(finished))
     }
 
     /// Throws away an export that can't be gone on with.
-    async fn discard(&self, job: &Job, saved: &SavedJob) -> Result<(), Failure> {
+    async fn discard(&self, job: &Job) -> Result<(), Failure> {
+        self.abort(job).await;
+        Ok(self.saved.forget()?)
+    }
+
+    /// Throws away what is in the store.
+    async fn abort(&self, job: &Job) {
         if let Err(error) = job.abort(&self.store).await {
             eprintln!("partway: warning: the unfinished object could not be removed: {error}");
         }
-        Ok(saved.forget()?)
     }
+}
 
-    fn state_folder(&self) -> Result<PathBuf, Failure> {
-        if let Some(folder) = &self.arguments.state {
-            return Ok(folder.clone());
-        }
-        let folders = etcetera::choose_base_strategy()
-            .context("this system has no folder for state: give one by --state")?;
-        // Some platforms keep state where they keep data.
-        Ok(folders.state_dir().unwrap_or_else(|| folders.data_dir()).join("partway"))
+/// The setting by which the component leaves out what is damaged.
+pub fn skip_damaged() -> (String, String) {
+    ("damaged".to_owned(), "skip".to_owned())
+}
+
+/// What to say of an export in which damaged tables are missing in part.
+pub fn incomplete(damaged: &[String]) -> anyhow::Error {
+    let tables: Vec<String> = damaged.iter().map(|table| format!("{table:?}")).collect();
+    anyhow!(
+        "the export is not complete: {} damaged in the database, and could not be read to {} end ({}); all \
+         else is there. `sqlite3 FILE .recover` may save more",
+        if tables.len() == 1 { "a table is" } else { "tables are" },
+        if tables.len() == 1 { "its" } else { "their" },
+        tables.join(", ")
+    )
+}
+
+fn state_folder(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(folder) = given {
+        return Ok(folder.to_owned());
     }
+    let folders = etcetera::choose_base_strategy()
+        .context("this system has no folder for state: give one by --state")?;
+    // Some platforms keep state where they keep data.
+    Ok(folders.state_dir().unwrap_or_else(|| folders.data_dir()).join("partway"))
 }
 
 /// The store's name in saved state: the same however a folder's path is spelled.
@@ -216,8 +286,10 @@ fn report(finished: &Finished, json: bool) -> anyhow::Result<()> {
             tables: totals.tables,
             rows: totals.rows,
             seconds: (totals.seconds * 1000.0).round() / 1000.0,
+            damaged: &totals.damaged,
         };
-        return print(&serde_json::to_string(&summary)?);
+        print(&serde_json::to_string(&summary)?)?;
+        return if totals.damaged.is_empty() { Ok(()) } else { Err(incomplete(&totals.damaged)) };
     }
     eprintln!(
         "partway: {} of {} in {} ({}, {}, {:.1} s)",
@@ -228,7 +300,8 @@ fn report(finished: &Finished, json: bool) -> anyhow::Result<()> {
         counted(totals.slices.into(), "slice"),
         totals.seconds
     );
-    print(&finished.location)
+    print(&finished.location)?;
+    if totals.damaged.is_empty() { Ok(()) } else { Err(incomplete(&totals.damaged)) }
 }
 
 /// A line on standard output.
@@ -253,4 +326,7 @@ struct Summary<'a> {
     tables: u32,
     rows: u64,
     seconds: f64,
+    /// Tables of which a part is missing.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    damaged: &'a [String],
 }

@@ -5,6 +5,7 @@ mod export;
 mod failure;
 mod progress;
 mod signals;
+mod source;
 mod standard_output;
 
 use std::process::ExitCode;

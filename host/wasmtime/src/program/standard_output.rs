@@ -8,6 +8,7 @@ use partway::exporter::{Budget, Error, Options, Outcome};
 use partway::{CallError, Exporter, Parts, PipeCtx, Snapshot, parts};
 
 use super::arguments::ExportArguments;
+use super::export::{incomplete, skip_damaged};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::signals::{SlicePacing, Stop};
@@ -22,11 +23,16 @@ pub async fn export(
     snapshot: Snapshot,
 ) -> Result<(), Failure> {
     let stop = Stop::listen();
+    let mut settings = arguments.settings();
+    // What has been written can't be taken back, so go on behind damage at once.
+    if arguments.component.is_none() {
+        settings.push(skip_damaged());
+    }
     let options = Options {
         format: arguments.format.clone(),
         tables: arguments.tables.clone(),
         part_size: PART_SIZE,
-        settings: Vec::new(),
+        settings,
     };
     let progress = Progress::show(&snapshot, &arguments.tables);
     let counters = Arc::clone(&progress.counters);
@@ -47,7 +53,11 @@ pub async fn export(
                 eprintln!("partway: warning: {warning}");
             }
             io::stdout().flush().context("standard output can't be written")?;
-            Ok(())
+            if summary.damaged.is_empty() {
+                Ok(())
+            } else {
+                Err(incomplete(&summary.damaged).into())
+            }
         }
         Ok(Outcome::More(_)) | Err(CallError::Exporter(Error::Interrupted)) => {
             let text = "interrupted: what came out is not the whole dump; --to STORE makes exports that \

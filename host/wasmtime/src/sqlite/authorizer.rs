@@ -7,10 +7,11 @@ use std::ptr;
 use rusqlite::{Connection, ffi};
 
 /// Pragmas that tell something and change nothing.
-const PRAGMAS: [&str; 11] = [
+const PRAGMAS: [&str; 12] = [
     "application_id",
     "auto_vacuum",
     "encoding",
+    "foreign_key_list",
     "index_list",
     "index_xinfo",
     "module_list",
@@ -52,7 +53,8 @@ unsafe extern "C" fn authorize(
 fn is_harmless(pragma: Option<&[u8]>, value: Option<&[u8]>) -> bool {
     let Some(pragma) = pragma else { return false };
     // With these a value names an object, elsewhere it sets something.
-    let of_an_object = pragma.starts_with(b"table_") || pragma.starts_with(b"index_");
+    let of_an_object =
+        [&b"table_"[..], b"index_", b"foreign_"].iter().any(|start| pragma.starts_with(start));
     PRAGMAS.iter().any(|known| known.as_bytes() == pragma) && (of_an_object || value.is_none())
 }
 

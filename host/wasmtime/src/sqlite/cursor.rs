@@ -107,18 +107,13 @@ impl<'c> Cursor<'c> {
                 self.push(builder);
                 return Ok(false);
             }
-            // Past this length SQLite refuses a value instead of loading it. The guarded query does not
-            // load it anyway, but may have to measure it; and the key, a parameter, may be longer.
-            let limit = |length| self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, length);
-            let mut rows = match self.rows.take() {
-                Some(rows) => rows,
-                None => {
-                    limit(i32::MAX)?;
-                    let (range, read) = (self.range, self.read);
-                    self.scan.rows(self.connection, &self.from, range, read, self.max_bytes)?
+            let mut rows = match self.take_rows() {
+                Ok(rows) => rows,
+                Err(error) => {
+                    self.begun = Some(builder);
+                    return Err(error);
                 }
             };
-            limit(if self.read == Read::Plain { self.max_bytes as i32 } else { i32::MAX })?;
             let next = loop {
                 match rows.step() {
                     Ok(true) => {
@@ -163,6 +158,23 @@ impl<'c> Cursor<'c> {
                 return Ok(true);
             }
         }
+    }
+
+    /// The rows of the range being read.
+    fn take_rows(&mut self) -> Result<ScanRows<'c>> {
+        // Past this length SQLite refuses a value instead of loading it. The guarded query does not load it
+        // anyway, but may have to measure it; and the key, a parameter, may be longer.
+        let limit = |length| self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, length);
+        let rows = match self.rows.take() {
+            Some(rows) => rows,
+            None => {
+                limit(i32::MAX)?;
+                let (range, read) = (self.range, self.read);
+                self.scan.rows(self.connection, &self.from, range, read, self.max_bytes)?
+            }
+        };
+        limit(if self.read == Read::Plain { self.max_bytes as i32 } else { i32::MAX })?;
+        Ok(rows)
     }
 
     /// Begins anew behind the last row, if there is one behind `from`.

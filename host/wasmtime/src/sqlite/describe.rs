@@ -124,7 +124,16 @@ fn table(connection: &Connection, name: &[u8], flags: TableFlags) -> rusqlite::R
     } else {
         rowid_name(connection, name, &columns)?
     };
-    Ok(Table { columns, rowid, flags, estimated_rows: None })
+    let references = if is_virtual { Vec::new() } else { references(connection, name)? };
+    Ok(Table { columns, rowid, references, flags, estimated_rows: None })
+}
+
+/// The tables that a table's foreign keys name.
+fn references(connection: &Connection, table: &[u8]) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let mut statement = connection
+        .prepare_cached("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?1) ORDER BY 1")?;
+    let names = statement.query_map([as_text(table)], |row| bytes(row, 0))?;
+    names.collect()
 }
 
 /// The name that reaches a rowid table's rowid: of its INTEGER PRIMARY KEY, or one of the three that SQLite

@@ -63,6 +63,18 @@ pub enum OpenError {
         /// SQLite's words.
         reason: String,
     },
+    /// No copy of it could be made.
+    #[error(
+        "no copy of the database could be made in {}: {reason}. Make room there, or export without one by \
+         --snapshot hold",
+        path.display()
+    )]
+    Copy {
+        /// Where the copy was to be.
+        path: PathBuf,
+        /// SQLite's or the system's words.
+        reason: String,
+    },
     /// Another reason.
     #[error("{} can't be opened: {reason}", path.display())]
     Other {

@@ -2,6 +2,7 @@
 
 mod authorizer;
 mod batch;
+mod copy;
 mod cursor;
 mod describe;
 mod error;

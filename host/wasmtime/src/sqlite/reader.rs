@@ -1,11 +1,13 @@
 //! The thread that owns the connection: it answers requests, and between them reads ahead.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 
 use rusqlite::Connection;
 
 use super::batch::Keys;
+use super::copy::copy;
 use super::cursor::Cursor;
 use super::describe::describe;
 use super::error::rows_error;
@@ -27,6 +29,8 @@ pub(super) enum Request {
     Next { cursor: u64, max_bytes: u32, reply: Reply<(Batch, Keys)> },
     /// A piece of a long value.
     Piece(Piece, Reply<Vec<u8>>),
+    /// A copy of the database in a new file.
+    Copy { to: PathBuf, reply: Reply<()> },
     /// The cursor is not needed any more.
     Close { cursor: u64 },
 }
@@ -82,6 +86,9 @@ impl<'c> Reader<'c> {
             }
             Request::Piece(piece, reply) => {
                 reply.send(self.cursor(piece.cursor).and_then(|cursor| cursor.piece(&piece))).ok();
+            }
+            Request::Copy { to, reply } => {
+                reply.send(copy(self.connection, &to).map_err(RowsError::Failed)).ok();
             }
             Request::Close { cursor } => {
                 self.cursors.remove(&cursor);

@@ -37,6 +37,7 @@ struct About {
     path: PathBuf,
     fingerprint: Option<Fingerprint>,
     bytes: u64,
+    wal: bool,
 }
 
 impl Snapshot {
@@ -50,7 +51,7 @@ impl Snapshot {
         let other =
             |error: io::Error| OpenError::Other { path: path.clone(), reason: error.to_string() };
         let before = Fingerprint::settled(&path).map_err(other)?;
-        let (connection, bytes) = open(&path)?;
+        let (connection, bytes, wal) = open(&path)?;
         // What has changed before the transaction began may be in it or not: such a state is like none.
         let after = Fingerprint::of(&path).map_err(other)?;
         let fingerprint = before.filter(|before| after.as_ref() == Some(before));
@@ -60,7 +61,7 @@ impl Snapshot {
             .name("partway-reader".to_owned())
             .spawn(move || run(&connection, &receiver))
             .map_err(other)?;
-        Ok(Self { requests, about: Arc::new(About { path, fingerprint, bytes }) })
+        Ok(Self { requests, about: Arc::new(About { path, fingerprint, bytes, wal }) })
     }
 
     /// The database's path, with all links resolved.
@@ -79,9 +80,44 @@ impl Snapshot {
         self.about.bytes
     }
 
+    /// Whether the database is in WAL mode: then writers go on beside this.
+    pub fn is_wal(&self) -> bool {
+        self.about.wal
+    }
+
+    /// Makes a copy of this state, in a new file for its owner alone, and gives a snapshot of that: nobody writes to
+    /// it, and another process finds it as it is. Free pages are copied too. Delete the file when it is of no use
+    /// any more.
+    ///
+    /// The copy is made page by page by SQLite's backup and not by the file system, even one that could share
+    /// the blocks: opening the file for that, and closing it, would drop the locks that this process holds on it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Copy`], and those of [`Snapshot::hold`].
+    pub fn copy(&self, to: &Path) -> Result<Self, OpenError> {
+        let path = to.to_owned();
+        self.ask(|reply| Request::Copy { to: to.to_owned(), reply })
+            .map_err(|error| OpenError::Copy { path, reason: reason_of(error) })?;
+        Self::hold(to)
+    }
+
     /// Asks the thread that owns the connection.
     fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, RowsError> {
         ask(&self.requests, request)
+    }
+}
+
+fn reason_of(error: RowsError) -> String {
+    match error {
+        RowsError::UnknownTable(text)
+        | RowsError::UnknownColumn(text)
+        | RowsError::InvalidPosition(text)
+        | RowsError::InvalidCell(text)
+        | RowsError::Unavailable(text)
+        | RowsError::Corrupt(text)
+        | RowsError::Failed(text) => text,
+        RowsError::Interrupted => "interrupted".to_owned(),
     }
 }
 
@@ -185,13 +221,15 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
 }
 
 /// Opens the database, begins a transaction and gives the bytes in use.
-fn open(path: &Path) -> Result<(Connection, u64), OpenError> {
+fn open(path: &Path) -> Result<(Connection, u64, bool), OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let begin = || -> rusqlite::Result<(Connection, u64)> {
+    let begin = || -> rusqlite::Result<(Connection, u64, bool)> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(PATIENCE)?;
-        // Functions in the schema's own expressions are somebody else's code.
-        connection.execute_batch("PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; BEGIN;")?;
+        // Functions in the schema's own expressions are somebody else's code; and damage should show early.
+        connection.execute_batch(
+            "PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cell_size_check=ON; BEGIN;",
+        )?;
         // The transaction begins with the first read.
         connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
         let number = |pragma: &str| {
@@ -199,8 +237,9 @@ fn open(path: &Path) -> Result<(Connection, u64), OpenError> {
         };
         let pages = number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?);
         let bytes = pages * number("PRAGMA page_size")?;
+        let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
         only_read(&connection);
-        Ok((connection, bytes))
+        Ok((connection, bytes, mode.eq_ignore_ascii_case("wal")))
     };
     begin().map_err(|error| {
         // Where the file can't be opened at all, there is no lock on it that closing it could drop.

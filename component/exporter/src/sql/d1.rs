@@ -1,0 +1,197 @@
+//! A dump for a Durable Object or D1, tried against workerd 1.20260426.
+//!
+//! There a text given to `sql.exec` may have 100,000 bytes, and no transaction of its own, no temporary table
+//! and no writing of the schema table; foreign keys are enforced; of the header numbers none can be set.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::name::write_name;
+use super::schema_text::open_comment;
+use super::script::{Script, is_internal, shown};
+use crate::{ColumnKind, Encoding, Error, Kind, Object, Schema, Table, Text};
+
+/// The longest text for one call of `sql.exec`.
+const LONGEST: usize = 100_000;
+
+/// The most columns of a table.
+const MOST_COLUMNS: usize = 100;
+
+/// Writes the dump.
+///
+/// All tables come first, each with its unique indexes, which foreign keys need; then rows, those of a table
+/// behind those of the tables it refers to. Where tables refer to each other in a circle, or a table
+/// to itself, rows load within one transaction: the checks wait for its end.
+pub(super) fn write(
+    script: &mut Script,
+    schema: &Schema,
+    objects: &[&Object],
+) -> Result<(), Error> {
+    if schema.encoding != Encoding::Utf8 {
+        let text = "target d1 holds UTF-8 only, and this database is UTF-16: restore an ordinary dump of it \
+                    into a UTF-8 database (without its line PRAGMA encoding) and export that";
+        return Err(Error::InvalidOptions(text.into()));
+    }
+    for (pragma, value) in
+        [("user_version", schema.user_version), ("application_id", schema.application_id)]
+    {
+        if value != 0 {
+            script.warn(format!("{pragma} {value} is not in the dump: target d1 has none"));
+        }
+    }
+    let tables = tables(script, objects);
+    let has = |object: &&&Object| {
+        tables.iter().any(|(table, _)| table.name.eq_ignore_ascii_case(&object.on))
+    };
+    script.line(b"PRAGMA defer_foreign_keys=TRUE;");
+    script.line(b"PRAGMA ignore_check_constraints=ON;");
+    let create = script.scratch.create();
+    script.text(create.as_bytes());
+    let indexes = || objects.iter().filter(|object| object.kind == Kind::Index).filter(has);
+    for (object, table) in &tables {
+        if table.columns.len() > MOST_COLUMNS {
+            script.warn(format!(
+                "table {} has more than {MOST_COLUMNS} columns: target d1 will refuse it",
+                shown(&object.name)
+            ));
+        }
+        definition(script, object);
+        let own = |index: &&&Object| index.on.eq_ignore_ascii_case(&object.name);
+        for index in indexes().filter(own).filter(|index| is_unique(index)) {
+            definition(script, index);
+        }
+    }
+    for (object, table) in parents_first(&tables) {
+        if table.flags.is_virtual {
+            full_text(script, objects, object, table);
+        } else {
+            script.rows(object, table)?;
+        }
+    }
+    if let Some(sequence) = objects.iter().find(|object| object.name == b"sqlite_sequence")
+        && let Some(table) = &sequence.table
+    {
+        script.line(b"DELETE FROM sqlite_sequence;");
+        script.rows(sequence, table)?;
+    }
+    for index in indexes().filter(|index| !is_unique(index)) {
+        definition(script, index);
+    }
+    for kind in [Kind::View, Kind::Trigger] {
+        for object in objects.iter().filter(|object| object.kind == kind) {
+            definition(script, object);
+        }
+    }
+    let drop = script.scratch.drop();
+    script.text(drop.as_bytes());
+    script.line(b"PRAGMA ignore_check_constraints=OFF;");
+    script.end_mark();
+    // A text that ends with a comment is refused.
+    script.line(b"SELECT 1;");
+    Ok(())
+}
+
+/// The tables that can be brought over.
+fn tables<'a>(script: &mut Script, objects: &[&'a Object]) -> Vec<(&'a Object, &'a Table)> {
+    let all = || objects.iter().filter_map(|object| Some((*object, object.table.as_ref()?)));
+    let is_virtual = |table: &Table| table.flags.is_virtual;
+    let mut tables = Vec::new();
+    for (object, table) in all() {
+        let is_shadow = table.flags.shadow
+            && all().any(|(owner, table)| is_virtual(table) && is_shadow_of(object, owner));
+        if is_internal(&object.name) || is_shadow || object.sql.is_none() {
+            continue;
+        }
+        let refusal = if object.name.to_ascii_lowercase().starts_with(b"_cf_") {
+            "target d1 keeps names that begin with _cf_ for itself"
+        } else if is_virtual(table) && !is_full_text(object) {
+            "target d1 has no virtual tables but of fts5"
+        } else {
+            tables.push((object, table));
+            continue;
+        };
+        script.warn(format!("table {} is left out: {refusal}", shown(&object.name)));
+    }
+    tables
+}
+
+fn is_shadow_of(table: &Object, owner: &Object) -> bool {
+    let rest =
+        table.name.get(..owner.name.len()).filter(|start| start.eq_ignore_ascii_case(&owner.name));
+    rest.is_some() && table.name.get(owner.name.len()) == Some(&b'_')
+}
+
+fn is_unique(index: &Object) -> bool {
+    index.sql.as_ref().is_some_and(|sql| sql.starts_with(b"CREATE UNIQUE "))
+}
+
+fn is_full_text(object: &Object) -> bool {
+    let sql = object.sql.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let words: Vec<&[u8]> =
+        sql.split(|byte| !byte.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    words.windows(2).any(|pair| pair == [b"using", &b"fts5"[..]])
+}
+
+/// The definition, as stored but for what a comment at its end needs.
+fn definition(script: &mut Script, object: &Object) {
+    let Some(sql) = &object.sql else { return };
+    if sql.len() + 4 > LONGEST {
+        script.warn(format!(
+            "the definition of {} has more than {LONGEST} bytes: target d1 will refuse it",
+            shown(&object.name)
+        ));
+    }
+    script.text(sql);
+    script.text(open_comment(sql));
+    script.line(b";");
+}
+
+/// Each table behind those it refers to, as far as they do not go round in circles.
+fn parents_first<'a>(tables: &[(&'a Object, &'a Table)]) -> Vec<(&'a Object, &'a Table)> {
+    let mut left = tables.to_vec();
+    let mut ordered = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let waits = |(object, table): &(&Object, &Table)| {
+            // What an index is made of must be there before it is made again.
+            table.flags.is_virtual && left.iter().any(|(_, other)| !other.flags.is_virtual)
+                || table.references.iter().any(|parent| {
+                    !parent.eq_ignore_ascii_case(&object.name)
+                        && left.iter().any(|(other, _)| other.name.eq_ignore_ascii_case(parent))
+                })
+        };
+        let next = left.iter().position(|entry| !waits(entry)).unwrap_or(0);
+        ordered.push(left.remove(next));
+    }
+    ordered
+}
+
+/// What an fts5 table holds: its rows, or the order to index again what another table holds.
+fn full_text(script: &mut Script, objects: &[&Object], object: &Object, table: &Table) {
+    let content = [&object.name[..], b"_content"].concat();
+    let names = table.columns.iter().filter(|column| column.kind == ColumnKind::Ordinary);
+    let names: Vec<Text> = names.map(|column| column.name.clone()).collect();
+    let stored = objects.iter().find(|other| other.name.eq_ignore_ascii_case(&content));
+    if let Some(stored) = stored {
+        let columns = (0..names.len()).map(|number| format!("c{number}").into_bytes());
+        let columns = core::iter::once(b"id".to_vec()).chain(columns).collect();
+        let names: Vec<Text> = core::iter::once(b"rowid".to_vec()).chain(names).collect();
+        return script.rows_into(&stored.name, columns, &object.name, &names);
+    }
+    let sql = object.sql.as_deref().unwrap_or_default();
+    let sql: Vec<u8> = sql.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let is_contentless =
+        [&b"content=''"[..], b"content=\"\""].iter().any(|no| sql.windows(10).any(|at| at == *no));
+    if is_contentless {
+        script.warn(format!(
+            "the rows of {} can't be exported: an fts5 table without content keeps only its index",
+            shown(&object.name)
+        ));
+    } else {
+        let mut text = b"REPLACE INTO ".to_vec();
+        write_name(&mut text, &object.name);
+        text.push(b'(');
+        write_name(&mut text, &object.name);
+        text.extend_from_slice(b") VALUES('rebuild');");
+        script.line(&text);
+    }
+}

@@ -1,0 +1,56 @@
+//! Which objects of a schema an export is asked for.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::{Error, Kind, Object, Schema, Text};
+
+/// Which tables are asked for.
+pub(super) struct Selection {
+    /// None: all.
+    tables: Option<Vec<Text>>,
+}
+
+impl Selection {
+    /// Resolves the names; none: everything.
+    pub(super) fn new(schema: &Schema, names: &[String]) -> Result<Self, Error> {
+        if names.is_empty() {
+            return Ok(Self { tables: None });
+        }
+        let tables = names.iter().map(|name| Self::find(schema, name)).collect::<Result<_, _>>()?;
+        Ok(Self { tables: Some(tables) })
+    }
+
+    /// As SQLite compares names: without regard to the case of ASCII letters.
+    fn find(schema: &Schema, name: &str) -> Result<Text, Error> {
+        let named = |object: &&Object| object.name.eq_ignore_ascii_case(name.as_bytes());
+        let refusal = match schema
+            .objects
+            .iter()
+            .filter(|object| matches!(object.kind, Kind::Table | Kind::View))
+            .find(named)
+        {
+            Some(Object { kind: Kind::View, .. }) => {
+                "it is a view, and views have no rows of their own"
+            }
+            Some(object) if object.table.as_ref().is_some_and(|table| table.flags.is_virtual) => {
+                "it is a virtual table, and its rows live in other tables: export the whole database"
+            }
+            Some(object) => return Ok(object.name.clone()),
+            None => "the database has no such table",
+        };
+        Err(Error::InvalidOptions(format!("table {name:?} can't be exported: {refusal}")))
+    }
+
+    /// Whether an object is to be exported: a table, or what belongs to it.
+    pub(super) fn has(&self, object: &Object) -> bool {
+        match &self.tables {
+            None => true,
+            Some(tables) => {
+                object.kind != Kind::View
+                    && tables.iter().any(|table| table.eq_ignore_ascii_case(&object.on))
+            }
+        }
+    }
+}
