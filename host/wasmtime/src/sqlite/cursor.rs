@@ -84,17 +84,13 @@ impl<'c> Cursor<'c> {
             return;
         }
         match self.fill() {
-            Ok(false) => {}
-            Ok(true) => {
-                self.ended = Some(Ok(()));
-                self.ready
-                    .extend(self.begun.take().filter(|rest| rest.rows() > 0).map(Builder::finish));
-            }
+            Ok(false) => return,
+            Ok(true) => self.ended = Some(Ok(())),
             Err(error) => self.ended = Some(Err(rows_error(&self.scan.shown, &error))),
         }
-        if self.ended.is_some() {
-            self.rows = None;
-        }
+        // What came before a failure comes out, wherever the scan began: the same rows each time.
+        self.ready.extend(self.begun.take().filter(|rest| rest.rows() > 0).map(Builder::finish));
+        self.rows = None;
     }
 
     /// Reads rows until a batch is complete, or the table is at its end: then true.
