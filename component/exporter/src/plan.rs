@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) long: LongValues,
     /// Whether a table that can't be read to its end is left there, instead of ending the export.
     pub(crate) skip_damaged: bool,
+    /// Whether whoever restores keeps carriage returns in literals.
+    pub(crate) raw_returns: bool,
 }
 
 /// How values are written that are too long for a batch.

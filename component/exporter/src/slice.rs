@@ -42,7 +42,7 @@ pub fn resume<R: Rows>(
         parts,
         pacing,
         plan: &plan,
-        cells: CellWriter::new(plan.encoding),
+        cells: CellWriter::new(plan.encoding, plan.raw_returns),
         budget: budget.parts.max(1),
         written: 0,
         buffer: PartBuffer::new(checkpoint.options.part_size, checkpoint.parts, &checkpoint.carry),

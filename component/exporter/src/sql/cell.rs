@@ -11,11 +11,13 @@ use crate::batch::Cell;
 /// Writes values of a database whose text is in one encoding.
 pub(crate) struct CellWriter {
     encoding: Encoding,
+    /// Whether a carriage return may stand in a literal.
+    raw_returns: bool,
 }
 
 impl CellWriter {
-    pub(crate) fn new(encoding: Encoding) -> Self {
-        Self { encoding }
+    pub(crate) fn new(encoding: Encoding, raw_returns: bool) -> Self {
+        Self { encoding, raw_returns }
     }
 
     /// Appends a value that is wholly in memory. A long cell is not one.
@@ -54,12 +56,12 @@ impl CellWriter {
                 to.extend_from_slice(text);
                 to.push(b'\'');
             }
-            Shape::Quotes => {
+            Shape::Returns if !self.raw_returns => write_without_returns(to, text),
+            Shape::Quotes | Shape::Returns => {
                 to.push(b'\'');
                 write_quoted(to, text);
                 to.push(b'\'');
             }
-            Shape::Returns => write_without_returns(to, text),
             Shape::Undecodable => write_text_as_hex(to, bytes),
         }
     }
@@ -80,7 +82,8 @@ impl CellWriter {
     /// How many bytes of this piece of a long text can be written as they are; none if any byte
     /// speaks against it. A character may be cut off at the end of a piece that is not the `last`.
     pub(crate) fn plain_up_to(&self, piece: &[u8], last: bool) -> Option<usize> {
-        if self.encoding != Encoding::Utf8 || piece.iter().any(|byte| matches!(byte, 0 | b'\r')) {
+        let refused = |byte: &u8| *byte == 0 || (*byte == b'\r' && !self.raw_returns);
+        if self.encoding != Encoding::Utf8 || piece.iter().any(refused) {
             return None;
         }
         match core::str::from_utf8(piece) {
@@ -157,7 +160,7 @@ mod tests {
 
     fn written(encoding: Encoding, cell: Cell<'_>) -> String {
         let mut to = Vec::new();
-        CellWriter::new(encoding).write(&mut to, cell);
+        CellWriter::new(encoding, false).write(&mut to, cell);
         String::from_utf8(to).unwrap()
     }
 
@@ -208,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_character_may_be_cut_by_a_piece_but_not_by_the_end() {
-        let writer = CellWriter::new(Encoding::Utf8);
+        let writer = CellWriter::new(Encoding::Utf8, false);
         let text = "aé".as_bytes();
         assert_eq!(writer.plain_up_to(text, true), Some(3));
         assert_eq!(writer.plain_up_to(&text[..2], false), Some(1));

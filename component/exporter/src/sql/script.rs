@@ -68,6 +68,7 @@ impl Script {
                 }
             },
             skip_damaged: settings.skip_damaged,
+            raw_returns: settings.target == Target::D1,
         }
     }
 
