@@ -127,7 +127,8 @@ fn more(checkpoint: String) -> Outcome {
 }
 
 fn done() -> Outcome {
-    Outcome::Done(Summary { tables: 0, rows: 0, bytes: 0, parts: 0, warnings: Vec::new() })
+    let (warnings, damaged) = (Vec::new(), Vec::new());
+    Outcome::Done(Summary { tables: 0, rows: 0, bytes: 0, parts: 0, warnings, damaged })
 }
 
 export!(Hostile);
