@@ -1,0 +1,179 @@
+//! Cells: read in the bytes they are stored in, compared to the bit, shown to people.
+
+use rusqlite::types::ValueRef;
+
+/// In which bytes text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Utf8,
+    Utf16le,
+    Utf16be,
+}
+
+impl Form {
+    /// How many values of a statement make a cell.
+    pub(crate) fn width(self) -> usize {
+        if self == Self::Utf8 { 1 } else { 2 }
+    }
+
+    /// The SQL that reads a column. rusqlite asks for text as UTF-8, which is what is stored, or a conversion that
+    /// hides what does not convert: then text comes as a blob, behind whether it is text.
+    pub(crate) fn expression(self, column: &str) -> String {
+        match self {
+            Self::Utf8 => column.to_owned(),
+            Self::Utf16le | Self::Utf16be => format!(
+                "typeof({column}) = 'text', \
+                 CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
+            ),
+        }
+    }
+
+    fn decode(self, bytes: &[u8]) -> Option<String> {
+        let units = |unit: fn([u8; 2]) -> u16| {
+            let units: Vec<u16> =
+                bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+            (bytes.len() % 2 == 0).then(|| String::from_utf16(&units).ok()).flatten()
+        };
+        match self {
+            Self::Utf8 => String::from_utf8(bytes.to_vec()).ok(),
+            Self::Utf16le => units(u16::from_le_bytes),
+            Self::Utf16be => units(u16::from_be_bytes),
+        }
+    }
+
+    /// Whether a character may begin at `at`.
+    fn is_start(self, bytes: &[u8], at: usize) -> bool {
+        let high = |index: usize| bytes.get(index).is_some_and(|byte| matches!(byte, 0xdc..=0xdf));
+        match self {
+            Self::Utf8 => bytes.get(at).is_none_or(|byte| byte & 0xc0 != 0x80),
+            Self::Utf16le => at % 2 == 0 && !high(at + 1),
+            Self::Utf16be => at % 2 == 0 && !high(at),
+        }
+    }
+}
+
+/// The same storage class and the same bits.
+pub(crate) fn is_same(one: ValueRef<'_>, other: ValueRef<'_>) -> bool {
+    match (one, other) {
+        (ValueRef::Real(one), ValueRef::Real(other)) => one.to_bits() == other.to_bits(),
+        (one, other) => one == other,
+    }
+}
+
+/// Of long values, bytes that are shown before the first that differs.
+const BEFORE: usize = 16;
+/// Bytes that are shown of a value.
+const SHOWN: usize = 60;
+
+/// A value for people, from its beginning.
+pub(crate) fn shown(value: ValueRef<'_>, form: Form) -> String {
+    shown_from(value, form, 0)
+}
+
+/// Two values that differ, for people: where they are long, from where they differ.
+pub(crate) fn shown_pair(one: ValueRef<'_>, other: ValueRef<'_>, form: Form) -> (String, String) {
+    let from = match (one, other) {
+        (ValueRef::Text(one), ValueRef::Text(other))
+        | (ValueRef::Blob(one), ValueRef::Blob(other)) => {
+            let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+            if same + BEFORE < SHOWN { 0 } else { same - BEFORE }
+        }
+        _ => 0,
+    };
+    (shown_from(one, form, from), shown_from(other, form, from))
+}
+
+fn shown_from(value: ValueRef<'_>, form: Form, from: usize) -> String {
+    match value {
+        ValueRef::Null => "NULL".to_owned(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => format!("{number:?}"),
+        ValueRef::Blob(bytes) => {
+            let (start, end) = (from.min(bytes.len()), (from + SHOWN / 2).min(bytes.len()));
+            cut(format!("x'{}'", hex(&bytes[start..end])), bytes, start, end)
+        }
+        ValueRef::Text(bytes) => {
+            let mut start = from.min(bytes.len());
+            while start > from.saturating_sub(4) && !form.is_start(bytes, start) {
+                start -= 1;
+            }
+            let last = (start + SHOWN).min(bytes.len());
+            let mut end = last;
+            while end > last.saturating_sub(4) && end > start && !form.is_start(bytes, end) {
+                end -= 1;
+            }
+            match form.decode(&bytes[start..end]) {
+                Some(text) => cut(format!("{text:?}"), bytes, start, end),
+                None => cut(format!("text x'{}'", hex(&bytes[start..end])), bytes, start, end),
+            }
+        }
+    }
+}
+
+/// Says that only a piece is shown, and of how much.
+fn cut(shown: String, bytes: &[u8], start: usize, end: usize) -> String {
+    match (start, end == bytes.len()) {
+        (0, true) => shown,
+        (0, false) => format!("{shown}… of {} bytes", bytes.len()),
+        (_, true) => format!("…{shown} of {} bytes", bytes.len()),
+        (_, false) => format!("…{shown}… of {} bytes", bytes.len()),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_shown_as_sql_writes_them() {
+        let text = |text: &'static str| ValueRef::Text(text.as_bytes());
+        for (value, expected) in [
+            (ValueRef::Null, "NULL"),
+            (ValueRef::Integer(-1), "-1"),
+            (ValueRef::Real(-0.0), "-0.0"),
+            (text("it's\n\"so\""), r#""it's\n\"so\"""#),
+            (ValueRef::Text(b"a\xff"), "text x'61ff'"),
+            (ValueRef::Blob(b"\0\xff"), "x'00ff'"),
+        ] {
+            assert_eq!(shown(value, Form::Utf8), expected);
+        }
+        assert_eq!(shown(ValueRef::Text(b"g\0\xfc\0"), Form::Utf16le), "\"gü\"");
+        assert_eq!(shown(ValueRef::Text(b"\0g\0\xfc"), Form::Utf16be), "\"gü\"");
+    }
+
+    #[test]
+    fn long_values_are_shown_where_they_differ() {
+        let (one, other) = ("ä".repeat(100) + "one", "ä".repeat(100) + "two");
+        let (one, other) = shown_pair(
+            ValueRef::Text(one.as_bytes()),
+            ValueRef::Text(other.as_bytes()),
+            Form::Utf8,
+        );
+        assert_eq!(one, "…\"ääääääääone\" of 203 bytes");
+        assert_eq!(other, "…\"äääääääätwo\" of 203 bytes");
+
+        let (one, other) = (vec![7; 1000], vec![7; 999]);
+        let (one, other) = shown_pair(ValueRef::Blob(&one), ValueRef::Blob(&other), Form::Utf8);
+        assert_ne!(one, other);
+        assert!(one.ends_with("of 1000 bytes") && other.ends_with("of 999 bytes"));
+    }
+
+    #[test]
+    fn no_piece_begins_or_ends_within_a_character() {
+        for length in 0..8 {
+            let text = "a".repeat(length) + &"😀".repeat(50);
+            let mut utf16 = Vec::new();
+            text.encode_utf16().for_each(|unit| utf16.extend(unit.to_le_bytes()));
+            for from in 0..40 {
+                for (bytes, form) in [(text.as_bytes(), Form::Utf8), (&utf16, Form::Utf16le)] {
+                    let shown = shown_from(ValueRef::Text(bytes), form, from);
+                    assert!(shown.contains('😀') && !shown.contains("x'"), "{from}: {shown}");
+                }
+            }
+        }
+    }
+}
