@@ -92,6 +92,6 @@ pub use part_size::{PartSizeError, part_size};
 pub use sqlite::{Fingerprint, OpenError, Snapshot};
 pub use state::{SavedJob, StateError};
 pub use store::{
-    AddressError, FolderStore, HashState, ObjectStore, Receipt, Settled, Settling, Store,
-    StoreAddress, StoreError, StoreLimits, Upload, UploadId,
+    AddressError, FolderStore, HashState, ObjectAddress, ObjectBytes, ObjectStore, Receipt,
+    Settled, Settling, Store, StoreAddress, StoreError, StoreLimits, Upload, UploadId,
 };

@@ -1,6 +1,6 @@
 //! What people call a store: a folder's path, or a URL.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -33,7 +33,16 @@ pub enum StoreAddress {
     },
 }
 
-/// Why a text is no store's address.
+/// An object's name and the store it is in: `folder/dump.sql`, `s3://bucket/prefix/dump.sql`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectAddress {
+    /// The store.
+    pub store: StoreAddress,
+    /// The object's name in it.
+    pub name: String,
+}
+
+/// Why a text is no address of a store or an object.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AddressError {
     /// It is a URL of another kind.
@@ -41,6 +50,11 @@ pub enum AddressError {
         "{0:?} is no store: give a folder, file:///folder, s3://bucket/prefix or r2://account/bucket/prefix"
     )]
     UnknownScheme(String),
+    /// It is a URL of another kind, where an object is asked for.
+    #[error(
+        "{0:?} is no object: give a file, file:///folder/file, s3://bucket/key or r2://account/bucket/key"
+    )]
+    UnknownObject(String),
     /// A part is missing.
     #[error("{address:?} names no {missing}: write {form}")]
     Incomplete {
@@ -117,6 +131,50 @@ impl StoreAddress {
     }
 }
 
+impl FromStr for ObjectAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let store = text.parse().map_err(|error| match error {
+            AddressError::UnknownScheme(text) => AddressError::UnknownObject(text),
+            other => other,
+        })?;
+        let incomplete = |missing, form| {
+            Err(AddressError::Incomplete { address: text.to_owned(), missing, form })
+        };
+        let split = |key: &str| match key.rsplit_once('/') {
+            Some((prefix, name)) => (prefix.to_owned(), name.to_owned()),
+            None => (String::new(), key.to_owned()),
+        };
+        match store {
+            StoreAddress::Folder(path) => {
+                let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                    return incomplete("file", "the path of a file, in UTF-8");
+                };
+                let folder = match path.parent() {
+                    Some(folder) if !folder.as_os_str().is_empty() => folder,
+                    _ => Path::new("."),
+                };
+                Ok(Self { name: name.to_owned(), store: StoreAddress::Folder(folder.to_owned()) })
+            }
+            StoreAddress::S3 { prefix, .. } if prefix.is_empty() => {
+                incomplete("object", "s3://bucket/key")
+            }
+            StoreAddress::S3 { bucket, prefix } => {
+                let (prefix, name) = split(&prefix);
+                Ok(Self { store: StoreAddress::S3 { bucket, prefix }, name })
+            }
+            StoreAddress::R2 { prefix, .. } if prefix.is_empty() => {
+                incomplete("object", "r2://account/bucket/key")
+            }
+            StoreAddress::R2 { account, bucket, prefix } => {
+                let (prefix, name) = split(&prefix);
+                Ok(Self { store: StoreAddress::R2 { account, bucket, prefix }, name })
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +215,33 @@ mod tests {
             ("https://example.org/x", "s3://bucket/prefix"),
         ] {
             let error = text.parse::<StoreAddress>().unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_the_last_of_its_address() {
+        for (text, store, name) in [
+            ("dump.sql", ".", "dump.sql"),
+            ("a/b/dump.sql", "a/b", "dump.sql"),
+            ("/dump.sql", "/", "dump.sql"),
+            ("file:///var/my%20dumps/a.sql", "/var/my dumps", "a.sql"),
+            ("s3://bucket/dump.sql", "s3://bucket", "dump.sql"),
+            ("s3://bucket/a/b/dump.sql", "s3://bucket/a/b", "dump.sql"),
+            ("r2://account/bucket/dump.sql", "r2://account/bucket", "dump.sql"),
+            ("r2://account/bucket/a/dump.sql", "r2://account/bucket/a", "dump.sql"),
+        ] {
+            let expected = ObjectAddress { store: store.parse().unwrap(), name: name.into() };
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        for (text, hint) in [
+            ("", "a path or a URL"),
+            ("..", "the path of a file"),
+            ("s3://bucket", "s3://bucket/key"),
+            ("r2://account/bucket/", "r2://account/bucket/key"),
+            ("https://example.org/x", "give a file"),
+        ] {
+            let error = text.parse::<ObjectAddress>().unwrap_err().to_string();
             assert!(error.contains(hint), "{error}");
         }
     }

@@ -31,6 +31,20 @@ pub enum StoreError {
         /// The object.
         location: String,
     },
+    /// There is no such object to read.
+    #[error("there is no {location}: check the name")]
+    NoObject {
+        /// The object, or its bucket.
+        location: String,
+    },
+    /// An object can't be read, or not to its end.
+    #[error("{location} can't be read: {reason}")]
+    Unreadable {
+        /// The object.
+        location: String,
+        /// The store's or the system's words.
+        reason: String,
+    },
     /// Another reason; trying again may help.
     #[error("{location} can't be written: {reason}")]
     Failed {
@@ -59,20 +73,52 @@ impl StoreError {
     /// What an error of the object store means for `location`.
     pub(super) fn from_object_store(location: &str, error: &object_store::Error) -> Self {
         let location = location.to_owned();
-        // The innermost cause says what happened; those around it, that a request failed.
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        let reason = match error.to_string() {
-            text if text.contains(&cause.to_string()) => text,
-            text => format!("{text}: {cause}"),
-        };
+        let reason = words(error);
         match error {
             object_store::Error::NotFound { .. } => Self::NotFound { location },
             object_store::Error::PermissionDenied { .. }
             | object_store::Error::Unauthenticated { .. } => Self::Refused { location, reason },
             _ => Self::Failed { location, reason },
         }
+    }
+    /// What an error of the file system means for reading `location`.
+    pub(super) fn from_reading(location: &str, error: &io::Error) -> Self {
+        let location = location.to_owned();
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::NoObject { location },
+            _ => Self::Unreadable { location, reason: error.to_string() },
+        }
+    }
+
+    /// What an error of the object store means for reading `location` in `bucket`.
+    pub(super) fn from_reading_object(
+        location: &str,
+        bucket: &str,
+        error: &object_store::Error,
+    ) -> Self {
+        let reason = words(error);
+        match error {
+            // It may be that the whole bucket is not there.
+            object_store::Error::NotFound { .. } if reason.contains("NoSuchBucket") => {
+                Self::NoObject { location: format!("bucket {bucket}") }
+            }
+            object_store::Error::NotFound { .. } => {
+                Self::NoObject { location: location.to_owned() }
+            }
+            _ => Self::Unreadable { location: location.to_owned(), reason },
+        }
+    }
+}
+
+/// The words of an error of the object store.
+fn words(error: &object_store::Error) -> String {
+    // The innermost cause says what happened; those around it, that a request failed.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    match error.to_string() {
+        text if text.contains(&cause.to_string()) => text,
+        text => format!("{text}: {cause}"),
     }
 }

@@ -1,14 +1,18 @@
 //! The folder store: parts at their offset in a hidden file, which gets its name when it is whole.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use tokio::task::spawn_blocking;
 
-use super::{Receipt, Store, StoreError, StoreLimits, UploadId, numbered};
+use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, UploadId, numbered};
+
+/// How much of an object is read at a time.
+const READ: u64 = 2 * 1024 * 1024;
 
 /// A folder of the file system.
 #[derive(Debug, Clone)]
@@ -154,6 +158,39 @@ impl Store for FolderStore {
         })
         .await
     }
+
+    async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError> {
+        let path = self.folder.join(name);
+        let location = self.location(name);
+        let file = reading(&location, move || File::open(path)).await?;
+        let pieces = stream::unfold(Some((file, location)), |place| async move {
+            let (mut file, location) = place?;
+            let piece = reading(&location, move || {
+                let mut piece = Vec::with_capacity(READ as usize);
+                (&mut file).take(READ).read_to_end(&mut piece)?;
+                Ok((file, piece))
+            });
+            match piece.await {
+                Ok((_, piece)) if piece.is_empty() => None,
+                Ok((file, piece)) => Some((Ok(piece.into()), Some((file, location)))),
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        Ok(pieces.boxed())
+    }
+}
+
+/// Reads on a thread for that, and says what could not be read where it fails.
+async fn reading<T: Send + 'static>(
+    location: &str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    match spawn_blocking(work).await {
+        Ok(result) => result.map_err(|error| StoreError::from_reading(location, &error)),
+        Err(error) => {
+            Err(StoreError::Unreadable { location: location.to_owned(), reason: error.to_string() })
+        }
+    }
 }
 
 /// A hidden file that is missing is an upload that is gone; a missing folder says so itself.
@@ -230,6 +267,22 @@ mod tests {
         assert_eq!(store.complete(&upload, &[], 5).await.unwrap(), "a.sql");
         assert_eq!(fs::read(folder.path().join("a.sql")).unwrap(), b"whole");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_object_is_read_in_pieces_and_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FolderStore::new(folder.path());
+        for length in [0, 1, READ, READ + 1, 2 * READ] {
+            let whole: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
+            fs::write(folder.path().join("a.sql"), &whole).unwrap();
+            let pieces: Vec<_> = store.read("a.sql").await.unwrap().collect().await;
+            let pieces: Vec<Bytes> = pieces.into_iter().map(Result::unwrap).collect();
+            assert!(pieces.iter().all(|piece| piece.len() as u64 <= READ));
+            assert_eq!(pieces.concat(), whole);
+        }
+        let missing = store.read("b.sql").await.err().unwrap();
+        assert!(matches!(missing, StoreError::NoObject { .. }), "{missing}");
     }
 
     #[tokio::test]

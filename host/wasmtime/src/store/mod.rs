@@ -8,9 +8,10 @@ mod upload;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-pub use address::{AddressError, StoreAddress};
+pub use address::{AddressError, ObjectAddress, StoreAddress};
 pub use error::StoreError;
 pub use folder::FolderStore;
 pub use object::ObjectStore;
@@ -40,6 +41,9 @@ pub struct UploadId {
 
 /// What a store gives for a part, to complete the object with.
 pub type Receipt = String;
+
+/// An object's bytes as they come; the first error is the end.
+pub type ObjectBytes = BoxStream<'static, Result<Bytes, StoreError>>;
 
 /// A place for objects, written part by part.
 ///
@@ -86,6 +90,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Throws away what was written. An upload that is gone already is no error.
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError>;
+
+    /// Reads an object from its beginning. Of a large one only little is held at a time.
+    async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError>;
 }
 
 /// `name`, `name-2`, `name-3` …, with the number before the ending.

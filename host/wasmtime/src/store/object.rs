@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, RetryConfig};
 
 use super::address::AddressError;
-use super::{Receipt, Store, StoreError, StoreLimits, UploadId, numbered};
+use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, UploadId, numbered};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -22,6 +23,8 @@ pub struct ObjectStore {
     /// The bucket and prefix as a URL, without a slash at its end.
     address: String,
     prefix: String,
+    /// The bucket alone, as a URL.
+    bucket: String,
 }
 
 impl ObjectStore {
@@ -61,6 +64,7 @@ impl ObjectStore {
         bucket: &str,
         prefix: &str,
     ) -> Result<Self, AddressError> {
+        let bucket_address = address.clone();
         if !prefix.is_empty() {
             address = format!("{address}/{prefix}");
         }
@@ -74,7 +78,12 @@ impl ObjectStore {
             builder.with_bucket_name(bucket).with_retry(retry).build().map_err(|error| {
                 AddressError::Client { address: address.clone(), reason: error.to_string() }
             })?;
-        Ok(Self { client: Arc::new(client), address, prefix: prefix.to_owned() })
+        Ok(Self {
+            client: Arc::new(client),
+            address,
+            prefix: prefix.to_owned(),
+            bucket: bucket_address,
+        })
     }
 
     fn path(&self, name: &str) -> Path {
@@ -189,5 +198,13 @@ impl Store for ObjectStore {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.error(&upload.name, &error)),
         }
+    }
+    async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError> {
+        let location = self.location(name);
+        let bucket = self.bucket.clone();
+        let failed = move |error| StoreError::from_reading_object(&location, &bucket, &error);
+        // The client goes on by itself where a connection breaks.
+        let object = self.client.get(&self.path(name)).await.map_err(&failed)?;
+        Ok(object.into_stream().map(move |bytes| bytes.map_err(&failed)).boxed())
     }
 }
