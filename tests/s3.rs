@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -51,18 +52,14 @@ impl Server {
         Self { address, folder, _runtime: runtime }
     }
 
-    /// A run of the program against this server.
+    /// An export to this server.
     fn export(&self, database: &Path, bucket: &str, folder: &Path) -> Program {
-        let mut program = Program::export(database, &format!("s3://{bucket}/nightly"), folder);
-        for (name, value) in [
-            ("AWS_ENDPOINT_URL", format!("http://{}", self.address).as_str()),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "key"),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ] {
-            program.command.env(name, value);
-        }
-        program
+        self.with(Program::export(database, &format!("s3://{bucket}/nightly"), folder))
+    }
+
+    /// A run of the program against this server.
+    fn with(&self, program: Program) -> Program {
+        against(self.address, program)
     }
 
     fn object(&self, name: &str) -> PathBuf {
@@ -80,6 +77,19 @@ impl Server {
             })
             .collect()
     }
+}
+
+/// A run of the program against a server.
+fn against(address: SocketAddr, mut program: Program) -> Program {
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", format!("http://{address}").as_str()),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ] {
+        program.command.env(name, value);
+    }
+    program
 }
 
 #[test]
@@ -152,4 +162,67 @@ fn a_store_that_refuses_is_named() {
         assert!(said.contains(expected), "{said}");
     }
     assert_eq!(server.parts(), BTreeMap::new());
+}
+
+#[test]
+fn a_dump_in_a_bucket_is_verified() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sample.db");
+    write_sample(&file, 12).unwrap();
+    let exported = server.export(&file, "exports", folder.path()).succeed();
+    let location = exported["location"].as_str().unwrap();
+    let verify = |location: &str| server.with(Program::verify(location)).with(["--json"]);
+    let against = ["--against", file.to_str().unwrap()];
+
+    let outcome = summary(&verify(location).with(against).run());
+    for field in ["bytes", "sha256", "tables", "rows"] {
+        assert_eq!(outcome[field], exported[field], "{field}");
+    }
+    assert_eq!(outcome["differences"], 0);
+
+    let object = server.object(location.rsplit('/').next().unwrap());
+    let length = fs::metadata(&object).unwrap().len();
+    fs::File::options().write(true).open(&object).unwrap().set_len(length - 1).unwrap();
+    let mut refused = verify(location);
+    refused.command.env("AWS_SECRET_ACCESS_KEY", "wrong");
+    for (run, expected) in [
+        (verify(location), format!("{location} is cut off behind {} bytes", length - 1)),
+        (verify("s3://exports/nightly/x.sql"), "there is no s3://exports/nightly/x.sql".into()),
+        (verify("s3://nothing/x.sql"), "there is no s3://nothing/x.sql".into()),
+        (refused, format!("{location} can't be read")),
+    ] {
+        let output = run.run();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&expected), "{said}");
+    }
+}
+
+/// The server above does not tell a bucket from an object that is missing; Amazon's and Cloudflare's do.
+#[test]
+fn a_bucket_that_is_missing_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                socket.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            let body = "<?xml version=\"1.0\"?><Error><Code>NoSuchBucket</Code>\
+                        <Message>The specified bucket does not exist</Message></Error>";
+            let length = body.len();
+            let head =
+                "HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nConnection: close";
+            write!(socket, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        }
+    });
+    let output = against(address, Program::verify("s3://nothing/a/x.sql")).run();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("there is no bucket s3://nothing: "), "{said}");
 }

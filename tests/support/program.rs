@@ -14,7 +14,7 @@ pub fn program() -> PathBuf {
     program
 }
 
-/// A run of `partway export` with its own state folder.
+/// A run of the program.
 pub struct Program {
     /// The command, to add to.
     pub command: Command,
@@ -26,6 +26,13 @@ impl Program {
         let mut command = Command::new(program());
         command.arg("export").arg(database).args(["--to", store, "--json"]);
         command.arg("--state").arg(folder.join("state"));
+        Self { command }
+    }
+
+    /// `partway verify DUMP`.
+    pub fn verify(dump: &str) -> Self {
+        let mut command = Command::new(program());
+        command.args(["verify", dump]);
         Self { command }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
-use partway::StoreAddress;
+use partway::{ObjectAddress, StoreAddress};
 
 use super::source::SnapshotMode;
 
@@ -26,6 +26,36 @@ pub enum Command {
     /// The same command again goes on with an export that was cut off.
     #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.")]
     Export(ExportArguments),
+
+    /// Check a dump: that it is whole, and with --against that it restores to what a database holds
+    ///
+    /// Reads the dump once, from its beginning to its end, and prints its SHA-256. Restoring needs room for the
+    /// database in the folder for temporary files (TMPDIR).
+    #[command(
+        after_help = "Exit codes: 0 all is well, 1 the dump is not whole, differs, or can't be read, \
+                            2 wrong usage, 130 interrupted."
+    )]
+    Verify(VerifyArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// The dump: a file, s3://bucket/key (by the AWS_* variables, AWS_ENDPOINT_URL for other servers) or
+    /// r2://account/bucket/key
+    pub dump: ObjectAddress,
+
+    /// Restore the dump into a temporary file, and compare every cell with this database; it is opened
+    /// read-only
+    #[arg(long, value_name = "DATABASE")]
+    pub against: Option<PathBuf>,
+
+    /// The SHA-256 that the dump must have, such as an export's --json told
+    #[arg(long, value_name = "HEX", value_parser = sha256)]
+    pub sha256: Option<String>,
+
+    /// Print the outcome as one line of JSON on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -137,6 +167,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| wrong())
 }
 
+fn sha256(text: &str) -> Result<String, String> {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err("not a SHA-256: it has 64 hexadecimal digits".to_owned());
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
 /// A plain name: it must stay in the store's folder or prefix, and not be hidden there.
 fn object_name(text: &str) -> Result<String, String> {
     if text.is_empty() || text.starts_with('.') || text.contains(['/', '\\', '\0']) {
@@ -167,6 +204,14 @@ mod tests {
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert!(duration("-1s").is_err());
         assert!(duration("soon").is_err());
+    }
+
+    #[test]
+    fn a_sha256_has_64_digits() {
+        assert_eq!(sha256(&"aF".repeat(32)), Ok("af".repeat(32)));
+        for text in ["", "af", &"af".repeat(33), &"xy".repeat(32), &"ä".repeat(32)] {
+            assert!(sha256(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -311,7 +311,7 @@ fn print(line: &str) -> anyhow::Result<()> {
 }
 
 /// A number of things in words: `1 part`, `2 parts`.
-fn counted(number: u64, thing: &str) -> String {
+pub fn counted(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 

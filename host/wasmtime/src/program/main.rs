@@ -7,6 +7,7 @@ mod progress;
 mod signals;
 mod source;
 mod standard_output;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let result = tokio::runtime::Runtime::new().map_err(Failure::from).and_then(|runtime| {
         match arguments.command {
             Command::Export(arguments) => runtime.block_on(export::run(arguments)),
+            Command::Verify(arguments) => runtime.block_on(verify::run(arguments)),
         }
     });
     match result {

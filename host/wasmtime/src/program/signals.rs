@@ -32,8 +32,9 @@ impl Stop {
     }
 }
 
+/// Waits for one of them.
 #[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
+pub async fn signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
@@ -42,8 +43,9 @@ async fn signal() -> std::io::Result<()> {
     }
 }
 
+/// Waits for Ctrl-C.
 #[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
+pub async fn signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
