@@ -94,7 +94,7 @@ impl partway::Pacing for Now {
 struct Nowhere;
 
 impl partway::Parts for Nowhere {
-    fn write(&mut self, _: u32, _: Vec<u8>) -> Result<(), partway::parts::Error> {
+    fn write(&mut self, _: u32, _: &[u8]) -> Result<(), partway::parts::Error> {
         Ok(())
     }
 }
