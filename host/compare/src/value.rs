@@ -32,7 +32,7 @@ impl Form {
         let units = |unit: fn([u8; 2]) -> u16| {
             let units: Vec<u16> =
                 bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-            (bytes.len() % 2 == 0).then(|| String::from_utf16(&units).ok()).flatten()
+            (bytes.len().is_multiple_of(2)).then(|| String::from_utf16(&units).ok()).flatten()
         };
         match self {
             Self::Utf8 => String::from_utf8(bytes.to_vec()).ok(),
@@ -46,8 +46,8 @@ impl Form {
         let high = |index: usize| bytes.get(index).is_some_and(|byte| matches!(byte, 0xdc..=0xdf));
         match self {
             Self::Utf8 => bytes.get(at).is_none_or(|byte| byte & 0xc0 != 0x80),
-            Self::Utf16le => at % 2 == 0 && !high(at + 1),
-            Self::Utf16be => at % 2 == 0 && !high(at),
+            Self::Utf16le => at.is_multiple_of(2) && !high(at + 1),
+            Self::Utf16be => at.is_multiple_of(2) && !high(at),
         }
     }
 }

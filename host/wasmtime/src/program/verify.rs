@@ -1,6 +1,7 @@
 //! `partway verify`.
 
 mod check;
+mod complete;
 mod lexer;
 mod marks;
 mod scratch;
