@@ -3,6 +3,7 @@
 mod export;
 mod program;
 mod readme;
+mod round_trip;
 
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use rusqlite::Connection;
 
 pub use export::{Never, Sliced, export, export_with, job_options, runtime};
 pub use program::{Program, program, summary};
+pub use round_trip::round_trip;
 
 /// The component of the world `transform` that hands everything on.
 pub const PASS_THROUGH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pass-through.wasm"));

@@ -1,0 +1,76 @@
+//! From a database to a dump and back, with everything looked at that a dump promises.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use partway::Exporter;
+use partway_testbed::{compare, compare_text_bytes, restore};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::{export_with, job_options, sha256};
+
+/// Exports a database in slices, restores the dump by the stock `sqlite3` program and compares; then
+/// exports it once more in one slice, which must give the same object. The object's SHA-256.
+///
+/// # Errors
+///
+/// What failed, or how the restored database differs.
+pub fn round_trip(
+    exporter: &Exporter,
+    database: &Path,
+    folder: &Path,
+    part_size: u32,
+    budget: impl FnMut() -> u32,
+) -> Result<String> {
+    let sliced = export_with(exporter, database, folder, job_options(part_size), budget)
+        .context("exporting in slices")?;
+    let restored = PathBuf::from(format!("{}.restored", sliced.file.display()));
+    restore(&sliced.file, &restored)?;
+    let mut differences: Vec<String> =
+        compare(database, &restored)?.iter().map(ToString::to_string).collect();
+    differences.extend(compare_text_bytes(database, &restored)?);
+    let (before, after) = (integrity(database)?, integrity(&restored)?);
+    if before != after {
+        differences.push(format!("PRAGMA integrity_check: {before:?} became {after:?}"));
+    }
+    if !differences.is_empty() {
+        bail!("{}", differences.join("\n"));
+    }
+
+    let reference = sha256(&sliced.file);
+    let whole = export_with(exporter, database, folder, job_options(1024 * 1024), || u32::MAX)
+        .context("exporting in one slice")?;
+    ensure!(whole.finished.totals.slices == 1, "{} slices", whole.finished.totals.slices);
+    ensure!(sha256(&whole.file) == reference, "another object in one slice than in many");
+    ensure!(sliced.finished.sha256 == reference, "a wrong SHA-256 is told");
+    Ok(reference)
+}
+
+/// What SQLite finds wrong in a database. Rows that break a constraint are found in a true copy too.
+fn integrity(database: &Path) -> Result<Vec<String>> {
+    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut found = Vec::new();
+    for pragma in ["integrity_check(1000000)", "foreign_key_check"] {
+        let mut statement = connection.prepare(&format!("PRAGMA {pragma}"))?;
+        let columns = statement.column_count();
+        let mut rows = statement.query([])?;
+        loop {
+            match rows.next() {
+                Ok(Some(row)) => {
+                    let cells: Vec<String> = (0..columns)
+                        .map(|column| Ok(format!("{:?}", row.get_ref(column)?)))
+                        .collect::<rusqlite::Result<_>>()?;
+                    found.push(cells.join(" "));
+                }
+                Ok(None) => break,
+                // A foreign key that points nowhere is an error of the check itself.
+                Err(error) => {
+                    found.push(error.to_string());
+                    break;
+                }
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
