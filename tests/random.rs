@@ -1,7 +1,7 @@
 //! Databases that nobody thought of come back too.
 //!
 //! `PARTWAY_SEED=… cargo test -p partway-tests --test random` runs the one of that seed alone, leaves out what its
-//! failure does not need, and prints the rest as SQL.
+//! failure does not need, and prints the rest as SQL. `PARTWAY_SEED=300..900` runs those.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,8 +20,12 @@ const LARGE: RandomOptions = RandomOptions { large: true, odd_lines: false };
 
 #[test]
 fn random_databases_come_back() {
+    let number = |text: &str| text.parse().expect("PARTWAY_SEED is a number, or two: 300..900");
     match std::env::var("PARTWAY_SEED") {
-        Ok(seed) => replay(seed.parse().expect("PARTWAY_SEED is a number")),
+        Ok(seeds) => match seeds.split_once("..") {
+            Some((first, end)) => all_come_back(number(first), number(end) - number(first)),
+            None => replay(number(&seeds)),
+        },
         Err(_) => all_come_back(0, 300),
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use partway::Exporter;
 use partway_testbed::{compare, compare_text_bytes, restore};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{export_with, job_options, sha256};
@@ -31,7 +32,11 @@ pub fn round_trip(
     differences.extend(compare_text_bytes(database, &restored)?);
     let (before, after) = (integrity(database)?, integrity(&restored)?);
     if before != after {
-        differences.push(format!("PRAGMA integrity_check: {before:?} became {after:?}"));
+        let only = |one: &[String], other: &[String]| -> Vec<String> {
+            one.iter().filter(|line| !other.contains(line)).take(5).cloned().collect()
+        };
+        let (gone, new) = (only(&before, &after), only(&after, &before));
+        differences.push(format!("PRAGMA integrity_check: {gone:?} became {new:?}"));
     }
     if !differences.is_empty() {
         bail!("{}", differences.join("\n"));
@@ -51,26 +56,26 @@ fn integrity(database: &Path) -> Result<Vec<String>> {
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut found = Vec::new();
     for pragma in ["integrity_check(1000000)", "foreign_key_check"] {
-        let mut statement = connection.prepare(&format!("PRAGMA {pragma}"))?;
-        let columns = statement.column_count();
-        let mut rows = statement.query([])?;
-        loop {
-            match rows.next() {
-                Ok(Some(row)) => {
-                    let cells: Vec<String> = (0..columns)
-                        .map(|column| Ok(format!("{:?}", row.get_ref(column)?)))
-                        .collect::<rusqlite::Result<_>>()?;
-                    found.push(cells.join(" "));
-                }
-                Ok(None) => break,
-                // A foreign key that points nowhere is an error of the check itself.
-                Err(error) => {
-                    found.push(error.to_string());
-                    break;
-                }
-            }
+        // A foreign key that fits no key is an error of the check itself.
+        if let Err(error) = lines(&connection, &format!("PRAGMA {pragma}"), &mut found) {
+            found.push(error.to_string());
         }
     }
     found.sort();
     Ok(found)
+}
+
+fn lines(connection: &Connection, sql: &str, to: &mut Vec<String>) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(sql)?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let cell = |column| match row.get_ref(column)? {
+            ValueRef::Text(text) => Ok(String::from_utf8_lossy(text).into_owned()),
+            other => Ok(format!("{other:?}")),
+        };
+        let cells: rusqlite::Result<Vec<String>> = (0..columns).map(cell).collect();
+        to.push(cells?.join(" "));
+    }
+    Ok(())
 }
