@@ -152,8 +152,12 @@ fn after_a_change_the_export_starts_over_or_fails_as_asked() {
     kill_behind_some_parts(&file, &store, folder.path(), &["--snapshot", "hold"]);
     connection.execute("UPDATE account SET amount = 200 WHERE id = 1", []).unwrap();
     let again = || {
-        Program::export(&file, store.to_str().unwrap(), folder.path())
-            .with(["--name", "bank.sql", "--snapshot", "hold"])
+        Program::export(&file, store.to_str().unwrap(), folder.path()).with([
+            "--name",
+            "bank.sql",
+            "--snapshot",
+            "hold",
+        ])
     };
     let refused = again().with(["--on-change", "fail"]).run();
     assert_eq!(refused.status.code(), Some(1));

@@ -50,9 +50,11 @@ impl<'a> Cells<'a> {
         })
     }
 
-    /// Whether a cell of the rest is long.
-    pub(crate) fn any_long(&self) -> bool {
-        memchr::memchr2(6, 7, self.kinds.as_slice()).is_some()
+    /// Whether one of the next cells, those of a row, is long.
+    #[inline]
+    pub(crate) fn any_long(&self, columns: usize) -> bool {
+        let row = self.kinds.as_slice().get(..columns).unwrap_or_default();
+        row.iter().any(|kind| matches!(kind, 6 | 7))
     }
 
     /// The next cell.

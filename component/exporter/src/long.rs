@@ -182,13 +182,17 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
                 }
                 piece => piece?,
             };
-            let read = piece_length(&piece, until - place.offset)?;
+            let end = place.offset + piece_length(&piece, until - place.offset)?;
             let mut piece = &piece[..];
-            if !place.hex && place.offset + read == until && until < value.length {
+            if !place.hex && end < value.length {
+                // Statements are text by themselves: none begins or ends inside a character.
                 piece = &piece[..sql::whole_characters(piece)];
-                if piece.is_empty() {
+                if piece.is_empty() && end == until {
                     break;
                 }
+            }
+            if piece.is_empty() {
+                return Err(changed());
             }
             place.offset += piece.len() as u32;
             sql::write_piece(self.buffer.text(), piece, place.hex);
@@ -230,11 +234,12 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
 fn piece_length(piece: &[u8], left: u32) -> Result<u32, Error> {
     match u32::try_from(piece.len()) {
         Ok(length) if length > 0 && length <= left => Ok(length),
-        _ => {
-            let text = "a long value has not the length its batch gave it";
-            Err(Error::ReadFailed(String::from(text)))
-        }
+        _ => Err(changed()),
     }
+}
+
+fn changed() -> Error {
+    Error::ReadFailed(String::from("a long value is not what its batch said"))
 }
 
 fn not_there() -> Error {

@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) long: LongValues,
     /// Whether a table that can't be read to its end is left there, instead of ending the export.
     pub(crate) skip_damaged: bool,
+    /// The bound on a statement of rows, in bytes, unless one row alone is longer.
+    pub(crate) statement_bytes: u64,
     /// Whether whoever restores keeps carriage returns in literals.
     pub(crate) raw_returns: bool,
 }

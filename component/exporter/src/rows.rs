@@ -28,9 +28,9 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
                 break;
             }
             let mut cells = Cells::new(&batch, table.columns.len())?;
-            let any_long = cells.any_long();
             for row in 0..batch.rows {
-                if any_long || self.place.value.is_some() {
+                // Asked of the row, never of its batch: batches begin where slices do.
+                if cells.any_long(table.columns.len()) || self.place.value.is_some() {
                     if self.long_row(table, &mut cursor, row, &mut cells)? == Flow::Stop {
                         return Ok(Flow::Stop);
                     }
@@ -100,7 +100,7 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
         let end = self.buffer.offset() + sql::CLOSING.len() as u64;
         let (row, replaced) = match self.place.statement {
             None => (begun, 0),
-            Some(open) if table.single || end - open > sql::STATEMENT_BYTES => {
+            Some(open) if table.single || end - open > self.plan.statement_bytes => {
                 (begun + sql::CLOSING.len() as u64, sql::NEXT_ROW.len())
             }
             Some(_) => return,

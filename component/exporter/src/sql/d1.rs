@@ -68,12 +68,7 @@ pub(super) fn write(
             script.rows(object, table)?;
         }
     }
-    if let Some(sequence) = objects.iter().find(|object| object.name == b"sqlite_sequence")
-        && let Some(table) = &sequence.table
-    {
-        script.line(b"DELETE FROM sqlite_sequence;");
-        script.rows(sequence, table)?;
-    }
+    internal(script, objects, b"sqlite_sequence", "")?;
     for index in indexes().filter(|index| !is_unique(index)) {
         definition(script, index);
     }
@@ -82,12 +77,32 @@ pub(super) fn write(
             definition(script, object);
         }
     }
+    // Analyzing makes the table; what it finds is replaced.
+    internal(script, objects, b"sqlite_stat1", "ANALYZE sqlite_schema;\n")?;
     let drop = script.scratch.drop();
     script.text(drop.as_bytes());
     script.line(b"PRAGMA ignore_check_constraints=OFF;");
     script.end_mark();
     // A text that ends with a comment is refused.
     script.line(b"SELECT 1;");
+    Ok(())
+}
+
+/// The rows of a table that SQLite keeps for itself and that `make` sees to being there.
+fn internal(
+    script: &mut Script,
+    objects: &[&Object],
+    name: &[u8],
+    make: &str,
+) -> Result<(), Error> {
+    let found = objects.iter().find(|object| object.name.eq_ignore_ascii_case(name));
+    if let Some(object) = found
+        && let Some(table) = &object.table
+    {
+        script.text(make.as_bytes());
+        script.line(&[b"DELETE FROM ", name, b";"].concat());
+        script.rows(object, table)?;
+    }
     Ok(())
 }
 

@@ -68,6 +68,13 @@ impl Script {
                 }
             },
             skip_damaged: settings.skip_damaged,
+            statement_bytes: match settings.target {
+                // From here on larger statements restore no faster, and SQLite's parser holds the whole of one
+                // in memory.
+                Target::Sqlite => 64 * 1024,
+                // There a statement is compiled to 25,000 operations at most: one a value, and a few a row.
+                Target::D1 => 16 * 1024,
+            },
             raw_returns: settings.target == Target::D1,
         }
     }

@@ -30,7 +30,7 @@ impl SnapshotMode {
         match self {
             Self::Hold => false,
             Self::Copy => true,
-            Self::Auto => !held.is_wal() && !(is_local && held.bytes() <= SMALL),
+            Self::Auto => !held.is_wal() && (!is_local || held.bytes() > SMALL),
         }
     }
 
