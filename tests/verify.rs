@@ -1,7 +1,7 @@
 //! A dump is checked: whole or not, and whether it restores to what a database holds.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use partway_testbed::write_sample;
@@ -131,6 +131,51 @@ fn a_dump_is_the_same_in_every_encoding_and_with_hard_names_and_values() {
         let output = case.verify(&case.against());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+#[test]
+fn definitions_and_values_that_the_stock_program_would_change_are_the_same() {
+    let case = Case::new(
+        "CREATE TABLE t (a, -- with a return\r\n b /*\n/\ngo\n*/);
+         INSERT INTO t VALUES ('a' || char(13, 10) || 'b', char(13, 13, 10)), ('go', char(10) || '/' || char(10));
+         CREATE VIEW v AS SELECT 'x\r\r\ny' AS b /* open",
+    );
+    assert!(case.text().contains("\r\r\n"), "{}", case.text());
+    let output = case.verify(&case.against());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_dump_for_d1_is_whole_and_the_same() {
+    let mut case = Case::new(
+        "CREATE TABLE partway_value (a); INSERT INTO partway_value VALUES (zeroblob(200000)), ('a\r\r\nb');
+         CREATE TABLE child (a REFERENCES parent(a), b TEXT DEFAULT '\r\n'); 
+         CREATE TABLE parent (a INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO parent VALUES (1); INSERT INTO child VALUES (1, '');
+         CREATE TRIGGER g AFTER INSERT ON child BEGIN SELECT 1; END;",
+    );
+    let folder = case.folder.path().to_owned();
+    let export = |file: &Path| {
+        let run = Program::export(file, folder.to_str().unwrap(), &folder).with(["--target", "d1"]);
+        PathBuf::from(run.succeed()["location"].as_str().unwrap())
+    };
+    case.dump = export(&case.file);
+    assert!(case.text().ends_with("\nSELECT 1;\n"), "{}", case.text());
+    let output = case.verify(&case.against());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = case.text();
+    let output = case.verify_text(&text[..text.len() - 1], &[]);
+    assert_fails(&output, 1, &[&format!("is cut off behind {} bytes", text.len() - 1)]);
+
+    // Of virtual tables some are counted and some not.
+    let search = folder.join("search.db");
+    drop(database(
+        &search,
+        "CREATE TABLE t (a, b); INSERT INTO t VALUES (1, 'x'); CREATE VIRTUAL TABLE empty USING fts5(a);
+         CREATE VIRTUAL TABLE own USING fts5(a); INSERT INTO own VALUES ('x'), ('y');
+         CREATE VIRTUAL TABLE other USING fts5(b, content='t'); CREATE VIRTUAL TABLE no USING fts5(a, content='');",
+    ));
+    let output = Program::verify(export(&search).to_str().unwrap()).run();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

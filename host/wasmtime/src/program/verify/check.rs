@@ -10,6 +10,9 @@ use crate::export::counted;
 /// How many of the last bytes are kept: more than an end mark has.
 const TAIL: usize = 160;
 
+/// What stands behind the end mark of a dump for D1, which refuses a text that ends with a comment.
+const D1_END: &[u8] = b"SELECT 1;\n";
+
 /// What reading a dump came to.
 #[derive(Debug)]
 pub struct Checked {
@@ -31,7 +34,14 @@ pub struct Check {
     hash: Sha256,
     bytes: u64,
     tail: Vec<u8>,
+    /// It is for a Durable Object or D1, as its first statement tells.
+    for_d1: bool,
+    /// The table has come in which a dump for D1 puts long values together.
+    has_helper: bool,
+    statements: u64,
+    /// The user's tables, but for virtual ones.
     tables: u64,
+    virtual_tables: u64,
     rows: u64,
     /// The end mark, and where it ends.
     ending: Option<(Ending, u64)>,
@@ -47,7 +57,11 @@ impl Check {
             hash: Sha256::new(),
             bytes: 0,
             tail: Vec::new(),
+            for_d1: false,
+            has_helper: false,
+            statements: 0,
             tables: 0,
+            virtual_tables: 0,
             rows: 0,
             ending: None,
             scratch,
@@ -98,18 +112,40 @@ impl Check {
                     }
                 }
                 Some(Event::Statement(piece)) => {
-                    self.tables += u64::from(makes_table(&piece.head));
-                    self.rows += if fills_table(&piece.head) { piece.rows } else { 0 };
-                    self.restore(&piece);
+                    self.statement(&piece);
                 }
             }
         }
     }
 
-    fn restore(&mut self, piece: &Piece) {
+    fn statement(&mut self, piece: &Piece) {
+        self.statements += 1;
+        if self.statements == 1 && behind(&piece.head, b"PRAGMA defer_foreign_keys").is_some() {
+            self.for_d1 = true;
+            if let Some(scratch) = &mut self.scratch {
+                scratch.keep_returns();
+            }
+        }
+        match kind(&piece.head) {
+            // The first one for D1 is the dump's own.
+            Kind::Table if self.for_d1 && !self.has_helper => self.has_helper = true,
+            Kind::Table => self.tables += 1,
+            Kind::VirtualTable => self.virtual_tables += 1,
+            Kind::Rows => self.rows += piece.rows,
+            Kind::Other => {}
+        }
         // Behind the end there is nothing to restore.
         if let (Some(scratch), None) = (&mut self.scratch, self.ending) {
             scratch.run(piece);
+        }
+    }
+
+    /// How many tables there are. Virtual tables without rows of their own are not in an end mark's count.
+    fn tables(&self) -> u64 {
+        let most = self.tables + self.virtual_tables;
+        match self.ending {
+            Some((ending, _)) if (self.tables..=most).contains(&ending.tables) => ending.tables,
+            _ => most,
         }
     }
 
@@ -124,8 +160,8 @@ impl Check {
         }
         let problems = self.problems();
         let restored = self.scratch.take().map(Scratch::finish);
+        let (tables, rows, bytes) = (self.tables(), self.rows, self.bytes);
         let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let (tables, rows, bytes) = (self.tables, self.rows, self.bytes);
         Ok(Checked { tables, rows, bytes, sha256, problems, restored })
     }
 
@@ -138,17 +174,25 @@ impl Check {
                 counted(damaged, "table")
             ));
         }
-        if self.bytes > end {
+        let expected = if self.for_d1 { D1_END } else { b"" };
+        let behind = usize::try_from(self.bytes - end).unwrap_or(usize::MAX);
+        let last = self.tail.get(self.tail.len().saturating_sub(behind)..).unwrap_or_default();
+        if behind < expected.len() && expected.starts_with(last) {
+            problems.push(format!(
+                "is cut off behind {}, within its last line",
+                counted(self.bytes, "byte")
+            ));
+        } else if behind != expected.len() || last != expected {
             problems.push(format!(
                 "goes on for {} behind its end mark",
                 counted(self.bytes - end, "byte")
             ));
         }
-        if (ending.tables, ending.rows) != (self.tables, self.rows) {
+        if (ending.tables, ending.rows) != (self.tables(), self.rows) {
             problems.push(format!(
                 "has {} in {}, and its end mark says {} in {}",
                 counted(self.rows, "row"),
-                counted(self.tables, "table"),
+                counted(self.tables(), "table"),
                 counted(ending.rows, "row"),
                 counted(ending.tables, "table"),
             ));
@@ -158,7 +202,8 @@ impl Check {
 
     /// Why there is no end mark.
     fn unended(&self) -> String {
-        let last = self.tail.strip_suffix(b"\n").unwrap_or_default();
+        let tail = if self.for_d1 { self.tail.strip_suffix(D1_END) } else { None };
+        let last = tail.unwrap_or(&self.tail).strip_suffix(b"\n").unwrap_or_default();
         let last = last.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         match self.lexer.rest() {
             // A quote too many or too few, say.
@@ -173,24 +218,27 @@ impl Check {
     }
 }
 
-/// Whether a statement makes one of the user's tables.
-fn makes_table(head: &[u8]) -> bool {
-    let Some(name) = behind(head, b"CREATE TABLE ") else {
-        return behind(head, b"CREATE VIRTUAL TABLE ").is_some();
-    };
-    // The dump's own: SQLite's tables, and the one through which long values may go.
-    let helper = behind(name, b"partway_value")
-        .is_some_and(|rest| !rest.first().is_some_and(|byte| is_of_name(*byte)));
-    behind(name, b"IF NOT EXISTS ").is_none() && !helper
+/// What a statement does, as far as it is counted.
+enum Kind {
+    /// Makes one of the user's tables, or the dump's own.
+    Table,
+    VirtualTable,
+    /// Fills one of the user's tables.
+    Rows,
+    Other,
 }
 
-/// Whether a statement fills one of the user's tables.
-fn fills_table(head: &[u8]) -> bool {
-    behind(head, b"INSERT INTO \"").is_some_and(|name| behind(name, b"sqlite_").is_none())
-}
-
-fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
+fn kind(head: &[u8]) -> Kind {
+    if let Some(name) = behind(head, b"INSERT INTO \"") {
+        // SQLite's own are not counted.
+        return if behind(name, b"sqlite_").is_some() { Kind::Other } else { Kind::Rows };
+    }
+    match behind(head, b"CREATE TABLE ") {
+        Some(name) if behind(name, b"IF NOT EXISTS ").is_some() => Kind::Other,
+        Some(_) => Kind::Table,
+        None if behind(head, b"CREATE VIRTUAL TABLE ").is_some() => Kind::VirtualTable,
+        None => Kind::Other,
+    }
 }
 
 /// What follows on some words, however they are spelled.
@@ -207,8 +255,8 @@ mod tests {
         INSERT INTO \"t\" VALUES\n(1),\n('it''s;\n-- partway:end tables=9 rows=9\n');\n\
         CREATE TABLE IF NOT EXISTS sqlite_stat1(tbl,idx,stat);\n\
         INSERT INTO \"SQLite_stat1\" VALUES('t',NULL,'2');\n\
-        CREATE TABLE partway_value(v);\nINSERT INTO partway_value VALUES(1);\n\
-        CREATE TABLE partway_values(v);\nINSERT INTO \"partway_values\"(\"v\") VALUES(1);\n\
+        CREATE TEMP TABLE partway_value2(n,v);\nINSERT INTO partway_value2 VALUES(1,'');\n\
+        CREATE TABLE partway_value(v);\nINSERT INTO \"partway_value\"(\"v\") VALUES(1);\n\
         INSERT INTO sqlite_master(type) VALUES('table');\n\
         CREATE VIRTUAL TABLE f USING fts5(a);\nCOMMIT;\n-- partway:end tables=3 rows=3\n";
 
@@ -240,6 +288,34 @@ mod tests {
             }
         }
         assert_eq!(checked(b"", 1).unwrap_err(), Unfit::Empty);
+    }
+
+    #[test]
+    fn a_dump_for_d1_has_a_table_and_an_end_of_its_own() {
+        let dump = "-- partway:begin sql 1\nPRAGMA defer_foreign_keys=TRUE;\n\
+            CREATE TABLE partway_value2(n INTEGER PRIMARY KEY,v);\n\
+            CREATE TABLE partway_value(a);\nCREATE VIRTUAL TABLE f USING fts5(a);\n\
+            INSERT INTO partway_value2 VALUES(1,'');\nINSERT INTO \"partway_value\" VALUES\n(1);\n\
+            -- partway:end tables=1 rows=1\nSELECT 1;\n";
+        for tables in ["tables=1", "tables=2"] {
+            let dump = dump.replace("tables=1", tables);
+            assert_eq!(checked(dump.as_bytes(), 50).unwrap().problems, [""; 0]);
+        }
+        for tables in ["tables=0", "tables=3"] {
+            let dump = dump.replace("tables=1", tables);
+            assert_eq!(checked(dump.as_bytes(), 50).unwrap().problems.len(), 1);
+        }
+        for end in 1..dump.len() {
+            let checked = checked(&dump.as_bytes()[..end], 50).unwrap();
+            let [problem] = checked.problems.try_into().unwrap();
+            assert!(problem.starts_with("is cut off behind "), "{end}: {problem}");
+        }
+        let more = dump.to_owned() + ";";
+        let expected = "goes on for 11 bytes behind its end mark";
+        assert_eq!(checked(more.as_bytes(), 50).unwrap().problems, [expected]);
+        let ordinary = DUMP.to_owned() + "SELECT 1;\n";
+        let expected = "goes on for 10 bytes behind its end mark";
+        assert_eq!(checked(ordinary.as_bytes(), 50).unwrap().problems, [expected]);
     }
 
     #[test]

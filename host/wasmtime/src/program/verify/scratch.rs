@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use memchr::memmem;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, Error, ErrorCode};
 
@@ -28,6 +29,8 @@ pub struct Scratch {
     longest: usize,
     /// What has come of the statement.
     statement: Vec<u8>,
+    /// The text is meant for the `sqlite3` program, which drops one carriage return before a line's end.
+    drops_returns: bool,
     /// Why one could not be run; those behind it are not tried.
     failed: Option<String>,
 }
@@ -38,6 +41,8 @@ impl Scratch {
         let connection = Connection::open(path)?;
         // Nothing needs to survive a crash.
         connection.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")?;
+        // Rows may come before those they refer to.
+        connection.execute_batch("PRAGMA foreign_keys=OFF;")?;
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
         connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, i32::MAX)?;
         // A dump writes to its own database. With no other file to be attached, which VACUUM INTO needs as well,
@@ -45,7 +50,12 @@ impl Scratch {
         connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
         let longest = connection.limit(Limit::SQLITE_LIMIT_SQL_LENGTH)?;
         let longest = usize::try_from(longest).unwrap_or(usize::MAX);
-        Ok(Self { connection, longest, statement: Vec::new(), failed: None })
+        Ok(Self { connection, longest, statement: Vec::new(), drops_returns: true, failed: None })
+    }
+
+    /// The text is not meant for the `sqlite3` program: carriage returns count.
+    pub fn keep_returns(&mut self) {
+        self.drops_returns = false;
     }
 
     /// Takes bytes of a statement.
@@ -76,9 +86,12 @@ impl Scratch {
         self.statement.clear();
     }
 
-    fn execute(&self) -> Result<(), String> {
+    fn execute(&mut self) -> Result<(), String> {
         if self.statement.len() > self.longest {
             return Err(format!("it is longer than the {} bytes that SQLite takes", self.longest));
+        }
+        if self.drops_returns && memmem::find(&self.statement, b"\r\n").is_some() {
+            drop_returns(&mut self.statement);
         }
         let sql = std::str::from_utf8(&self.statement).map_err(|_| {
             "it is not UTF-8, which the sqlite3 program may restore, but not this one".to_owned()
@@ -106,6 +119,18 @@ impl Scratch {
             Err((_, error)) => Restored::Failed(format!("can't be restored: {error}")),
         }
     }
+}
+
+/// Drops one carriage return before each line's end.
+fn drop_returns(text: &mut Vec<u8>) {
+    let mut kept = 0;
+    for at in 0..text.len() {
+        if text[at] != b'\r' || text.get(at + 1) != Some(&b'\n') {
+            text[kept] = text[at];
+            kept += 1;
+        }
+    }
+    text.truncate(kept);
 }
 
 fn beginning(head: &[u8]) -> String {
@@ -162,6 +187,23 @@ mod tests {
             assert_eq!(restored(&statements).0, Restored::Failed(expected));
         }
         assert_eq!(restored("BEGIN; CREATE TABLE t(a);").0, Restored::Uncommitted);
+    }
+
+    #[test]
+    fn carriage_returns_count_as_they_do_where_the_dump_is_meant_for() {
+        for (first, expected) in [
+            ("BEGIN;COMMIT;", "610D0A620A630D64"),
+            ("PRAGMA defer_foreign_keys=TRUE;", "610D0D0A620D0A630D64"),
+        ] {
+            let (result, folder) = restored(&format!(
+                "{first}CREATE TABLE t(a DEFAULT 'a\r\r\nb\r\nc\rd');INSERT INTO t DEFAULT VALUES;"
+            ));
+            assert_eq!(result, Restored::Whole);
+            let connection = Connection::open(folder.path().join("scratch.db")).unwrap();
+            let hex: String =
+                connection.query_row("SELECT hex(a) FROM t", [], |row| row.get(0)).unwrap();
+            assert_eq!(hex, expected);
+        }
     }
 
     #[test]
