@@ -96,7 +96,7 @@ impl Check {
     fn lex(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let (taken, event) = self.lexer.next(bytes);
-            if let Some(scratch) = &mut self.scratch {
+            if let Some(scratch) = self.restoring() {
                 scratch.take(&bytes[..taken]);
             }
             bytes = &bytes[taken..];
@@ -127,17 +127,23 @@ impl Check {
             }
         }
         match kind(&piece.head) {
-            // The first one for D1 is the dump's own.
-            Kind::Table if self.for_d1 && !self.has_helper => self.has_helper = true,
+            // Only the first of such a name is the dump's own.
+            Kind::Table if self.for_d1 && !self.has_helper && is_helper(&piece.head) => {
+                self.has_helper = true;
+            }
             Kind::Table => self.tables += 1,
             Kind::VirtualTable => self.virtual_tables += 1,
             Kind::Rows => self.rows += piece.rows,
             Kind::Other => {}
         }
-        // Behind the end there is nothing to restore.
-        if let (Some(scratch), None) = (&mut self.scratch, self.ending) {
+        if let Some(scratch) = self.restoring() {
             scratch.run(piece);
         }
+    }
+
+    /// Where to restore into: behind the end there is nothing to restore.
+    fn restoring(&mut self) -> Option<&mut Scratch> {
+        if self.ending.is_none() { self.scratch.as_mut() } else { None }
     }
 
     /// How many tables there are. Virtual tables without rows of their own are not in an end mark's count.
@@ -239,6 +245,11 @@ fn kind(head: &[u8]) -> Kind {
         None if behind(head, b"CREATE VIRTUAL TABLE ").is_some() => Kind::VirtualTable,
         None => Kind::Other,
     }
+}
+
+/// Whether a statement makes the table in which a dump for D1 puts long values together.
+fn is_helper(head: &[u8]) -> bool {
+    behind(head, b"CREATE TABLE partway_value").is_some()
 }
 
 /// What follows on some words, however they are spelled.
