@@ -1,8 +1,9 @@
-//! Partway's own tasks: `cargo xtask setup | demo | test | bench | dist`.
+//! Partway's own tasks: `cargo xtask setup | demo | test | fidelity | bench | dist`.
 
 mod bench;
 mod demo;
 mod dist;
+mod fidelity;
 mod run;
 mod setup;
 mod test;
@@ -35,6 +36,8 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
+    /// Write docs/FIDELITY.md: what a dump keeps of each hard case
+    Fidelity,
     /// Measure exports side by side with `sqlite3 .dump`
     Bench {
         /// The size of the generated database, in megabytes
@@ -53,6 +56,7 @@ fn main() -> Result<()> {
         Task::Setup => setup::setup(),
         Task::Demo { database } => demo::demo(database),
         Task::Test { long } => test::test(long),
+        Task::Fidelity => fidelity::fidelity(),
         Task::Bench { megabytes, pairs } => bench::bench(megabytes, pairs),
         Task::Dist => dist::dist(),
     }

@@ -265,6 +265,14 @@ const SHARING: &[(&str, &str)] = &[
         "CREATE VIEW line_end_view AS SELECT '--' AS a -- \"the end",
     ),
     (
+        "an index whose text ends in a line comment",
+        "CREATE TABLE line_index (a); CREATE INDEX line_index_a ON line_index (a) -- the end",
+    ),
+    (
+        "a STRICT table whose text ends in a line comment",
+        "CREATE TABLE line_strict (a ANY) STRICT -- the end",
+    ),
+    (
         "a view whose text ends in a comment that stays open",
         "CREATE VIEW open_view AS SELECT 1 /* still open;",
     ),
