@@ -15,8 +15,8 @@ use partway::Exporter;
 use partway_testbed::{Random, RandomDatabase, RandomOptions, Taken};
 use partway_tests::round_trip;
 
-const ORDINARY: RandomOptions = RandomOptions { large: false, odd_lines: false };
-const LARGE: RandomOptions = RandomOptions { large: true, odd_lines: false };
+const ORDINARY: RandomOptions = RandomOptions { large: false, odd_lines: true };
+const LARGE: RandomOptions = RandomOptions { large: true, odd_lines: true };
 
 #[test]
 fn random_databases_come_back() {
