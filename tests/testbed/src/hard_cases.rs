@@ -690,6 +690,13 @@ fn long_values() -> Vec<(&'static str, String)> {
             length - 2
         );
     }
+    cases.push((
+        "long values among many small rows",
+        "CREATE TABLE long_among (a, v);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+           INSERT INTO long_among SELECT i, CASE i % 1000 WHEN 5 THEN zeroblob(300000) ELSE 'x' END FROM n;"
+            .to_owned(),
+    ));
     cases.push(("several long values in one row, and lengths next to 256 KiB", several));
     cases
 }
