@@ -78,17 +78,6 @@ fn a_truncated_database_is_refused() {
 }
 
 #[test]
-fn a_table_that_is_damaged_fails_the_export() {
-    let case = Case::new();
-    let file = case.folder.path().join("damaged.db");
-    write_sample(&file, 2).unwrap();
-    let length = fs::metadata(&file).unwrap().len();
-    let bytes = fs::File::options().write(true).open(&file).unwrap();
-    bytes.write_all_at(&[0xff; 200_000], length / 4).unwrap();
-    case.fails(case.export_of(&file), 1, "is damaged (database disk image is malformed)");
-}
-
-#[test]
 fn what_this_user_may_not_read_or_write_is_named() {
     let case = Case::new();
     // Root may do anything: be nobody then, with a program and a database that nobody can reach.

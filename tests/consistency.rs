@@ -12,7 +12,7 @@ use partway_testbed::{Random, compare, restore};
 use partway_tests::{Never, Program, database, job_options, runtime};
 use rusqlite::Connection;
 
-const ACCOUNTS: i64 = 20_000;
+const ACCOUNTS: i64 = 60_000;
 
 /// Accounts with 100 each.
 fn bank(file: &Path, journal_mode: &str) -> Connection {

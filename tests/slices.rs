@@ -120,7 +120,7 @@ fn the_program_killed_between_and_within_slices_ends_with_the_same_object() {
         program.command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
         let mut child = program.command.spawn().unwrap();
         // Early kills come before the export begins; later ones at any point of a slice.
-        sleep(Duration::from_millis(150 + random.below(900)));
+        sleep(Duration::from_millis(random.below(250)));
         if kills == 12 || child.try_wait().unwrap().is_some() {
             break child.wait_with_output().unwrap();
         }

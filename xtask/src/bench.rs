@@ -51,6 +51,8 @@ pub fn bench(megabytes: u64, pairs: u32) -> Result<()> {
     let (one, other) = (median(&theirs), median(&ours));
     println!("median        {one:6.2} s           {other:6.2} s   ratio {:.2}", one / other);
 
+    restores(&program, &database, &folder, pairs.min(3))?;
+
     println!("\n== Peak memory of partway export FILE --to DIR");
     let mut peaks = Vec::new();
     for megabytes in [SMALL, LARGE] {
@@ -68,6 +70,38 @@ pub fn bench(megabytes: u64, pairs: u32) -> Result<()> {
         peaks.push(peak as f64);
     }
     println!("ratio {:.3}", peaks[1] / peaks[0]);
+    Ok(())
+}
+
+/// What the stock program takes to restore each of the two dumps of a database.
+fn restores(program: &Path, database: &Path, folder: &Path, pairs: u32) -> Result<()> {
+    println!("\n== Restoring with sqlite3, {pairs} pairs");
+    let dumps = [folder.join("theirs.sql"), folder.join("ours.sql")];
+    let commands = [
+        (Command::new("sqlite3"), vec![database.as_os_str(), ".dump".as_ref()]),
+        (Command::new(program), vec!["export".as_ref(), database.as_os_str()]),
+    ];
+    for ((mut command, arguments), dump) in commands.into_iter().zip(&dumps) {
+        measure(command.args(arguments).stdout(File::create(dump)?))?;
+    }
+    let restored = folder.join("restored.db");
+    let mut runs = [Vec::new(), Vec::new()];
+    for pair in 0..pairs {
+        for (dump, runs) in dumps.iter().zip(&mut runs) {
+            fs::remove_file(&restored).or_else(ignore_missing)?;
+            runs.push(measure(Command::new("sqlite3").arg(&restored).stdin(File::open(dump)?))?);
+        }
+        let [theirs, ours] = [&runs[0], &runs[1]].map(|runs| runs[pair as usize].seconds);
+        println!("of sqlite3 .dump {theirs:6.2} s   of partway {ours:6.2} s");
+    }
+    let [theirs, ours] = [median(&runs[0]), median(&runs[1])];
+    println!(
+        "median           {theirs:6.2} s              {ours:6.2} s   ratio {:.2}",
+        theirs / ours
+    );
+    for file in dumps.iter().chain([&restored]) {
+        fs::remove_file(file)?;
+    }
     Ok(())
 }
 

@@ -198,8 +198,8 @@ mod tests {
         let read = b"SELECT \"\xfe\" = ?1 FROM \"\xff\"";
         let mut read = Statement::prepare(&connection, read, &[ValueRef::Integer(1)]).unwrap();
         assert!(!read.step().unwrap());
-        let error = Statement::prepare(&connection, b"SELECT nothing", &[]).err().unwrap();
-        assert!(error.to_string().contains("no such column: nothing"), "{error}");
+        let error = Statement::prepare(&connection, b"SELECT missing", &[]).err().unwrap();
+        assert!(error.to_string().contains("no such column: missing"), "{error}");
         assert!(Statement::prepare(&connection, b"", &[]).is_err());
     }
 }
