@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -89,7 +89,10 @@ fn restores(program: &Path, database: &Path, folder: &Path, pairs: u32) -> Resul
     for pair in 0..pairs {
         for (dump, runs) in dumps.iter().zip(&mut runs) {
             fs::remove_file(&restored).or_else(ignore_missing)?;
-            runs.push(measure(Command::new("sqlite3").arg(&restored).stdin(File::open(dump)?))?);
+            let mut restore = Command::new("sqlite3");
+            restore.arg(&restored).stdin(File::open(dump)?).stderr(Stdio::null());
+            // Of its own dump the program may refuse statistics that it was built without.
+            runs.push(measure_any(&mut restore)?.0);
         }
         let [theirs, ours] = [&runs[0], &runs[1]].map(|runs| runs[pair as usize].seconds);
         println!("of sqlite3 .dump {theirs:6.2} s   of partway {ours:6.2} s");
@@ -143,18 +146,24 @@ fn export(program: &Path, database: &Path, folder: &Path) -> Result<Run> {
     Ok(run)
 }
 
-/// Runs a command to its end. What it used the system tells then: to look on would take time from it.
+/// Runs a command to its good end.
 fn measure(command: &mut Command) -> Result<Run> {
+    let (run, status) = measure_any(command)?;
+    if !status.success() {
+        bail!("{} failed ({status})", shown(command));
+    }
+    Ok(run)
+}
+
+/// Runs a command to its end. What it used the system tells then: to look on would take time from it.
+fn measure_any(command: &mut Command) -> Result<(Run, ExitStatus)> {
     // What the run before has left to be written would slow this one.
     run(&mut Command::new("sync"))?;
     let began = Instant::now();
     let child = command.spawn().with_context(|| format!("starting {}", shown(command)))?;
     let used = child.wait4()?;
     let seconds = began.elapsed().as_secs_f64();
-    if !used.status.success() {
-        bail!("{} failed ({})", shown(command), used.status);
-    }
-    Ok(Run { seconds, peak_kib: used.rusage.maxrss / 1024 })
+    Ok((Run { seconds, peak_kib: used.rusage.maxrss / 1024 }, used.status))
 }
 
 fn median(runs: &[Run]) -> f64 {
