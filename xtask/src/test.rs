@@ -1,20 +1,37 @@
 //! `cargo xtask test`: every test.
 
+use std::process::Command;
+
 use anyhow::Result;
 
-use crate::run::{cargo, run};
+use crate::run::{cargo, output, run};
 use crate::setup::setup;
 
 /// Runs them all; `long` also those that take long.
 pub fn test(long: bool) -> Result<()> {
     setup()?;
+    let features: &[&str] = if has_node() {
+        &["--features", "partway-tests/workerd"]
+    } else {
+        eprintln!("test: no Node.js 20 with npm here: the tests of --target d1 are left out");
+        &[]
+    };
     // The end-to-end tests run the program as it is installed: as a process of its own. Built with all else, it
     // shares its dependencies with the tests.
-    run(cargo().args(["build", "--workspace", "--all-targets"]))?;
+    run(cargo().args(["build", "--workspace", "--all-targets"]).args(features))?;
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--no-fail-fast"]);
+    tests.args(["test", "--workspace", "--no-fail-fast"]).args(features);
     if long {
         tests.args(["--", "--include-ignored"]);
     }
     run(&mut tests)
+}
+
+/// Whether workerd can be installed and run.
+fn has_node() -> bool {
+    let version = |program| output(Command::new(program).arg("--version")).ok();
+    let node = version("node").and_then(|text| {
+        text.trim().trim_start_matches('v').split('.').next()?.parse::<u32>().ok()
+    });
+    node.is_some_and(|major| major >= 20) && version("npm").is_some()
 }
