@@ -1,5 +1,6 @@
 //! Rows with values too long for a batch: read and written piece by piece, with checkpoints inside them.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -176,7 +177,7 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
             let piece = match cursor.read(value.row, value.column, place.offset, length) {
                 // What is left of it is lost, and said to be.
                 Err(RowsError::Corrupt(_)) if self.plan.skip_damaged => {
-                    self.leave_damaged(table);
+                    self.cut_off(table, value, place.offset);
                     place.offset = value.length;
                     break;
                 }
@@ -208,6 +209,18 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
         }
         self.place.value = None;
         Ok(Flow::On)
+    }
+
+    /// Remembers that a value is not whole.
+    fn cut_off(&mut self, table: &TableRows, value: LongValue, offset: u32) {
+        let column =
+            table.columns.get(value.column as usize).map(Vec::as_slice).unwrap_or_default();
+        let (table, column) =
+            (String::from_utf8_lossy(&table.table), String::from_utf8_lossy(column));
+        self.damaged.push(format!(
+            "{table}, where a value of {} bytes in column {column} is cut off at byte {offset}",
+            value.length
+        ));
     }
 
     /// Whether a value has to be written in hexadecimal digits: a blob, and text that can't be written as it is.

@@ -33,6 +33,8 @@ pub(super) fn shown(name: &[u8]) -> String {
 pub(super) struct Script {
     settings: Settings,
     pub(super) scratch: Scratch,
+    /// The definitions of virtual tables, in lower case.
+    virtual_sql: Vec<Vec<u8>>,
     steps: Vec<Step>,
     warnings: Vec<String>,
 }
@@ -41,13 +43,24 @@ impl Script {
     /// The mark that every dump begins with.
     pub(super) fn new(schema: &Schema, settings: Settings) -> Self {
         let scratch = Scratch::new(schema, settings.target);
-        let mut script = Self { settings, scratch, steps: Vec::new(), warnings: Vec::new() };
+        let is_virtual =
+            |object: &&Object| object.table.as_ref().is_some_and(|table| table.flags.is_virtual);
+        let virtual_sql = schema.objects.iter().filter(is_virtual);
+        let virtual_sql =
+            virtual_sql.filter_map(|object| Some(object.sql.as_ref()?.to_ascii_lowercase()));
+        let mut script = Self {
+            settings,
+            scratch,
+            virtual_sql: virtual_sql.collect(),
+            steps: Vec::new(),
+            warnings: Vec::new(),
+        };
         script.line(format!("-- partway:begin sql {FORMAT_VERSION}").as_bytes());
         script
     }
 
     pub(super) fn into_plan(self, schema: &Schema) -> Plan {
-        let Self { settings, scratch, steps, warnings } = self;
+        let Self { settings, scratch, steps, warnings, .. } = self;
         Plan {
             steps,
             encoding: schema.encoding,
@@ -156,6 +169,11 @@ impl Script {
                 shown(&object.name)
             ));
         }
+        let is_alias =
+            table.columns.iter().any(|column| Some(&column.name) == table.rowid.as_ref());
+        if !self.settings.rowids && counted && table.rowid.is_some() && !is_alias {
+            self.left_out_rowids(object);
+        }
         let is_named = rowid.is_some() || stored.len() < table.columns.len();
         let columns: Vec<Text> = rowid.into_iter().chain(stored).collect();
         let names = if is_named { &columns[..] } else { &[] };
@@ -167,6 +185,20 @@ impl Script {
             counted,
         }));
         Ok(())
+    }
+
+    /// Warns where a full-text index finds rows by rowids that are left out.
+    fn left_out_rowids(&mut self, table: &Object) {
+        let name = table.name.to_ascii_lowercase();
+        let refers = |sql: &Vec<u8>| sql.windows(name.len().max(1)).any(|at| at == name);
+        if self.virtual_sql.iter().any(refers) {
+            self.warn(format!(
+                "table {} comes without its rowids: a virtual table with content={} must be rebuilt behind the \
+                 restore",
+                shown(&table.name),
+                String::from_utf8_lossy(&table.name)
+            ));
+        }
     }
 
     /// Rows of one table that go into another.

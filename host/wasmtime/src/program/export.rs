@@ -236,13 +236,10 @@ pub fn skip_damaged() -> (String, String) {
 
 /// What to say of an export in which damaged tables are missing in part.
 pub fn incomplete(damaged: &[String]) -> anyhow::Error {
-    let tables: Vec<String> = damaged.iter().map(|table| format!("{table:?}")).collect();
     anyhow!(
-        "the export is not complete: {} damaged in the database, and could not be read to {} end ({}); all \
+        "the export is not complete: the database is damaged, and could not be read to the end in table {}; all \
          else is there. `sqlite3 FILE .recover` may save more",
-        if tables.len() == 1 { "a table is" } else { "tables are" },
-        if tables.len() == 1 { "its" } else { "their" },
-        tables.join(", ")
+        damaged.join("; in table ")
     )
 }
 
