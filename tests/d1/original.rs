@@ -1,7 +1,6 @@
 //! Reads a database into the document that `read.mjs` makes of the loaded one.
 
-use std::fmt::Write;
-
+use partway_testbed::hex;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result, Row};
 use serde_json::{Value, json};
@@ -72,16 +71,9 @@ fn cell(value: ValueRef<'_>) -> Value {
         ValueRef::Null => json!(["null", ""]),
         ValueRef::Integer(value) => json!(["integer", value.to_string()]),
         ValueRef::Real(value) => json!(["real", format!("{:016x}", value.to_bits())]),
-        ValueRef::Text(text) => json!(["text", hexadecimal(text)]),
-        ValueRef::Blob(blob) => json!(["blob", hexadecimal(blob)]),
+        ValueRef::Text(text) => json!(["text", hex(text)]),
+        ValueRef::Blob(blob) => json!(["blob", hex(blob)]),
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut digits, byte| {
-        write!(digits, "{byte:02x}").expect("text grows");
-        digits
-    })
 }
 
 fn internal(connection: &Connection, table: &str, columns: &str) -> Result<Vec<Value>> {

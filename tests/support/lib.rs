@@ -30,5 +30,5 @@ pub fn database(path: &Path, sql: &str) -> Connection {
 pub fn sha256(file: &Path) -> String {
     use sha2::Digest;
     let bytes = std::fs::read(file).expect("a readable file");
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    partway_testbed::hex(&sha2::Sha256::digest(bytes))
 }

@@ -102,6 +102,20 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
         (0..).zip(cells).filter_map(value).collect()
     }
 
+    /// Writes what a value begins with, and gives the place behind that.
+    fn begin(&mut self, cursor: &mut R::Cursor, value: LongValue) -> Result<ValuePlace, Error> {
+        let hex = self.needs_hex(cursor, value)?;
+        let text = self.buffer.text();
+        if value.rebuilt {
+            let begin = self.plan.long.scratch.begin(value.column, value.text);
+            text.extend_from_slice(begin.as_bytes());
+        } else {
+            text.extend_from_slice(sql::value_opening(value.text, hex));
+        }
+        let piece = value.rebuilt.then_some(0);
+        Ok(ValuePlace { column: value.column, offset: 0, hex, piece })
+    }
+
     /// Writes a value where it stands in its row.
     fn in_place(
         &mut self,
@@ -112,11 +126,7 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
     ) -> Result<Flow, Error> {
         let mut place = match place {
             Some(place) => place,
-            None => {
-                let hex = self.needs_hex(cursor, value)?;
-                self.buffer.text().extend_from_slice(sql::value_opening(value.text, hex));
-                ValuePlace { column: value.column, offset: 0, hex, piece: None }
-            }
+            None => self.begin(cursor, value)?,
         };
         if self.stream(table, cursor, value, &mut place, value.length)? == Flow::Stop {
             return Ok(Flow::Stop);
@@ -135,12 +145,7 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
     ) -> Result<Flow, Error> {
         let mut place = match place {
             Some(place) => place,
-            None => {
-                let hex = self.needs_hex(cursor, value)?;
-                let begin = self.plan.long.scratch.begin(value.column, value.text);
-                self.buffer.text().extend_from_slice(begin.as_bytes());
-                ValuePlace { column: value.column, offset: 0, hex, piece: Some(0) }
-            }
+            None => self.begin(cursor, value)?,
         };
         loop {
             let start = place.piece.unwrap_or_default();

@@ -2,12 +2,14 @@
 //! nothing of exports: what it says of a dump is said by SQLite alone.
 
 mod hard_cases;
+mod hex;
 mod random;
 mod random_database;
 mod restore;
 mod sample;
 
 pub use hard_cases::{HardCase, TextEncoding, hard_cases, write_hard_cases};
+pub use hex::hex;
 pub use partway_compare::{Difference, compare};
 pub use random::Random;
 pub use random_database::{RandomDatabase, RandomOptions, Taken};

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use rusqlite::Connection;
 
-use crate::Random;
+use crate::{Random, hex};
 
 /// A database as the SQL that makes it, so that one that fails can be made smaller by leaving statements out.
 #[derive(Debug, Clone)]
@@ -819,8 +819,4 @@ impl Maker {
         let name = self.some_name(table);
         self.run(format!("INSERT INTO {name} DEFAULT VALUES"));
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -41,6 +41,7 @@ pub(crate) fn plan(schema: &Schema, options: &Options) -> Result<Plan, Error> {
         Target::Sqlite => sqlite::write(&mut script, schema, &objects)?,
         Target::D1 => d1::write(&mut script, schema, &objects)?,
     }
+    script.warn_of_rowids(schema, &objects);
     Ok(script.into_plan(schema))
 }
 

@@ -33,8 +33,6 @@ pub(super) fn shown(name: &[u8]) -> String {
 pub(super) struct Script {
     settings: Settings,
     pub(super) scratch: Scratch,
-    /// The definitions of virtual tables, in lower case.
-    virtual_sql: Vec<Vec<u8>>,
     steps: Vec<Step>,
     warnings: Vec<String>,
 }
@@ -43,24 +41,13 @@ impl Script {
     /// The mark that every dump begins with.
     pub(super) fn new(schema: &Schema, settings: Settings) -> Self {
         let scratch = Scratch::new(schema, settings.target);
-        let is_virtual =
-            |object: &&Object| object.table.as_ref().is_some_and(|table| table.flags.is_virtual);
-        let virtual_sql = schema.objects.iter().filter(is_virtual);
-        let virtual_sql =
-            virtual_sql.filter_map(|object| Some(object.sql.as_ref()?.to_ascii_lowercase()));
-        let mut script = Self {
-            settings,
-            scratch,
-            virtual_sql: virtual_sql.collect(),
-            steps: Vec::new(),
-            warnings: Vec::new(),
-        };
+        let mut script = Self { settings, scratch, steps: Vec::new(), warnings: Vec::new() };
         script.line(format!("-- partway:begin sql {FORMAT_VERSION}").as_bytes());
         script
     }
 
     pub(super) fn into_plan(self, schema: &Schema) -> Plan {
-        let Self { settings, scratch, steps, warnings, .. } = self;
+        let Self { settings, scratch, steps, warnings } = self;
         Plan {
             steps,
             encoding: schema.encoding,
@@ -159,20 +146,12 @@ impl Script {
         // Of SQLite's own tables nobody sees rowids; an INTEGER PRIMARY KEY is among the columns already.
         let counted = !is_internal(&object.name);
         let rowids = self.settings.rowids && counted;
-        let rowid = table
-            .rowid
-            .clone()
-            .filter(|rowid| rowids && !table.columns.iter().any(|column| column.name == *rowid));
+        let rowid = table.rowid.clone().filter(|_| rowids && !rowid_is_column(table));
         if rowids && table.rowid.is_none() && !table.flags.without_rowid {
             self.warn(format!(
                 "table {} has columns named rowid, _rowid_ and oid: its rowids can't be kept",
                 shown(&object.name)
             ));
-        }
-        let is_alias =
-            table.columns.iter().any(|column| Some(&column.name) == table.rowid.as_ref());
-        if !self.settings.rowids && counted && table.rowid.is_some() && !is_alias {
-            self.left_out_rowids(object);
         }
         let is_named = rowid.is_some() || stored.len() < table.columns.len();
         let columns: Vec<Text> = rowid.into_iter().chain(stored).collect();
@@ -187,17 +166,30 @@ impl Script {
         Ok(())
     }
 
-    /// Warns where a full-text index finds rows by rowids that are left out.
-    fn left_out_rowids(&mut self, table: &Object) {
-        let name = table.name.to_ascii_lowercase();
-        let refers = |sql: &Vec<u8>| sql.windows(name.len().max(1)).any(|at| at == name);
-        if self.virtual_sql.iter().any(refers) {
-            self.warn(format!(
-                "table {} comes without its rowids: a virtual table with content={} must be rebuilt behind the \
-                 restore",
-                shown(&table.name),
-                String::from_utf8_lossy(&table.name)
-            ));
+    /// Warns where rowids are left out by which a virtual table finds rows.
+    pub(super) fn warn_of_rowids(&mut self, schema: &Schema, objects: &[&Object]) {
+        if self.settings.rowids {
+            return;
+        }
+        let tables =
+            || schema.objects.iter().filter_map(|object| Some((object, object.table.as_ref()?)));
+        let indexes: Vec<Vec<u8>> = tables()
+            .filter(|(_, table)| table.flags.is_virtual)
+            .filter_map(|(object, _)| Some(object.sql.as_ref()?.to_ascii_lowercase()))
+            .collect();
+        for object in objects {
+            let Some(table) = &object.table else { continue };
+            let name = object.name.to_ascii_lowercase();
+            let refers = |sql: &Vec<u8>| sql.windows(name.len().max(1)).any(|at| at == name);
+            let loses = table.rowid.is_some() && !rowid_is_column(table);
+            if loses && !is_internal(&object.name) && indexes.iter().any(refers) {
+                self.warn(format!(
+                    "table {} comes without its rowids: a virtual table with content={} must be rebuilt behind \
+                     the restore",
+                    shown(&object.name),
+                    String::from_utf8_lossy(&object.name)
+                ));
+            }
         }
     }
 
@@ -211,6 +203,11 @@ impl Script {
             counted: true,
         }));
     }
+}
+
+/// Whether a table's rowid is one of its columns, an INTEGER PRIMARY KEY.
+fn rowid_is_column(table: &Table) -> bool {
+    table.columns.iter().any(|column| Some(&column.name) == table.rowid.as_ref())
 }
 
 /// What a statement of rows begins with; no names: all columns.

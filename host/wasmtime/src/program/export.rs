@@ -19,7 +19,6 @@ use super::arguments::{ExportArguments, OnChange};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::signals::{SlicePacing, Stop};
-use super::source::remove_copy;
 use super::standard_output;
 
 /// Runs the command.
@@ -159,7 +158,8 @@ impl Export<'_> {
         };
         if let Err(error) = self.saved.save(&job) {
             self.abort(&job).await;
-            remove_copy(&self.saved);
+            // What went wrong is known; where nothing can be saved, perhaps nothing can be deleted either.
+            self.saved.forget().ok();
             return Err(error.into());
         }
         Ok(job)

@@ -1,7 +1,5 @@
 //! Which state of the database an export reads: the one that a transaction holds, or a copy.
 
-use std::fs;
-
 use anyhow::Context;
 use clap::ValueEnum;
 use partway::{SavedJob, Snapshot, StoreAddress};
@@ -62,10 +60,4 @@ impl SnapshotMode {
         let copy = held.copy(&folder.path().join("copy.db"))?;
         Ok((copy, Some(folder)))
     }
-}
-
-/// Throws away a copy of the database that no export reads.
-pub fn remove_copy(saved: &SavedJob) {
-    // Where it can't be, the next copy takes its place.
-    fs::remove_file(saved.copy_path()).ok();
 }
