@@ -93,5 +93,5 @@ pub use sqlite::{Fingerprint, OpenError, Snapshot};
 pub use state::{SavedJob, StateError};
 pub use store::{
     AddressError, FolderStore, HashState, ObjectAddress, ObjectBytes, ObjectStore, Receipt,
-    Settled, Settling, Store, StoreAddress, StoreError, StoreLimits, Upload, UploadId,
+    Settled, Settling, Store, StoreAddress, StoreError, StoreLimits, Unfinished, Upload, UploadId,
 };

@@ -25,9 +25,18 @@ pub enum StoreError {
         /// The store or object.
         location: String,
     },
-    /// The upload that was begun is not there any more.
-    #[error("the upload of {location} is gone from the store (it was aborted, or has expired)")]
+    /// The upload that was begun is not there any more, or lacks a part that was written.
+    #[error(
+        "the upload of {location}, or a part of it, is gone from the store (it was aborted, or has \
+         expired): start the export over"
+    )]
     UploadGone {
+        /// The object.
+        location: String,
+    },
+    /// Another object has got the name between beginning and completing.
+    #[error("another object has become {location} meanwhile: export again under another name")]
+    Taken {
         /// The object.
         location: String,
     },
@@ -56,6 +65,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether doing the same again later may help, with nothing changed but the store's state.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Failed { .. } | Self::Full { .. } | Self::Unreadable { .. } => true,
+            Self::NotFound { .. }
+            | Self::Refused { .. }
+            | Self::UploadGone { .. }
+            | Self::Taken { .. }
+            | Self::NoObject { .. } => false,
+        }
+    }
+
     /// What an error of the file system means for `location`.
     pub(super) fn from_io(location: &str, error: &io::Error) -> Self {
         let location = location.to_owned();
@@ -81,6 +102,7 @@ impl StoreError {
             _ => Self::Failed { location, reason },
         }
     }
+
     /// What an error of the file system means for reading `location`.
     pub(super) fn from_reading(location: &str, error: &io::Error) -> Self {
         let location = location.to_owned();
@@ -111,7 +133,7 @@ impl StoreError {
 }
 
 /// The words of an error of the object store.
-fn words(error: &object_store::Error) -> String {
+pub(super) fn words(error: &object_store::Error) -> String {
     // The innermost cause says what happened; those around it, that a request failed.
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

@@ -9,10 +9,16 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::task::spawn_blocking;
 
-use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, UploadId, numbered};
+use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId, numbered};
 
 /// How much of an object is read at a time.
 const READ: u64 = 2 * 1024 * 1024;
+
+/// A hidden file is `.NAME.xxxxxx` with this ending.
+const ENDING: &str = ".partway";
+
+/// The random letters and digits before it.
+const RANDOM: usize = 6;
 
 /// A folder of the file system.
 #[derive(Debug, Clone)]
@@ -81,7 +87,7 @@ impl Store for FolderStore {
         let id = self
             .blocking(self.folder.clone(), move |folder| {
                 let mut builder = tempfile::Builder::new();
-                builder.prefix(&prefix).suffix(".partway");
+                builder.prefix(&prefix).rand_bytes(RANDOM).suffix(ENDING);
                 // As any file that this user makes: a temporary one would be for its owner alone.
                 #[cfg(unix)]
                 builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -159,6 +165,32 @@ impl Store for FolderStore {
         .await
     }
 
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+        self.blocking(self.folder.clone(), |folder| {
+            let mut unfinished = Vec::new();
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                let id = entry.file_name();
+                let Some((name, id)) = id.to_str().and_then(|id| Some((object_name(id)?, id)))
+                else {
+                    continue;
+                };
+                let meta = match entry.metadata() {
+                    Ok(meta) if meta.is_file() => meta,
+                    Ok(_) => continue,
+                    // It has ended meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                };
+                let upload = UploadId { name: name.to_owned(), id: id.to_owned() };
+                unfinished.push(Unfinished { upload, changed: meta.modified()? });
+            }
+            unfinished.sort_by_key(|unfinished| unfinished.changed);
+            Ok(unfinished)
+        })
+        .await
+    }
+
     async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError> {
         let path = self.folder.join(name);
         let location = self.location(name);
@@ -201,6 +233,13 @@ fn gone(store: &FolderStore, upload: &UploadId, error: StoreError) -> StoreError
         }
         other => other,
     }
+}
+
+/// The object's name in that of a hidden file; none where it is another file's.
+fn object_name(hidden: &str) -> Option<&str> {
+    let (name, random) = hidden.strip_prefix('.')?.strip_suffix(ENDING)?.rsplit_once('.')?;
+    let is_ours = random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_ours && !name.is_empty()).then_some(name)
 }
 
 /// Gives the hidden file its name, or the next that is free: never that of another object.

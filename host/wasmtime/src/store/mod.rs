@@ -6,6 +6,8 @@ mod folder;
 mod object;
 mod upload;
 
+use std::time::SystemTime;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -37,6 +39,15 @@ pub struct UploadId {
     pub name: String,
     /// The store's own word for it.
     pub id: String,
+}
+
+/// An upload that has begun and neither been completed nor thrown away, as the store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The upload: to go on with, or to throw away.
+    pub upload: UploadId,
+    /// When it began, or was last written to: what the store tells.
+    pub changed: SystemTime,
 }
 
 /// What a store gives for a part, to complete the object with.
@@ -79,8 +90,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn settle(&self, upload: &UploadId) -> Result<(), StoreError>;
 
     /// Makes the object appear, from the receipts of all its parts in order, and gives the name under
-    /// which it did: another than was begun where that has been taken meanwhile. Calling it again after it
-    /// succeeded is no error.
+    /// which it did: a folder takes another than was begun where that has been taken meanwhile, an object
+    /// store refuses then ([`StoreError::Taken`]). It may be called again, whether it succeeded, failed or
+    /// was never heard of: an object that has appeared already is found, and nothing is written twice.
     async fn complete(
         &self,
         upload: &UploadId,
@@ -90,6 +102,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Throws away what was written. An upload that is gone already is no error.
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError>;
+
+    /// The uploads to this folder or prefix, not to those below it, that have begun and neither been
+    /// completed nor thrown away: this program's in a folder, anybody's in a bucket. Oldest first.
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError>;
 
     /// Reads an object from its beginning. Of a large one only little is held at a time.
     async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError>;

@@ -1,18 +1,24 @@
 //! S3 and R2, by multipart uploads.
 
+mod client;
+mod listing;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3ConfigKey};
+use object_store::client::HttpConnector;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, RetryConfig};
+use object_store::{ObjectMeta, ObjectStoreExt};
 
+use self::client::{Connector, Settings};
+use self::listing::{Listing, Unlisted};
 use super::address::AddressError;
-use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, UploadId, numbered};
+use super::error::words;
+use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId, numbered};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -20,9 +26,10 @@ const MIB: u64 = 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct ObjectStore {
     client: Arc<AmazonS3>,
+    listing: Listing,
     /// The bucket and prefix as a URL, without a slash at its end.
     address: String,
-    prefix: String,
+    prefix: Path,
     /// The bucket alone, as a URL.
     bucket: String,
 }
@@ -34,16 +41,21 @@ impl ObjectStore {
     ///
     /// [`AddressError::Client`] where they do not make a client.
     pub fn s3(bucket: &str, prefix: &str) -> Result<Self, AddressError> {
-        let mut builder = AmazonS3Builder::from_env();
-        let endpoint = std::env::var("AWS_ENDPOINT_URL_S3")
-            .or_else(|_| std::env::var("AWS_ENDPOINT_URL"))
-            .unwrap_or_default();
-        if !endpoint.is_empty() {
-            // Who names a plain endpoint means it.
-            builder =
-                builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
-        }
-        Self::new(builder, format!("s3://{bucket}"), bucket, prefix)
+        Self::new(Settings::from_environment(), format!("s3://{bucket}"), bucket, prefix)
+    }
+
+    /// A bucket by settings as the environment's `AWS_*` variables, name and value, for a host that keeps them
+    /// elsewhere; the environment counts for nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`AddressError::Client`] where they do not make a client.
+    pub fn with_settings<'a>(
+        bucket: &str,
+        prefix: &str,
+        settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, AddressError> {
+        Self::new(Settings::new(settings), format!("s3://{bucket}"), bucket, prefix)
     }
 
     /// A bucket of Cloudflare R2, by the environment's access key.
@@ -52,61 +64,110 @@ impl ObjectStore {
     ///
     /// [`AddressError::Client`] where they do not make a client.
     pub fn r2(account: &str, bucket: &str, prefix: &str) -> Result<Self, AddressError> {
-        let builder = AmazonS3Builder::from_env()
-            .with_endpoint(format!("https://{account}.r2.cloudflarestorage.com"))
+        let mut settings = Settings::from_environment();
+        // Of the two settings for it this one wins, whatever the environment has for another store.
+        let endpoint = format!("https://{account}.r2.cloudflarestorage.com");
+        settings.builder = settings
+            .builder
+            .with_config(AmazonS3ConfigKey::S3Endpoint, endpoint)
             .with_region("auto");
-        Self::new(builder, format!("r2://{account}/{bucket}"), bucket, prefix)
+        Self::new(settings, format!("r2://{account}/{bucket}"), bucket, prefix)
     }
 
     fn new(
-        builder: AmazonS3Builder,
-        mut address: String,
+        settings: Settings,
+        bucket_address: String,
         bucket: &str,
         prefix: &str,
     ) -> Result<Self, AddressError> {
-        let bucket_address = address.clone();
-        if !prefix.is_empty() {
-            address = format!("{address}/{prefix}");
-        }
-        // A request that fails is repeated by the client; a slice that fails, by whoever runs slices.
-        let retry = RetryConfig {
-            max_retries: 5,
-            retry_timeout: Duration::from_secs(60),
-            ..RetryConfig::default()
+        let address = match prefix {
+            "" => bucket_address.clone(),
+            prefix => format!("{bucket_address}/{prefix}"),
         };
-        let client =
-            builder.with_bucket_name(bucket).with_retry(retry).build().map_err(|error| {
-                AddressError::Client { address: address.clone(), reason: error.to_string() }
-            })?;
+        let failed = |error: object_store::Error| AddressError::Client {
+            address: address.clone(),
+            reason: error.to_string(),
+        };
+        let settings = settings.ready();
+        let http = Connector.connect(&settings.options).map_err(failed)?;
+        let client = settings.builder.with_bucket_name(bucket).build().map_err(failed)?;
         Ok(Self {
             client: Arc::new(client),
+            listing: Listing { http, region: settings.region },
+            prefix: key(prefix),
             address,
-            prefix: prefix.to_owned(),
             bucket: bucket_address,
         })
     }
 
     fn path(&self, name: &str) -> Path {
-        let key = match self.prefix.as_str() {
-            "" => name.to_owned(),
-            prefix => format!("{prefix}/{name}"),
-        };
-        // As it is; what can't be a key as it is gets encoded.
-        Path::parse(&key).unwrap_or_else(|_| Path::from(key))
+        Path::from_iter(self.prefix.parts().chain(key(name).parts()))
     }
 
-    /// The length of an object; none where there is no such.
-    async fn length(&self, name: &str) -> Result<Option<u64>, StoreError> {
+    /// What there is of an object; none where there is no such.
+    async fn look(&self, name: &str) -> Result<Option<ObjectMeta>, StoreError> {
         match self.client.head(&self.path(name)).await {
-            Ok(meta) => Ok(Some(meta.size)),
+            Ok(meta) => Ok(Some(meta)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.error(name, &error)),
+        }
+    }
+
+    /// Whether an object that has appeared is the upload's.
+    async fn is_ours(
+        &self,
+        found: &ObjectMeta,
+        upload: &UploadId,
+        parts: usize,
+        length: u64,
+    ) -> Result<bool, StoreError> {
+        // An object that came by parts tells their number behind its tag: so do Amazon, R2 and Garage.
+        let tag = found.e_tag.as_deref().unwrap_or_default().trim_matches('"');
+        let count = tag.rsplit_once('-').and_then(|(_, count)| count.parse::<usize>().ok());
+        // Of no parts at all the client makes one that is empty.
+        if found.size != length || count.is_some_and(|count| count != parts.max(1)) {
+            return Ok(false);
+        }
+        // Another may be of the same size. But an upload that has become an object is no upload any more.
+        let path = self.path(&upload.name);
+        match self.listing.uploads(&self.client, path.as_ref(), None).await {
+            Ok(uploads) => Ok(!uploads.iter().any(|begun| begun.id == upload.id)),
+            // Where this user or server can't list uploads, what is known speaks for it.
+            Err(Unlisted { status: Some(401 | 403 | 405 | 501), .. }) => Ok(true),
+            Err(unlisted) => Err(StoreError::Failed {
+                location: self.location(&upload.name),
+                reason: unlisted.reason,
+            }),
         }
     }
 
     fn error(&self, name: &str, error: &object_store::Error) -> StoreError {
         StoreError::from_object_store(&self.location(name), error)
     }
+
+    /// What an error means for an upload that has begun.
+    fn upload_error(&self, name: &str, error: &object_store::Error) -> StoreError {
+        let reason = words(error);
+        let is_missing = matches!(error, object_store::Error::NotFound { .. });
+        if is_missing && reason.contains("NoSuchBucket") {
+            return self.no_bucket();
+        }
+        if is_missing || reason.contains("<Code>InvalidPart</Code>") {
+            let location = self.location(name);
+            tracing::warn!(location, reason, "the upload is gone");
+            return StoreError::UploadGone { location };
+        }
+        self.error(name, error)
+    }
+
+    fn no_bucket(&self) -> StoreError {
+        StoreError::NotFound { location: format!("the bucket of {}", self.address) }
+    }
+}
+
+/// A key as it is; what can't be one as it is gets encoded.
+fn key(text: &str) -> Path {
+    Path::parse(text).unwrap_or_else(|_| Path::from(text))
 }
 
 #[async_trait]
@@ -130,7 +191,7 @@ impl Store for ObjectStore {
         let mut number = 1;
         loop {
             let free = numbered(name, number);
-            if self.length(&free).await?.is_none() {
+            if self.look(&free).await?.is_none() {
                 return Ok(free);
             }
             number += 1;
@@ -141,9 +202,7 @@ impl Store for ObjectStore {
         match self.client.create_multipart(&self.path(name)).await {
             Ok(id) => Ok(UploadId { name: name.to_owned(), id }),
             // There is no object to be found here: it is the bucket that is not.
-            Err(object_store::Error::NotFound { .. }) => {
-                Err(StoreError::NotFound { location: format!("the bucket of {}", self.address) })
-            }
+            Err(object_store::Error::NotFound { .. }) => Err(self.no_bucket()),
             Err(error) => Err(self.error(name, &error)),
         }
     }
@@ -159,10 +218,7 @@ impl Store for ObjectStore {
         match self.client.put_part(&self.path(&upload.name), &upload.id, index, bytes.into()).await
         {
             Ok(part) => Ok(part.content_id),
-            Err(object_store::Error::NotFound { .. }) => {
-                Err(StoreError::UploadGone { location: self.location(&upload.name) })
-            }
-            Err(error) => Err(self.error(&upload.name, &error)),
+            Err(error) => Err(self.upload_error(&upload.name, &error)),
         }
     }
 
@@ -177,19 +233,29 @@ impl Store for ObjectStore {
         receipts: &[Receipt],
         length: u64,
     ) -> Result<String, StoreError> {
-        let parts = receipts.iter().map(|id| PartId { content_id: id.clone() }).collect();
-        let path = self.path(&upload.name);
-        match self.client.complete_multipart(&path, &upload.id, parts).await {
-            Ok(_) => Ok(upload.name.clone()),
-            // It may have been completed though the answer was lost: then the upload is gone, and the
-            // object there.
-            Err(error) => match self.length(&upload.name).await {
-                Ok(Some(found)) if found == length => Ok(upload.name.clone()),
-                _ if matches!(error, object_store::Error::NotFound { .. }) => {
-                    Err(StoreError::UploadGone { location: self.location(&upload.name) })
-                }
-                _ => Err(self.error(&upload.name, &error)),
-            },
+        let name = &upload.name;
+        // Completing writes over whatever has the name: that must be nothing. Between this look and the store's
+        // own doing a moment is left to others.
+        let mut found = self.look(name).await?;
+        if found.is_none() {
+            let parts = receipts.iter().map(|id| PartId { content_id: id.clone() }).collect();
+            let path = self.path(name);
+            let Err(error) = self.client.complete_multipart(&path, &upload.id, parts).await else {
+                return Ok(name.clone());
+            };
+            // It may have been completed though the answer was lost: then the object is there.
+            let error = self.upload_error(name, &error);
+            match self.look(name).await {
+                Ok(Some(meta)) => found = Some(meta),
+                Ok(None) | Err(_) => return Err(error),
+            }
+            tracing::info!(name, %error, "completing failed, and the object is there");
+        }
+        match found {
+            Some(found) if self.is_ours(&found, upload, receipts.len(), length).await? => {
+                Ok(name.clone())
+            }
+            _ => Err(StoreError::Taken { location: self.location(name) }),
         }
     }
 
@@ -199,6 +265,36 @@ impl Store for ObjectStore {
             Err(error) => Err(self.error(&upload.name, &error)),
         }
     }
+
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+        let prefix = match self.prefix.as_ref() {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        };
+        let listed = self.listing.uploads(&self.client, &prefix, Some("/")).await;
+        let begun = listed.map_err(|unlisted| {
+            let location = format!("the list of uploads to {}", self.address);
+            match unlisted.status {
+                Some(404) => self.no_bucket(),
+                Some(401 | 403) => StoreError::Refused { location, reason: unlisted.reason },
+                _ => StoreError::Unreadable { location, reason: unlisted.reason },
+            }
+        })?;
+        let mut unfinished: Vec<Unfinished> = begun
+            .into_iter()
+            .filter_map(|begun| {
+                let name = begun.key.strip_prefix(&prefix)?;
+                // A server may not know of delimiters.
+                (!name.is_empty() && !name.contains('/')).then(|| Unfinished {
+                    upload: UploadId { name: name.to_owned(), id: begun.id },
+                    changed: begun.initiated,
+                })
+            })
+            .collect();
+        unfinished.sort_by_key(|unfinished| unfinished.changed);
+        Ok(unfinished)
+    }
+
     async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError> {
         let location = self.location(name);
         let bucket = self.bucket.clone();
