@@ -159,6 +159,9 @@ impl PipeCtx {
     /// How long the component has run by itself since its last call of the host, or since it should
     /// have ended: whichever is more. Time in the host's reads and writes does not count.
     pub(crate) fn overrun(&mut self) -> Duration {
+        if self.pacing.is_cut_off() {
+            return Duration::MAX;
+        }
         let alone = self.clock.last_answer.elapsed();
         if !self.pacing.should_yield() {
             return alone;
@@ -182,7 +185,7 @@ impl PipeCtx {
 
     /// A slice that is to stop, and has written nothing that could be lost, need not go on reading.
     fn is_interrupted(&self) -> bool {
-        self.parts_written == 0 && self.pacing.is_stopped()
+        self.pacing.is_cut_off() || self.parts_written == 0 && self.pacing.is_stopped()
     }
 }
 

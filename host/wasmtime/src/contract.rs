@@ -77,4 +77,10 @@ pub trait Pacing: Send {
     fn is_stopped(&self) -> bool {
         false
     }
+
+    /// Whether the slice is over, whatever it has written: its reads fail with `interrupted`, and a component that
+    /// goes on by itself is interrupted. What it has written is lost.
+    fn is_cut_off(&self) -> bool {
+        false
+    }
 }

@@ -1,6 +1,7 @@
 //! An export from its beginning to the finished object, slice by slice, in a form that can be kept.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -62,11 +63,12 @@ pub struct Job {
     pub component: String,
     /// How far it is.
     pub totals: Totals,
-    upload: UploadId,
-    checkpoint: String,
-    receipts: Vec<Receipt>,
-    hash: HashState,
-    ended: bool,
+    pub(crate) upload: UploadId,
+    pub(crate) checkpoint: String,
+    /// Of all parts, in order.
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) hash: HashState,
+    pub(crate) ended: bool,
 }
 
 /// A finished export.
@@ -107,8 +109,7 @@ impl JobError {
     /// database that is damaged, or options that make no sense, stay so.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Store(StoreError::UploadGone { .. }) => false,
-            Self::Store(_) => true,
+            Self::Store(error) => error.may_pass(),
             Self::Call(CallError::Exporter(error)) => {
                 matches!(error, Error::ReadFailed(_) | Error::WriteFailed(_) | Error::Interrupted)
             }
@@ -140,6 +141,18 @@ impl Job {
         name: &str,
         options: JobOptions,
     ) -> Result<Self, JobError> {
+        let name = store.free_name(name).await?;
+        Self::begin_named(exporter, snapshot, store, &name, options).await
+    }
+
+    /// As [`Job::begin`], with a name that the caller knows to be free.
+    pub(crate) async fn begin_named(
+        exporter: &Exporter,
+        snapshot: &Snapshot,
+        store: &Arc<dyn Store>,
+        name: &str,
+        options: JobOptions,
+    ) -> Result<Self, JobError> {
         let checkpoint = {
             let exporter = exporter.clone();
             let ctx = PipeCtx::builder().build(snapshot.clone(), NoParts);
@@ -151,8 +164,7 @@ impl Job {
             };
             blocking(move || exporter.start(ctx, &options)).await?
         };
-        let name = store.free_name(name).await?;
-        let upload = store.begin(&name).await?;
+        let upload = store.begin(name).await?;
         Ok(Self {
             options,
             fingerprint: snapshot.fingerprint().cloned(),
@@ -179,6 +191,9 @@ impl Job {
     /// Does one slice. When it returns well, all of its parts are safe in the store, and the job is
     /// to be saved; when it fails, the job is as it was before.
     ///
+    /// Dropped before it returns, it is cut off: the component is interrupted within 50 ms, its reads and writes end,
+    /// and the job is as it was before.
+    ///
     /// # Errors
     ///
     /// All of [`JobError`].
@@ -202,14 +217,17 @@ impl Job {
             &self.hash,
         );
         let exporter = exporter.clone().with_limits(Limits::for_part_size(part_size));
+        let cut_off = CutOff::new(snapshot);
         let ctx = PipeCtx::builder()
-            .pacing(pacing)
+            .pacing(UntilCutOff { pacing, is_cut_off: cut_off.is_cut_off.clone() })
             .counters(counters.clone())
             .build(snapshot.clone(), upload);
         let checkpoint = self.checkpoint.clone();
         let outcome = blocking(move || exporter.resume(ctx, &checkpoint, budget)).await;
+        let settled = settling.settled().await;
+        cut_off.is_not_needed();
         // A part that was not taken is the store's failure, and the store knows why.
-        let (outcome, settled) = match (outcome, settling.settled().await) {
+        let (outcome, settled) = match (outcome, settled) {
             (Ok(outcome), settled) => (outcome, settled?),
             (Err(CallError::Exporter(Error::WriteFailed(_))), Err(error)) => {
                 return Err(error.into());
@@ -259,8 +277,23 @@ impl Job {
     pub async fn complete(&self, store: &Arc<dyn Store>) -> Result<Finished, JobError> {
         let sha256 = self.hash.finish().ok_or(JobError::Damaged)?;
         let name = store.complete(&self.upload, &self.receipts, self.totals.bytes).await?;
+        Ok(self.finished(store, name, sha256))
+    }
+
+    /// The finished export, if its object has appeared: a completion may have succeeded and not been heard of.
+    pub(crate) async fn find_completed(
+        &self,
+        store: &Arc<dyn Store>,
+    ) -> Result<Option<Finished>, StoreError> {
+        let Some(sha256) = self.hash.finish().filter(|_| self.ended) else { return Ok(None) };
+        let found =
+            store.find_completed(&self.upload, &self.receipts, self.totals.bytes).await?;
+        Ok(found.map(|name| self.finished(store, name, sha256)))
+    }
+
+    fn finished(&self, store: &Arc<dyn Store>, name: String, sha256: String) -> Finished {
         let location = store.location(&name);
-        Ok(Finished { name, location, sha256, totals: self.totals.clone() })
+        Finished { name, location, sha256, totals: self.totals.clone() }
     }
 
     /// Throws away what is in the store.
@@ -270,6 +303,51 @@ impl Job {
     /// Those of the store.
     pub async fn abort(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
         store.abort(&self.upload).await
+    }
+}
+
+/// Cuts a slice off when it is dropped before its end.
+struct CutOff {
+    is_cut_off: Arc<AtomicBool>,
+    snapshot: Option<Snapshot>,
+}
+
+impl CutOff {
+    fn new(snapshot: &Snapshot) -> Self {
+        Self { is_cut_off: Arc::default(), snapshot: Some(snapshot.clone()) }
+    }
+
+    fn is_not_needed(mut self) {
+        self.snapshot = None;
+    }
+}
+
+impl Drop for CutOff {
+    fn drop(&mut self) {
+        if let Some(snapshot) = &self.snapshot {
+            self.is_cut_off.store(true, Ordering::Relaxed);
+            snapshot.interrupt();
+        }
+    }
+}
+
+/// The pacing that a slice was given, until it is cut off.
+struct UntilCutOff<P> {
+    pacing: P,
+    is_cut_off: Arc<AtomicBool>,
+}
+
+impl<P: Pacing> Pacing for UntilCutOff<P> {
+    fn should_yield(&self) -> bool {
+        self.pacing.should_yield()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.pacing.is_stopped()
+    }
+
+    fn is_cut_off(&self) -> bool {
+        self.is_cut_off.load(Ordering::Relaxed) || self.pacing.is_cut_off()
     }
 }
 

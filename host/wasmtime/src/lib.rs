@@ -75,10 +75,10 @@ mod context;
 mod contract;
 mod hex;
 mod job;
+mod jobs;
 mod limits;
 mod part_size;
 mod sqlite;
-mod state;
 mod store;
 
 #[cfg(feature = "bundled")]
@@ -87,10 +87,18 @@ pub use component::{CallError, Exporter, LoadError};
 pub use context::{Counters, PipeCtx, PipeCtxBuilder, add_to_linker};
 pub use contract::{Cursor, Pacing, Parts, Rows, exporter, parts, rows};
 pub use job::{Finished, Job, JobError, JobOptions, Totals};
+#[cfg(feature = "bundled")]
+pub use jobs::BundledSupply;
+#[doc(hidden)]
+pub use jobs::CommitMoment;
+pub use jobs::{
+    Admission, Alarm, Clock, ExportRequest, Holder, JobEvent, JobId, JobRecord, JobState,
+    JobStore, OnChange, Pace, Prune, PruneFailure, Pruned, SnapshotMode, StateError, StepError, Supply, SystemClock, Watch,
+    Worker, prune, skip_damaged,
+};
 pub use limits::Limits;
 pub use part_size::{PartSizeError, part_size};
-pub use sqlite::{Fingerprint, OpenError, Snapshot};
-pub use state::{SavedJob, StateError};
+pub use sqlite::{Expected, Fingerprint, OpenError, Snapshot};
 pub use store::{
     AddressError, FolderStore, HashState, ObjectAddress, ObjectBytes, ObjectStore, Receipt,
     Settled, Settling, Store, StoreAddress, StoreError, StoreLimits, Unfinished, Upload, UploadId,

@@ -6,9 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
-use partway::{ObjectAddress, StoreAddress};
-
-use super::source::SnapshotMode;
+use partway::{ObjectAddress, OnChange, SnapshotMode, StoreAddress};
 
 /// Exports SQLite databases of any size to a folder, S3 or R2, in bounded slices.
 #[derive(Debug, Parser)]
@@ -27,6 +25,10 @@ pub enum Command {
     #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.")]
     Export(ExportArguments),
 
+    /// Look after exports: those that run, those that were cut off, those that are finished
+    #[command(subcommand)]
+    Jobs(JobsCommand),
+
     /// Check a dump: that it is whole, and with --against that it restores to what a database holds
     ///
     /// Reads the dump once, from its beginning to its end, and prints its SHA-256. Restoring needs room for the
@@ -36,6 +38,83 @@ pub enum Command {
                             2 wrong usage, 130 interrupted."
     )]
     Verify(VerifyArguments),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum JobsCommand {
+    /// List all jobs, the newest first
+    List {
+        /// Print each job as a line of JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        state: StateArguments,
+    },
+
+    /// Tell all of a job
+    Show {
+        /// The job, or how its id begins
+        job: String,
+        /// Print it as a line of JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        state: StateArguments,
+    },
+
+    /// Cancel jobs, and throw away what they have in the store
+    Cancel {
+        /// The jobs, or how their ids begin
+        #[arg(required = true, value_name = "JOB")]
+        jobs: Vec<String>,
+        #[command(flatten)]
+        state: StateArguments,
+    },
+
+    /// Go on with jobs until they are finished; failed and cancelled ones begin anew
+    #[command(after_help = "Exit codes: 0 done, 1 one has failed, 2 wrong usage, 130 interrupted.")]
+    Resume {
+        /// The jobs, or how their ids begin [default: all that are unfinished and that nobody runs]
+        #[arg(value_name = "JOB")]
+        jobs: Vec<String>,
+        /// Print a summary of each as one line of JSON on standard output
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        state: StateArguments,
+    },
+
+    /// Forget finished jobs, and throw away unfinished uploads that no job owns
+    ///
+    /// Uploads are looked for in all stores that jobs have exported to, and in those given. An upload
+    /// of another machine's, or another program's, is one that no job here owns: it is left alone
+    /// until nothing has been heard of it for a day.
+    Prune {
+        /// Also look for uploads in this store; may be repeated
+        #[arg(long = "store", value_name = "STORE")]
+        stores: Vec<StoreAddress>,
+        /// Forget only jobs that have been finished for so long, such as 12h or 7d
+        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+        finished_for: Duration,
+        /// Throw away only uploads of which nothing has been heard for so long
+        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
+        uploads_older_than: Duration,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// Print what was done as a line of JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        state: StateArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct StateArguments {
+    /// The folder that jobs are kept in [default: the platform's folder for state]
+    #[arg(long = "state", value_name = "DIR")]
+    pub folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -93,12 +172,24 @@ pub struct ExportArguments {
     #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
     pub slice_time: Duration,
 
+    /// Rest for this time between slices
+    #[arg(long, value_name = "DURATION", requires = "to", default_value = "0s", value_parser = duration)]
+    pub pause: Duration,
+
+    /// How often a slice that failed is tried again, from 2 s on doubling
+    #[arg(long, value_name = "N", requires = "to", default_value_t = 6)]
+    pub retries: u32,
+
+    /// Export though the same database is being exported to the same store
+    #[arg(long, requires = "to")]
+    pub concurrent: bool,
+
     /// Use this component instead of the one inside the program
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
 
-    /// The folder that keeps what a cut-off export needs to go on [default: the platform's folder for
-    /// state]
+    /// The folder that jobs are kept in, with what a cut-off export needs to go on [default: the
+    /// platform's folder for state]
     #[arg(long, value_name = "DIR", requires = "to")]
     pub state: Option<PathBuf>,
 
@@ -130,15 +221,6 @@ pub enum Target {
     Sqlite,
     /// A Durable Object or D1: statements under 100,000 bytes, no transaction, no writing of the schema table
     D1,
-}
-
-/// `--on-change`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OnChange {
-    /// Start over, from the database's present state
-    Restart,
-    /// Fail, and keep what there is
-    Fail,
 }
 
 impl ExportArguments {

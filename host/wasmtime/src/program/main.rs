@@ -1,11 +1,12 @@
 //! The program `partway`.
 
 mod arguments;
+mod console;
 mod export;
 mod failure;
+mod jobs;
 mod progress;
 mod signals;
-mod source;
 mod standard_output;
 mod verify;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let result = tokio::runtime::Runtime::new().map_err(Failure::from).and_then(|runtime| {
         match arguments.command {
             Command::Export(arguments) => runtime.block_on(export::run(arguments)),
+            Command::Jobs(command) => runtime.block_on(jobs::run(command)),
             Command::Verify(arguments) => runtime.block_on(verify::run(arguments)),
         }
     });

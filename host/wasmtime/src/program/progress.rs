@@ -8,16 +8,14 @@ use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use partway::{Counters, Rows, Snapshot};
+use partway::{Counters, Expected};
 
 /// How often the bar is drawn.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What the bar shows, and the bar, where there is one, until this is dropped.
+/// The bar, where there is one, until this is dropped.
 #[derive(Default)]
 pub struct Progress {
-    /// Rows, bytes and parts.
-    pub counters: Arc<Counters>,
     /// Slices done.
     pub slices: Arc<AtomicU32>,
     ended: Arc<AtomicBool>,
@@ -25,15 +23,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows an export of these tables (none: all), if standard error is a terminal.
-    pub fn show(snapshot: &Snapshot, tables: &[String]) -> Self {
+    /// Shows an export by its counters, if standard error is a terminal.
+    pub fn of(expected: Expected, counters: &Arc<Counters>) -> Self {
         let mut progress = Self::default();
         if std::io::stderr().is_terminal() {
-            let expected = expected_rows(snapshot.clone(), tables);
-            let (counters, slices) = (progress.counters.clone(), progress.slices.clone());
+            let (counters, slices) = (counters.clone(), progress.slices.clone());
             let ended = progress.ended.clone();
             progress.drawer =
-                Some(thread::spawn(move || draw(&counters, &slices, &ended, expected)));
+                Some(thread::spawn(move || draw(&counters, &slices, &ended, expected.rows)));
         }
         progress
     }
@@ -47,16 +44,6 @@ impl Drop for Progress {
             drawer.join().ok();
         }
     }
-}
-
-/// The rows of the tables, as far as the database knows without counting them.
-fn expected_rows(mut snapshot: Snapshot, tables: &[String]) -> u64 {
-    let Ok(schema) = snapshot.describe() else { return 0 };
-    let wanted = |name: &[u8]| {
-        tables.is_empty() || tables.iter().any(|table| name.eq_ignore_ascii_case(table.as_bytes()))
-    };
-    let objects = schema.objects.iter().filter(|object| wanted(&object.name));
-    objects.filter_map(|object| object.table.as_ref()?.estimated_rows).sum()
 }
 
 fn draw(counters: &Counters, slices: &AtomicU32, ended: &AtomicBool, expected: u64) {

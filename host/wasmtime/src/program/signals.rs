@@ -1,35 +1,22 @@
-//! Ctrl-C and SIGTERM: the first one ends the export at the next part, a second one ends it at once.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+//! Ctrl-C and SIGTERM: the first one ends the work at the next part, a second one ends it at once.
 
 use partway::Pacing;
+use tokio_util::sync::CancellationToken;
 
-/// Whether somebody wants the program to stop.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Listens from now on. Must be called within a tokio runtime.
-    pub fn listen() -> Self {
-        let stop = Self::default();
-        let asked = stop.clone();
-        tokio::spawn(async move {
-            while signal().await.is_ok() {
-                if asked.0.swap(true, Ordering::Relaxed) {
-                    std::process::exit(130);
-                }
-                eprintln!("partway: stopping at the end of a part; once more to stop at once");
+/// Tells, from now on, whether somebody wants the program to stop. Must be called within a tokio runtime.
+pub fn listen() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        while signal().await.is_ok() {
+            if asked.is_cancelled() {
+                std::process::exit(130);
             }
-        });
-        stop
-    }
-
-    /// Whether it was asked for.
-    pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
+            asked.cancel();
+            eprintln!("partway: stopping at the end of a part; once more to stop at once");
+        }
+    });
+    stop
 }
 
 /// Waits for one of them.
@@ -49,28 +36,16 @@ pub async fn signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-/// Ends a slice after some time, or when the program is to stop.
-#[derive(Debug, Clone)]
-pub struct SlicePacing {
-    /// When the slice has had its time; none: it has no end but the export's.
-    pub until: Option<Instant>,
-    /// Whether the program is to stop.
-    pub stop: Stop,
-}
+/// Ends an export when the program is to stop.
+#[derive(Debug)]
+pub struct UntilStopped(pub CancellationToken);
 
-impl SlicePacing {
-    /// Paces a slice that begins now.
-    pub fn new(time: Duration, stop: &Stop) -> Self {
-        Self { until: Instant::now().checked_add(time), stop: stop.clone() }
-    }
-}
-
-impl Pacing for SlicePacing {
+impl Pacing for UntilStopped {
     fn should_yield(&self) -> bool {
-        self.stop.is_asked() || self.until.is_some_and(|until| Instant::now() >= until)
+        self.0.is_cancelled()
     }
 
     fn is_stopped(&self) -> bool {
-        self.stop.is_asked()
+        self.0.is_cancelled()
     }
 }

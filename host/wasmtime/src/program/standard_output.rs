@@ -5,24 +5,22 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use partway::exporter::{Budget, Error, Options, Outcome};
-use partway::{CallError, Exporter, Parts, PipeCtx, Snapshot, parts};
+use partway::{CallError, Counters, Exporter, Parts, PipeCtx, Snapshot, parts, skip_damaged};
+use tempfile::TempDir;
 
 use super::arguments::ExportArguments;
-use super::export::{incomplete, skip_damaged};
+use super::export::incomplete;
 use super::failure::Failure;
 use super::progress::Progress;
-use super::signals::{SlicePacing, Stop};
+use super::signals::{UntilStopped, listen};
 
 /// Small parts reach a reader soon.
 const PART_SIZE: u32 = 256 * 1024;
 
 /// Writes the whole dump to standard output.
-pub async fn export(
-    arguments: &ExportArguments,
-    exporter: Exporter,
-    snapshot: Snapshot,
-) -> Result<(), Failure> {
-    let stop = Stop::listen();
+pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(), Failure> {
+    let (snapshot, _copy) = snapshot(arguments)?;
+    let stop = listen();
     let mut settings = arguments.settings();
     // What has been written can't be taken back, so go on behind damage at once.
     if arguments.component.is_none() {
@@ -34,9 +32,9 @@ pub async fn export(
         part_size: PART_SIZE,
         settings,
     };
-    let progress = Progress::show(&snapshot, &arguments.tables);
-    let counters = Arc::clone(&progress.counters);
-    let pacing = SlicePacing { until: None, stop: stop.clone() };
+    let counters = Arc::new(Counters::default());
+    let progress = Progress::of(snapshot.expected(&arguments.tables), &counters);
+    let pacing = UntilStopped(stop);
     let outcome = tokio::task::spawn_blocking(move || {
         let first = PipeCtx::builder().build(snapshot.clone(), StandardOutput);
         let checkpoint = exporter.start(first, &options)?;
@@ -69,6 +67,17 @@ pub async fn export(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The database's state, and the folder of a copy, to keep as long as it is read.
+fn snapshot(arguments: &ExportArguments) -> Result<(Snapshot, Option<TempDir>), Failure> {
+    let held = Snapshot::hold(&arguments.database)?;
+    if !arguments.snapshot.copies(&held, true) {
+        return Ok((held, None));
+    }
+    let folder = tempfile::tempdir().context("no folder for a copy of the database")?;
+    let copy = held.copy(&folder.path().join("copy.db"))?;
+    Ok((copy, Some(folder)))
 }
 
 /// Standard output as the place for parts.

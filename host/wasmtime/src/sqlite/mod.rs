@@ -16,4 +16,4 @@ mod statement;
 
 pub use error::OpenError;
 pub use fingerprint::Fingerprint;
-pub use snapshot::Snapshot;
+pub use snapshot::{Expected, Snapshot};

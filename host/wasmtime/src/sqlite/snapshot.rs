@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, InterruptHandle, OpenFlags};
+use serde::{Deserialize, Serialize};
 
 use super::authorizer::only_read;
 use super::batch::{Keys, key_at};
@@ -32,12 +33,31 @@ pub struct Snapshot {
     about: Arc<About>,
 }
 
+/// How much there is to export.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    /// Tables.
+    pub tables: u32,
+    /// Rows, by an estimate.
+    pub rows: u64,
+}
+
 #[derive(Debug)]
 struct About {
     path: PathBuf,
     fingerprint: Option<Fingerprint>,
     bytes: u64,
     wal: bool,
+    interrupt: Interrupt,
+}
+
+/// The way to end a read from another thread.
+struct Interrupt(InterruptHandle);
+
+impl std::fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interrupt")
+    }
 }
 
 impl Snapshot {
@@ -56,12 +76,13 @@ impl Snapshot {
         let after = Fingerprint::of(&path).map_err(other)?;
         let fingerprint = before.filter(|before| after.as_ref() == Some(before));
 
+        let interrupt = Interrupt(connection.get_interrupt_handle());
         let (requests, receiver) = channel();
         std::thread::Builder::new()
             .name("partway-reader".to_owned())
             .spawn(move || run(&connection, &receiver))
             .map_err(other)?;
-        Ok(Self { requests, about: Arc::new(About { path, fingerprint, bytes, wal }) })
+        Ok(Self { requests, about: Arc::new(About { path, fingerprint, bytes, wal, interrupt }) })
     }
 
     /// The database's path, with all links resolved.
@@ -85,6 +106,23 @@ impl Snapshot {
         self.about.wal
     }
 
+    /// How much there is to export of these tables (none: all), as far as the database knows without counting.
+    pub fn expected(&self, tables: &[String]) -> Expected {
+        let Ok(schema) = self.clone().describe() else { return Expected::default() };
+        let is_wanted = |name: &[u8]| {
+            tables.is_empty()
+                || tables.iter().any(|table| name.eq_ignore_ascii_case(table.as_bytes()))
+        };
+        let mut expected = Expected::default();
+        for object in schema.objects.iter().filter(|object| is_wanted(&object.name)) {
+            if let Some(table) = &object.table {
+                expected.tables += 1;
+                expected.rows += table.estimated_rows.unwrap_or(0);
+            }
+        }
+        expected
+    }
+
     /// Makes a copy of this state, in a new file for its owner alone, and gives a snapshot of that: nobody writes to
     /// it, and another process finds it as it is. Free pages are copied too. Delete the file when it is of no use
     /// any more.
@@ -100,6 +138,12 @@ impl Snapshot {
         self.ask(|reply| Request::Copy { to: to.to_owned(), reply })
             .map_err(|error| OpenError::Copy { path, reason: reason_of(error) })?;
         Self::hold(to)
+    }
+
+    /// Ends the read that is under way, if there is one: it fails with `interrupted`. What is read next is read as
+    /// ever.
+    pub(crate) fn interrupt(&self) {
+        self.about.interrupt.0.interrupt();
     }
 
     /// Asks the thread that owns the connection.

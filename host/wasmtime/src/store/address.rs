@@ -5,12 +5,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{FolderStore, ObjectStore, Store};
 
 /// A store's name, not yet opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StoreAddress {
     /// A folder.
     Folder(PathBuf),
@@ -129,6 +131,33 @@ impl StoreAddress {
             }
         }
     }
+}
+
+impl StoreAddress {
+    /// The store's name, the same however its address was spelled: with a folder's links resolved, and with the server
+    /// that the environment names for S3.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Folder(path) => {
+                path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string()
+            }
+            Self::S3 { bucket, prefix } => match endpoint() {
+                Some(endpoint) => format!("{} at {endpoint}", url("s3", &[bucket, prefix])),
+                None => url("s3", &[bucket, prefix]),
+            },
+            Self::R2 { account, bucket, prefix } => url("r2", &[account, bucket, prefix]),
+        }
+    }
+}
+
+/// The server that the environment names for S3, if it names one.
+fn endpoint() -> Option<String> {
+    let names = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
+    names.into_iter().filter_map(|name| std::env::var(name).ok()).find(|value| !value.is_empty())
+}
+
+fn url(scheme: &str, parts: &[&str]) -> String {
+    format!("{scheme}://{}", parts.join("/").trim_end_matches('/'))
 }
 
 impl FromStr for ObjectAddress {

@@ -67,17 +67,13 @@ impl Store for FolderStore {
         folder.as_deref().unwrap_or(&self.folder).join(name).display().to_string()
     }
 
-    async fn free_name(&self, name: &str) -> Result<String, StoreError> {
+    async fn is_taken(&self, name: &str) -> Result<bool, StoreError> {
         let name = name.to_owned();
         self.blocking(self.folder.clone(), move |folder| {
             if !fs::metadata(folder)?.is_dir() {
                 return Err(io::ErrorKind::NotADirectory.into());
             }
-            let taken = |name: &String| fs::symlink_metadata(folder.join(name)).is_ok();
-            Ok((1..)
-                .map(|number| numbered(&name, number))
-                .find(|name| !taken(name))
-                .unwrap_or(name))
+            Ok(fs::symlink_metadata(folder.join(&name)).is_ok())
         })
         .await
     }
@@ -155,6 +151,26 @@ impl Store for FolderStore {
         })
         .await
         .map_err(|error| gone(self, upload, error))
+    }
+
+    async fn find_completed(
+        &self,
+        upload: &UploadId,
+        _receipts: &[Receipt],
+        length: u64,
+    ) -> Result<Option<String>, StoreError> {
+        let (name, folder) = (upload.name.clone(), self.folder.clone());
+        self.blocking(self.hidden(upload), move |hidden| {
+            // A file that is still hidden has not got its name.
+            if fs::symlink_metadata(hidden).is_ok() {
+                return Ok(None);
+            }
+            let is_ours = |name: &String| {
+                fs::metadata(folder.join(name)).is_ok_and(|meta| meta.len() == length)
+            };
+            Ok(Some(name).filter(is_ours))
+        })
+        .await
     }
 
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {

@@ -69,9 +69,20 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Where an object of this name is to be found, for people.
     fn location(&self, name: &str) -> String;
 
-    /// Makes sure that the store is there and can be written to, as far as that can be told; gives the
-    /// first of `name`, `name-2` … that is not taken.
-    async fn free_name(&self, name: &str) -> Result<String, StoreError>;
+    /// Whether there is an object of this name. Fails where the store is not there, as far as that can be told.
+    async fn is_taken(&self, name: &str) -> Result<bool, StoreError>;
+
+    /// The first of `name`, `name-2` … that is not taken.
+    async fn free_name(&self, name: &str) -> Result<String, StoreError> {
+        let mut number = 1;
+        loop {
+            let free = numbered(name, number);
+            if !self.is_taken(&free).await? {
+                return Ok(free);
+            }
+            number += 1;
+        }
+    }
 
     /// Begins an object.
     async fn begin(&self, name: &str) -> Result<UploadId, StoreError>;
@@ -100,6 +111,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         length: u64,
     ) -> Result<String, StoreError>;
 
+    /// The name under which the object has appeared, if it has: a completion may have succeeded and not been heard of.
+    async fn find_completed(
+        &self,
+        upload: &UploadId,
+        receipts: &[Receipt],
+        length: u64,
+    ) -> Result<Option<String>, StoreError>;
+
     /// Throws away what was written. An upload that is gone already is no error.
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError>;
 
@@ -112,7 +131,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 }
 
 /// `name`, `name-2`, `name-3` …, with the number before the ending.
-fn numbered(name: &str, number: u32) -> String {
+pub(crate) fn numbered(name: &str, number: u32) -> String {
     match (number, name.rsplit_once('.')) {
         (1, _) => name.to_owned(),
         (_, Some((stem, ending))) if !stem.is_empty() => format!("{stem}-{number}.{ending}"),

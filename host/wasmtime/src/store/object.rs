@@ -18,7 +18,7 @@ use self::client::{Connector, Settings};
 use self::listing::{Listing, Unlisted};
 use super::address::AddressError;
 use super::error::words;
-use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId, numbered};
+use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -187,15 +187,8 @@ impl Store for ObjectStore {
         format!("{}/{name}", self.address)
     }
 
-    async fn free_name(&self, name: &str) -> Result<String, StoreError> {
-        let mut number = 1;
-        loop {
-            let free = numbered(name, number);
-            if self.look(&free).await?.is_none() {
-                return Ok(free);
-            }
-            number += 1;
-        }
+    async fn is_taken(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.look(name).await?.is_some())
     }
 
     async fn begin(&self, name: &str) -> Result<UploadId, StoreError> {
@@ -257,6 +250,17 @@ impl Store for ObjectStore {
             }
             _ => Err(StoreError::Taken { location: self.location(name) }),
         }
+    }
+
+    async fn find_completed(
+        &self,
+        upload: &UploadId,
+        receipts: &[Receipt],
+        length: u64,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(found) = self.look(&upload.name).await? else { return Ok(None) };
+        let is_ours = self.is_ours(&found, upload, receipts.len(), length).await?;
+        Ok(is_ours.then(|| upload.name.clone()))
     }
 
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {

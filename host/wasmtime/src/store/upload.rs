@@ -89,7 +89,8 @@ impl std::fmt::Debug for Upload {
     }
 }
 
-/// The other end of an [`Upload`]: what becomes of its parts.
+/// The other end of an [`Upload`]: what becomes of its parts. Dropped, it ends the upload of the slice, and parts on
+/// their way may arrive or not.
 #[derive(Debug)]
 pub struct Settling(JoinHandle<Result<Settled, StoreError>>);
 
@@ -137,14 +138,20 @@ impl Settling {
     /// # Errors
     ///
     /// The first error of the store; the parts of the slice must then be written again.
-    pub async fn settled(self) -> Result<Settled, StoreError> {
-        match self.0.await {
+    pub async fn settled(mut self) -> Result<Settled, StoreError> {
+        match (&mut self.0).await {
             Ok(settled) => settled,
             Err(error) => Err(StoreError::Failed {
                 location: "the upload".to_owned(),
                 reason: error.to_string(),
             }),
         }
+    }
+}
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -1,0 +1,34 @@
+//! The time, as the timer sees it: two clocks, so that a simulation can drive both.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+/// What tells the time and waits.
+///
+/// The wall clock, by which alarms and leases are kept, may jump; waiting goes by a clock that does not.
+#[async_trait]
+pub trait Clock: Debug + Send + Sync {
+    /// The wall clock.
+    fn now(&self) -> Timestamp;
+
+    /// Waits for so long.
+    async fn sleep(&self, time: Duration);
+}
+
+/// The system's clocks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+#[async_trait]
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}

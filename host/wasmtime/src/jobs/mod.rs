@@ -1,0 +1,33 @@
+//! Exports as jobs: kept in a file, gone on with by alarms, one process at a time.
+
+mod backoff;
+mod clock;
+mod error;
+mod failure;
+mod lease;
+mod owner;
+mod prune;
+mod record;
+mod request;
+mod run;
+mod schema;
+mod store;
+mod supply;
+mod watch;
+mod worker;
+
+pub use clock::{Clock, SystemClock};
+pub use error::StateError;
+pub use failure::StepError;
+pub use lease::skip_damaged;
+pub use prune::{Prune, PruneFailure, Pruned, prune};
+pub use record::{Holder, JobId, JobRecord, JobState};
+pub use request::{ExportRequest, OnChange, Pace, SnapshotMode};
+#[doc(hidden)]
+pub use store::CommitMoment;
+pub use store::{Admission, JobStore};
+#[cfg(feature = "bundled")]
+pub use supply::BundledSupply;
+pub use supply::Supply;
+pub use watch::{JobEvent, Watch};
+pub use worker::{Alarm, Worker};

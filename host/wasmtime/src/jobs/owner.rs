@@ -1,0 +1,71 @@
+//! Who holds leases: a process, known by a file that it has locked for as long as it lives.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// This holder of leases. Dropped, or dead with its process, it holds none any more.
+#[derive(Debug)]
+pub(super) struct Owner {
+    /// A random word.
+    pub(super) id: String,
+    path: PathBuf,
+    // Held for its lock.
+    _lock: File,
+}
+
+impl Owner {
+    /// A new holder, who is alive from now on.
+    pub(super) fn new(folder: &Path, id: String) -> io::Result<Self> {
+        let path = path(folder, &id);
+        let lock = OpenOptions::new().create_new(true).write(true).open(&path)?;
+        lock.lock()?;
+        Ok(Self { id, path, _lock: lock })
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // One that stays behind is unlocked, and so known as that of a dead process.
+        fs::remove_file(&self.path).ok();
+    }
+}
+
+/// Whether the process lives that goes by this word. What can't be told counts as living: then the lease's own
+/// end decides.
+pub(super) fn is_alive(folder: &Path, id: &str) -> bool {
+    let path = path(folder, id);
+    let lock = match OpenOptions::new().write(true).open(&path) {
+        Ok(lock) => lock,
+        Err(error) => return error.kind() != io::ErrorKind::NotFound,
+    };
+    match lock.try_lock() {
+        Ok(()) => {
+            fs::remove_file(&path).ok();
+            false
+        }
+        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => true,
+    }
+}
+
+fn path(folder: &Path, id: &str) -> PathBuf {
+    folder.join(format!("process-{id}.lock"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_lives_as_long_as_it_holds_its_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let owner = Owner::new(folder.path(), "one".into()).unwrap();
+        assert!(is_alive(folder.path(), "one"));
+        drop(owner);
+        assert!(!is_alive(folder.path(), "one"));
+        // As a killed process leaves it.
+        fs::write(path(folder.path(), "two"), "").unwrap();
+        assert!(!is_alive(folder.path(), "two"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,372 @@
+//! A job in the hands of this process: what it works with, and each of its steps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+use super::failure::StepError;
+use super::lease::{Lease, options};
+use super::record::{JobRecord, JobState};
+use super::store::JobStore;
+use super::supply::Supply;
+use crate::component::Exporter;
+use crate::context::Counters;
+use crate::contract::exporter::Budget;
+use crate::contract::Pacing;
+use crate::job::{Finished, Job, JobError};
+use crate::part_size::part_size;
+use crate::sqlite::{Expected, OpenError, Snapshot};
+use crate::store::{Store, StoreAddress, StoreError, numbered};
+
+/// What a slice may take beyond its time, but for its parts.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// The slowest way to a store that a slice waits for, in bytes a second, for the parts on their way.
+const SLOWEST: u64 = 128 * 1024;
+
+/// A job that this process has a lease on.
+pub(super) struct Run {
+    pub(super) lease: Lease,
+    pub(super) record: JobRecord,
+    pub(super) skips_damaged: bool,
+    pub(super) job: Option<Job>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) unwanted: Arc<AtomicBool>,
+    /// Why it comes to nothing, if it does so in this process.
+    pub(super) failure: Option<StepError>,
+    store: Option<Arc<dyn Store>>,
+    source: Option<(Exporter, Snapshot)>,
+}
+
+/// What a step has come to; it takes effect when it is saved.
+pub(super) enum Step {
+    /// The upload has begun.
+    Begun(Box<Job>, Expected),
+    /// A slice is done, behind so many parts.
+    Sliced { parts_before: usize },
+    /// The object is there.
+    Completed(Finished),
+    /// What was in the store is thrown away, or can't be.
+    Ended(Result<(), StoreError>),
+}
+
+impl Run {
+    pub(super) fn new(lease: Lease, record: JobRecord, skips_damaged: bool) -> Self {
+        let unwanted = Arc::new(AtomicBool::new(record.is_unwanted));
+        Self {
+            lease,
+            record,
+            skips_damaged,
+            job: None,
+            counters: Arc::default(),
+            unwanted,
+            failure: None,
+            store: None,
+            source: None,
+        }
+    }
+
+    /// Forgets what a start that came to nothing has left.
+    pub(super) fn begin_anew(&mut self) {
+        self.record.state = JobState::Waiting;
+        self.record.object = None;
+        self.job = None;
+        self.source = None;
+        self.counters = Arc::default();
+    }
+
+    /// Closes the database: it is opened again for the next step.
+    pub(super) fn close_source(&mut self) {
+        self.source = None;
+    }
+
+    /// How long the next step may take; none: as long as it takes.
+    pub(super) fn time_limit(&self) -> Option<Duration> {
+        let (JobState::Running, Some(job), Some(store)) = (self.record.state, &self.job, &self.store)
+        else {
+            return None;
+        };
+        let on_their_way = u64::from(job.options.part_size) * store.limits().in_flight as u64;
+        let pace = &self.record.request.pace;
+        Some(pace.slice_time.saturating_add(GRACE) + Duration::from_secs(on_their_way / SLOWEST))
+    }
+
+    /// Gets ready what the next step works with.
+    pub(super) async fn prepare(
+        &mut self,
+        jobs: &JobStore,
+        supply: &Arc<dyn Supply>,
+    ) -> Result<bool, PrepareError> {
+        self.open_store(supply.as_ref())?;
+        if self.record.state != JobState::Waiting && self.job.is_none() {
+            if let Some((job, _)) = jobs.load(&self.record)? {
+                self.job = Some(job);
+            }
+        }
+        if self.record.state != JobState::Running || self.source.is_some() {
+            return Ok(false);
+        }
+        self.open_source(jobs, supply).await?;
+        Ok(true)
+    }
+
+    /// Does what the job's state asks for.
+    pub(super) async fn step(
+        &mut self,
+        jobs: &JobStore,
+        supply: &Arc<dyn Supply>,
+        stop: &CancellationToken,
+        now: Timestamp,
+    ) -> Result<Step, PrepareError> {
+        match self.record.state {
+            JobState::Waiting => self.begin(jobs, supply, now).await,
+            JobState::Running => Ok(self.slice(stop).await?),
+            JobState::Completing => {
+                let (store, job) = (self.opened_store()?, self.loaded_job()?);
+                let finished = job.complete(store).await.map_err(StepError::from)?;
+                remove_copy(jobs, &self.record);
+                Ok(Step::Completed(finished))
+            }
+            _ => {
+                remove_copy(jobs, &self.record);
+                Ok(match self.find_or_abort().await {
+                    Ok(Some(finished)) => Step::Completed(finished),
+                    Ok(None) => Step::Ended(Ok(())),
+                    Err(error) => Step::Ended(Err(error)),
+                })
+            }
+        }
+    }
+
+    /// Throws away what is in the store; but what was thought to have failed may have come to its object after all.
+    async fn find_or_abort(&self) -> Result<Option<Finished>, StoreError> {
+        if let (Some(store), Some(job)) = (&self.store, &self.job)
+            && let Some(finished) = job.find_completed(store).await?
+        {
+            return Ok(Some(finished));
+        }
+        self.abort().await?;
+        Ok(None)
+    }
+
+    /// Throws away what is in the store.
+    pub(super) async fn abort(&self) -> Result<(), StoreError> {
+        match (&self.store, &self.job) {
+            (Some(store), Some(job)) => job.abort(store).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Why it comes to nothing, to be followed by more.
+    pub(super) fn reason(&self) -> String {
+        self.record.last_error.as_ref().map(|reason| format!("{reason}; ")).unwrap_or_default()
+    }
+
+    /// Where the object is, or is to be.
+    pub(super) fn location(&self) -> String {
+        match (&self.store, &self.record.object) {
+            (Some(store), Some(object)) => store.location(object),
+            _ => self.record.store.clone(),
+        }
+    }
+
+    fn open_store(&mut self, supply: &dyn Supply) -> Result<(), StepError> {
+        if self.store.is_some() {
+            return Ok(());
+        }
+        let address = &self.record.request.store;
+        let found = address.identity();
+        if found != self.record.store {
+            return Err(StepError::OtherStore { begun: self.record.store.clone(), found });
+        }
+        self.store = Some(supply.store(address)?);
+        Ok(())
+    }
+
+    /// Opens the database, and makes sure that it is in the state that the job has begun to export.
+    async fn open_source(
+        &mut self,
+        jobs: &JobStore,
+        supply: &Arc<dyn Supply>,
+    ) -> Result<(), StepError> {
+        let exporter = self.exporter(supply).await?;
+        let job = self.loaded_job()?;
+        if job.component != exporter.digest() {
+            return Err(StepError::OtherComponent);
+        }
+        let copy = jobs.copy_path(&self.record.id);
+        let path = if copy.exists() { copy } else { self.record.request.database.clone() };
+        let snapshot = blocking(move || Snapshot::hold(&path)).await?;
+        if job.fingerprint.is_none() || job.fingerprint.as_ref() != snapshot.fingerprint() {
+            return Err(StepError::Changed);
+        }
+        self.source = Some((exporter, snapshot));
+        Ok(())
+    }
+
+    async fn begin(
+        &mut self,
+        jobs: &JobStore,
+        supply: &Arc<dyn Supply>,
+        now: Timestamp,
+    ) -> Result<Step, PrepareError> {
+        let exporter = self.exporter(supply).await?;
+        let snapshot = self.snapshot(jobs).await?;
+        let request = &self.record.request;
+        let store = self.opened_store()?.clone();
+        let part_size = part_size(request.part_size, snapshot.bytes(), store.limits())
+            .map_err(StepError::from)?;
+        let wanted = match &request.name {
+            Some(name) => name.clone(),
+            None => format!("{}.{}", now.strftime("dump_%Y%m%d-%H%M%S"), request.format),
+        };
+        // Nobody is to take one with gaps for a whole one.
+        let wanted = if self.skips_damaged { format!("{wanted}.incomplete") } else { wanted };
+        let name = self.take_name(jobs, &store, &wanted).await?;
+        let options = options(&self.record, part_size, self.skips_damaged);
+        let job = Job::begin_named(&exporter, &snapshot, &store, &name, options)
+            .await
+            .map_err(StepError::from)?;
+        let expected = {
+            let (snapshot, tables) = (snapshot.clone(), request.tables.clone());
+            spawn_blocking(move || snapshot.expected(&tables)).await.unwrap_or_default()
+        };
+        self.source = Some((exporter, snapshot));
+        Ok(Step::Begun(Box::new(job), expected))
+    }
+
+    /// The first name that is free in the store, and that no other unfinished job has taken.
+    async fn take_name(
+        &self,
+        jobs: &JobStore,
+        store: &Arc<dyn Store>,
+        wanted: &str,
+    ) -> Result<String, PrepareError> {
+        let taken = jobs.taken_names(&self.record.store, &self.record.id)?;
+        let mut number = 1;
+        loop {
+            let name = numbered(wanted, number);
+            number += 1;
+            if taken.contains(&name) || store.is_taken(&name).await.map_err(JobError::from)? {
+                continue;
+            }
+            if jobs.take_name(&self.lease, &name)? {
+                return Ok(name);
+            }
+        }
+    }
+
+    async fn slice(&mut self, stop: &CancellationToken) -> Result<Step, StepError> {
+        let (Some((exporter, snapshot)), Some(store), Some(job)) =
+            (&self.source, &self.store, &mut self.job)
+        else {
+            return Err(StepError::Changed);
+        };
+        let pace = &self.record.request.pace;
+        let pacing = SlicePacing {
+            until: Instant::now().checked_add(pace.slice_time),
+            stop: stop.clone(),
+            unwanted: self.unwanted.clone(),
+        };
+        let budget = Budget { parts: pace.slice_parts.unwrap_or(u32::MAX) };
+        let parts_before = job.receipts.len();
+        job.slice(exporter, snapshot, store, pacing, budget, &self.counters).await?;
+        Ok(Step::Sliced { parts_before })
+    }
+
+    /// The database's present state, kept as the request says.
+    async fn snapshot(&self, jobs: &JobStore) -> Result<Snapshot, StepError> {
+        let request = &self.record.request;
+        let (mode, database) = (request.snapshot, request.database.clone());
+        let is_local = matches!(request.store, StoreAddress::Folder(_));
+        let copy = jobs.copy_path(&self.record.id);
+        remove_copy(jobs, &self.record);
+        let snapshot = blocking(move || {
+            let held = Snapshot::hold(&database)?;
+            if mode.copies(&held, is_local) { held.copy(&copy) } else { Ok(held) }
+        });
+        Ok(snapshot.await?)
+    }
+
+    async fn exporter(&self, supply: &Arc<dyn Supply>) -> Result<Exporter, StepError> {
+        let component = self.record.request.component.clone();
+        let name = match &component {
+            Some(path) => path.display().to_string(),
+            None => "inside the program".to_owned(),
+        };
+        let supply = supply.clone();
+        let loaded = spawn_blocking(move || supply.exporter(component.as_deref())).await;
+        match loaded {
+            Ok(Ok(exporter)) => Ok(exporter),
+            Ok(Err(source)) => Err(StepError::Load { component: name, source }),
+            Err(error) => Err(broken_off(&error)),
+        }
+    }
+
+    fn opened_store(&self) -> Result<&Arc<dyn Store>, StepError> {
+        self.store.as_ref().ok_or(StepError::LeaseLost)
+    }
+
+    fn loaded_job(&self) -> Result<&Job, StepError> {
+        self.job.as_ref().ok_or(StepError::Job(JobError::Damaged))
+    }
+}
+
+/// Why a step could not be done: for reasons of its own, or of the job store's.
+pub(super) enum PrepareError {
+    Step(StepError),
+    State(super::error::StateError),
+}
+
+impl<E: Into<StepError>> From<E> for PrepareError {
+    fn from(error: E) -> Self {
+        Self::Step(error.into())
+    }
+}
+
+impl From<super::error::StateError> for PrepareError {
+    fn from(error: super::error::StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+/// Deletes the copy of the database that a job has read.
+pub(super) fn remove_copy(jobs: &JobStore, record: &JobRecord) {
+    // Pruning finds what stays behind.
+    std::fs::remove_file(jobs.copy_path(&record.id)).ok();
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, StepError> {
+    match spawn_blocking(work).await {
+        Ok(result) => Ok(result?),
+        Err(error) => Err(broken_off(&error)),
+    }
+}
+
+fn broken_off(error: &tokio::task::JoinError) -> StepError {
+    StepError::Job(JobError::Call(crate::component::CallError::Trap(error.to_string())))
+}
+
+/// Ends a slice when it has had its time, or when the job is to stop.
+struct SlicePacing {
+    /// None: no clock goes so far.
+    until: Option<Instant>,
+    stop: CancellationToken,
+    unwanted: Arc<AtomicBool>,
+}
+
+impl Pacing for SlicePacing {
+    fn should_yield(&self) -> bool {
+        self.is_stopped() || self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled() || self.unwanted.load(Ordering::Relaxed)
+    }
+}

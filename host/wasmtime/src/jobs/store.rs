@@ -1,0 +1,452 @@
+//! The job store: jobs in a SQLite file, which any number of processes may use at the same time.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use serde::de::DeserializeOwned;
+
+use super::error::StateError;
+use super::owner::is_alive;
+use super::record::{Holder, JobId, JobRecord, JobState};
+use super::request::ExportRequest;
+use super::schema;
+use crate::sqlite::Expected;
+
+/// The file's name in the state folder.
+const FILE: &str = "jobs.db";
+
+/// Jobs, as they are kept in a folder.
+///
+/// Every change is one transaction, safe on the disk when the call returns. Clones share a connection.
+#[derive(Clone)]
+pub struct JobStore(Arc<Inner>);
+
+struct Inner {
+    folder: PathBuf,
+    file: PathBuf,
+    connection: Mutex<Connection>,
+    hook: Option<CommitHook>,
+}
+
+/// Asked before and after each commit; see [`JobStore::with_commit_hook`].
+type CommitHook = Box<dyn Fn(CommitMoment) -> bool + Send + Sync>;
+
+/// A moment at which a simulated process may die.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitMoment {
+    /// Nothing is written yet.
+    Before,
+    /// All is written, and nobody knows.
+    After,
+}
+
+/// What became of a wish to export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// A new job.
+    New(JobId),
+    /// There is an unfinished job for the same object: it is to be gone on with.
+    GoOn(JobId),
+    /// An unfinished job for the same database, store and name has other options, or has failed: it is to be
+    /// cancelled first.
+    Replace(JobId),
+}
+
+impl fmt::Debug for JobStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobStore").field("file", &self.0.file).finish_non_exhaustive()
+    }
+}
+
+impl JobStore {
+    /// Opens the jobs of a folder, which is made where there is none, for its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file. One that can't be used is left as it is.
+    pub fn open(folder: &Path) -> Result<Self, StateError> {
+        schema::create_folder(folder)?;
+        let file = folder.join(FILE);
+        let connection = Mutex::new(schema::open(&file)?);
+        Ok(Self(Arc::new(Inner { folder: folder.to_owned(), file, connection, hook: None })))
+    }
+
+    /// Asks `hook` before and after each commit, and fails where it says false: to simulate crashes.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_commit_hook(
+        self,
+        hook: impl Fn(CommitMoment) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let mut inner = Arc::into_inner(self.0).expect("the hook is set before the store is shared");
+        inner.hook = Some(Box::new(hook));
+        Self(Arc::new(inner))
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.0.folder
+    }
+
+    /// Where the copy of the database lies that a job reads, if it reads one.
+    pub fn copy_path(&self, id: &JobId) -> PathBuf {
+        self.0.folder.join(format!("copy-{id}.db"))
+    }
+
+    /// Makes a job of a request, or finds the unfinished one that it goes on with.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Running`] where a process is at work on an export of the same database to the same store, unless
+    /// `concurrent`.
+    pub fn admit(
+        &self,
+        request: &ExportRequest,
+        concurrent: bool,
+        now: Timestamp,
+    ) -> Result<Admission, StateError> {
+        let database = request.database.display().to_string();
+        let store = request.store.identity();
+        let name = request.name.clone().unwrap_or_default();
+        let options = json(request)?;
+        self.write(|transaction| {
+            for record in self.unfinished(transaction, &database, &store)? {
+                let is_same_name = record.request.name == request.name;
+                if record.is_held(now) {
+                    if concurrent {
+                        continue;
+                    }
+                    return Err(StateError::Running { id: record.id, database, store }.into());
+                }
+                if !is_same_name {
+                    continue;
+                }
+                let goes_on = matches!(
+                    record.state,
+                    JobState::Waiting | JobState::Running | JobState::Completing
+                );
+                if !goes_on || record.is_unwanted || !record.request.is_same_export(request) {
+                    return Ok(Admission::Replace(record.id));
+                }
+                let mut changed = record.request;
+                changed.pace = request.pace.clone();
+                changed.on_change = request.on_change;
+                changed.snapshot = request.snapshot;
+                transaction.execute(
+                    "UPDATE export_jobs SET options = ?2 WHERE id = ?1",
+                    params![record.id.0, json(&changed)?],
+                )?;
+                return Ok(Admission::GoOn(record.id));
+            }
+            let id: String = transaction.query_row(
+                "INSERT INTO export_jobs \
+                     (id, state, database, store, name, options, wake_at, created_at, moved_at) \
+                 VALUES (lower(hex(randomblob(8))), 'waiting', ?1, ?2, ?3, ?4, ?5, ?5, ?5) RETURNING id",
+                params![database, store, name, options, now.as_millisecond()],
+                |row| row.get(0),
+            )?;
+            Ok(Admission::New(JobId(id)))
+        })
+    }
+
+    /// All jobs, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn list(&self) -> Result<Vec<JobRecord>, StateError> {
+        self.read(|connection| {
+            self.records(connection, "ORDER BY created_at DESC, rowid DESC", [])
+        })
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::UnknownJob`].
+    pub fn get(&self, id: &JobId) -> Result<JobRecord, StateError> {
+        self.find(&id.0)
+    }
+
+    /// The job whose id begins like that.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::UnknownJob`] and [`StateError::AmbiguousJob`].
+    pub fn find(&self, beginning: &str) -> Result<JobRecord, StateError> {
+        let mut records = self.read(|connection| {
+            self.records(connection, "WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2", [beginning])
+        })?;
+        match (records.pop(), records.is_empty() && !beginning.is_empty()) {
+            (Some(record), true) => Ok(record),
+            (Some(_), false) => Err(StateError::AmbiguousJob(beginning.to_owned())),
+            (None, _) => Err(StateError::UnknownJob(beginning.to_owned())),
+        }
+    }
+
+    /// The jobs whose alarm is due, the longest overdue first, and when the next of the others is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn due(&self, now: Timestamp) -> Result<(Vec<JobId>, Option<Timestamp>), StateError> {
+        self.read(|connection| {
+            let mut due = Vec::new();
+            let mut statement = connection.prepare_cached(
+                "SELECT id, wake_at FROM export_jobs WHERE wake_at IS NOT NULL ORDER BY wake_at",
+            )?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let wake_at = time(row, "wake_at")?;
+                if wake_at.is_some_and(|at| at > now) {
+                    return Ok((due, wake_at));
+                }
+                due.push(JobId(row.get("id")?));
+            }
+            Ok((due, None))
+        })
+    }
+
+    /// Wishes a job to be cancelled. Who is at work on it will notice within seconds; otherwise its next alarm does
+    /// it, which is due at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn request_cancel(&self, id: &JobId, now: Timestamp) -> Result<(), StateError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE export_jobs SET unwanted = 1, wake_at = min(wake_at, ?2) \
+                 WHERE id = ?1 AND finished_at IS NULL",
+                params![id.0, now.as_millisecond()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Lets a failed job begin anew, and an unfinished one go on at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn request_resume(&self, id: &JobId, now: Timestamp) -> Result<(), StateError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE export_jobs SET state = 'waiting', starts = 0, finished_at = NULL, object = NULL \
+                 WHERE id = ?1 AND state IN ('failed', 'cancelled')",
+                [&id.0],
+            )?;
+            transaction.execute(
+                "UPDATE export_jobs SET wake_at = ?2, attempts = 0, unwanted = 0, moved_at = ?2 \
+                 WHERE id = ?1 AND finished_at IS NULL",
+                params![id.0, now.as_millisecond()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Forgets a finished job; false where it is not finished.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn remove(&self, id: &JobId) -> Result<bool, StateError> {
+        self.write(|transaction| {
+            let removed = transaction.execute(
+                "DELETE FROM export_jobs WHERE id = ?1 AND finished_at IS NOT NULL",
+                [&id.0],
+            )?;
+            Ok(removed > 0)
+        })
+    }
+
+    /// The names that unfinished jobs have taken in a store.
+    pub(super) fn taken_names(&self, store: &str, but: &JobId) -> Result<Vec<String>, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT object FROM export_jobs \
+                 WHERE store = ?1 AND id <> ?2 AND finished_at IS NULL AND object IS NOT NULL",
+            )?;
+            let names = statement.query_map(params![store, but.0], |row| row.get(0))?;
+            Ok(names.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The ids of uploads that unfinished jobs have begun.
+    pub(super) fn owned_uploads(&self) -> Result<Vec<String>, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT upload_id FROM export_jobs WHERE finished_at IS NULL AND upload_id IS NOT NULL",
+            )?;
+            let ids = statement.query_map([], |row| row.get(0))?;
+            Ok(ids.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// A random word.
+    pub(super) fn random_word(&self) -> Result<String, StateError> {
+        self.read(|connection| {
+            Ok(connection.query_row("SELECT lower(hex(randomblob(8)))", [], |row| row.get(0))?)
+        })
+    }
+
+    /// Reads.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Problem>,
+    ) -> Result<T, StateError> {
+        work(&self.connection()).map_err(|problem| self.error(problem))
+    }
+
+    /// Changes something, in one transaction.
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>,
+    ) -> Result<T, StateError> {
+        let mut connection = self.connection();
+        let run = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = work(&transaction)?;
+            self.hook(CommitMoment::Before)?;
+            transaction.commit()?;
+            self.hook(CommitMoment::After)?;
+            Ok(answer)
+        };
+        run().map_err(|problem| self.error(problem))
+    }
+
+    fn hook(&self, moment: CommitMoment) -> Result<(), Problem> {
+        match &self.0.hook {
+            Some(hook) if !hook(moment) => {
+                let reason = format!("simulated failure: {moment:?}");
+                Err(StateError::Failed { path: self.0.file.clone(), reason }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A transaction that a panic has ended was rolled back.
+        self.0.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn error(&self, problem: Problem) -> StateError {
+        match problem {
+            Problem::Sqlite(error) => StateError::from_sqlite(&self.0.file, &error),
+            Problem::State(error) => error,
+        }
+    }
+
+    fn unfinished(
+        &self,
+        connection: &Connection,
+        database: &str,
+        store: &str,
+    ) -> Result<Vec<JobRecord>, Problem> {
+        let those = "WHERE database = ?1 AND store = ?2 AND finished_at IS NULL ORDER BY created_at, rowid";
+        self.records(connection, those, [database, store])
+    }
+
+    /// The jobs that a clause chooses.
+    pub(super) fn records(
+        &self,
+        connection: &Connection,
+        those: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<Vec<JobRecord>, Problem> {
+        let mut statement = connection.prepare_cached(&format!("SELECT * FROM export_jobs {those}"))?;
+        let records = statement.query_map(parameters, |row| self.record(row))?;
+        Ok(records.collect::<Result<_, _>>()?)
+    }
+
+    fn record(&self, row: &Row<'_>) -> rusqlite::Result<JobRecord> {
+        let state: String = row.get("state")?;
+        let owner: Option<String> = row.get("lease_owner")?;
+        let holder = match (owner, time(row, "lease_until")?) {
+            (Some(owner), Some(until)) => {
+                Some(Holder { is_alive: is_alive(&self.0.folder, &owner), owner, until })
+            }
+            _ => None,
+        };
+        Ok(JobRecord {
+            id: JobId(row.get("id")?),
+            state: JobState::from_word(&state).ok_or_else(|| odd("state", state))?,
+            request: from_json(row, "options")?.ok_or_else(|| odd("options", String::new()))?,
+            store: row.get("store")?,
+            object: row.get("object")?,
+            part_size: row.get("part_size")?,
+            totals: from_json(row, "totals")?.unwrap_or_default(),
+            expected: from_json::<Expected>(row, "expected")?.unwrap_or_default(),
+            starts: row.get("starts")?,
+            attempts: row.get("attempts")?,
+            wake_at: time(row, "wake_at")?,
+            holder,
+            is_unwanted: row.get("unwanted")?,
+            created_at: time(row, "created_at")?.unwrap_or_default(),
+            moved_at: time(row, "moved_at")?.unwrap_or_default(),
+            finished_at: time(row, "finished_at")?,
+            last_error: row.get("last_error")?,
+            location: row.get("location")?,
+            sha256: row.get("sha256")?,
+        })
+    }
+}
+
+/// What a transaction may fail with.
+pub(super) enum Problem {
+    Sqlite(rusqlite::Error),
+    State(StateError),
+}
+
+impl From<rusqlite::Error> for Problem {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<StateError> for Problem {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+/// A value as JSON text.
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, StateError> {
+    serde_json::to_string(value).map_err(|error| StateError::Unsaveable { reason: error.to_string() })
+}
+
+/// A column of JSON text, unless it is NULL.
+pub(super) fn from_json<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: &str,
+) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(|error| odd(column, error.to_string())))
+        .transpose()
+}
+
+/// A column of milliseconds, unless it is NULL.
+fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    let milliseconds: Option<i64> = row.get(column)?;
+    milliseconds
+        .map(|at| Timestamp::from_millisecond(at).map_err(|error| odd(column, error.to_string())))
+        .transpose()
+}
+
+/// What no version has written.
+fn odd(column: &str, reason: String) -> rusqlite::Error {
+    let reason = format!("column {column}: {reason}");
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, reason.into())
+}
+
+/// A single row, or none.
+pub(super) fn optional<T>(row: rusqlite::Result<T>) -> Result<Option<T>, Problem> {
+    Ok(row.optional()?)
+}
