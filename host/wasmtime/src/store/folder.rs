@@ -1,5 +1,7 @@
 //! The folder store: parts at their offset in a hidden file, which gets its name when it is whole.
 
+mod names;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -9,16 +11,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::task::spawn_blocking;
 
+use self::names::{ENDING, RANDOM, find, identity, object_name, publish, sync_folder};
 use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId, numbered};
 
 /// How much of an object is read at a time.
 const READ: u64 = 2 * 1024 * 1024;
-
-/// A hidden file is `.NAME.xxxxxx` with this ending.
-const ENDING: &str = ".partway";
-
-/// The random letters and digits before it.
-const RANDOM: usize = 6;
 
 /// A folder of the file system.
 #[derive(Debug, Clone)]
@@ -47,6 +44,78 @@ impl FolderStore {
             Ok(result) => result.map_err(|error| StoreError::from_io(&shown, &error)),
             Err(error) => Err(StoreError::Failed { location: shown, reason: error.to_string() }),
         }
+    }
+}
+
+/// The steps of completing.
+impl FolderStore {
+    /// Makes the hidden file as long as the object, and safe: a slice that was repeated may have left more behind the
+    /// end than it wrote anew.
+    async fn trim(&self, upload: &UploadId, length: u64) -> Result<(), StoreError> {
+        self.blocking(self.hidden(upload), move |hidden| {
+            let file = OpenOptions::new().write(true).open(hidden)?;
+            file.set_len(length)?;
+            file.sync_all()
+        })
+        .await
+        .map_err(|error| gone(self, upload, error))
+    }
+
+    /// Gives the hidden file its name beside its own, or the next that is free: never that of another object.
+    async fn take_name(&self, upload: &UploadId) -> Result<String, StoreError> {
+        let folder = self.folder.clone();
+        let name = upload.name.clone();
+        self.blocking(self.hidden(upload), move |hidden| {
+            // A crash may have come behind this step; the name that was the next free one need not be so now.
+            let meta = fs::metadata(hidden)?;
+            if let Some(name) = identity(&meta)
+                .map(|identity| find(&folder, &identity, hidden.file_name()))
+                .transpose()?
+                .flatten()
+            {
+                return Ok(name);
+            }
+            publish(hidden, &folder, &name)
+        })
+        .await
+        .map_err(|error| gone(self, upload, error))
+    }
+
+    /// The name that a file got before its hidden one was taken away.
+    async fn named_before(
+        &self,
+        upload: &UploadId,
+        receipt: Option<&Receipt>,
+        length: u64,
+    ) -> Result<Option<String>, StoreError> {
+        let name = upload.name.clone();
+        let receipt = receipt.filter(|receipt| !receipt.is_empty()).cloned();
+        self.blocking(self.folder.clone(), move |folder| {
+            let is_whole = |name: &String| {
+                fs::metadata(folder.join(name)).is_ok_and(|meta| meta.len() == length)
+            };
+            let found = match receipt {
+                Some(identity) => find(folder, &identity, None)?,
+                // A system that does not tell files apart.
+                None => Some(name),
+            };
+            Ok(found.filter(is_whole))
+        })
+        .await
+    }
+
+    /// Takes the hidden name away; that it is gone is as well.
+    async fn unhide(&self, upload: &UploadId) -> Result<(), StoreError> {
+        self.blocking(self.hidden(upload), |path| match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        })
+        .await
+    }
+
+    /// Makes new and changed names safe.
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.blocking(self.folder.clone(), sync_folder).await
     }
 }
 
@@ -92,10 +161,10 @@ impl Store for FolderStore {
                     // Its path names the folder twice over; the cause is enough.
                     .map_err(|error| io::Error::from(error.kind()))?;
                 let (_, path) = file.keep().map_err(|error| error.error)?;
-                sync_folder(folder)?;
                 Ok(path.file_name().unwrap_or_default().to_string_lossy().into_owned())
             })
             .await?;
+        self.sync().await?;
         Ok(UploadId { name: name.to_owned(), id })
     }
 
@@ -109,12 +178,12 @@ impl Store for FolderStore {
         self.blocking(self.hidden(upload), move |path| {
             let mut file = OpenOptions::new().write(true).open(path)?;
             file.seek(SeekFrom::Start(offset))?;
-            file.write_all(&bytes)
+            file.write_all(&bytes)?;
+            // The offset says where the part is. What is left to remember is which file it went to.
+            Ok(identity(&file.metadata()?).unwrap_or_default())
         })
         .await
-        .map_err(|error| gone(self, upload, error))?;
-        // The offset says where a part is: there is nothing to remember.
-        Ok(Receipt::new())
+        .map_err(|error| gone(self, upload, error))
     }
 
     async fn settle(&self, upload: &UploadId) -> Result<(), StoreError> {
@@ -123,34 +192,25 @@ impl Store for FolderStore {
             .map_err(|error| gone(self, upload, error))
     }
 
+    /// Each step is awaited by itself: where a caller lets go of this between two of them, it is as if the process had
+    /// ended there, and calling it again goes on.
     async fn complete(
         &self,
         upload: &UploadId,
-        _receipts: &[Receipt],
+        receipts: &[Receipt],
         length: u64,
     ) -> Result<String, StoreError> {
-        let name = upload.name.clone();
-        let folder = self.folder.clone();
-        self.blocking(self.hidden(upload), move |hidden| {
-            let done = folder.join(&name);
-            match OpenOptions::new().write(true).open(hidden) {
-                Ok(file) => {
-                    // A slice that was repeated may have left more behind the end than it wrote anew.
-                    file.set_len(length)?;
-                    file.sync_all()?;
-                }
-                // It has got its name already, before a crash.
-                Err(_) if fs::metadata(&done).is_ok_and(|meta| meta.len() == length) => {
-                    return Ok(name);
-                }
-                Err(error) => return Err(error),
+        let name = match self.trim(upload, length).await {
+            Ok(()) => self.take_name(upload).await?,
+            // It has got its name already, before a crash.
+            Err(error @ StoreError::UploadGone { .. }) => {
+                self.named_before(upload, receipts.first(), length).await?.ok_or(error)?
             }
-            let name = publish(hidden, &folder, &name)?;
-            sync_folder(&folder)?;
-            Ok(name)
-        })
-        .await
-        .map_err(|error| gone(self, upload, error))
+            Err(error) => return Err(error),
+        };
+        self.unhide(upload).await?;
+        self.sync().await?;
+        Ok(name)
     }
 
     async fn find_completed(
@@ -174,11 +234,7 @@ impl Store for FolderStore {
     }
 
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
-        self.blocking(self.hidden(upload), |path| match fs::remove_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
-        })
-        .await
+        self.unhide(upload).await
     }
 
     async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
@@ -251,77 +307,114 @@ fn gone(store: &FolderStore, upload: &UploadId, error: StoreError) -> StoreError
     }
 }
 
-/// The object's name in that of a hidden file; none where it is another file's.
-fn object_name(hidden: &str) -> Option<&str> {
-    let (name, random) = hidden.strip_prefix('.')?.strip_suffix(ENDING)?.rsplit_once('.')?;
-    let is_ours = random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    (is_ours && !name.is_empty()).then_some(name)
-}
-
-/// Gives the hidden file its name, or the next that is free: never that of another object.
-fn publish(hidden: &Path, folder: &Path, name: &str) -> io::Result<String> {
-    let mut number = 1;
-    loop {
-        let free = numbered(name, number);
-        let path = folder.join(&free);
-        match fs::hard_link(hidden, &path) {
-            Ok(()) => {
-                fs::remove_file(hidden)?;
-                return Ok(free);
-            }
-            // A crash came between the link and the removal below.
-            Err(_) if is_same_file(hidden, &path) => {
-                fs::remove_file(hidden)?;
-                return Ok(free);
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            // A file system without links: between look and rename another may take the name.
-            Err(_) if !path.exists() => {
-                fs::rename(hidden, &path)?;
-                return Ok(free);
-            }
-            Err(_) => number += 1,
-        }
-    }
-}
-
-/// Whether two names are links to one file; never, where the system does not tell.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let identity = |path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-        identity(one).is_some_and(|one| identity(other) == Some(one))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = (one, other);
-        false
-    }
-}
-
-/// Makes a new or changed name in a folder safe; only Unix lets a folder be opened for that.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The steps of completing, as far as one of them.
+    async fn complete_up_to(store: &FolderStore, upload: &UploadId, length: u64, steps: u32) {
+        if steps >= 1 {
+            store.trim(upload, length).await.unwrap();
+        }
+        if steps >= 2 {
+            store.take_name(upload).await.unwrap();
+        }
+        if steps >= 3 {
+            store.unhide(upload).await.unwrap();
+        }
+        if steps >= 4 {
+            store.sync().await.unwrap();
+        }
+    }
+
     #[tokio::test]
     async fn completing_again_after_a_crash_at_any_point_makes_no_second_object() {
+        for is_taken in [false, true] {
+            for steps in 0..=4 {
+                let folder = tempfile::tempdir().unwrap();
+                let store = FolderStore::new(folder.path());
+                let upload = store.begin("a.sql").await.unwrap();
+                let bytes = Bytes::from_static(b"whole, and more");
+                let receipts = [store.write(&upload, 1, 0, bytes).await.unwrap()];
+                if is_taken {
+                    // As long as ours, which can't be told by its length then.
+                    fs::write(folder.path().join("a.sql"), "other").unwrap();
+                }
+                complete_up_to(&store, &upload, 5, steps).await;
+                if is_taken && steps >= 2 {
+                    // The first name being free again, ours must not get it as a second.
+                    fs::rename(folder.path().join("a.sql"), folder.path().join("b.sql")).unwrap();
+                }
+                let expected = if is_taken { "a-2.sql" } else { "a.sql" };
+                for _ in 0..2 {
+                    let name = store.complete(&upload, &receipts, 5).await.unwrap();
+                    assert_eq!(name, expected, "after {steps} steps");
+                }
+                assert_eq!(fs::read(folder.path().join(expected)).unwrap(), b"whole");
+                let files = fs::read_dir(folder.path()).unwrap().count();
+                assert_eq!(files, 1 + usize::from(is_taken), "after {steps} steps");
+            }
+        }
+    }
+
+    /// Polls it some times, waiting in between for what it waits for.
+    async fn let_go_after<T>(polls: u32, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        let mut left = polls;
+        std::future::poll_fn(|context| {
+            if left == 0 {
+                return std::task::Poll::Ready(None);
+            }
+            left -= 1;
+            work.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn completing_that_is_let_go_of_anywhere_is_gone_on_with() {
+        let mut ended = 0;
+        for polls in 0..12 {
+            let folder = tempfile::tempdir().unwrap();
+            let store = FolderStore::new(folder.path());
+            let begun = let_go_after(polls, store.begin("a.sql")).await;
+            ended += u32::from(begun.is_some());
+            // The hidden file may be made on its thread after it is nobody's any more.
+            let upload = match begun {
+                Some(upload) => upload.unwrap(),
+                None => store.begin("a.sql").await.unwrap(),
+            };
+            let bytes = Bytes::from_static(b"whole");
+            let receipts = [store.write(&upload, 1, 0, bytes).await.unwrap()];
+            let completed = let_go_after(polls, store.complete(&upload, &receipts, 5)).await;
+            ended += u32::from(completed.is_some());
+            assert_eq!(store.complete(&upload, &receipts, 5).await.unwrap(), "a.sql");
+            assert_eq!(fs::read(folder.path().join("a.sql")).unwrap(), b"whole");
+            // What was begun and let go of is found, and can be thrown away.
+            for left in store.unfinished().await.unwrap() {
+                store.abort(&left.upload).await.unwrap();
+            }
+            assert!(!folder.path().join("a-2.sql").exists());
+        }
+        assert!(ended > 2, "{ended}");
+    }
+
+    #[tokio::test]
+    async fn only_what_was_begun_here_counts_as_unfinished() {
         let folder = tempfile::tempdir().unwrap();
         let store = FolderStore::new(folder.path());
-        let upload = store.begin("a.sql").await.unwrap();
-        store.write(&upload, 1, 0, Bytes::from_static(b"whole")).await.unwrap();
-        // The crash came when the file had both names.
-        fs::hard_link(store.hidden(&upload), folder.path().join("a.sql")).unwrap();
-        assert_eq!(store.complete(&upload, &[], 5).await.unwrap(), "a.sql");
-        // And when it had its own alone.
-        assert_eq!(store.complete(&upload, &[], 5).await.unwrap(), "a.sql");
-        assert_eq!(fs::read(folder.path().join("a.sql")).unwrap(), b"whole");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        for name in
+            [".a.sql.abcdef.tmp", "a.sql", ".a.partway", ".abcdef.partway", ".a.abcde.partway"]
+        {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::create_dir(folder.path().join(".d.sql.abcdef.partway")).unwrap();
+        assert_eq!(store.unfinished().await.unwrap(), []);
+        let upload = store.begin("a.b.sql").await.unwrap();
+        let unfinished = store.unfinished().await.unwrap();
+        assert_eq!(unfinished.len(), 1);
+        assert_eq!(unfinished[0].upload, upload);
+        assert!(unfinished[0].changed.elapsed().unwrap_or_default().as_secs() < 60);
     }
 
     #[tokio::test]
