@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 use tokio::task::spawn_blocking;
 
 use self::names::{ENDING, RANDOM, find, identity, object_name, publish, sync_folder};
-use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId, numbered};
+use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId};
 
 /// How much of an object is read at a time.
 const READ: u64 = 2 * 1024 * 1024;
@@ -81,7 +81,7 @@ impl FolderStore {
         .map_err(|error| gone(self, upload, error))
     }
 
-    /// The name that a file got before its hidden one was taken away.
+    /// The name that a file has got, whether or not its hidden one was taken away.
     async fn named_before(
         &self,
         upload: &UploadId,
@@ -90,12 +90,13 @@ impl FolderStore {
     ) -> Result<Option<String>, StoreError> {
         let name = upload.name.clone();
         let receipt = receipt.filter(|receipt| !receipt.is_empty()).cloned();
+        let hidden = upload.id.clone();
         self.blocking(self.folder.clone(), move |folder| {
             let is_whole = |name: &String| {
                 fs::metadata(folder.join(name)).is_ok_and(|meta| meta.len() == length)
             };
             let found = match receipt {
-                Some(identity) => find(folder, &identity, None)?,
+                Some(identity) => find(folder, &identity, Some(hidden.as_ref()))?,
                 // A system that does not tell files apart.
                 None => Some(name),
             };
@@ -216,21 +217,22 @@ impl Store for FolderStore {
     async fn find_completed(
         &self,
         upload: &UploadId,
-        _receipts: &[Receipt],
+        receipts: &[Receipt],
         length: u64,
     ) -> Result<Option<String>, StoreError> {
-        let (name, folder) = (upload.name.clone(), self.folder.clone());
-        self.blocking(self.hidden(upload), move |hidden| {
-            // A file that is still hidden has not got its name.
-            if fs::symlink_metadata(hidden).is_ok() {
-                return Ok(None);
-            }
-            let is_ours = |name: &String| {
-                fs::metadata(folder.join(name)).is_ok_and(|meta| meta.len() == length)
-            };
-            Ok(Some(name).filter(is_ours))
-        })
-        .await
+        let hidden = self.hidden(upload);
+        let is_hidden = fs::symlink_metadata(&hidden).is_ok();
+        let receipt = receipts.first().filter(|receipt| !receipt.is_empty());
+        if is_hidden && receipt.is_none() {
+            return Ok(None);
+        }
+        // It may have both names still.
+        let found = self.named_before(upload, receipt, length).await?;
+        if found.is_some() && is_hidden {
+            self.unhide(upload).await?;
+            self.sync().await?;
+        }
+        Ok(found)
     }
 
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
