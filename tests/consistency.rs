@@ -128,15 +128,7 @@ fn kill_behind_some_parts(file: &Path, store: &Path, folder: &Path, more: &[&str
         .with(["--part-size", "4096", "--slice-parts", "1", "--name", "bank.sql"])
         .with(more.iter().copied());
     let mut child = program.command.spawn().unwrap();
-    let saved = || {
-        let entries = std::fs::read_dir(folder.join("state")).into_iter().flatten().flatten();
-        let mut saved = entries.filter(|entry| entry.path().extension() == Some("json".as_ref()));
-        saved.any(|entry| {
-            let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
-            text.contains("\"slices\":") && !text.contains("\"slices\":0")
-        })
-    };
-    while !saved() && child.try_wait().unwrap().is_none() {
+    while saved_parts(folder).unwrap_or(0) == 0 && child.try_wait().unwrap().is_none() {
         thread::sleep(Duration::from_millis(1));
     }
     child.kill().unwrap();
@@ -159,16 +151,37 @@ fn after_a_change_the_export_starts_over_or_fails_as_asked() {
             "hold",
         ])
     };
-    let refused = again().with(["--on-change", "fail"]).run();
-    assert_eq!(refused.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("has changed since") && said.contains("--on-change restart"), "{said}");
-    assert!(!store.join("bank.sql").exists());
     let output = again().with(["--on-change", "restart"]).run();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("starting over"), "{said}");
     assert!(output.status.success(), "{said}");
     assert_eq!(balance(&store.join("bank.sql")), (ACCOUNTS, 100 * ACCOUNTS + 100));
+    std::fs::remove_file(store.join("bank.sql")).unwrap();
+
+    kill_behind_some_parts(&file, &store, folder.path(), &["--snapshot", "hold"]);
+    connection.execute("UPDATE account SET amount = 300 WHERE id = 1", []).unwrap();
+    let refused = again().with(["--on-change", "fail"]).run();
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("has changed since") && said.contains("--on-change restart"), "{said}");
+    assert_eq!(std::fs::read_dir(&store).unwrap().count(), 0, "something is left in the store");
+}
+
+#[test]
+fn with_other_options_the_present_state_is_exported_and_not_an_old_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, store) = (folder.path().join("bank.db"), folder.path().join("store"));
+    std::fs::create_dir(&store).unwrap();
+    let connection = bank(&file, "DELETE");
+    kill_behind_some_parts(&file, &store, folder.path(), &["--snapshot", "copy"]);
+    connection.execute("UPDATE account SET amount = 200 WHERE id = 1", []).unwrap();
+    let output = Program::export(&file, store.to_str().unwrap(), folder.path())
+        .with(["--name", "bank.sql", "--snapshot", "copy", "--table", "account"])
+        .run();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("begun with other options"), "{said}");
+    assert_eq!(balance(&store.join("bank.sql")), (ACCOUNTS, 100 * ACCOUNTS + 100));
+    assert_eq!(std::fs::read_dir(&store).unwrap().count(), 1, "the first upload is left");
 }
 
 #[test]
@@ -192,7 +205,7 @@ fn an_export_of_a_copy_goes_on_whatever_has_been_written_since() {
     let left: Vec<_> = std::fs::read_dir(folder.path().join("state"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension() != Some("lock".as_ref()))
+        .filter(|path| path.file_name() != Some("jobs.db".as_ref()))
         .collect();
     assert!(left.is_empty(), "left behind: {left:?}");
 }

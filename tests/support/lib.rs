@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the program, exports through the library, and the test components.
 
 mod export;
+mod jobs;
 mod program;
 mod readme;
 mod round_trip;
@@ -10,6 +11,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 pub use export::{Never, Sliced, export, export_with, job_options, runtime};
+pub use jobs::{jobs, saved_parts};
 pub use program::{Program, program, summary};
 pub use round_trip::round_trip;
 

@@ -36,7 +36,7 @@ pub enum StepError {
     #[error("it was cut off after {} s", .0.as_secs())]
     CutOff(Duration),
     /// The database is not as it was, and its state was not kept.
-    #[error("the database has changed since")]
+    #[error("the database has changed since; --on-change restart starts over then")]
     Changed,
     /// The checkpoint is another component's.
     #[error("it was begun with another component")]
@@ -97,6 +97,7 @@ impl StepError {
             Self::Job(error) if error.is_damage() => Remedy::SkipDamaged,
             Self::Job(JobError::Store(StoreError::UploadGone { .. } | StoreError::Taken { .. }))
             | Self::Job(JobError::Damaged)
+            | Self::Job(JobError::Call(CallError::Exporter(Error::InvalidCheckpoint(_))))
             | Self::Changed
             | Self::OtherComponent => Remedy::StartOver,
             Self::Job(error) if error.may_pass() => Remedy::TryAgain,
