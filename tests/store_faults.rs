@@ -7,7 +7,8 @@ use partway::exporter::Budget;
 use partway::{Counters, Exporter, Job, Receipt, Snapshot, Store, StoreError, UploadId, part_size};
 use partway_testbed::write_sample;
 use partway_tests::{
-    Fault, Never, Request, S3Server, contents, export, job_options, runtime, sha256,
+    Fault, Never, Request, S3Server, contents, database, export, job_options, runtime, sha256,
+    summary,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -44,7 +45,8 @@ async fn scenario(store: &Arc<dyn Store>) -> Result<Vec<u8>, StoreError> {
     }
     let completed = persist(async || store.complete(&upload, &receipts, length).await).await.1?;
     assert_eq!(completed, name);
-    assert_eq!(store.complete(&upload, &receipts, length).await.unwrap(), name);
+    let completed = persist(async || store.complete(&upload, &receipts, length).await).await.1?;
+    assert_eq!(completed, name);
     persist(async || contents(store, &name).await).await.1
 }
 
@@ -254,4 +256,23 @@ fn an_export_through_faults_is_the_same_object() {
         runtime().block_on(clean(&store));
         assert_eq!(server.parts().len(), 0, "{fault:?}");
     }
+}
+
+#[test]
+fn the_program_goes_through_faults_and_tells_them_to_who_asks() {
+    let server = S3Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("small.db");
+    drop(database(&file, "CREATE TABLE t (a); INSERT INTO t VALUES (1);"));
+    server.fail(Request::Part, 1, Fault::SlowDown);
+    server.fail(Request::Part, 2, Fault::ResetAfter);
+    server.fail(Request::Complete, 1, Fault::HalfAnswer);
+    let mut run = server.export(&file, "exports", folder.path()).with(["--name", "a.sql"]);
+    run.command.env("PARTWAY_LOG", "object_store=info,partway=info");
+    let output = run.run();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(summary(&output)["sha256"], sha256(&server.object("a.sql")).as_str());
+    assert!(said.contains("503"), "{said}");
+    assert!(said.contains("retry 2 of 8"), "{said}");
+    assert!(said.contains("completing failed, and the object is there"), "{said}");
 }
