@@ -3,98 +3,21 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
+use partway::Store;
 use partway_testbed::write_sample;
-use partway_tests::{Program, database, export, runtime, sha256, summary};
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
-use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use partway_tests::{
+    Program, S3Server, database, export, garage, runtime, s3_against, sha256, summary,
+};
 
 const MIB: u64 = 1024 * 1024;
 
-/// A server whose buckets are folders.
-struct Server {
-    address: SocketAddr,
-    folder: TempDir,
-    _runtime: Runtime,
-}
-
-impl Server {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("exports")).unwrap();
-        let files = s3s_fs::FileSystem::new(folder.path()).unwrap();
-        let mut service = S3ServiceBuilder::new(files);
-        service.set_auth(SimpleAuth::from_single("key", "secret"));
-        let service = service.build();
-        let runtime = runtime();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        runtime.spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let service = service.clone();
-                tokio::spawn(async move {
-                    let server = Builder::new(TokioExecutor::new());
-                    // A client that goes away, killed, is no failure of the server.
-                    server.serve_connection(TokioIo::new(socket), service).await.ok();
-                });
-            }
-        });
-        Self { address, folder, _runtime: runtime }
-    }
-
-    /// An export to this server.
-    fn export(&self, database: &Path, bucket: &str, folder: &Path) -> Program {
-        self.with(Program::export(database, &format!("s3://{bucket}/nightly"), folder))
-    }
-
-    /// A run of the program against this server.
-    fn with(&self, program: Program) -> Program {
-        against(self.address, program)
-    }
-
-    fn object(&self, name: &str) -> PathBuf {
-        self.folder.path().join("exports/nightly").join(name)
-    }
-
-    /// The parts of unfinished uploads that the server holds: name and size.
-    fn parts(&self) -> BTreeMap<String, u64> {
-        let entries = fs::read_dir(self.folder.path()).unwrap().filter_map(Result::ok);
-        entries
-            .filter_map(|entry| {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                let length = entry.metadata().ok()?.len();
-                name.contains(".part-").then_some((name, length))
-            })
-            .collect()
-    }
-}
-
-/// A run of the program against a server.
-fn against(address: SocketAddr, mut program: Program) -> Program {
-    for (name, value) in [
-        ("AWS_ENDPOINT_URL", format!("http://{address}").as_str()),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "key"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-    ] {
-        program.command.env(name, value);
-    }
-    program
-}
-
 #[test]
 fn an_export_arrives_whole_and_in_equal_parts() {
-    let server = Server::start();
+    let server = S3Server::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sample.db");
     write_sample(&file, 24).unwrap();
@@ -132,7 +55,7 @@ fn an_export_arrives_whole_and_in_equal_parts() {
 
 #[test]
 fn a_name_that_is_taken_gets_a_number() {
-    let server = Server::start();
+    let server = S3Server::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("small.db");
     drop(database(&file, "CREATE TABLE t (a);"));
@@ -145,7 +68,7 @@ fn a_name_that_is_taken_gets_a_number() {
 
 #[test]
 fn a_store_that_refuses_is_named() {
-    let server = Server::start();
+    let server = S3Server::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("small.db");
     drop(database(&file, "CREATE TABLE t (a);"));
@@ -166,7 +89,7 @@ fn a_store_that_refuses_is_named() {
 
 #[test]
 fn a_dump_in_a_bucket_is_verified() {
-    let server = Server::start();
+    let server = S3Server::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sample.db");
     write_sample(&file, 12).unwrap();
@@ -221,8 +144,46 @@ fn a_bucket_that_is_missing_is_named() {
             write!(socket, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
         }
     });
-    let output = against(address, Program::verify("s3://nothing/a/x.sql")).run();
+    let output = s3_against(address, Program::verify("s3://nothing/a/x.sql")).run();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("there is no bucket s3://nothing: "), "{said}");
+}
+
+#[test]
+fn an_export_to_garage_arrives_whole_through_a_kill() {
+    let Some(server) = garage() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sample.db");
+    write_sample(&file, 24).unwrap();
+    let reference = export(&file, folder.path(), MIB as u32, || u32::MAX).finished.sha256;
+    let store = server.prefix("killed");
+    let run = || {
+        let run = Program::export(&file, &store, folder.path()).with(["--slice-parts", "1"]);
+        server.with(run)
+    };
+
+    let mut child = run().command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The state is saved when the upload has begun, and after every slice.
+    let began = Instant::now();
+    let is_begun = || {
+        runtime().block_on(server.store(&store).unfinished()).is_ok_and(|found| !found.is_empty())
+    };
+    while !is_begun() && began.elapsed() < Duration::from_secs(60) {
+        sleep(Duration::from_millis(10));
+    }
+    sleep(Duration::from_millis(300));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(is_begun(), "it had ended before it was killed");
+
+    let output = run().run();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("going on with"), "{said}");
+    let summary = summary(&output);
+    assert_eq!(summary["sha256"], reference.as_str());
+    assert!(!is_begun());
+    let location = summary["location"].as_str().unwrap();
+    assert!(location.starts_with(&store), "{location}");
+    server.with(Program::verify(location).with(["--sha256", &reference, "--json"])).succeed();
 }

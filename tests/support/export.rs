@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::StreamExt;
 use partway::exporter::Budget;
 use partway::{
     Counters, Exporter, Finished, FolderStore, Job, JobError, JobOptions, Pacing, Snapshot, Store,
+    StoreError,
 };
 use tokio::runtime::Runtime;
 
@@ -64,6 +66,20 @@ pub fn export_with(
         let file = folder.join(&finished.name);
         Ok(Sliced { finished, file })
     })
+}
+
+/// An object's bytes.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn contents(store: &Arc<dyn Store>, name: &str) -> Result<Vec<u8>, StoreError> {
+    let mut pieces = store.read(name).await?;
+    let mut whole = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        whole.extend_from_slice(&piece?);
+    }
+    Ok(whole)
 }
 
 /// Never ends a slice.

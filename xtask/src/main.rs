@@ -1,9 +1,10 @@
-//! Partway's own tasks: `cargo xtask setup | demo | test | fidelity | bench | dist`.
+//! Partway's own tasks: `cargo xtask setup | demo | test | garage | fidelity | bench | dist`.
 
 mod bench;
 mod demo;
 mod dist;
 mod fidelity;
+mod garage;
 mod run;
 mod setup;
 mod test;
@@ -36,6 +37,11 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
+    /// Start a real S3 server (Garage) that goes on, and print what a shell needs to use it
+    Garage {
+        /// Where its data go
+        folder: PathBuf,
+    },
     /// Write docs/FIDELITY.md: what a dump keeps of each hard case
     Fidelity,
     /// Measure exports side by side with `sqlite3 .dump`
@@ -56,6 +62,7 @@ fn main() -> Result<()> {
         Task::Setup => setup::setup(),
         Task::Demo { database } => demo::demo(database),
         Task::Test { long } => test::test(long),
+        Task::Garage { folder } => garage::garage(&folder),
         Task::Fidelity => fidelity::fidelity(),
         Task::Bench { megabytes, pairs } => bench::bench(megabytes, pairs),
         Task::Dist => dist::dist(),

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
+use crate::garage::Garage;
 use crate::run::{cargo, output, run};
 use crate::setup::setup;
 
@@ -19,8 +20,11 @@ pub fn test(long: bool) -> Result<()> {
     // The end-to-end tests run the program as it is installed: as a process of its own. Built with all else, it
     // shares its dependencies with the tests.
     run(cargo().args(["build", "--workspace", "--all-targets"]).args(features))?;
+    // A real S3 server beside them. It ends with this, however the tests do.
+    let folder = tempfile::tempdir()?;
+    let garage = Garage::start(folder.path()).context("starting an S3 server for the tests")?;
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--no-fail-fast"]).args(features);
+    tests.args(["test", "--workspace", "--no-fail-fast"]).args(features).envs(garage.for_tests());
     if long {
         tests.args(["--", "--include-ignored"]);
     }

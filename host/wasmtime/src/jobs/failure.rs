@@ -67,6 +67,9 @@ pub enum StepError {
 pub(super) enum Remedy {
     /// The step may go well another time.
     TryAgain,
+    /// So too, if there is anything to lose: the store was there, and let us in. Keys expire and are renewed, and
+    /// folders are mounted again.
+    TryAgainIfBegun,
     /// The export may go well from its start.
     StartOver,
     /// It may go well from its start if what is damaged is left out.
@@ -101,6 +104,9 @@ impl StepError {
             | Self::Changed
             | Self::OtherComponent => Remedy::StartOver,
             Self::Job(error) if error.may_pass() => Remedy::TryAgain,
+            Self::Job(JobError::Store(StoreError::Refused { .. } | StoreError::NotFound { .. })) => {
+                Remedy::TryAgainIfBegun
+            }
             Self::Open(OpenError::Busy { .. } | OpenError::Other { .. } | OpenError::Copy { .. })
             | Self::CutOff(_) => Remedy::TryAgain,
             Self::LeaseLost => Remedy::LetGo,

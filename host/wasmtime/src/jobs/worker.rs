@@ -369,7 +369,10 @@ impl Worker {
                 Ok(Alarm::Stopped(Box::new(jobs.get(&id)?)))
             }
             Remedy::LetGo => Ok(lost(&run)),
-            Remedy::TryAgain => {
+            Remedy::TryAgainIfBegun if run.record.state == JobState::Waiting => {
+                self.give_up(run, error)
+            }
+            Remedy::TryAgain | Remedy::TryAgainIfBegun => {
                 let attempt = run.record.attempts + 1;
                 let retries = run.record.request.pace.retries;
                 if attempt > retries {

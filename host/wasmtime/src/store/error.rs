@@ -65,7 +65,9 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether doing the same again later may help, with nothing changed but the store's state.
+    /// Whether doing the same again later may help, with nothing done by anybody. Where it does not, the upload is
+    /// lost with [`StoreError::UploadGone`] and [`StoreError::Taken`] alone: after the others somebody may set right
+    /// what is wrong, and it goes on.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Failed { .. } | Self::Full { .. } | Self::Unreadable { .. } => true,

@@ -139,3 +139,65 @@ impl HttpService for Patient {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use object_store::client::HttpRequestBody;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A server that takes everything and answers after a time.
+    #[derive(Debug)]
+    struct After(Duration);
+
+    #[async_trait]
+    impl HttpService for After {
+        async fn call(&self, _request: HttpRequest) -> Result<HttpResponse, HttpError> {
+            tokio::time::sleep(self.0).await;
+            Ok(HttpResponse::new(Vec::new().into()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_is_waited_for_by_its_size() {
+        const MIB: u64 = 1024 * 1024;
+        for (length, answers_after, arrives) in [
+            // A part of 100 MiB at 1 MBit/s, which is 15 minutes of sending.
+            (100 * MIB, 15 * 60, true),
+            (100 * MIB, 24 * 3600, false),
+            (5 * MIB, 160, true),
+            (5 * MIB, 15 * 60, false),
+        ] {
+            let patient = Patient {
+                asking: HttpClient::new(After(Duration::ZERO)),
+                sending: HttpClient::new(After(Duration::from_secs(answers_after))),
+                silence: SILENCE,
+            };
+            let body = HttpRequestBody::from(vec![0; length as usize]);
+            let began = Instant::now();
+            let outcome = patient.call(HttpRequest::new(body)).await;
+            match outcome {
+                Ok(_) => assert!(arrives, "{length} in {answers_after} s"),
+                Err(error) => {
+                    assert!(!arrives, "{length} in {answers_after} s");
+                    assert_eq!(error.kind(), HttpErrorKind::Timeout);
+                    assert!(began.elapsed() >= SILENCE + Duration::from_secs(length / SLOWEST));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_environment_says_goes_before_what_is_chosen_here() {
+        let value = |settings: &Settings, key| settings.options.get_config_value(&key);
+        let none = Settings::new([("AWS_REGION", "here"), ("HOME", "/"), ("AWS_TIMEOUT", "")]);
+        assert_eq!(value(&none, ClientConfigKey::Timeout), None);
+        assert_eq!(none.ready().region, "here");
+        let some = Settings::new([("AWS_TIMEOUT", "9s"), ("AWS_READ_TIMEOUT", "8s")]).ready();
+        assert_eq!(value(&some, ClientConfigKey::Timeout).as_deref(), Some("9s"));
+        assert_eq!(value(&some, ClientConfigKey::ReadTimeout).as_deref(), Some("8s"));
+        let plain = Settings::new([("AWS_ENDPOINT_URL", "http://127.0.0.1:1")]).ready();
+        assert_eq!(value(&plain, ClientConfigKey::AllowHttp).as_deref(), Some("true"));
+    }
+}

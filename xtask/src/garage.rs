@@ -1,0 +1,240 @@
+//! `cargo xtask garage DIR`: a real S3 server, Garage, on this machine, with one bucket.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{run, shown};
+
+const VERSION: &str = "2.5.0";
+
+/// The one bucket.
+const BUCKET: &str = "exports";
+
+const REGION: &str = "garage";
+
+/// How long the server may take to start.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often it is started anew where it ends at once.
+const ATTEMPTS: u32 = 2;
+
+/// A server that runs, and ends with this.
+pub struct Garage {
+    server: Child,
+    program: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    key: String,
+    secret: String,
+}
+
+impl Drop for Garage {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nobody to tell.
+        self.server.kill().ok();
+        self.server.wait().ok();
+    }
+}
+
+impl Garage {
+    /// Starts a server with its data in a folder, on ports that are free; installs it first where it is not.
+    pub fn start(folder: &Path) -> Result<Self> {
+        let program = install()?;
+        fs::create_dir_all(folder)?;
+        let folder = folder.canonicalize()?;
+        if folder.join("garage.toml").exists()
+            && command(&program, &folder, &["status"]).output()?.status.success()
+        {
+            bail!("a server runs in {} already: kill $(cat {0}/pid)", folder.display());
+        }
+        let mut attempts = 1..=ATTEMPTS;
+        loop {
+            let started = Self::launch(&program, &folder);
+            // Between the choice of a port and its use another program may take it.
+            if started.is_ok() || attempts.next().is_none() {
+                return started;
+            }
+        }
+    }
+
+    fn launch(program: &Path, folder: &Path) -> Result<Self> {
+        let ports = free_ports()?;
+        // Good for this machine alone, as the server is: it listens nowhere else.
+        let (key, secret) = (format!("GK{}", "5a".repeat(12)), "c3".repeat(32));
+        fs::write(folder.join("garage.toml"), configuration(folder, ports))?;
+        let log = fs::File::create(folder.join("log"))?;
+        let mut command = Command::new(program);
+        command
+            .arg("-c")
+            .arg(folder.join("garage.toml"))
+            .arg("server")
+            .env("RUST_LOG", "garage=warn")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        let server = command.spawn().with_context(|| format!("starting {}", shown(&command)))?;
+        let mut garage = Self {
+            server,
+            program: program.to_owned(),
+            folder: folder.to_owned(),
+            port: ports[0],
+            key,
+            secret,
+        };
+        fs::write(garage.folder.join("pid"), garage.server.id().to_string())?;
+        let node = garage.wait()?;
+        let ready = garage.folder.join("ready");
+        if !ready.exists() {
+            garage.prepare(&node)?;
+            fs::write(ready, "")?;
+        }
+        Ok(garage)
+    }
+
+    /// Waits until it answers, and gives its name for itself.
+    fn wait(&mut self) -> Result<String> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.server.try_wait()? {
+                bail!("Garage has ended ({status}): see {}", self.folder.join("log").display());
+            }
+            let node = self.command(&["node", "id", "-q"]).output()?;
+            if node.status.success()
+                && self.command(&["status"]).output()?.status.success()
+                && TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
+            {
+                let text = String::from_utf8(node.stdout)?;
+                return Ok(text.trim().split('@').next().unwrap_or_default().to_owned());
+            }
+            if began.elapsed() > PATIENCE {
+                let log = self.folder.join("log");
+                bail!("Garage does not answer after {PATIENCE:?}: see {}", log.display());
+            }
+            sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Gives a new server its place to store, its bucket and its key.
+    fn prepare(&self, node: &str) -> Result<()> {
+        for arguments in [
+            &["layout", "assign", "--zone", "here", "--capacity", "10G", node][..],
+            &["layout", "apply", "--version", "1"],
+            &["key", "import", "--yes", "-n", "tests", &self.key, &self.secret],
+            &["bucket", "create", BUCKET],
+            &["bucket", "allow", "--read", "--write", "--owner", BUCKET, "--key", &self.key],
+        ] {
+            let mut command = self.command(arguments);
+            let output = command.output()?;
+            if !output.status.success() {
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                bail!("{} failed ({}): {said}", shown(&command), output.status);
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        command(&self.program, &self.folder, arguments)
+    }
+
+    fn endpoint(&self) -> String {
+        format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
+    }
+
+    /// What the tests are told of it.
+    pub fn for_tests(&self) -> [(&'static str, String); 5] {
+        [
+            ("PARTWAY_TEST_S3_ENDPOINT", self.endpoint()),
+            ("PARTWAY_TEST_S3_REGION", REGION.to_owned()),
+            ("PARTWAY_TEST_S3_ACCESS_KEY", self.key.clone()),
+            ("PARTWAY_TEST_S3_SECRET_KEY", self.secret.clone()),
+            ("PARTWAY_TEST_S3_BUCKET", BUCKET.to_owned()),
+        ]
+    }
+
+    /// What any program that speaks S3 is told of it.
+    fn for_programs(&self) -> [(&'static str, String); 4] {
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.key.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.secret.clone()),
+        ]
+    }
+}
+
+/// A command to the server of a folder.
+fn command(program: &Path, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.arg("-c").arg(folder.join("garage.toml")).args(arguments);
+    command.env("RUST_LOG", "error").stdin(Stdio::null());
+    command
+}
+
+/// Starts a server that goes on when this has ended, and prints what a shell needs to use it.
+pub fn garage(folder: &Path) -> Result<()> {
+    let garage = Garage::start(folder)?;
+    for (name, value) in garage.for_programs().iter().chain(&garage.for_tests()) {
+        println!("export {name}={value}");
+    }
+    println!("# s3://{BUCKET} is there. To end it: kill $(cat {}/pid)", garage.folder.display());
+    // The server is nobody's child then; its folder has its process's number.
+    std::mem::forget(garage);
+    Ok(())
+}
+
+/// The program, from crates.io where it is not there yet.
+fn install() -> Result<PathBuf> {
+    let root = match std::env::var_os("GARAGE_ROOT").filter(|root| !root.is_empty()) {
+        Some(root) => PathBuf::from(root),
+        None => {
+            let home = std::env::home_dir().context("there is no home folder: set GARAGE_ROOT")?;
+            home.join(".cache").join(format!("garage-{VERSION}"))
+        }
+    };
+    let program = root.join("bin").join(format!("garage{}", std::env::consts::EXE_SUFFIX));
+    if !program.exists() {
+        eprintln!("garage: installing Garage {VERSION} to {} (6 to 10 minutes)", root.display());
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        // Of the project's own build it shares nothing.
+        command.env_remove("CARGO_TARGET_DIR").current_dir(std::env::temp_dir());
+        command.args(["install", "garage", "--version", VERSION, "--root"]).arg(&root);
+        command.args(["--no-default-features", "--features", "sqlite,bundled-libs"]);
+        run(&mut command)?;
+    }
+    Ok(program)
+}
+
+/// Two ports of this machine that nobody has: for S3, and for the server's own talk.
+fn free_ports() -> Result<[u16; 2]> {
+    // Both held at once, so that they are two.
+    let port = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let (one, other) = (port()?, port()?);
+    Ok([one.local_addr()?.port(), other.local_addr()?.port()])
+}
+
+fn configuration(folder: &Path, [s3, rpc]: [u16; 2]) -> String {
+    let text = |path: PathBuf| format!("{:?}", path.display().to_string());
+    format!(
+        "metadata_dir = {}\n\
+         data_dir = {}\n\
+         db_engine = \"sqlite\"\n\
+         replication_factor = 1\n\
+         rpc_bind_addr = \"127.0.0.1:{rpc}\"\n\
+         rpc_public_addr = \"127.0.0.1:{rpc}\"\n\
+         rpc_secret = \"{}\"\n\
+         [s3_api]\n\
+         s3_region = \"{REGION}\"\n\
+         api_bind_addr = \"127.0.0.1:{s3}\"\n\
+         root_domain = \".s3.localhost\"\n",
+        text(folder.join("meta")),
+        text(folder.join("data")),
+        "1e".repeat(32),
+    )
+}
