@@ -116,7 +116,7 @@ fn a_store_that_is_none_is_refused() {
     let to = |store: &str| Program::export(&case.file, store, case.folder.path());
     let missing = case.folder.path().join("missing");
     case.fails(to(missing.to_str().unwrap()), 1, "does not exist: create it first");
-    case.fails(to(case.file.to_str().unwrap()), 1, "can't be written");
+    case.fails(to(case.file.to_str().unwrap()), 1, "may not be written to: not a directory");
     case.fails(to("ftp://host/path"), 2, "is no store: give a folder");
     case.fails(to("s3://"), 2, "names no bucket");
     case.fails(case.export().with(["--name", "../escape.sql"]), 2, "not a plain name");

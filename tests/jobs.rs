@@ -91,6 +91,11 @@ fn signal(child: &Child, name: &str) {
     assert!(status.unwrap().success());
 }
 
+fn touch(path: &Path, time: &str) {
+    let status = Command::new("touch").args(["-d", time]).arg(path).status();
+    assert!(status.unwrap().success());
+}
+
 #[track_caller]
 fn failed(output: &Output, code: i32, expected: &str) {
     let said = said(output);
@@ -262,16 +267,13 @@ fn pruning_forgets_what_is_finished_and_throws_away_what_nobody_owns() {
     let orphan = |name: &str, hours: u32| {
         let path = case.store.join(name);
         fs::write(&path, "part").unwrap();
-        let touched = Command::new("touch").args(["-d", &format!("{hours} hours ago")]).arg(&path);
-        let mut touched = touched;
-        assert!(touched.status().unwrap().success());
+        touch(&path, &format!("{hours} hours ago"));
     };
     orphan(".old.sql.abc123.partway", 25);
     orphan(".young.sql.abc124.partway", 23);
     let mine = case.stored().into_iter().find(|name| name.starts_with(".dump_")).unwrap();
     // Old as it is, it is a job's.
-    let touched = Command::new("touch").args(["-d", "9 days ago"]).arg(case.store.join(&mine)).status();
-    assert!(touched.unwrap().success());
+    touch(&case.store.join(&mine), "9 days ago");
     fs::write(case.folder.path().join("state/copy-0123456789abcdef.db"), "").unwrap();
 
     let dry = case.jobs(["prune", "--dry-run"]);

@@ -25,10 +25,11 @@ pub fn jobs(folder: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a job as JSON")).collect()
 }
 
-/// The parts that the newest job has saved; none where there is no job yet.
+/// The parts that the newest unfinished job has saved; none where there is none.
 pub fn saved_parts(folder: &Path) -> Option<u64> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let connection = Connection::open_with_flags(folder.join("state/jobs.db"), flags).ok()?;
-    let sql = "SELECT totals ->> 'parts' FROM export_jobs ORDER BY rowid DESC LIMIT 1";
+    let sql = "SELECT totals ->> 'parts' FROM export_jobs WHERE finished_at IS NULL \
+               ORDER BY rowid DESC LIMIT 1";
     connection.query_row(sql, [], |row| row.get(0)).ok()
 }

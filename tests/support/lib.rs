@@ -13,7 +13,6 @@ use std::path::Path;
 use rusqlite::Connection;
 
 pub use export::{Never, Sliced, contents, export, export_with, job_options, runtime};
-pub use export::{Never, Sliced, export, export_with, job_options, runtime};
 pub use garage::{GarageServer, garage};
 pub use jobs::{jobs, saved_parts};
 pub use program::{Program, program, summary};

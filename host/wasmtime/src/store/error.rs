@@ -85,7 +85,9 @@ impl StoreError {
         let reason = error.to_string();
         match error.kind() {
             io::ErrorKind::NotFound => Self::NotFound { location },
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::NotADirectory => {
                 Self::Refused { location, reason }
             }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { location },

@@ -105,10 +105,11 @@ impl FolderStore {
         .await
     }
 
-    /// Takes the hidden name away; that it is gone is as well.
+    /// Takes the hidden name away; that it is gone is as well, as long as the folder is there.
     async fn unhide(&self, upload: &UploadId) -> Result<(), StoreError> {
-        self.blocking(self.hidden(upload), |path| match fs::remove_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        let folder = self.folder.clone();
+        self.blocking(self.hidden(upload), move |path| match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_dir() => Ok(()),
             other => other,
         })
         .await
