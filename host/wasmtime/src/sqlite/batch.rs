@@ -60,11 +60,13 @@ impl Builder {
     }
 
     /// Whether no further row may come in.
-    pub(super) fn is_full(&self, max_bytes: u32) -> bool {
+    pub(super) fn is_full(&self, max_bytes: u32, most_rows: u32) -> bool {
         let cells = self.batch.kinds.len();
         let row = cells / self.batch.rows.max(1) as usize;
         self.batch.rows > 0
-            && (cells + row > MOST_CELLS || self.batch.bytes.len() >= max_bytes as usize)
+            && (cells + row > MOST_CELLS
+                || self.batch.bytes.len() >= max_bytes as usize
+                || self.batch.rows >= most_rows)
     }
 
     /// Rows taken in.
@@ -197,6 +199,22 @@ pub(super) fn key_at(keys: &Keys, row: u32) -> Option<Key> {
         }
         Keys::Ordinals(first) => Some(Key::Ordinal(first + u64::from(row) + 1)),
     }
+}
+
+/// How many of the first `rows` rows lie before a place behind one of them.
+pub(super) fn place_of(keys: &Keys, rows: u32, key: &Key) -> Option<u32> {
+    let place = match (keys, key) {
+        (Keys::Rowids(rowids), Key::Rowid(rowid)) => rowids.binary_search(rowid).ok()? + 1,
+        (Keys::Primary { bytes, ends }, Key::Primary(_)) => {
+            let wanted = key.encode();
+            let starts = std::iter::once(0).chain(ends.iter().copied());
+            let is_wanted = |(start, end): (usize, &usize)| bytes.get(start..*end) == Some(&wanted);
+            starts.zip(ends).position(is_wanted)? + 1
+        }
+        (Keys::Ordinals(first), Key::Ordinal(place)) => usize::try_from(place.checked_sub(*first)?).ok()?,
+        _ => return None,
+    };
+    u32::try_from(place).ok().filter(|place| *place <= rows)
 }
 
 /// How long each array was before a row.

@@ -36,6 +36,8 @@ pub(super) struct Cursor<'c> {
     ended: Option<std::result::Result<(), RowsError>>,
     /// The text and blob bytes of a batch, the same for the whole scan.
     max_bytes: u32,
+    /// The rows of a batch, where less than fits is wanted.
+    most_rows: u32,
     /// The long value that was read from last.
     value: Option<(Key, usize, LongValue<'c>)>,
 }
@@ -55,11 +57,13 @@ impl<'c> Cursor<'c> {
             ready: VecDeque::new(),
             ended: None,
             max_bytes: 0,
+            most_rows: u32::MAX,
             value: None,
         }
     }
 
-    /// The next batch and the keys of its rows.
+    /// The next batch and the keys of its rows. All calls ask for the same bytes; but one who goes on with a scan may
+    /// get more at first than it asked for, by what was read for the one before.
     pub(super) fn next(&mut self, max_bytes: u32) -> std::result::Result<(Batch, Keys), RowsError> {
         self.value = None;
         self.max_bytes = max_bytes;
@@ -99,7 +103,7 @@ impl<'c> Cursor<'c> {
         let mut builder =
             builder.unwrap_or_else(|| Builder::new(&self.scan.key, &self.last, self.max_bytes));
         loop {
-            if builder.is_full(self.max_bytes) {
+            if builder.is_full(self.max_bytes, self.most_rows) {
                 self.push(builder);
                 return Ok(false);
             }
@@ -114,7 +118,7 @@ impl<'c> Cursor<'c> {
                 match rows.step() {
                     Ok(true) => {
                         let next = builder.append(&self.scan, &rows, self.max_bytes);
-                        if next.is_some() || builder.is_full(self.max_bytes) {
+                        if next.is_some() || builder.is_full(self.max_bytes, self.most_rows) {
                             break Ok(next);
                         }
                     }
@@ -189,6 +193,32 @@ impl<'c> Cursor<'c> {
             self.last = last;
         }
         self.ready.push_back(builder.finish());
+    }
+
+    /// Whether it can be gone on with: it has not failed.
+    pub(super) fn is_well(&self) -> bool {
+        !matches!(self.ended, Some(Err(_)))
+    }
+
+    /// Whether it reads what another scan does.
+    pub(super) fn scans_same(&self, scan: &Scan) -> bool {
+        self.scan.name == scan.name && self.scan.columns == scan.columns
+    }
+
+    /// Reads so many rows behind `key` again, which it has handed out already, to hand them out next; false where
+    /// that can't be.
+    pub(super) fn read_again(&mut self, scan: &Scan, key: &Key, rows: u32) -> bool {
+        let mut again = Cursor::new(self.connection, scan.clone(), key.clone());
+        again.max_bytes = self.max_bytes;
+        again.most_rows = rows;
+        again.read_ahead();
+        match again.ready.pop_front() {
+            Some((batch, keys)) if batch.rows == rows => {
+                self.ready.push_front((batch, keys));
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Bytes of a long value.

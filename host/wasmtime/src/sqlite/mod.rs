@@ -9,6 +9,7 @@ mod error;
 mod fingerprint;
 mod key;
 mod long;
+mod parked;
 mod reader;
 mod scan;
 mod snapshot;

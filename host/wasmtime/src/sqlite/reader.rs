@@ -13,6 +13,7 @@ use super::describe::describe;
 use super::error::rows_error;
 use super::key::Key;
 use super::long::Piece;
+use super::parked::{LastBatch, Parked};
 use super::scan::Scan;
 use crate::contract::rows::{Batch, Error as RowsError, Schema};
 
@@ -31,14 +32,14 @@ pub(super) enum Request {
     Piece(Piece, Reply<Vec<u8>>),
     /// A copy of the database in a new file.
     Copy { to: PathBuf, reply: Reply<()> },
-    /// The cursor is not needed any more.
-    Close { cursor: u64 },
+    /// The cursor is not needed any more. The next slice may want to go on from within its last batch.
+    Close { cursor: u64, last: LastBatch },
 }
 
 /// Answers requests until nobody is left to make any.
 pub(super) fn run(connection: &Connection, requests: &Receiver<Request>) {
     let mut reader =
-        Reader { connection, schema: None, cursors: HashMap::new(), last_cursor: 0, asked: 0 };
+        Reader { connection, schema: None, cursors: HashMap::new(), parked: None, last_cursor: 0, asked: 0 };
     loop {
         let ahead = reader.cursors.get_mut(&reader.asked).filter(|cursor| cursor.wants_more());
         let request = match ahead {
@@ -63,6 +64,8 @@ struct Reader<'c> {
     connection: &'c Connection,
     schema: Option<Schema>,
     cursors: HashMap<u64, Cursor<'c>>,
+    /// The scan that was closed last.
+    parked: Option<Parked<'c>>,
     /// The cursors' numbers count from 1.
     last_cursor: u64,
     /// The cursor that was last asked for a batch, and so will be again.
@@ -90,8 +93,9 @@ impl<'c> Reader<'c> {
             Request::Copy { to, reply } => {
                 reply.send(copy(self.connection, &to).map_err(RowsError::Failed)).ok();
             }
-            Request::Close { cursor } => {
-                self.cursors.remove(&cursor);
+            Request::Close { cursor, last } => {
+                let closed = self.cursors.remove(&cursor);
+                self.parked = closed.and_then(|cursor| Parked::new(cursor, last));
             }
         }
     }
@@ -118,8 +122,10 @@ impl<'c> Reader<'c> {
         let connection = self.connection;
         let scan = Scan::new(connection, self.schema()?, table, columns)?;
         let key = scan.key(after)?;
+        let parked = self.parked.take().and_then(|parked| parked.go_on(&scan, &key));
+        let cursor = parked.unwrap_or_else(|| Cursor::new(connection, scan, key.clone()));
         self.last_cursor += 1;
-        self.cursors.insert(self.last_cursor, Cursor::new(connection, scan, key.clone()));
+        self.cursors.insert(self.last_cursor, cursor);
         Ok((self.last_cursor, key))
     }
 }

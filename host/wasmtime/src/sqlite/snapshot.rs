@@ -16,6 +16,7 @@ use super::error::OpenError;
 use super::fingerprint::Fingerprint;
 use super::key::Key;
 use super::long::Piece;
+use super::parked::LastBatch;
 use super::reader::{Reply, Request, run};
 use crate::contract::rows::{Batch, Error as RowsError, Schema};
 use crate::contract::{Cursor, Rows};
@@ -250,7 +251,9 @@ impl Cursor for SnapshotCursor {
 
 impl Drop for SnapshotCursor {
     fn drop(&mut self) {
-        self.requests.send(Request::Close { cursor: self.number }).ok();
+        let last =
+            LastBatch { before: self.before.clone(), rows: self.rows, keys: self.keys.take() };
+        self.requests.send(Request::Close { cursor: self.number, last }).ok();
     }
 }
 
