@@ -1,28 +1,25 @@
 //! `cargo xtask bench`: exports side by side with `sqlite3 .dump`, in one run, A B A B.
 
+mod measured;
+mod slices;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::time::Instant;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use partway_testbed::write_sample;
-use wait4::Wait4;
 
+use self::measured::{Run, measure, measure_any};
 use crate::demo::ignore_missing;
-use crate::run::{build_program, run, shown, target};
+use crate::run::{build_program, target};
 use crate::setup::setup;
+
+pub use self::slices::slices;
 
 /// The sizes between which memory must not grow, in megabytes.
 const SMALL: u64 = 100;
 const LARGE: u64 = 1000;
-
-/// What one run of a command took.
-#[derive(Clone, Copy)]
-struct Run {
-    seconds: f64,
-    peak_kib: u64,
-}
 
 /// Measures, and prints tables.
 pub fn bench(megabytes: u64, pairs: u32) -> Result<()> {
@@ -146,30 +143,8 @@ fn export(program: &Path, database: &Path, folder: &Path) -> Result<Run> {
     Ok(run)
 }
 
-/// Runs a command to its good end.
-fn measure(command: &mut Command) -> Result<Run> {
-    let (run, status) = measure_any(command)?;
-    if !status.success() {
-        bail!("{} failed ({status})", shown(command));
-    }
-    Ok(run)
-}
-
-/// Runs a command to its end. What it used the system tells then: to look on would take time from it.
-fn measure_any(command: &mut Command) -> Result<(Run, ExitStatus)> {
-    // What the run before has left to be written would slow this one.
-    run(&mut Command::new("sync"))?;
-    let began = Instant::now();
-    let child = command.spawn().with_context(|| format!("starting {}", shown(command)))?;
-    let used = child.wait4()?;
-    let seconds = began.elapsed().as_secs_f64();
-    Ok((Run { seconds, peak_kib: used.rusage.maxrss / 1024 }, used.status))
-}
-
 fn median(runs: &[Run]) -> f64 {
-    let mut seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
+    measured::median(runs.iter().map(|run| run.seconds))
 }
 
 fn size(file: &Path) -> Result<u64> {

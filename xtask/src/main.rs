@@ -1,4 +1,4 @@
-//! Partway's own tasks: `cargo xtask setup | demo | test | garage | fidelity | bench | dist`.
+//! Partway's own tasks: `cargo xtask setup | demo | test | garage | fidelity | bench | slices | dist`.
 
 mod bench;
 mod demo;
@@ -53,6 +53,15 @@ enum Task {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
         pairs: u32,
     },
+    /// Measure what it costs to cut an export into slices
+    Slices {
+        /// The size of the generated database, in megabytes; the default makes 1,000 parts of 5 MiB
+        #[arg(long, default_value_t = 4800, value_parser = clap::value_parser!(u64).range(1..))]
+        megabytes: u64,
+        /// How many pairs of runs
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+        pairs: u32,
+    },
     /// Write the component as a file of its own
     Dist,
 }
@@ -65,6 +74,7 @@ fn main() -> Result<()> {
         Task::Garage { folder } => garage::garage(&folder),
         Task::Fidelity => fidelity::fidelity(),
         Task::Bench { megabytes, pairs } => bench::bench(megabytes, pairs),
+        Task::Slices { megabytes, pairs } => bench::slices(megabytes, pairs),
         Task::Dist => dist::dist(),
     }
 }

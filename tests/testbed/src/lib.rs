@@ -14,4 +14,4 @@ pub use partway_compare::{Difference, compare};
 pub use random::Random;
 pub use random_database::{RandomDatabase, RandomOptions, Taken};
 pub use restore::{Restorer, restore};
-pub use sample::write_sample;
+pub use sample::{write_sample, write_uniform};

@@ -56,6 +56,36 @@ BEGIN
 END;
 "#;
 
+/// Writes a database of one table whose rows are all of a kind, of about so many megabytes, to a path where there is
+/// none yet: each stretch of it takes as long to export as any other.
+///
+/// # Errors
+///
+/// Those of SQLite.
+pub fn write_uniform(path: &Path, megabytes: u64) -> Result<()> {
+    let mut connection =
+        Connection::open(path).with_context(|| format!("creating {}", path.display()))?;
+    connection.execute_batch(
+        "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; \
+         CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER, kind TEXT, amount REAL, note TEXT, data BLOB)",
+    )?;
+    let mut random = Random::new(2027);
+    let transaction = connection.transaction()?;
+    {
+        let mut insert = transaction.prepare("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        // One unit is about a megabyte.
+        for id in 0..megabytes * 8_800 {
+            let words = format!("{:016x} {:016x}", random.below(u64::MAX), random.below(u64::MAX));
+            let kind = ["open", "close", "payment"][random.below(3) as usize];
+            let amount = random.below(1_000_000) as f64 / 100.0;
+            let at = 1_790_000_000_000 + id as i64 * 37;
+            insert.execute(params![id as i64, at, kind, amount, words, &words.as_bytes()[..24]])?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
 /// Writes the sample database, of about so many megabytes, to a path where there is none yet.
 ///
 /// # Errors

@@ -1,0 +1,113 @@
+//! What it costs to cut an export into slices: in all, and of each slice along a long export.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use partway_testbed::write_uniform;
+
+use super::measured::{Run, measure, median};
+use crate::demo::ignore_missing;
+use crate::run::{build_program, target};
+use crate::setup::setup;
+
+/// Measures, and prints tables.
+pub fn slices(megabytes: u64, pairs: u32) -> Result<()> {
+    setup()?;
+    let program = build_program()?;
+    let folder = target().join("bench");
+    fs::create_dir_all(&folder)?;
+    let database = generated(&folder, megabytes)?;
+    // The usual size of parts, or as much less as 1,000 of them need.
+    let bytes = fs::metadata(&database)?.len();
+    let part_size = (bytes / 1_000).min(5 * 1024 * 1024) / 4096 * 4096;
+
+    println!(
+        "\n== CPU time of one slice and of one part a slice: {} ({} MB), parts of {part_size} bytes",
+        database.display(),
+        bytes / 1_000_000
+    );
+    let mut ratios = Vec::new();
+    let mut costs = Vec::new();
+    for pair in 0..=pairs {
+        let (one, _) = export(&program, &database, &folder, part_size, &["--slice-time", "24h"])?;
+        let (many, seconds) =
+            export(&program, &database, &folder, part_size, &["--slice-parts", "1"])?;
+        ensure!(seconds.len() >= 200, "only {} slices: give more megabytes", seconds.len());
+        // The first pair brings the file into memory.
+        if pair > 0 {
+            let ratio = many.cpu_seconds / one.cpu_seconds;
+            println!(
+                "1 slice {:7.2} s   {} slices {:7.2} s   ratio {ratio:.3}",
+                one.cpu_seconds,
+                seconds.len(),
+                many.cpu_seconds
+            );
+            ratios.push(ratio);
+            costs.push(seconds);
+        }
+    }
+    println!("median ratio {:.3}", median(ratios));
+
+    println!("\n== Median time of a slice: the first tenth of an export, and the last");
+    for seconds in &costs {
+        // The last slice ends the table, and the object.
+        let tenth = seconds.len() / 10;
+        let first = median(seconds[..tenth].iter().copied());
+        let last = median(seconds[seconds.len() - 1 - tenth..seconds.len() - 1].iter().copied());
+        println!("{:7.2} ms   {:7.2} ms   ratio {:.3}", first * 1e3, last * 1e3, last / first);
+    }
+    Ok(())
+}
+
+/// An export to a folder, and the time that each of its slices took.
+fn export(
+    program: &Path,
+    database: &Path,
+    folder: &Path,
+    part_size: u64,
+    slicing: &[&str],
+) -> Result<(Run, Vec<f64>)> {
+    let store = folder.join("store");
+    fs::create_dir_all(&store)?;
+    let log = folder.join("slices.log");
+    let mut command = Command::new(program);
+    command
+        .arg("export")
+        .arg(database)
+        .arg("--to")
+        .arg(&store)
+        .arg("--state")
+        .arg(folder.join("state"))
+        .args(["--part-size", &part_size.to_string()])
+        .args(slicing)
+        .env("PARTWAY_LOG", "partway::job=info")
+        .stdout(Stdio::null())
+        .stderr(File::create(&log)?);
+    let run = measure(&mut command)?;
+    fs::remove_dir_all(&store)?;
+    let text = fs::read_to_string(&log)?;
+    let slices = text.lines().filter(|line| line.contains("slice done"));
+    let seconds = slices
+        .map(|line| {
+            // The log may be in colours.
+            let number = line.rsplit("seconds").next().unwrap_or_default();
+            let digits = number.rsplit(['=', 'm']).next().unwrap_or_default();
+            digits.trim().parse().with_context(|| format!("no time in {line:?}"))
+        })
+        .collect::<Result<_>>()?;
+    Ok((run, seconds))
+}
+
+fn generated(folder: &Path, megabytes: u64) -> Result<PathBuf> {
+    let file = folder.join(format!("uniform-{megabytes}.db"));
+    if !file.exists() {
+        println!("making {} …", file.display());
+        let unfinished = folder.join("uniform.new");
+        fs::remove_file(&unfinished).or_else(ignore_missing)?;
+        write_uniform(&unfinished, megabytes)?;
+        fs::rename(&unfinished, &file)?;
+    }
+    Ok(file)
+}
