@@ -38,6 +38,8 @@ pub(super) struct Run {
     pub(super) unwanted: Arc<AtomicBool>,
     /// Why it comes to nothing, if it does so in this process.
     pub(super) failure: Option<StepError>,
+    /// Why what an earlier start had in the store could not be thrown away, if it could not.
+    pub(super) left: Option<StoreError>,
     store: Option<Arc<dyn Store>>,
     source: Option<(Exporter, Snapshot)>,
 }
@@ -65,16 +67,19 @@ impl Run {
             counters: Arc::default(),
             unwanted,
             failure: None,
+            left: None,
             store: None,
             source: None,
         }
     }
 
-    /// Forgets what a start that came to nothing has left.
+    /// Forgets what a start that came to nothing has left, but for its upload.
     pub(super) fn begin_anew(&mut self) {
         self.record.state = JobState::Waiting;
         self.record.object = None;
-        self.job = None;
+        if let Some(job) = &mut self.job {
+            job.ended = false;
+        }
         self.source = None;
         self.counters = Arc::default();
     }
@@ -102,7 +107,7 @@ impl Run {
         supply: &Arc<dyn Supply>,
     ) -> Result<bool, PrepareError> {
         self.open_store(supply.as_ref())?;
-        if self.record.state != JobState::Waiting && self.job.is_none() {
+        if self.job.is_none() {
             if let Some((job, _)) = jobs.load(&self.record)? {
                 self.job = Some(job);
             }
@@ -214,6 +219,8 @@ impl Run {
         supply: &Arc<dyn Supply>,
         now: Timestamp,
     ) -> Result<Step, PrepareError> {
+        // What a start that came to nothing has left. Where this does not help either, pruning does.
+        self.left = self.abort().await.err();
         let exporter = self.exporter(supply).await?;
         let snapshot = self.snapshot(jobs).await?;
         let request = &self.record.request;
