@@ -84,7 +84,7 @@ impl Store for BucketStore {
         let write = async {
             let tag = self.0.ground.bucket().put(&upload.id, number, bytes);
             let tag = tag.map_err(|refusal| gone(refusal, upload))?;
-            self.0.ground.written(&upload.id, number, &tag);
+            self.0.ground.written(self.0.actor, &upload.id, number, &tag);
             Ok(tag)
         };
         let result = self.0.effect(Effect::new(Kind::Write, Some(&upload.id), number), write).await;
@@ -93,7 +93,7 @@ impl Store for BucketStore {
     }
 
     async fn settle(&self, upload: &UploadId) -> Result<(), StoreError> {
-        self.0.ground.settled(&upload.id);
+        self.0.ground.settled(self.0.actor, &upload.id);
         Ok(())
     }
 
@@ -104,9 +104,9 @@ impl Store for BucketStore {
         length: u64,
     ) -> Result<String, StoreError> {
         let name = &upload.name;
+        let looked = self.0.ground.moment();
         let mut found = self.look(name).await?;
         if found.is_none() {
-            let looked = self.0.ground.moment();
             let complete = async {
                 let done = self.0.ground.bucket().complete(&upload.id, receipts);
                 done.map_err(|refusal| gone(refusal, upload))?;
@@ -117,7 +117,8 @@ impl Store for BucketStore {
             let Err(error) = self.0.effect(effect, complete).await else { return Ok(name.clone()) };
             match self.look(name).await {
                 Ok(Some(object)) => found = Some(object),
-                Ok(None) | Err(_) => return Err(error),
+                Ok(None) => return Err(error),
+                Err(unknown) => return Err(unknown),
             }
         }
         match found {
@@ -141,7 +142,6 @@ impl Store for BucketStore {
     }
 
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
-        self.0.ground.abort_asked(&upload.id);
         let abort = async {
             self.0.ground.bucket().uploads.remove(&upload.id);
             Ok(())

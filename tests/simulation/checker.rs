@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 
-use partway::Totals;
+use partway::{JobState, Totals};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::ground::Ground;
@@ -69,14 +69,10 @@ impl Checker {
         seen.order.iter().filter_map(|id| Some((id.clone(), seen.jobs.get(id)?.clone()))).collect()
     }
 
-    /// The upload that a job had last, and whether any job ever had that one.
+    /// The upload that a job had last.
     pub fn last_upload(&self, job: &str) -> Option<String> {
         let seen = self.seen();
         seen.uploads.iter().rev().find(|(of, _)| of == job).map(|(_, upload)| upload.clone())
-    }
-
-    pub fn was_saved(&self, upload: &str) -> bool {
-        self.seen().uploads.iter().any(|(_, saved)| saved == upload)
     }
 
     /// Whether an unfinished job has this upload.
@@ -193,7 +189,9 @@ impl Checker {
             world.violation(format!("a finished job has moved: {before:?} -> {now:?}"));
         }
         let (old, new) = (&before.totals, &now.totals);
-        let is_same_start = before.upload.is_some() && before.upload == now.upload;
+        let is_same_start = before.upload.is_some()
+            && before.upload == now.upload
+            && now.state != JobState::Waiting.as_str();
         let steps = new.slices.wrapping_sub(old.slices);
         if is_same_start && (steps > 1 || (steps == 0) != (old.parts == new.parts)) {
             world.violation(format!("not one slice further: {old:?} -> {new:?}"));

@@ -12,7 +12,7 @@ impl Schedule {
         for host in &mut self.hosts {
             *host = None;
         }
-        let mut objects = self.ground.objects();
+        let (mut objects, uploads) = (self.ground.objects(), self.ground.uploads());
         for (id, job) in self.checker.jobs() {
             let state = job.state.as_str();
             let object = job.object.as_deref().filter(|name| objects.contains(*name));
@@ -34,14 +34,13 @@ impl Schedule {
             let reason = job.last_error.clone().unwrap_or_default();
             let is_cancelled = state == JobState::Cancelled.as_str();
             self.world.met(if is_cancelled { Met::Cancelled } else { Met::Failed });
-            if is_cancelled != job.is_unwanted || (!is_cancelled && reason.is_empty()) {
+            if if is_cancelled { !job.is_unwanted } else { reason.is_empty() } {
                 self.world.violation(format!("ended for no reason: {job:?}"));
             }
             let tells = ["could not be removed", "partway jobs prune"];
             let tells_of_rest = tells.iter().any(|words| reason.contains(words));
-            let left = self.checker.last_upload(&id).filter(|id| self.ground.uploads().contains(id));
-            if left.is_some_and(|id| !self.ground.was_abort_asked(&id) || !tells_of_rest) {
-                // Its last start may have got no further than to its beginning.
+            let last = self.checker.last_upload(&id);
+            if last.is_some_and(|last| uploads.contains(&last) && !tells_of_rest) {
                 self.world.violation(format!("an upload is left, and the job does not say so: {job:?}"));
             }
             if let (Some(name), true) = (object, tells_of_rest) {
@@ -50,12 +49,6 @@ impl Schedule {
         }
         if !objects.is_empty() {
             self.world.violation(format!("{objects:?} belong to no job that is done"));
-        }
-        for upload in self.ground.uploads() {
-            if self.checker.was_saved(&upload) && !self.ground.was_abort_asked(&upload) {
-                let upload = self.ground.short(&upload);
-                self.world.violation(format!("nobody has tried to throw {upload} away"));
-            }
         }
         self.prune_all().await;
     }

@@ -47,7 +47,7 @@ impl Store for GatedFolder {
         let part = bytes.clone();
         let write = async {
             let receipt = self.folder.write(upload, number, offset, bytes).await?;
-            self.view.ground.written(&upload.id, number, &receipt);
+            self.view.ground.written(self.view.actor, &upload.id, number, &receipt);
             self.view.ground.touched(&upload.id, self.view.world.lock().wall);
             Ok(receipt)
         };
@@ -60,7 +60,7 @@ impl Store for GatedFolder {
     /// Only noted, and not done: whether a settling that goes on beside the next write comes before or after what
     /// another host does meanwhile is not for the schedule to say. What it is for, power cuts, is not simulated.
     async fn settle(&self, upload: &UploadId) -> Result<(), StoreError> {
-        self.view.ground.settled(&upload.id);
+        self.view.ground.settled(self.view.actor, &upload.id);
         Ok(())
     }
 
@@ -91,7 +91,6 @@ impl Store for GatedFolder {
     }
 
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
-        self.view.ground.abort_asked(&upload.id);
         let abort = self.folder.abort(upload);
         self.view.effect(Effect::new(Kind::Abort, Some(&upload.id), ""), abort).await
     }

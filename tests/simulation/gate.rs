@@ -1,12 +1,15 @@
 //! The gates before and after each effect on a store, at which a host waits until the scheduler lets it on.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::mpsc::channel;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use partway::StoreError;
+use tokio::runtime::Builder;
+use tokio::task::unconstrained;
 
 use crate::clock::sleep;
 use crate::ground::Ground;
@@ -59,8 +62,8 @@ impl View {
         self.world.trace(format!("{line} ?"));
         match self.gate(&effect, Moment::Before).await {
             Verdict::Go => {}
-            Verdict::CrashAmid(polls) => {
-                let ended = let_go_after(polls, work).await.is_some();
+            Verdict::CrashAmid(count) => {
+                let ended = steps(count, work).is_some();
                 self.world.trace(format!("{line} amid: {ended}"));
                 self.ground.look_over(&self.world);
                 self.world.kill(self.actor);
@@ -167,7 +170,7 @@ impl Future for Gate<'_> {
             }
             Some(verdict) => {
                 host.stand = match verdict {
-                    Verdict::Hang => Stand::Hung(gate.kind),
+                    Verdict::Hang => Stand::Hung,
                     _ => Stand::Going,
                 };
                 state.wake_scheduler();
@@ -193,7 +196,7 @@ pub fn decide(world: &World, host: usize) -> Decision {
     let is_calm = state.is_calm;
     let host_state = &mut state.hosts[host];
     let Stand::AtGate(gate) = &host_state.stand else { return Decision::Let(Verdict::Go) };
-    let (kind, moment) = (gate.kind, gate.moment);
+    let (kind, moment, has_upload) = (gate.kind, gate.moment, gate.upload.is_some());
     let occurrence = host_state.occurrences.entry((kind, moment)).or_default();
     *occurrence += 1;
     let words = [1, host as u64, kind as u64, moment as u64, *occurrence];
@@ -207,12 +210,12 @@ pub fn decide(world: &World, host: usize) -> Decision {
         (Moment::Before, 1..=6) => (Decision::Let(Verdict::Fail), Met::FailedEffect),
         (Moment::Before, 7..=9) => (Decision::Let(Verdict::Hang), Met::HangBefore),
         (Moment::Before, 10..=13) if is_folder && kind == Kind::Begin => {
-            (Decision::Let(Verdict::CrashAmid(dice.below(4) as u32)), Met::CrashAmidBegin)
+            (Decision::Let(Verdict::CrashAmid(dice.below(3) as u32)), Met::CrashAmidBegin)
         }
         (Moment::Before, 10..=15) if is_folder && kind == Kind::Complete => {
-            (Decision::Let(Verdict::CrashAmid(dice.below(6) as u32)), Met::CrashAmidComplete)
+            (Decision::Let(Verdict::CrashAmid(1 + dice.below(4) as u32)), Met::CrashAmidComplete)
         }
-        (Moment::Before, 10..=12) if gate.upload.is_some() => {
+        (Moment::Before, 10..=12) if has_upload => {
             (Decision::Vanish, Met::UploadVanished)
         }
         (Moment::Before, _) => (Decision::Crash, Met::CrashBefore),
@@ -224,16 +227,32 @@ pub fn decide(world: &World, host: usize) -> Decision {
     decision
 }
 
-/// Polls it some times, waiting in between for what it waits for; then lets go of it.
-async fn let_go_after<T>(polls: u32, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
-    let mut left = polls;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
+/// Lets it take so many steps, each a piece of work on another thread, and then lets go of it; its result, where it got
+/// to that.
+///
+/// The threads belong to a runtime of its own, with one only, which is kept busy while the work is polled: so that it
+/// gets exactly one step further each time, however fast the machine is.
+fn steps<T>(count: u32, work: impl Future<Output = T>) -> Option<T> {
+    let runtime = Builder::new_current_thread().max_blocking_threads(1).build().expect("a runtime");
+    let mut work = pin!(unconstrained(work));
+    let mut result = None;
+    for _ in 0..count {
+        let (go, may_go) = channel::<()>();
+        runtime.spawn_blocking(move || may_go.recv().ok());
+        {
+            let _inside = runtime.enter();
+            if let Poll::Ready(ready) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                result = Some(ready);
+            }
         }
-        left -= 1;
-        work.as_mut().poll(context).map(Some)
-    })
-    .await
+        drop(go);
+        let (done, is_done) = channel();
+        runtime.spawn_blocking(move || done.send(()));
+        is_done.recv().expect("the thread goes on");
+        if result.is_some() {
+            break;
+        }
+    }
+    runtime.shutdown_background();
+    result
 }

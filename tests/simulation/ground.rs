@@ -1,13 +1,13 @@
 //! The ground truth about a store: what is really in it, whatever the hosts have heard.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::bucket::{Bucket, Object};
 use crate::plan::StoreKind;
-use crate::world::World;
+use crate::world::{Actor, World};
 
 /// A store's contents, and what is known of how they came about.
 #[derive(Debug)]
@@ -26,10 +26,8 @@ struct Marks {
     uploads: Vec<String>,
     /// When it was last written to, by the wall clock.
     touched: HashMap<String, i64>,
-    /// What was written and answered: upload, part, receipt, and whether it was settled since.
-    receipts: HashMap<(String, u32, String), bool>,
-    /// Uploads that somebody has tried to throw away.
-    asked: HashSet<String>,
+    /// What was written: upload, part, receipt, by whom, and whether they settled it since.
+    receipts: HashMap<(String, u32, String), HashMap<Actor, bool>>,
     foreign: BTreeMap<String, (Vec<u8>, u64)>,
     /// The names of objects, as last seen.
     objects: BTreeSet<String>,
@@ -190,29 +188,23 @@ impl Ground {
         self.marks().touched.values().copied().max().max(begun).unwrap_or_default()
     }
 
-    pub fn written(&self, id: &str, number: u32, receipt: &str) {
-        self.marks().receipts.insert((id.to_owned(), number, receipt.to_owned()), false);
+    pub fn written(&self, actor: Actor, id: &str, number: u32, receipt: &str) {
+        let key = (id.to_owned(), number, receipt.to_owned());
+        self.marks().receipts.entry(key).or_default().insert(actor, false);
     }
 
-    pub fn settled(&self, id: &str) {
-        for ((upload, ..), is_settled) in &mut self.marks().receipts {
-            *is_settled |= upload == id;
+    pub fn settled(&self, actor: Actor, id: &str) {
+        for ((upload, ..), writers) in &mut self.marks().receipts {
+            if let Some(is_settled) = writers.get_mut(&actor).filter(|_| upload == id) {
+                *is_settled = true;
+            }
         }
     }
 
-    /// Whether a receipt was given for this part, and its bytes were made safe since.
+    /// Whether a receipt was given for this part, and who got it made its bytes safe since.
     pub fn is_settled(&self, id: &str, number: u32, receipt: &str) -> bool {
         let key = (id.to_owned(), number, receipt.to_owned());
-        self.marks().receipts.get(&key).copied().unwrap_or(false)
-    }
-
-    pub fn abort_asked(&self, id: &str) {
-        self.marks().asked.insert(id.to_owned());
-    }
-
-    /// Whether somebody has tried to throw an upload away.
-    pub fn was_abort_asked(&self, id: &str) -> bool {
-        self.marks().asked.contains(id)
+        self.marks().receipts.get(&key).is_some_and(|writers| writers.values().any(|safe| *safe))
     }
 
     /// Looks whether what is in the store may be there. After every effect.

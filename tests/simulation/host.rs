@@ -62,7 +62,7 @@ impl Host {
     /// Runs an alarm.
     pub fn alarm(&mut self, id: JobId, only_if_due: bool, is_stopped: bool) {
         self.view.world.lock().begin_step(self.actor.host);
-        let worker = self.worker.clone();
+        let (worker, world) = (self.worker.clone(), self.view.world.clone());
         self.is_pruning = false;
         self.step = Some(Box::pin(async move {
             let stop = CancellationToken::new();
@@ -75,7 +75,10 @@ impl Host {
                 Ok(Alarm::Finished(record, _)) => record.state.to_string(),
                 Ok(Alarm::Held) => "held".to_owned(),
                 Ok(Alarm::NotDue) => "not due".to_owned(),
-                Err(StateError::LeaseLost(_)) => "lease lost".to_owned(),
+                Err(StateError::LeaseLost(_)) => {
+                    world.met(Met::LeaseLost);
+                    "lease lost".to_owned()
+                }
                 Err(StateError::Failed { .. }) => "state failed".to_owned(),
                 Err(error) => panic!("the jobs can't be used: {error}"),
             }
@@ -84,7 +87,6 @@ impl Host {
 
     /// Prunes.
     pub fn prune(&mut self) {
-        let World { .. } = &*self.view.world;
         self.view.world.lock().begin_step(self.actor.host);
         let (jobs, supply) = (self.worker.jobs().clone(), self.supply.clone());
         let world = self.view.world.clone();

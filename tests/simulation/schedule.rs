@@ -386,6 +386,14 @@ impl Schedule {
             gate.waker.wake_by_ref();
             upload
         };
+        if let Some(upload) = &upload
+            && self.hosts[number].as_ref().is_some_and(|host| host.is_pruning)
+            && decision != Decision::Vanish
+            && self.world.plan.hosts == 1
+            && self.checker.is_owned(upload)
+        {
+            self.world.violation("pruning throws away what a job is at work on".to_owned());
+        }
         match (decision, upload) {
             (Decision::Crash, _) => self.bury(number),
             (Decision::Vanish, Some(upload)) => self.ground.vanish(&upload),

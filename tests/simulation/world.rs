@@ -53,7 +53,7 @@ pub enum Stand {
     /// It waits at a gate.
     AtGate(AtGate),
     /// It hears nothing from its store.
-    Hung(Kind),
+    Hung,
 }
 
 #[derive(Debug)]
@@ -213,7 +213,7 @@ impl State {
         let is_waiting = match &self.hosts[host].stand {
             Stand::Going => false,
             Stand::AtGate(gate) => gate.verdict.is_none(),
-            Stand::Hung(_) => true,
+            Stand::Hung => true,
         };
         is_waiting && !self.sleepers.values().any(|sleeper| sleeper.host == host && sleeper.is_over)
     }
