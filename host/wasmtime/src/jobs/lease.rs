@@ -277,6 +277,14 @@ impl JobStore {
         })
     }
 
+    /// Saves that the object has not appeared, and that the upload is to be thrown away next.
+    pub(super) fn save_uncompleted(&self, lease: &Lease) -> Result<(), StateError> {
+        self.under(lease, |transaction| {
+            transaction.execute("UPDATE export_jobs SET ended = 0 WHERE id = ?1", [&lease.id.0])?;
+            Ok(())
+        })
+    }
+
     /// Saves that the job has come to nothing.
     pub(super) fn save_ended(
         &self,

@@ -138,24 +138,27 @@ impl Run {
             }
             _ => {
                 remove_copy(jobs, &self.record);
-                Ok(match self.find_or_abort().await {
-                    Ok(Some(finished)) => Step::Completed(finished),
-                    Ok(None) => Step::Ended(Ok(())),
-                    Err(error) => Step::Ended(Err(error)),
-                })
+                match self.find_completed().await {
+                    Ok(Some(finished)) => return Ok(Step::Completed(finished)),
+                    Ok(None) => {}
+                    Err(error) => return Ok(Step::Ended(Err(error))),
+                }
+                // From here on nothing that is found can be this job's: its upload being gone would speak for it.
+                if let Some(job) = self.job.as_mut().filter(|job| job.ended) {
+                    jobs.save_uncompleted(&self.lease)?;
+                    job.ended = false;
+                }
+                Ok(Step::Ended(self.abort().await))
             }
         }
     }
 
-    /// Throws away what is in the store; but what was thought to have failed may have come to its object after all.
-    async fn find_or_abort(&self) -> Result<Option<Finished>, StoreError> {
-        if let (Some(store), Some(job)) = (&self.store, &self.job)
-            && let Some(finished) = job.find_completed(store).await?
-        {
-            return Ok(Some(finished));
+    /// What was thought to have failed may have come to its object after all.
+    async fn find_completed(&self) -> Result<Option<Finished>, StoreError> {
+        match (&self.store, &self.job) {
+            (Some(store), Some(job)) => job.find_completed(store).await,
+            _ => Ok(None),
         }
-        self.abort().await?;
-        Ok(None)
     }
 
     /// Throws away what is in the store.
