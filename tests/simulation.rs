@@ -91,7 +91,12 @@ fn schedules_end_well_or_say_why() {
                 assert_eq!(report.violations, Vec::<String>::new());
             }
         },
-        Err(_) => println!("{}", all_end_well(0..2_000)),
+        Err(_) => {
+            let tally = all_end_well(0..2_000);
+            println!("{tally}");
+            // What never happens is not tried.
+            assert_eq!(tally.met_less_than(10), []);
+        }
     }
 }
 

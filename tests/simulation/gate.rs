@@ -201,7 +201,13 @@ pub fn decide(world: &World, host: usize) -> Decision {
     *occurrence += 1;
     let words = [1, host as u64, kind as u64, moment as u64, *occurrence];
     let mut dice = world.plan.dice(&words);
-    if is_calm || dice.below(1000) >= world.plan.effect_faults {
+    // Most effects are writes; the others are where it matters.
+    let more = match kind {
+        Kind::Write => 1,
+        Kind::Complete => 4,
+        _ => 2,
+    };
+    if is_calm || dice.below(1000) >= more * world.plan.effect_faults {
         return Decision::Let(Verdict::Go);
     }
     let is_folder = world.plan.store == crate::plan::StoreKind::Folder;
@@ -215,7 +221,7 @@ pub fn decide(world: &World, host: usize) -> Decision {
         (Moment::Before, 10..=15) if is_folder && kind == Kind::Complete => {
             (Decision::Let(Verdict::CrashAmid(1 + dice.below(4) as u32)), Met::CrashAmidComplete)
         }
-        (Moment::Before, 10..=12) if has_upload => {
+        (Moment::Before, 10..=12) if has_upload && world.plan.foreign == 0 => {
             (Decision::Vanish, Met::UploadVanished)
         }
         (Moment::Before, _) => (Decision::Crash, Met::CrashBefore),

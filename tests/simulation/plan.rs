@@ -52,7 +52,7 @@ impl Plan {
         let name = chance(700).then(|| "dump.sql".to_owned());
         let asks_twice = chance(200);
         let loose = chance(30);
-        let cancels = if chance(150) { 25 } else { 0 };
+        let cancels = if chance(200) { 40 } else { 0 };
         let foreign = if chance(150) { 40 } else { 0 };
         let prunes = if chance(300) { 15 } else { 0 };
         let jumps = if chance(400) { random.pick(&[10, 60]) } else { 0 };
