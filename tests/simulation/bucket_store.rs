@@ -142,6 +142,7 @@ impl Store for BucketStore {
     }
 
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
+        self.0.ground.abort_asked(&upload.id);
         let abort = async {
             self.0.ground.bucket().uploads.remove(&upload.id);
             Ok(())

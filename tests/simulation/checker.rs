@@ -41,7 +41,7 @@ struct Seen {
     jobs: BTreeMap<String, Saved>,
     /// Who claimed a job with which token.
     holders: HashMap<(String, i64), Actor>,
-    /// Uploads that were saved, the last of each job behind the others.
+    /// Jobs and the uploads that were saved with them.
     uploads: Vec<(String, String)>,
 }
 
@@ -69,10 +69,11 @@ impl Checker {
         seen.order.iter().filter_map(|id| Some((id.clone(), seen.jobs.get(id)?.clone()))).collect()
     }
 
-    /// The upload that a job had last.
-    pub fn last_upload(&self, job: &str) -> Option<String> {
+    /// The uploads that a job was saved with, one behind the other.
+    pub fn uploads(&self, job: &str) -> Vec<String> {
         let seen = self.seen();
-        seen.uploads.iter().rev().find(|(of, _)| of == job).map(|(_, upload)| upload.clone())
+        let own = seen.uploads.iter().filter(|(of, _)| of == job);
+        own.map(|(_, upload)| upload.clone()).collect()
     }
 
     /// Whether an unfinished job has this upload.

@@ -15,6 +15,16 @@ impl Schedule {
         let (mut objects, uploads) = (self.ground.objects(), self.ground.uploads());
         for (id, job) in self.checker.jobs() {
             let state = job.state.as_str();
+            let reason = job.last_error.clone().unwrap_or_default();
+            let tells = ["could not be removed", "partway jobs prune"];
+            let tells_of_rest = tells.iter().any(|words| reason.contains(words));
+            let of_job = self.checker.uploads(&id);
+            // An earlier start's, which could not be thrown away, is for pruning.
+            let is_forgotten = |id: &&String| uploads.contains(id) && !self.ground.was_abort_asked(id);
+            if !tells_of_rest && let Some(upload) = of_job.iter().find(is_forgotten) {
+                let upload = self.ground.short(upload);
+                self.world.violation(format!("nobody has tried to throw {upload} away"));
+            }
             let object = job.object.as_deref().filter(|name| objects.contains(*name));
             if state == JobState::Done.as_str() {
                 self.world.met(Met::Done);
@@ -31,16 +41,12 @@ impl Schedule {
                 }
                 continue;
             }
-            let reason = job.last_error.clone().unwrap_or_default();
             let is_cancelled = state == JobState::Cancelled.as_str();
             self.world.met(if is_cancelled { Met::Cancelled } else { Met::Failed });
             if if is_cancelled { !job.is_unwanted } else { reason.is_empty() } {
                 self.world.violation(format!("ended for no reason: {job:?}"));
             }
-            let tells = ["could not be removed", "partway jobs prune"];
-            let tells_of_rest = tells.iter().any(|words| reason.contains(words));
-            let last = self.checker.last_upload(&id);
-            if last.is_some_and(|last| uploads.contains(&last) && !tells_of_rest) {
+            if of_job.last().is_some_and(|last| uploads.contains(last)) && !tells_of_rest {
                 self.world.violation(format!("an upload is left, and the job does not say so: {job:?}"));
             }
             if let (Some(name), true) = (object, tells_of_rest) {

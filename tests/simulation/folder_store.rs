@@ -91,6 +91,7 @@ impl Store for GatedFolder {
     }
 
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
+        self.view.ground.abort_asked(&upload.id);
         let abort = self.folder.abort(upload);
         self.view.effect(Effect::new(Kind::Abort, Some(&upload.id), ""), abort).await
     }

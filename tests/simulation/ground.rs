@@ -1,6 +1,6 @@
 //! The ground truth about a store: what is really in it, whatever the hosts have heard.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
@@ -28,6 +28,8 @@ struct Marks {
     touched: HashMap<String, i64>,
     /// What was written: upload, part, receipt, by whom, and whether they settled it since.
     receipts: HashMap<(String, u32, String), HashMap<Actor, bool>>,
+    /// Uploads that somebody has tried to throw away.
+    asked: HashSet<String>,
     foreign: BTreeMap<String, (Vec<u8>, u64)>,
     /// The names of objects, as last seen.
     objects: BTreeSet<String>,
@@ -205,6 +207,15 @@ impl Ground {
     pub fn is_settled(&self, id: &str, number: u32, receipt: &str) -> bool {
         let key = (id.to_owned(), number, receipt.to_owned());
         self.marks().receipts.get(&key).is_some_and(|writers| writers.values().any(|safe| *safe))
+    }
+
+    pub fn abort_asked(&self, id: &str) {
+        self.marks().asked.insert(id.to_owned());
+    }
+
+    /// Whether somebody has tried to throw an upload away.
+    pub fn was_abort_asked(&self, id: &str) -> bool {
+        self.marks().asked.contains(id)
     }
 
     /// Looks whether what is in the store may be there. After every effect.
