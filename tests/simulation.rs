@@ -17,6 +17,8 @@ mod clock;
 mod databases;
 #[path = "simulation/ending.rs"]
 mod ending;
+#[path = "simulation/events.rs"]
+mod events;
 #[path = "simulation/folder_store.rs"]
 mod folder_store;
 #[path = "simulation/gate.rs"]
@@ -80,9 +82,8 @@ fn runtime() -> Runtime {
 
 #[test]
 fn schedules_end_well_or_say_why() {
-    let number = |text: &str| {
-        text.parse().expect("PARTWAY_SIMULATION_SEED is a number, or two: 300..900")
-    };
+    let number =
+        |text: &str| text.parse().expect("PARTWAY_SIMULATION_SEED is a number, or two: 300..900");
     match std::env::var("PARTWAY_SIMULATION_SEED") {
         Ok(seeds) => match seeds.split_once("..") {
             Some((first, end)) => drop(all_end_well(number(first)..number(end))),
@@ -153,7 +154,7 @@ fn all_end_well(seeds: Range<u64>) -> Tally {
             };
             if let Some(first) = violations.first() {
                 // At once: the run may be cut off.
-                eprintln!("seed {seed}: {first}");
+                eprintln!("PARTWAY_SIMULATION_SEED={seed}: {first}");
                 failures.lock().unwrap().push(seed);
             }
         }

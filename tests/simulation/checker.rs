@@ -84,7 +84,8 @@ impl Checker {
 
     fn load(&self) -> rusqlite::Result<Vec<(String, Saved)>> {
         let connection = self.connection.lock().expect("no panic under the lock");
-        let mut statement = connection.prepare_cached("SELECT * FROM export_jobs ORDER BY rowid")?;
+        let mut statement =
+            connection.prepare_cached("SELECT * FROM export_jobs ORDER BY rowid")?;
         let saved = statement.query_map([], |row| {
             let totals: Option<String> = row.get("totals")?;
             let totals = totals.map(|text| serde_json::from_str(&text).expect("totals in JSON"));
@@ -184,7 +185,9 @@ impl Checker {
         }
         let holder = self.seen().holders.get(&(id.to_owned(), now.token)).copied();
         if has_moved && holder != Some(actor) {
-            world.violation(format!("{actor:?} has moved a job of {holder:?}: {before:?} -> {now:?}"));
+            world.violation(format!(
+                "{actor:?} has moved a job of {holder:?}: {before:?} -> {now:?}"
+            ));
         }
         if before.is_finished && has_moved {
             world.violation(format!("a finished job has moved: {before:?} -> {now:?}"));

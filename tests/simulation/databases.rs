@@ -8,7 +8,8 @@ use partway_tests::{database, export_with, job_options};
 use rusqlite::Connection;
 
 /// What changes a database.
-pub const CHANGE: &str = "INSERT INTO b (text) VALUES ('one more row'); DELETE FROM a WHERE id = 7;";
+pub const CHANGE: &str =
+    "INSERT INTO b (text) VALUES ('one more row'); DELETE FROM a WHERE id = 7;";
 
 /// A database, and its dump.
 #[derive(Debug)]

@@ -4,7 +4,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use partway::{FolderStore, ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId};
+use partway::{
+    FolderStore, ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId,
+};
 
 use crate::gate::{Effect, View};
 use crate::tally::Met;

@@ -53,7 +53,9 @@ impl View {
         if !self.world.is_alive(self.actor) {
             return pending().await;
         }
-        if effect.kind == Kind::Write && self.world.lock().hosts[self.actor.host].has_failed_to_write {
+        if effect.kind == Kind::Write
+            && self.world.lock().hosts[self.actor.host].has_failed_to_write
+        {
             return pending().await;
         }
         let upload = effect.upload.as_deref().map(|id| self.ground.short(id)).unwrap_or_default();
@@ -114,8 +116,15 @@ impl View {
 
     async fn gate(&self, effect: &Effect, moment: Moment) -> Verdict {
         let step = self.world.lock().hosts[self.actor.host].step;
-        Gate { view: self, step, id: None, kind: effect.kind, upload: effect.upload.clone(), moment }
-            .await
+        Gate {
+            view: self,
+            step,
+            id: None,
+            kind: effect.kind,
+            upload: effect.upload.clone(),
+            moment,
+        }
+        .await
     }
 }
 
@@ -247,7 +256,8 @@ fn steps<T>(count: u32, work: impl Future<Output = T>) -> Option<T> {
         runtime.spawn_blocking(move || may_go.recv().ok());
         {
             let _inside = runtime.enter();
-            if let Poll::Ready(ready) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            if let Poll::Ready(ready) = work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            {
                 result = Some(ready);
             }
         }

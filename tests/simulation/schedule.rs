@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use partway::{Admission, ExportRequest, Exporter, JobId, StateError, StoreAddress};
+use partway::{Admission, ExportRequest, Exporter, JobId, JobStore, StateError, StoreAddress};
 use partway_testbed::Random;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -14,12 +14,12 @@ use rusqlite::config::DbConfig;
 use crate::checker::Checker;
 use crate::clock::now;
 use crate::databases::{Prepared, change};
-use crate::gate::{Decision, View, decide};
+use crate::gate::View;
 use crate::ground::Ground;
 use crate::host::Host;
 use crate::plan::{Plan, StoreKind};
 use crate::tally::{Met, Tally};
-use crate::world::{Actor, Kind, Moment, Stand, Verdict, World};
+use crate::world::{Actor, Kind, Stand, World};
 
 /// From this round on nothing goes wrong any more.
 const CALM: u32 = 300;
@@ -64,13 +64,13 @@ pub struct Schedule {
     pub(crate) hosts: Vec<Option<Host>>,
     pub(crate) jobs: Vec<JobId>,
     exporter: Exporter,
-    state: PathBuf,
-    request: ExportRequest,
-    random: Random,
+    pub(crate) state: PathBuf,
+    pub(crate) request: ExportRequest,
+    pub(crate) random: Random,
     /// Keeps the log of a database that changes.
     writer: Option<Connection>,
     has_changed: bool,
-    has_asked_twice: bool,
+    pub(crate) has_asked_twice: bool,
 }
 
 /// Runs the schedule of a plan.
@@ -118,7 +118,9 @@ impl Schedule {
         let mut database = chosen.database.clone();
         let mut dumps = vec![chosen.dump.clone()];
         let mut writer = None;
-        if plan.changes && let Some(changed) = &chosen.changed {
+        if plan.changes
+            && let Some(changed) = &chosen.changed
+        {
             dumps.push(changed.clone());
             database = folder.join("changing.db");
             std::fs::copy(&chosen.database, &database).expect("a copy of the database");
@@ -149,7 +151,7 @@ impl Schedule {
             on_change: plan.on_change,
             pace: plan.pace.clone(),
         };
-        let jobs = partway::JobStore::open(&state).expect("a state folder");
+        let jobs = JobStore::open(&state).expect("a state folder");
         let admitted = jobs.admit(&request, false, now(world)).expect("a first job");
         let Admission::New(id) = admitted else { panic!("{admitted:?} is no new job") };
         let ground = Arc::new(Ground::new(plan.store, &store, dumps));
@@ -249,7 +251,7 @@ impl Schedule {
     }
 
     /// The process is gone, with all that it held.
-    fn bury(&mut self, number: usize) {
+    pub(crate) fn bury(&mut self, number: usize) {
         if let Some(host) = self.hosts[number].take() {
             self.world.kill(host.actor);
             self.world.trace(format!("h{}.{} dead", host.actor.host, host.actor.life));
@@ -365,160 +367,5 @@ impl Schedule {
         self.world.trace(format!("h{}.{} begins", actor.host, actor.life));
         self.hosts[number] = Some(host);
         Ok(())
-    }
-
-    /// Lets a host on, well or not.
-    fn pass(&mut self, number: usize) {
-        let decision = decide(&self.world, number);
-        if decision != Decision::Let(Verdict::Go) {
-            self.world.trace(format!("h{number} {decision:?}"));
-        }
-        let upload = {
-            let mut state = self.world.lock();
-            let Stand::AtGate(gate) = &mut state.hosts[number].stand else { return };
-            let is_pruned = gate.kind == Kind::Abort && gate.moment == Moment::Before;
-            let upload = gate.upload.clone().filter(|_| is_pruned || decision == Decision::Vanish);
-            match decision {
-                Decision::Let(verdict) => gate.verdict = Some(verdict),
-                Decision::Vanish => gate.verdict = Some(Verdict::Go),
-                Decision::Crash => {}
-            }
-            gate.waker.wake_by_ref();
-            upload
-        };
-        if let Some(upload) = &upload
-            && self.hosts[number].as_ref().is_some_and(|host| host.is_pruning)
-            && decision != Decision::Vanish
-            && self.world.plan.hosts == 1
-            && self.checker.is_owned(upload)
-        {
-            self.world.violation("pruning throws away what a job is at work on".to_owned());
-        }
-        match (decision, upload) {
-            (Decision::Crash, _) => self.bury(number),
-            (Decision::Vanish, Some(upload)) => self.ground.vanish(&upload),
-            _ => {}
-        }
-    }
-
-    fn alarm(&mut self, number: usize) {
-        let job = self.random.below(self.jobs.len() as u64) as usize;
-        let only_if_due = self.random.below(2) == 0;
-        let is_stopped = !self.world.lock().is_calm && self.random.below(40) == 0;
-        let wall = self.world.lock().wall;
-        let is_early = self.checker.jobs()[job].1.wake_at.is_some_and(|at| at > wall);
-        if is_early {
-            self.world.met(Met::EarlyAlarm);
-        }
-        if is_stopped {
-            self.world.met(Met::StoppedAlarm);
-        }
-        if self.hosts.iter().flatten().any(|host| host.step.is_some()) {
-            self.world.met(Met::DuplicateAlarm);
-        }
-        self.world.trace(format!(
-            "h{number} alarm j{job} only_if_due {only_if_due} stopped {is_stopped}"
-        ));
-        let id = self.jobs[job].clone();
-        if let Some(host) = &mut self.hosts[number] {
-            host.alarm(id, only_if_due, is_stopped);
-        }
-    }
-
-    fn let_go(&mut self, number: usize) {
-        let Some(host) = &self.hosts[number] else { return };
-        self.world.met(Met::LetGo);
-        self.world.trace(format!("h{number} lets go"));
-        for job in &self.jobs {
-            // Where it can't be saved, the lease lasts until its end.
-            host.worker.let_go(job).ok();
-        }
-    }
-
-    /// Time passes: to what is to happen next, or just so.
-    fn advance(&mut self) {
-        let wall = self.world.lock().wall;
-        let next = {
-            let state = self.world.lock();
-            let sleepers = state.sleepers.values().map(|sleeper| sleeper.until - state.elapsed);
-            let alarms = self.checker.jobs().into_iter().filter_map(|(_, job)| job.wake_at);
-            sleepers.chain(alarms.map(|at| at - wall)).filter(|wait| *wait > 0).min()
-        };
-        let time = match (self.random.below(4), next) {
-            (0 | 1, Some(wait)) => wait,
-            _ => self.random.pick(&[1_000, 20_000, 61_000, 100_000]),
-        };
-        self.world.trace(format!("{time} ms pass"));
-        self.world.advance(time);
-    }
-
-    /// The wall clock jumps.
-    fn jump(&mut self) {
-        let time = self.random.pick(&[1_000, 90_000, 3_600_000, 3 * 86_400_000]);
-        let is_back = self.random.below(2) == 0;
-        let jump = if is_back { -time } else { time };
-        self.world.met(if is_back { Met::ClockBack } else { Met::ClockForward });
-        if time > 86_400_000 {
-            self.world.met(Met::ClockByDays);
-        }
-        self.world.trace(format!("the clock jumps by {jump} ms"));
-        self.world.lock().wall += jump;
-    }
-
-    fn cancel(&mut self) {
-        let job = self.random.below(self.jobs.len() as u64) as usize;
-        let host = self.random.below(self.hosts.len() as u64) as usize;
-        let Some(host) = &self.hosts[host] else { return };
-        self.world.met(Met::Cancel);
-        self.world.trace(format!("j{job} is wished to be cancelled"));
-        host.worker.jobs().request_cancel(&self.jobs[job], now(&self.world)).ok();
-    }
-
-    fn place_foreign(&mut self) {
-        let jobs = self.checker.jobs();
-        let Some(name) = jobs.iter().find_map(|(_, job)| job.object.clone()) else { return };
-        // Of the same length it is the hardest to tell apart.
-        let mut bytes = self.ground.dumps[0].clone();
-        bytes.fill(b'f');
-        if self.random.below(2) == 0 {
-            bytes.push(b'f');
-        }
-        if self.ground.place_foreign(&name, bytes) {
-            self.world.met(Met::ForeignObject);
-            self.world.trace(format!("somebody else's {name} appears"));
-        }
-    }
-
-    fn ask_twice(&mut self) {
-        let Some(host) = self.hosts.iter().flatten().next() else { return };
-        self.has_asked_twice = true;
-        let is_concurrent = self.random.below(2) == 0;
-        let admitted = host.worker.jobs().admit(&self.request, is_concurrent, now(&self.world));
-        self.world.met(Met::SecondRequest);
-        let word = match admitted {
-            Ok(Admission::New(id)) => {
-                self.jobs.push(id);
-                "a new job"
-            }
-            Ok(Admission::GoOn(_)) => "go on",
-            Ok(Admission::Replace(_)) => "replace",
-            Err(StateError::Running { .. }) => "running",
-            Err(_) => {
-                self.find_unheard_job();
-                "failed"
-            }
-        };
-        self.ground.set_jobs(self.jobs.len());
-        self.world.trace(format!("the same again, concurrent {is_concurrent}: {word}"));
-    }
-
-    /// A job may have been saved and its asker not have heard of it.
-    fn find_unheard_job(&mut self) {
-        let jobs = partway::JobStore::open(&self.state).expect("the jobs");
-        for record in jobs.list().expect("the jobs") {
-            if !self.jobs.contains(&record.id) {
-                self.jobs.push(record.id);
-            }
-        }
     }
 }

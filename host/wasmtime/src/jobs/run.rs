@@ -108,9 +108,7 @@ impl Run {
     ) -> Result<bool, PrepareError> {
         self.open_store(supply.as_ref())?;
         if self.job.is_none() {
-            if let Some((job, _)) = jobs.load(&self.record)? {
-                self.job = Some(job);
-            }
+            self.job = jobs.load(&self.record)?.map(|(job, _)| job);
         }
         if self.record.state != JobState::Running || self.source.is_some() {
             return Ok(false);
