@@ -26,10 +26,19 @@ pub fn test(long: bool) -> Result<()> {
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]).args(features).envs(garage.for_tests());
     if long {
-        tests.args(["--", "--include-ignored"]);
+        tests.args(["--", "--include-ignored", "--skip", LONG_SIMULATION]);
     }
-    run(&mut tests)
+    run(&mut tests)?;
+    if long {
+        run(cargo()
+            .args(["test", "--release", "--package", "partway-tests", "--test", "simulation"])
+            .args(["--", "--ignored", "--nocapture", LONG_SIMULATION]))?;
+    }
+    Ok(())
 }
+
+/// So many schedules that an optimized build is worth its while.
+const LONG_SIMULATION: &str = "hundreds_of_thousands_of_schedules";
 
 /// Whether workerd can be installed and run.
 fn has_node() -> bool {

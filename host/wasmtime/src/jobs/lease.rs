@@ -238,7 +238,7 @@ impl JobStore {
         })
     }
 
-    /// Saves that the job is to begin anew. What it had in the store is thrown away, or left to pruning.
+    /// Saves that the job is to begin anew. Its upload stays known, to be thrown away.
     pub(super) fn save_restart(
         &self,
         lease: &Lease,
@@ -249,9 +249,8 @@ impl JobStore {
         self.under(lease, |transaction| {
             transaction.execute("DELETE FROM export_parts WHERE job = ?1", [&lease.id.0])?;
             transaction.execute(
-                "UPDATE export_jobs SET state = 'waiting', object = NULL, upload_id = NULL, part_size = NULL, \
-                     checkpoint = NULL, hash = NULL, ended = 0, fingerprint = NULL, totals = NULL, last_error = ?2, \
-                     skips_damaged = ?3, wake_at = ?4 \
+                "UPDATE export_jobs SET state = 'waiting', checkpoint = '', hash = NULL, ended = 0, \
+                     fingerprint = NULL, totals = NULL, last_error = ?2, skips_damaged = ?3, wake_at = ?4 \
                  WHERE id = ?1",
                 params![lease.id.0, reason, skips_damaged, now.as_millisecond()],
             )?;
@@ -274,6 +273,14 @@ impl JobStore {
                  WHERE id = ?1",
                 params![lease.id.0, state.as_str(), reason, now.as_millisecond()],
             )?;
+            Ok(())
+        })
+    }
+
+    /// Saves that the object has not appeared, and that the upload is to be thrown away next.
+    pub(super) fn save_uncompleted(&self, lease: &Lease) -> Result<(), StateError> {
+        self.under(lease, |transaction| {
+            transaction.execute("UPDATE export_jobs SET ended = 0 WHERE id = ?1", [&lease.id.0])?;
             Ok(())
         })
     }

@@ -38,6 +38,8 @@ pub(super) struct Run {
     pub(super) unwanted: Arc<AtomicBool>,
     /// Why it comes to nothing, if it does so in this process.
     pub(super) failure: Option<StepError>,
+    /// Why what an earlier start had in the store could not be thrown away, if it could not.
+    pub(super) left: Option<StoreError>,
     store: Option<Arc<dyn Store>>,
     source: Option<(Exporter, Snapshot)>,
 }
@@ -65,16 +67,19 @@ impl Run {
             counters: Arc::default(),
             unwanted,
             failure: None,
+            left: None,
             store: None,
             source: None,
         }
     }
 
-    /// Forgets what a start that came to nothing has left.
+    /// Forgets what a start that came to nothing has left, but for its upload.
     pub(super) fn begin_anew(&mut self) {
         self.record.state = JobState::Waiting;
         self.record.object = None;
-        self.job = None;
+        if let Some(job) = &mut self.job {
+            job.ended = false;
+        }
         self.source = None;
         self.counters = Arc::default();
     }
@@ -102,10 +107,8 @@ impl Run {
         supply: &Arc<dyn Supply>,
     ) -> Result<bool, PrepareError> {
         self.open_store(supply.as_ref())?;
-        if self.record.state != JobState::Waiting && self.job.is_none() {
-            if let Some((job, _)) = jobs.load(&self.record)? {
-                self.job = Some(job);
-            }
+        if self.job.is_none() {
+            self.job = jobs.load(&self.record)?.map(|(job, _)| job);
         }
         if self.record.state != JobState::Running || self.source.is_some() {
             return Ok(false);
@@ -133,24 +136,27 @@ impl Run {
             }
             _ => {
                 remove_copy(jobs, &self.record);
-                Ok(match self.find_or_abort().await {
-                    Ok(Some(finished)) => Step::Completed(finished),
-                    Ok(None) => Step::Ended(Ok(())),
-                    Err(error) => Step::Ended(Err(error)),
-                })
+                match self.find_completed().await {
+                    Ok(Some(finished)) => return Ok(Step::Completed(finished)),
+                    Ok(None) => {}
+                    Err(error) => return Ok(Step::Ended(Err(error))),
+                }
+                // From here on nothing that is found can be this job's: its upload being gone would speak for it.
+                if let Some(job) = self.job.as_mut().filter(|job| job.ended) {
+                    jobs.save_uncompleted(&self.lease)?;
+                    job.ended = false;
+                }
+                Ok(Step::Ended(self.abort().await))
             }
         }
     }
 
-    /// Throws away what is in the store; but what was thought to have failed may have come to its object after all.
-    async fn find_or_abort(&self) -> Result<Option<Finished>, StoreError> {
-        if let (Some(store), Some(job)) = (&self.store, &self.job)
-            && let Some(finished) = job.find_completed(store).await?
-        {
-            return Ok(Some(finished));
+    /// What was thought to have failed may have come to its object after all.
+    async fn find_completed(&self) -> Result<Option<Finished>, StoreError> {
+        match (&self.store, &self.job) {
+            (Some(store), Some(job)) => job.find_completed(store).await,
+            _ => Ok(None),
         }
-        self.abort().await?;
-        Ok(None)
     }
 
     /// Throws away what is in the store.
@@ -214,6 +220,8 @@ impl Run {
         supply: &Arc<dyn Supply>,
         now: Timestamp,
     ) -> Result<Step, PrepareError> {
+        // What a start that came to nothing has left. Where this does not help either, pruning does.
+        self.left = self.abort().await.err();
         let exporter = self.exporter(supply).await?;
         let snapshot = self.snapshot(jobs).await?;
         let request = &self.record.request;

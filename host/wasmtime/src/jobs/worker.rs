@@ -184,7 +184,11 @@ impl Worker {
             let now = self.0.clock.now();
             self.0.jobs.save_end_begun(&run.lease, JobState::Cancelling, None, now)?;
         }
-        match self.watched(&mut run, stop).await {
+        let result = self.watched(&mut run, stop).await;
+        if let Some(error) = run.left.take() {
+            self.0.watch.event(&run.lease.id, &JobEvent::UploadLeft(&error));
+        }
+        match result {
             Ok(step) => self.save(run, step, stop).await,
             Err(PrepareError::State(error)) => Err(error),
             Err(PrepareError::Step(error)) => self.fail(run, error).await,
@@ -393,7 +397,7 @@ impl Worker {
             Remedy::SkipDamaged if !run.skips_damaged && run.record.request.component.is_none() => {
                 run.skips_damaged = true;
                 let reason = format!("{error}. What can be read is exported");
-                self.start_over(run, &reason).await
+                self.start_over(run, &reason)
             }
             Remedy::StartOver => {
                 let changed = matches!(error, StepError::Changed);
@@ -406,18 +410,19 @@ impl Worker {
                     let error = StepError::TooManyStarts { starts, reason };
                     return self.give_up(run, error);
                 }
-                self.start_over(run, &error.to_string()).await
+                self.start_over(run, &error.to_string())
             }
             Remedy::SkipDamaged | Remedy::GiveUp => self.give_up(run, error),
         }
     }
 
-    async fn start_over(&self, mut run: Run, reason: &str) -> Result<Alarm, StateError> {
+    fn start_over(&self, mut run: Run, reason: &str) -> Result<Alarm, StateError> {
         let Inner { jobs, clock, watch, .. } = &*self.0;
         let now = clock.now();
         let event = JobEvent::StartingOver { location: &run.location(), reason };
         watch.event(&run.lease.id, &event);
-        self.abort(&run).await;
+        // What is in the store is thrown away when that is saved, as the first thing of the new start: another process
+        // may be at work on it by now.
         jobs.save_restart(&run.lease, reason, run.skips_damaged, now)?;
         run.begin_anew();
         self.rest(run);

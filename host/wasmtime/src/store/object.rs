@@ -240,7 +240,9 @@ impl Store for ObjectStore {
             let error = self.upload_error(name, &error);
             match self.look(name).await {
                 Ok(Some(meta)) => found = Some(meta),
-                Ok(None) | Err(_) => return Err(error),
+                Ok(None) => return Err(error),
+                // Whether the upload is gone or has become the object is not known: that is to be asked again.
+                Err(unknown) => return Err(unknown),
             }
             tracing::info!(name, %error, "completing failed, and the object is there");
         }

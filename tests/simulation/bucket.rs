@@ -1,0 +1,83 @@
+//! A bucket in memory, which answers requests as S3 does.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+/// What is kept under a name.
+#[derive(Debug, Clone)]
+pub struct Object {
+    pub bytes: Vec<u8>,
+    /// Of how many parts it was made; none: it came at once.
+    pub parts: Option<usize>,
+}
+
+/// An upload that has begun.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    pub name: String,
+    /// When, in milliseconds by the wall clock.
+    pub at: i64,
+    /// Tag and bytes of each part, as last written.
+    pub parts: BTreeMap<u32, (String, Bytes)>,
+}
+
+/// What the server says no with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    NoSuchUpload,
+    InvalidPart,
+}
+
+/// The server.
+#[derive(Debug, Default)]
+pub struct Bucket {
+    pub objects: BTreeMap<String, Object>,
+    pub uploads: BTreeMap<String, Begun>,
+    next: u64,
+}
+
+impl Bucket {
+    fn word(&mut self, beginning: &str) -> String {
+        self.next += 1;
+        format!("{beginning}{:04}", self.next)
+    }
+
+    pub fn begin(&mut self, name: &str, at: i64) -> String {
+        let id = self.word("upload-");
+        self.uploads
+            .insert(id.clone(), Begun { name: name.to_owned(), at, parts: BTreeMap::new() });
+        id
+    }
+
+    /// Writes a part over the one before; each writing has a tag of its own.
+    pub fn put(&mut self, id: &str, number: u32, bytes: Bytes) -> Result<String, Refusal> {
+        let tag = self.word("tag-");
+        let upload = self.uploads.get_mut(id).ok_or(Refusal::NoSuchUpload)?;
+        // Of its own: the buffer it came in goes back to the component.
+        let bytes = Bytes::copy_from_slice(&bytes);
+        upload.parts.insert(number, (tag.clone(), bytes));
+        Ok(tag)
+    }
+
+    /// Makes the object, over whatever has the name: from the last tag of every part, in order, and parts of one size
+    /// but the last.
+    pub fn complete(&mut self, id: &str, tags: &[String]) -> Result<(), Refusal> {
+        let upload = self.uploads.get(id).ok_or(Refusal::NoSuchUpload)?;
+        let written: Vec<&String> = upload.parts.values().map(|(tag, _)| tag).collect();
+        let is_gapless = upload.parts.keys().copied().eq(1..=tags.len() as u32);
+        let sizes: Vec<usize> = upload.parts.values().map(|(_, bytes)| bytes.len()).collect();
+        let are_equal = match sizes.split_last() {
+            Some((last, others)) => others.iter().all(|size| *size == sizes[0] && last <= size),
+            None => false,
+        };
+        if !written.into_iter().eq(tags) || !is_gapless || !are_equal {
+            return Err(Refusal::InvalidPart);
+        }
+        let upload = self.uploads.remove(id).expect("it was there");
+        let bytes = upload.parts.values().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+        let parts = Some(upload.parts.len());
+        self.objects.insert(upload.name, Object { bytes, parts });
+        Ok(())
+    }
+}
