@@ -30,8 +30,12 @@ impl Case {
     }
 
     fn export(&self) -> Program {
-        Program::export(&self.file, self.store.to_str().unwrap(), self.folder.path())
-            .with(["--slice-parts", "1", "--part-size", "32KiB"])
+        Program::export(&self.file, self.store.to_str().unwrap(), self.folder.path()).with([
+            "--slice-parts",
+            "1",
+            "--part-size",
+            "32KiB",
+        ])
     }
 
     fn jobs<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Output {
@@ -242,7 +246,10 @@ fn a_failure_is_tried_again_and_then_kept_with_its_reason() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let text = said(&output);
-    assert!(text.contains("does not exist: create it first; trying again in 2 s (1 of 6)"), "{text}");
+    assert!(
+        text.contains("does not exist: create it first; trying again in 2 s (1 of 6)"),
+        "{text}"
+    );
     assert_eq!(summary(&output)["sha256"], case.reference.as_str());
 
     let child = case.started(case.export().with(["--pause", "20ms", "--retries", "0"]));

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use partway::Store;
 use partway_testbed::{Random, hex, write_uniform};
-use partway_tests::{Program, contents, export, garage, jobs, runtime, saved_parts, sha256, summary};
+use partway_tests::{
+    Program, contents, export, garage, jobs, runtime, saved_parts, sha256, summary,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -49,8 +51,10 @@ fn kill_often(
             return (met, summary(&child.wait_with_output().unwrap()));
         }
         // At a random instant; but before it comes so far that the kills outlast the export.
-        let instant = Instant::now() + Duration::from_micros(random.below(2 * life.as_micros() as u64));
-        let allowed = parts + 1 + 3 * (total - parts.min(total)) / u64::from(KILLS + 10 - met.kills);
+        let instant =
+            Instant::now() + Duration::from_micros(random.below(2 * life.as_micros() as u64));
+        let allowed =
+            parts + 1 + 3 * (total - parts.min(total)) / u64::from(KILLS + 10 - met.kills);
         let jitter = Duration::from_micros(random.below(20_000));
         while Instant::now() < instant {
             if saved_parts(folder).is_some_and(|saved| saved >= allowed) {
@@ -102,7 +106,8 @@ fn an_export_to_a_folder_survives_a_hundred_kills() {
         let arguments = ["--slice-parts", "3", "--part-size", "16KiB", "--name", "killed.sql"];
         Program::export(&file, store.to_str().unwrap(), folder.path()).with(arguments)
     };
-    let (met, last) = kill_often(run, folder.path(), bytes / (16 << 10), Duration::from_millis(150));
+    let (met, last) =
+        kill_often(run, folder.path(), bytes / (16 << 10), Duration::from_millis(150));
     println!("{met:?}");
     assert_eq!(last["sha256"], reference.as_str());
     assert_eq!(sha256(&store.join("killed.sql")), reference);

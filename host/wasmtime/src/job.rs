@@ -286,8 +286,7 @@ impl Job {
         store: &Arc<dyn Store>,
     ) -> Result<Option<Finished>, StoreError> {
         let Some(sha256) = self.hash.finish().filter(|_| self.ended) else { return Ok(None) };
-        let found =
-            store.find_completed(&self.upload, &self.receipts, self.totals.bytes).await?;
+        let found = store.find_completed(&self.upload, &self.receipts, self.totals.bytes).await?;
         Ok(found.map(|name| self.finished(store, name, sha256)))
     }
 

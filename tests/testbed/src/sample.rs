@@ -72,7 +72,8 @@ pub fn write_uniform(path: &Path, megabytes: u64) -> Result<()> {
     let mut random = Random::new(2027);
     let transaction = connection.transaction()?;
     {
-        let mut insert = transaction.prepare("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        let mut insert =
+            transaction.prepare("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         // One unit is about a megabyte.
         for id in 0..megabytes * 8_800 {
             let words = format!("{:016x} {:016x}", random.below(u64::MAX), random.below(u64::MAX));

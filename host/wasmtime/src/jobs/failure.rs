@@ -42,7 +42,9 @@ pub enum StepError {
     #[error("it was begun with another component")]
     OtherComponent,
     /// The environment leads to another store than the job was begun in.
-    #[error("it was begun in {begun}, and the environment now leads to {found}: set AWS_ENDPOINT_URL as it was")]
+    #[error(
+        "it was begun in {begun}, and the environment now leads to {found}: set AWS_ENDPOINT_URL as it was"
+    )]
     OtherStore {
         /// Where the job was begun.
         begun: String,
@@ -98,16 +100,20 @@ impl StepError {
         match self {
             Self::Job(error) if error.is_interrupted() => Remedy::Stop,
             Self::Job(error) if error.is_damage() => Remedy::SkipDamaged,
-            Self::Job(JobError::Store(StoreError::UploadGone { .. } | StoreError::Taken { .. }))
+            Self::Job(JobError::Store(
+                StoreError::UploadGone { .. } | StoreError::Taken { .. },
+            ))
             | Self::Job(JobError::Damaged)
             | Self::Job(JobError::Call(CallError::Exporter(Error::InvalidCheckpoint(_))))
             | Self::Changed
             | Self::OtherComponent => Remedy::StartOver,
             Self::Job(error) if error.may_pass() => Remedy::TryAgain,
-            Self::Job(JobError::Store(StoreError::Refused { .. } | StoreError::NotFound { .. })) => {
-                Remedy::TryAgainIfBegun
-            }
-            Self::Open(OpenError::Busy { .. } | OpenError::Other { .. } | OpenError::Copy { .. })
+            Self::Job(JobError::Store(
+                StoreError::Refused { .. } | StoreError::NotFound { .. },
+            )) => Remedy::TryAgainIfBegun,
+            Self::Open(
+                OpenError::Busy { .. } | OpenError::Other { .. } | OpenError::Copy { .. },
+            )
             | Self::CutOff(_) => Remedy::TryAgain,
             Self::LeaseLost => Remedy::LetGo,
             _ => Remedy::GiveUp,

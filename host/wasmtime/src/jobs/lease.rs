@@ -98,8 +98,8 @@ impl JobStore {
         self.read(|connection| {
             let mut statement = connection
                 .prepare_cached("SELECT lease_token, unwanted FROM export_jobs WHERE id = ?1")?;
-            let row = statement
-                .query_row([&lease.id.0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
+            let row =
+                statement.query_row([&lease.id.0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
             Ok(match optional(row)? {
                 Some((token, false)) if token == lease.token => Beat::Held,
                 Some((token, true)) if token == lease.token => Beat::Unwanted,
@@ -125,8 +125,9 @@ impl JobStore {
             return Ok(None);
         };
         self.read(|connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT receipt FROM export_parts WHERE job = ?1 ORDER BY number")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT receipt FROM export_parts WHERE job = ?1 ORDER BY number",
+            )?;
             let receipts =
                 statement.query_map([&record.id.0], |row| row.get(0))?.collect::<Result<_, _>>()?;
             let mut statement =

@@ -5,6 +5,7 @@ mod clock;
 mod error;
 mod failure;
 mod lease;
+mod outcome;
 mod owner;
 mod prune;
 mod record;
@@ -13,6 +14,7 @@ mod run;
 mod schema;
 mod store;
 mod supply;
+mod timer;
 mod watch;
 mod worker;
 

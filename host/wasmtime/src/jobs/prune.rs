@@ -62,7 +62,8 @@ pub async fn prune(
     let records = jobs.list()?;
     for (identity, address) in stores(&records, &what.stores) {
         if address.identity() != identity {
-            let reason = "the environment now leads to another server; set AWS_ENDPOINT_URL as it was";
+            let reason =
+                "the environment now leads to another server; set AWS_ENDPOINT_URL as it was";
             pruned.failures.push(PruneFailure { what: identity, reason: reason.to_owned() });
             continue;
         }
@@ -145,7 +146,8 @@ fn files(jobs: &JobStore) -> Result<(), StateError> {
         .collect();
     for path in found {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if let Some(id) = name.strip_prefix("process-").and_then(|name| name.strip_suffix(".lock")) {
+        if let Some(id) = name.strip_prefix("process-").and_then(|name| name.strip_suffix(".lock"))
+        {
             // Asking deletes that of a dead one.
             is_alive(jobs.folder(), id);
         } else if let Some(rest) = name.strip_prefix("copy-") {

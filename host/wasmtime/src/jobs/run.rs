@@ -15,8 +15,8 @@ use super::store::JobStore;
 use super::supply::Supply;
 use crate::component::Exporter;
 use crate::context::Counters;
-use crate::contract::exporter::Budget;
 use crate::contract::Pacing;
+use crate::contract::exporter::Budget;
 use crate::job::{Finished, Job, JobError};
 use crate::part_size::part_size;
 use crate::sqlite::{Expected, OpenError, Snapshot};
@@ -91,7 +91,8 @@ impl Run {
 
     /// How long the next step may take; none: as long as it takes.
     pub(super) fn time_limit(&self) -> Option<Duration> {
-        let (JobState::Running, Some(job), Some(store)) = (self.record.state, &self.job, &self.store)
+        let (JobState::Running, Some(job), Some(store)) =
+            (self.record.state, &self.job, &self.store)
         else {
             return None;
         };

@@ -109,18 +109,16 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), StateError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(folder)
-        .map_err(|source| StateError::Folder { path: folder.to_owned(), source })
+    builder.create(folder).map_err(|source| StateError::Folder { path: folder.to_owned(), source })
 }
 
 /// Whether the file is ours and sound, and of the present version: nothing is written before that is known.
 fn is_present(connection: &Connection, path: &Path) -> Result<bool, StateError> {
     let failed = |error: rusqlite::Error| StateError::from_sqlite(path, &error);
-    let number = |pragma: &str| {
-        connection.query_row(pragma, [], |row| row.get::<_, i64>(0)).map_err(failed)
-    };
-    let damaged = |reason: &str| StateError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
+    let number =
+        |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0)).map_err(failed);
+    let damaged =
+        |reason: &str| StateError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
     let known = STEPS.len() as i64;
     let mark = number("PRAGMA application_id")?;
     let found = number("PRAGMA user_version")?;
@@ -144,16 +142,18 @@ fn is_present(connection: &Connection, path: &Path) -> Result<bool, StateError> 
 
 fn migrate(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), StateError> {
     let mut bring = || -> rusqlite::Result<()> {
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have done it meanwhile.
-        let version: u32 =
-            transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         for step in steps.iter().skip(version as usize) {
             transaction.execute_batch(step)?;
         }
         transaction.pragma_update(None, "application_id", MARK)?;
-        transaction.pragma_update(None, "user_version", steps.len().max(version as usize) as i64)?;
+        transaction.pragma_update(
+            None,
+            "user_version",
+            steps.len().max(version as usize) as i64,
+        )?;
         transaction.commit()
     };
     bring().map_err(|error| StateError::from_sqlite(path, &error))

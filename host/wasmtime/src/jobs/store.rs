@@ -83,7 +83,8 @@ impl JobStore {
         self,
         hook: impl Fn(CommitMoment) -> bool + Send + Sync + 'static,
     ) -> Self {
-        let mut inner = Arc::into_inner(self.0).expect("the hook is set before the store is shared");
+        let mut inner =
+            Arc::into_inner(self.0).expect("the hook is set before the store is shared");
         inner.hook = Some(Box::new(hook));
         Self(Arc::new(inner))
     }
@@ -160,9 +161,7 @@ impl JobStore {
     ///
     /// Those of [`StateError`] that speak of the file.
     pub fn list(&self) -> Result<Vec<JobRecord>, StateError> {
-        self.read(|connection| {
-            self.records(connection, "ORDER BY created_at DESC, rowid DESC", [])
-        })
+        self.read(|connection| self.records(connection, "ORDER BY created_at DESC, rowid DESC", []))
     }
 
     /// One job.
@@ -350,7 +349,8 @@ impl JobStore {
         database: &str,
         store: &str,
     ) -> Result<Vec<JobRecord>, Problem> {
-        let those = "WHERE database = ?1 AND store = ?2 AND finished_at IS NULL ORDER BY created_at, rowid";
+        let those =
+            "WHERE database = ?1 AND store = ?2 AND finished_at IS NULL ORDER BY created_at, rowid";
         self.records(connection, those, [database, store])
     }
 
@@ -361,7 +361,8 @@ impl JobStore {
         those: &str,
         parameters: impl rusqlite::Params,
     ) -> Result<Vec<JobRecord>, Problem> {
-        let mut statement = connection.prepare_cached(&format!("SELECT * FROM export_jobs {those}"))?;
+        let mut statement =
+            connection.prepare_cached(&format!("SELECT * FROM export_jobs {those}"))?;
         let records = statement.query_map(parameters, |row| self.record(row))?;
         Ok(records.collect::<Result<_, _>>()?)
     }
@@ -419,7 +420,8 @@ impl From<StateError> for Problem {
 
 /// A value as JSON text.
 pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, StateError> {
-    serde_json::to_string(value).map_err(|error| StateError::Unsaveable { reason: error.to_string() })
+    serde_json::to_string(value)
+        .map_err(|error| StateError::Unsaveable { reason: error.to_string() })
 }
 
 /// A column of JSON text, unless it is NULL.

@@ -95,7 +95,11 @@ async fn admitted(
                     Alarm::Stopped(_) => {
                         return Err(Failure::Interrupted("interrupted before it began".to_owned()));
                     }
-                    _ => return Err(anyhow!("job {id} is being gone on with by another process").into()),
+                    _ => {
+                        return Err(
+                            anyhow!("job {id} is being gone on with by another process").into()
+                        );
+                    }
                 }
             }
         }
@@ -112,7 +116,8 @@ pub struct Again<'a> {
 
 impl Again<'_> {
     fn command(&self, id: &JobId) -> String {
-        let same = if self.is_export { "the same command again goes on from there, or " } else { "" };
+        let same =
+            if self.is_export { "the same command again goes on from there, or " } else { "" };
         let state = match self.state {
             Some(folder) => format!(" --state {}", folder.display()),
             None => String::new(),

@@ -34,14 +34,7 @@ pub async fn run(command: JobsCommand) -> Result<(), Failure> {
         JobsCommand::Resume { jobs, json, state } => {
             resume(open(&state)?, &jobs, json, state.folder.as_deref()).await
         }
-        JobsCommand::Prune {
-            stores,
-            finished_for,
-            uploads_older_than,
-            dry_run,
-            json,
-            state,
-        } => {
+        JobsCommand::Prune { stores, finished_for, uploads_older_than, dry_run, json, state } => {
             let what = Prune { stores, finished_for, uploads_older_than, dry_run };
             prune_all(&open(&state)?, &what, json).await
         }
@@ -112,12 +105,15 @@ fn show(record: &JobRecord, json: bool) -> Result<(), Failure> {
             "tables",
             Some(format!("{} of {}", totals.tables, record.expected.tables.max(totals.tables))),
         ),
-        ("rows", Some(format!("{} of about {}", totals.rows, record.expected.rows.max(totals.rows)))),
+        (
+            "rows",
+            Some(format!("{} of about {}", totals.rows, record.expected.rows.max(totals.rows))),
+        ),
         (
             "parts",
-            record.part_size.map(|size| {
-                format!("{} of {} each", totals.parts, ByteSize::b(size.into()))
-            }),
+            record
+                .part_size
+                .map(|size| format!("{} of {} each", totals.parts, ByteSize::b(size.into()))),
         ),
         ("slices", Some(format!("{}, {:.1} s", totals.slices, totals.seconds))),
         ("sha256", record.sha256.clone()),
@@ -166,7 +162,9 @@ async fn cancel(jobs: JobStore, ids: &[String]) -> Result<(), Failure> {
                     )));
                 }
                 // Who is at work on it looks once a second.
-                _ if SystemClock.now() < deadline => SystemClock.sleep(Duration::from_millis(200)).await,
+                _ if SystemClock.now() < deadline => {
+                    SystemClock.sleep(Duration::from_millis(200)).await
+                }
                 _ => {
                     return Err(anyhow!(
                         "the process that is at work on job {} does not answer; it cancels the job when it does",
@@ -238,10 +236,16 @@ async fn prune_all(jobs: &JobStore, what: &Prune, json: bool) -> Result<(), Fail
     let pruned = prune(jobs, &BundledSupply::default(), SystemClock.now(), what).await?;
     if json {
         let uploads = &pruned.uploads;
-        print(&json!({ "jobs": pruned.jobs, "uploads": uploads, "dry_run": what.dry_run }).to_string())?;
+        print(
+            &json!({ "jobs": pruned.jobs, "uploads": uploads, "dry_run": what.dry_run })
+                .to_string(),
+        )?;
     } else {
-        let (forgot, threw) =
-            if what.dry_run { ("would forget", "would throw away") } else { ("forgot", "threw away") };
+        let (forgot, threw) = if what.dry_run {
+            ("would forget", "would throw away")
+        } else {
+            ("forgot", "threw away")
+        };
         for upload in &pruned.uploads {
             eprintln!("partway: {threw} the unfinished upload of {upload}");
         }
@@ -333,7 +337,9 @@ impl<'a> View<'a> {
         }
         match self.state {
             state if state.is_finished() || self.running => state.to_string(),
-            JobState::Waiting | JobState::Running | JobState::Completing => "interrupted".to_owned(),
+            JobState::Waiting | JobState::Running | JobState::Completing => {
+                "interrupted".to_owned()
+            }
             state => state.to_string(),
         }
     }

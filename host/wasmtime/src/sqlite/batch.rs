@@ -211,7 +211,9 @@ pub(super) fn place_of(keys: &Keys, rows: u32, key: &Key) -> Option<u32> {
             let is_wanted = |(start, end): (usize, &usize)| bytes.get(start..*end) == Some(&wanted);
             starts.zip(ends).position(is_wanted)? + 1
         }
-        (Keys::Ordinals(first), Key::Ordinal(place)) => usize::try_from(place.checked_sub(*first)?).ok()?,
+        (Keys::Ordinals(first), Key::Ordinal(place)) => {
+            usize::try_from(place.checked_sub(*first)?).ok()?
+        }
         _ => return None,
     };
     u32::try_from(place).ok().filter(|place| *place <= rows)

@@ -38,8 +38,14 @@ pub(super) enum Request {
 
 /// Answers requests until nobody is left to make any.
 pub(super) fn run(connection: &Connection, requests: &Receiver<Request>) {
-    let mut reader =
-        Reader { connection, schema: None, cursors: HashMap::new(), parked: None, last_cursor: 0, asked: 0 };
+    let mut reader = Reader {
+        connection,
+        schema: None,
+        cursors: HashMap::new(),
+        parked: None,
+        last_cursor: 0,
+        asked: 0,
+    };
     loop {
         let ahead = reader.cursors.get_mut(&reader.asked).filter(|cursor| cursor.wants_more());
         let request = match ahead {

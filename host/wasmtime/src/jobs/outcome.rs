@@ -1,0 +1,241 @@
+//! What becomes of a job after a step: what was done is saved, and what has failed is tried again, begun anew or ended.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::wait;
+use super::error::StateError;
+use super::failure::{Remedy, StepError};
+use super::lease::Next;
+use super::record::JobState;
+use super::request::OnChange;
+use super::run::{Run, Step, remove_copy};
+use super::watch::JobEvent;
+use super::worker::{Alarm, Inner, Worker};
+use crate::store::StoreError;
+
+/// How often a job is begun, all in all: where its upload vanishes again and again, it comes to nothing.
+const MOST_STARTS: u32 = 5;
+
+impl Worker {
+    /// Saves what a step has done.
+    pub(super) async fn save(
+        &self,
+        mut run: Run,
+        step: Step,
+        stop: &CancellationToken,
+    ) -> Result<Alarm, StateError> {
+        let Inner { jobs, clock, watch, .. } = &*self.0;
+        let now = clock.now();
+        let pause = run.record.request.pace.pause;
+        match step {
+            Step::Begun(job, expected) => {
+                let next = Next { wake_at: now, keeps_lease: true };
+                if let Err(error) = jobs.save_begun(&run.lease, &job, expected, next, now) {
+                    run.job = Some(*job);
+                    self.abort(&run).await;
+                    return Err(error);
+                }
+                run.record.state = JobState::Running;
+                run.record.object = Some(job.upload.name.clone());
+                run.record.expected = expected;
+                run.record.starts += 1;
+                run.job = Some(*job);
+                self.announce(&run);
+                self.go_on(run, next, stop)
+            }
+            Step::Sliced { parts_before } => {
+                let Some(job) = &run.job else { return Ok(lost(&run)) };
+                let pause = if job.ended { Duration::ZERO } else { pause };
+                let wake_at = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+                // Held while it rests, so that the database's state stays at hand.
+                let next = Next { wake_at, keeps_lease: !stop.is_cancelled() };
+                jobs.save_slice(&run.lease, job, parts_before, next, now)?;
+                run.record.attempts = 0;
+                run.record.totals = job.totals.clone();
+                run.record.state = if job.ended { JobState::Completing } else { JobState::Running };
+                watch.event(&run.lease.id, &JobEvent::Slice(&job.totals));
+                self.go_on(run, next, stop)
+            }
+            Step::Completed(finished) => {
+                jobs.save_done(&run.lease, &finished, now)?;
+                self.finished(run)
+            }
+            Step::Ended(result) => self.end(run, result, now),
+        }
+    }
+
+    /// Keeps the job at hand, or gives it back.
+    fn go_on(&self, run: Run, next: Next, stop: &CancellationToken) -> Result<Alarm, StateError> {
+        let id = run.lease.id.clone();
+        if next.keeps_lease && !stop.is_cancelled() {
+            self.rest(run);
+            return Ok(Alarm::Again(next.wake_at));
+        }
+        if next.keeps_lease {
+            self.0.jobs.release(&run.lease)?;
+        }
+        if stop.is_cancelled() {
+            return Ok(Alarm::Stopped(Box::new(self.0.jobs.get(&id)?)));
+        }
+        Ok(Alarm::Again(next.wake_at))
+    }
+
+    /// Saves that a step has failed, and what is to be done about it.
+    pub(super) fn fail(&self, mut run: Run, error: StepError) -> Result<Alarm, StateError> {
+        let Inner { jobs, clock, watch, .. } = &*self.0;
+        let id = run.lease.id.clone();
+        let remedy = error.remedy();
+        tracing::warn!(job = %id, %error, ?remedy, "a step failed");
+        let ends = matches!(run.record.state, JobState::Failing | JobState::Cancelling);
+        match remedy {
+            _ if ends && remedy != Remedy::LetGo => {
+                // What can't even be opened can't be thrown away.
+                let state = ended(run.record.state);
+                let reason = run.reason();
+                let reason =
+                    format!("{reason}{error}; what it left in the store is for partway jobs prune");
+                remove_copy(jobs, &run.record);
+                jobs.save_ended(&run.lease, state, Some(&reason), clock.now())?;
+                self.finished(run)
+            }
+            Remedy::Stop if run.unwanted.load(Ordering::Relaxed) => {
+                let now = clock.now();
+                self.rest(run);
+                Ok(Alarm::Again(now))
+            }
+            Remedy::Stop => {
+                jobs.release(&run.lease)?;
+                Ok(Alarm::Stopped(Box::new(jobs.get(&id)?)))
+            }
+            Remedy::LetGo => Ok(lost(&run)),
+            Remedy::TryAgainIfBegun if run.record.state == JobState::Waiting => {
+                self.give_up(run, error)
+            }
+            Remedy::TryAgain | Remedy::TryAgainIfBegun => {
+                let attempt = run.record.attempts + 1;
+                let retries = run.record.request.pace.retries;
+                if attempt > retries {
+                    return self.give_up(run, error);
+                }
+                let wait = wait(attempt);
+                let wake_at = clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
+                jobs.save_failure(&run.lease, &error.to_string(), attempt, wake_at)?;
+                let event = JobEvent::Retrying { error: &error, attempt, retries, wait };
+                watch.event(&id, &event);
+                run.record.attempts = attempt;
+                if let StepError::CutOff(_) = error {
+                    run.close_source();
+                }
+                self.rest(run);
+                Ok(Alarm::Again(wake_at))
+            }
+            Remedy::SkipDamaged if !run.skips_damaged && run.record.request.component.is_none() => {
+                run.skips_damaged = true;
+                let reason = format!("{error}. What can be read is exported");
+                self.start_over(run, &reason)
+            }
+            Remedy::StartOver => {
+                let changed = matches!(error, StepError::Changed);
+                if changed && run.record.request.on_change == OnChange::Fail {
+                    return self.give_up(run, error);
+                }
+                // A database may change as often as it likes.
+                if !changed && run.record.starts >= MOST_STARTS {
+                    let (starts, reason) = (run.record.starts, error.to_string());
+                    let error = StepError::TooManyStarts { starts, reason };
+                    return self.give_up(run, error);
+                }
+                self.start_over(run, &error.to_string())
+            }
+            Remedy::SkipDamaged | Remedy::GiveUp => self.give_up(run, error),
+        }
+    }
+
+    fn start_over(&self, mut run: Run, reason: &str) -> Result<Alarm, StateError> {
+        let Inner { jobs, clock, watch, .. } = &*self.0;
+        let now = clock.now();
+        let event = JobEvent::StartingOver { location: &run.location(), reason };
+        watch.event(&run.lease.id, &event);
+        // What is in the store is thrown away when that is saved, as the first thing of the new start: another process
+        // may be at work on it by now.
+        jobs.save_restart(&run.lease, reason, run.skips_damaged, now)?;
+        run.begin_anew();
+        self.rest(run);
+        Ok(Alarm::Again(now))
+    }
+
+    /// Ends a job that nothing helps: first it is known, then what is in the store is thrown away.
+    fn give_up(&self, mut run: Run, error: StepError) -> Result<Alarm, StateError> {
+        let now = self.0.clock.now();
+        let reason = error.to_string();
+        self.0.jobs.save_end_begun(&run.lease, JobState::Failing, Some(&reason), now)?;
+        run.record.state = JobState::Failing;
+        run.record.attempts = 0;
+        run.record.last_error = Some(reason);
+        run.failure = Some(error);
+        self.rest(run);
+        Ok(Alarm::Again(now))
+    }
+
+    /// Ends a job for good, when what it had in the store is thrown away.
+    fn end(
+        &self,
+        mut run: Run,
+        result: Result<(), StoreError>,
+        now: Timestamp,
+    ) -> Result<Alarm, StateError> {
+        let Inner { jobs, watch, .. } = &*self.0;
+        let state = ended(run.record.state);
+        let Err(error) = result else {
+            jobs.save_ended(&run.lease, state, None, now)?;
+            return self.finished(run);
+        };
+        let attempt = run.record.attempts + 1;
+        let retries = run.record.request.pace.retries;
+        if error.may_pass() && attempt <= retries {
+            let wait = wait(attempt);
+            let wake_at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+            let reason = run.record.last_error.clone().unwrap_or_default();
+            jobs.save_failure(&run.lease, &reason, attempt, wake_at)?;
+            let error = StepError::Job(error.into());
+            let event = JobEvent::Retrying { error: &error, attempt, retries, wait };
+            watch.event(&run.lease.id, &event);
+            run.record.attempts = attempt;
+            self.rest(run);
+            return Ok(Alarm::Again(wake_at));
+        }
+        watch.event(&run.lease.id, &JobEvent::UploadLeft(&error));
+        let reason =
+            format!("{}what it left in the store could not be removed: {error}", run.reason());
+        jobs.save_ended(&run.lease, state, Some(&reason), now)?;
+        self.finished(run)
+    }
+
+    /// Throws away what is in the store, if that can be; if not, pruning does it later.
+    async fn abort(&self, run: &Run) {
+        if let Err(error) = run.abort().await {
+            self.0.watch.event(&run.lease.id, &JobEvent::UploadLeft(&error));
+        }
+    }
+
+    fn finished(&self, run: Run) -> Result<Alarm, StateError> {
+        let record = self.0.jobs.get(&run.lease.id)?;
+        tracing::info!(job = %record.id, state = %record.state, "finished");
+        Ok(Alarm::Finished(Box::new(record), run.failure))
+    }
+}
+
+/// The job is another process' now.
+pub(super) fn lost(run: &Run) -> Alarm {
+    tracing::warn!(job = %run.lease.id, "another process has taken the job over");
+    Alarm::Held
+}
+
+/// How a job ends that is being ended.
+fn ended(state: JobState) -> JobState {
+    if state == JobState::Cancelling { JobState::Cancelled } else { JobState::Failed }
+}

@@ -1,0 +1,73 @@
+//! The timer: every job whose alarm is due, so many at a time.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::error::StateError;
+use super::record::JobId;
+use super::worker::{Alarm, Worker};
+
+/// How often it is looked for jobs that other processes have made or left.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Worker {
+    /// Goes on with every job when its alarm is due, `most` of them at a time, until somebody wants an end: then each is
+    /// saved at its next part, and given back.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store on looking for jobs. What one job fails from is saved with it.
+    pub async fn run_due(&self, most: usize, stop: &CancellationToken) -> Result<(), StateError> {
+        let mut steps = JoinSet::new();
+        let mut busy = HashSet::new();
+        // Jobs that turned out to be somebody else's are left alone for a while.
+        let mut not_before: HashMap<JobId, Timestamp> = HashMap::new();
+        while !stop.is_cancelled() {
+            let now = self.clock().now();
+            not_before.retain(|_, until| *until > now);
+            let (due, next) = self.jobs().due(now)?;
+            for id in due {
+                if steps.len() >= most.max(1) {
+                    break;
+                }
+                if not_before.contains_key(&id) || !busy.insert(id.clone()) {
+                    continue;
+                }
+                let (worker, stop) = (self.clone(), stop.clone());
+                steps.spawn(async move {
+                    let alarm = worker.alarm(&id, true, &stop).await;
+                    (id, alarm)
+                });
+            }
+            let rest = next.and_then(|next| Duration::try_from(next.duration_since(now)).ok());
+            let rest = self.clock().sleep(rest.unwrap_or(LOOK).min(LOOK));
+            tokio::select! {
+                Some(done) = steps.join_next(), if !steps.is_empty() => {
+                    // A step that has panicked stays busy: it would do so again.
+                    let Ok((id, alarm)) = done else { continue };
+                    busy.remove(&id);
+                    match alarm {
+                        Ok(Alarm::Held | Alarm::NotDue) => {
+                            let until = self.clock().now().saturating_add(LOOK);
+                            not_before.extend(until.ok().map(|until| (id, until)));
+                        }
+                        Ok(_) => {}
+                        Err(error) => {
+                            tracing::error!(job = %id, %error, "the job can't be saved");
+                            let until = self.clock().now().saturating_add(10 * LOOK);
+                            not_before.extend(until.ok().map(|until| (id, until)));
+                        }
+                    }
+                }
+                () = rest => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        while steps.join_next().await.is_some() {}
+        self.let_all_go()
+    }
+}
