@@ -42,7 +42,7 @@ pub struct Plan {
 
 impl Plan {
     pub fn new(seed: u64, databases: usize) -> Self {
-        let mut random = Random::new(seed ^ 0x5eed_0f_0a_91a4);
+        let mut random = Random::new(seed ^ 0x5eed_0f0a_91a4);
         let mut chance = |thousandths: u64| random.below(1000) < thousandths;
         let store = if chance(500) { StoreKind::Bucket } else { StoreKind::Folder };
         let hosts = if chance(700) { 2 } else { 1 };
