@@ -62,6 +62,8 @@ pub struct PipeCtx {
     pacing: Box<dyn Pacing>,
     counters: Arc<Counters>,
     parts_written: u32,
+    /// How many the slice may write.
+    budget: u32,
     clock: SliceClock,
 }
 
@@ -110,6 +112,7 @@ impl PipeCtxBuilder {
             pacing: self.pacing.unwrap_or_else(|| Box::new(NoPacing)),
             counters: self.counters,
             parts_written: 0,
+            budget: u32::MAX,
             clock: SliceClock::start(),
         }
     }
@@ -154,6 +157,11 @@ impl PipeCtx {
     /// A context for one slice.
     pub fn builder() -> PipeCtxBuilder {
         PipeCtxBuilder::default()
+    }
+
+    /// Says how many parts the slice may write.
+    pub(crate) fn set_budget(&mut self, parts: u32) {
+        self.budget = parts;
     }
 
     /// How long the component has run by itself since its last call of the host, or since it should
@@ -217,7 +225,12 @@ impl pipe::rows::HostCursor for PipeCtx {
             if ctx.is_interrupted() {
                 return Ok(Err(pipe::rows::Error::Interrupted));
             }
-            let batch = ctx.cursor(&cursor)?.next(max_bytes);
+            let is_last_part = ctx.parts_written.saturating_add(1) >= ctx.budget;
+            let reading = ctx.cursor(&cursor)?;
+            if is_last_part {
+                reading.may_be_last();
+            }
+            let batch = reading.next(max_bytes);
             if let Ok(batch) = &batch {
                 ctx.counters.rows.fetch_add(u64::from(batch.rows), Ordering::Relaxed);
             }

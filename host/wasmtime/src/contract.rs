@@ -46,6 +46,10 @@ pub trait Cursor: Send {
     /// The next rows: as many as come to `max_bytes` of text and blobs, at least one while there is any.
     fn next(&mut self, max_bytes: u32) -> Result<pipe::rows::Batch, pipe::rows::Error>;
 
+    /// The next batch may be the last one of its slice. The next slice then asks for what it leaves over, and who keeps
+    /// the batch need not read that again.
+    fn may_be_last(&mut self) {}
+
     /// The mark after the first `rows` rows of the last batch.
     fn position(&mut self, rows: u32) -> Result<Vec<u8>, pipe::rows::Error>;
 

@@ -80,7 +80,8 @@ fn export(
         .arg(&store)
         .arg("--state")
         .arg(folder.join("state"))
-        .args(["--part-size", &part_size.to_string()])
+        // A copy of the database would be the same work either way.
+        .args(["--snapshot", "hold", "--part-size", &part_size.to_string()])
         .args(slicing)
         .env("PARTWAY_LOG", "partway::job=info")
         .stdout(Stdio::null())

@@ -219,6 +219,40 @@ pub(super) fn place_of(keys: &Keys, rows: u32, key: &Key) -> Option<u32> {
     u32::try_from(place).ok().filter(|place| *place <= rows)
 }
 
+/// A batch without its first `used` rows, and the keys of the others.
+pub(super) fn tail(mut batch: Batch, mut keys: Keys, used: u32, columns: usize) -> (Batch, Keys) {
+    let (mut integers, mut reals, mut lengths, mut bytes) = (0, 0, 0, 0);
+    let cells = used as usize * columns;
+    for kind in batch.kinds.drain(..cells.min(batch.kinds.len())) {
+        match kind {
+            INTEGER => integers += 1,
+            REAL => reals += 1,
+            TEXT | BLOB => {
+                bytes += batch.lengths.get(lengths).map_or(0, |length| *length as usize);
+                lengths += 1;
+            }
+            LONG_TEXT | LONG_BLOB => lengths += 1,
+            _ => {}
+        }
+    }
+    batch.rows -= used;
+    batch.integers.drain(..integers);
+    batch.reals.drain(..reals);
+    batch.lengths.drain(..lengths);
+    batch.bytes.drain(..bytes);
+    match &mut keys {
+        Keys::Rowids(rowids) => drop(rowids.drain(..used as usize)),
+        Keys::Primary { bytes, ends } => {
+            let start = (used as usize).checked_sub(1).map_or(0, |row| ends[row]);
+            bytes.drain(..start);
+            ends.drain(..used as usize);
+            ends.iter_mut().for_each(|end| *end -= start);
+        }
+        Keys::Ordinals(first) => *first += u64::from(used),
+    }
+    (batch, keys)
+}
+
 /// How long each array was before a row.
 struct Marks {
     kinds: usize,
@@ -236,6 +270,46 @@ impl Marks {
             reals: batch.reals.len(),
             lengths: batch.lengths.len(),
             bytes: batch.bytes.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_of_a_batch_is_what_its_later_rows_hold() {
+        // Two columns: (1, 'ab'), (2.5, long), (NULL, x'cd'), (3, 'e').
+        let batch = Batch {
+            rows: 4,
+            kinds: vec![INTEGER, TEXT, REAL, LONG_TEXT, NULL, BLOB, INTEGER, TEXT],
+            integers: vec![1, 3],
+            reals: vec![2.5],
+            lengths: vec![2, 900, 1, 1],
+            bytes: b"ab\xcde".to_vec(),
+        };
+        let keys = |numbers: &[usize]| Keys::Primary {
+            bytes: numbers.iter().flat_map(|number| vec![*number as u8; *number]).collect(),
+            ends: numbers
+                .iter()
+                .scan(0, |end, number| {
+                    *end += number;
+                    Some(*end)
+                })
+                .collect(),
+        };
+        for used in 0..=4 {
+            let (rest, its_keys) = tail(batch.clone(), keys(&[1, 2, 3, 4]), used, 2);
+            let at = used as usize;
+            assert_eq!(rest.rows, 4 - used);
+            assert_eq!(rest.kinds, batch.kinds[2 * at..]);
+            let integers: &[i64] = [&[1, 3][..], &[3], &[3], &[3], &[]][at];
+            assert_eq!(rest.integers, integers);
+            assert_eq!(rest.reals, if used < 2 { vec![2.5] } else { vec![] });
+            assert_eq!(rest.lengths, [2, 900, 1, 1][at..]);
+            assert_eq!(rest.bytes, [&b"ab\xcde"[..], b"\xcde", b"\xcde", b"e", b""][at]);
+            assert_eq!(format!("{its_keys:?}"), format!("{:?}", keys(&[1, 2, 3, 4][at..])));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, Result};
 
-use super::batch::{Builder, Keys};
+use super::batch::{Builder, Keys, tail};
 use super::error::rows_error;
 use super::key::Key;
 use super::long::{LongValue, Piece};
@@ -36,6 +36,8 @@ pub(super) struct Cursor<'c> {
     ended: Option<std::result::Result<(), RowsError>>,
     /// The text and blob bytes of a batch, the same for the whole scan.
     max_bytes: u32,
+    /// The batch that was handed out last, where it may be its slice's last.
+    kept: Option<Batch>,
     /// The rows of a batch, where less than fits is wanted.
     most_rows: u32,
     /// The long value that was read from last.
@@ -58,20 +60,28 @@ impl<'c> Cursor<'c> {
             ended: None,
             max_bytes: 0,
             most_rows: u32::MAX,
+            kept: None,
             value: None,
         }
     }
 
     /// The next batch and the keys of its rows. All calls ask for the same bytes; but one who goes on with a scan may
     /// get more at first than it asked for, by what was read for the one before.
-    pub(super) fn next(&mut self, max_bytes: u32) -> std::result::Result<(Batch, Keys), RowsError> {
+    pub(super) fn next(
+        &mut self,
+        max_bytes: u32,
+        keeps: bool,
+    ) -> std::result::Result<(Batch, Keys), RowsError> {
         self.value = None;
         self.max_bytes = max_bytes;
         if self.ready.is_empty() {
             self.read_ahead();
         }
         match (self.ready.pop_front(), &self.ended) {
-            (Some(batch), _) => Ok(batch),
+            (Some((batch, keys)), _) => {
+                self.kept = keeps.then(|| batch.clone());
+                Ok((batch, keys))
+            }
             (None, Some(Err(error))) => Err(error.clone()),
             (None, _) => Ok(Builder::new(&self.scan.key, &self.last, 0).finish()),
         }
@@ -205,14 +215,23 @@ impl<'c> Cursor<'c> {
         self.scan.name == scan.name && self.scan.columns == scan.columns
     }
 
-    /// Reads so many rows behind `key` again, which it has handed out already, to hand them out next; false where
-    /// that can't be.
-    pub(super) fn read_again(&mut self, scan: &Scan, key: &Key, rows: u32) -> bool {
-        let mut again = Cursor::new(self.connection, scan.clone(), key.clone());
-        again.max_bytes = self.max_bytes;
-        again.most_rows = rows;
-        again.read_ahead();
-        match again.ready.pop_front() {
+    /// Hands out next what a slice has left over of the batch that was handed out last: its last `rows` rows, which lie
+    /// behind `key`. False where that can't be.
+    pub(super) fn hand_out_again(&mut self, scan: &Scan, key: &Key, keys: Keys, rows: u32) -> bool {
+        let again = match self.kept.take() {
+            Some(batch) => {
+                let used = batch.rows.saturating_sub(rows);
+                Some(tail(batch, keys, used, self.scan.columns.len()))
+            }
+            None => {
+                let mut again = Cursor::new(self.connection, scan.clone(), key.clone());
+                again.max_bytes = self.max_bytes;
+                again.most_rows = rows;
+                again.read_ahead();
+                again.ready.pop_front()
+            }
+        };
+        match again {
             Some((batch, keys)) if batch.rows == rows => {
                 self.ready.push_front((batch, keys));
                 true

@@ -31,12 +31,10 @@ impl<'c> Parked<'c> {
         if !self.cursor.scans_same(scan) {
             return None;
         }
-        let consumed = match &self.last.keys {
-            _ if *key == self.last.before => 0,
-            Some(keys) => place_of(keys, self.last.rows, key)?,
-            None => return None,
-        };
-        let rest = self.last.rows - consumed;
-        (rest == 0 || self.cursor.read_again(scan, key, rest)).then_some(self.cursor)
+        let LastBatch { before, rows, keys } = self.last;
+        let keys = keys?;
+        let used = if *key == before { 0 } else { place_of(&keys, rows, key)? };
+        let rest = rows - used;
+        (rest == 0 || self.cursor.hand_out_again(scan, key, keys, rest)).then_some(self.cursor)
     }
 }

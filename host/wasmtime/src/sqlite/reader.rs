@@ -26,8 +26,8 @@ pub(super) enum Request {
     Describe(Reply<Schema>),
     /// A scan of a table; the answer is the cursor's number, and the key it stands behind.
     Open { table: Vec<u8>, columns: Vec<Vec<u8>>, after: Vec<u8>, reply: Reply<(u64, Key)> },
-    /// The next batch of a cursor.
-    Next { cursor: u64, max_bytes: u32, reply: Reply<(Batch, Keys)> },
+    /// The next batch of a cursor, to be kept as well if it may be its slice's last.
+    Next { cursor: u64, max_bytes: u32, keeps: bool, reply: Reply<(Batch, Keys)> },
     /// A piece of a long value.
     Piece(Piece, Reply<Vec<u8>>),
     /// A copy of the database in a new file.
@@ -89,9 +89,10 @@ impl<'c> Reader<'c> {
             Request::Open { table, columns, after, reply } => {
                 reply.send(self.open(&table, &columns, &after)).ok();
             }
-            Request::Next { cursor, max_bytes, reply } => {
+            Request::Next { cursor, max_bytes, keeps, reply } => {
                 self.asked = cursor;
-                reply.send(self.cursor(cursor).and_then(|cursor| cursor.next(max_bytes))).ok();
+                let next = self.cursor(cursor).and_then(|cursor| cursor.next(max_bytes, keeps));
+                reply.send(next).ok();
             }
             Request::Piece(piece, reply) => {
                 reply.send(self.cursor(piece.cursor).and_then(|cursor| cursor.piece(&piece))).ok();

@@ -194,7 +194,14 @@ impl Rows for Snapshot {
             reply,
         })?;
         let requests = self.requests.clone();
-        Ok(Box::new(SnapshotCursor { requests, number, rows: 0, keys: None, before: key }))
+        Ok(Box::new(SnapshotCursor {
+            requests,
+            number,
+            rows: 0,
+            keys: None,
+            before: key,
+            keeps: false,
+        }))
     }
 }
 
@@ -207,6 +214,8 @@ struct SnapshotCursor {
     keys: Option<Keys>,
     /// Where the last batch begins.
     before: Key,
+    /// Whether the next batch is to be kept for the next slice.
+    keeps: bool,
 }
 
 impl SnapshotCursor {
@@ -223,12 +232,16 @@ impl SnapshotCursor {
 impl Cursor for SnapshotCursor {
     fn next(&mut self, max_bytes: u32) -> Result<Batch, RowsError> {
         self.before = self.key(self.rows)?;
-        let cursor = self.number;
+        let (cursor, keeps) = (self.number, self.keeps);
         let (batch, keys) =
-            ask(&self.requests, |reply| Request::Next { cursor, max_bytes, reply })?;
+            ask(&self.requests, |reply| Request::Next { cursor, max_bytes, keeps, reply })?;
         self.rows = batch.rows;
         self.keys = Some(keys);
         Ok(batch)
+    }
+
+    fn may_be_last(&mut self) {
+        self.keeps = true;
     }
 
     fn position(&mut self, rows: u32) -> Result<Vec<u8>, RowsError> {
