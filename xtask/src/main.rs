@@ -55,7 +55,7 @@ enum Task {
     },
     /// Measure what it costs to cut an export into slices
     Slices {
-        /// The size of the generated database, in megabytes; the default makes 1,000 parts of 5 MiB
+        /// The size of the generated database, in megabytes; the default makes parts of about 5 MiB
         #[arg(long, default_value_t = 4800, value_parser = clap::value_parser!(u64).range(1..))]
         megabytes: u64,
         /// How many pairs of runs

@@ -41,7 +41,7 @@
 //!     let budget = Budget { parts: 100 };
 //!     job.slice(&exporter, &snapshot, &store, pacing, budget, &counters).await?;
 //!     // All parts of the slice are safe. With `job` saved here (it is `Serialize`), another process
-//!     // can go on from this point; see `SavedJob`.
+//!     // can go on from this point. `Worker` does all this, and saves it too.
 //! }
 //! let finished = job.complete(&store).await?;
 //! println!("{}, SHA-256 {}", finished.location, finished.sha256);
@@ -51,6 +51,8 @@
 //!
 //! # The layers
 //!
+//! - [`Worker`] goes on with exports as jobs, which a [`JobStore`] keeps in a file: claimed by one process at a time, tried
+//!   again when they fail, gone on with after any crash. [`Worker::run_due`] is the timer.
 //! - [`Job`] is an export as a whole: slices, receipts, the hash, the finished object.
 //! - [`Exporter`] is a component, compiled: it runs one slice, in a fresh instance, within [`Limits`].
 //! - [`PipeCtx`] is what a slice sees of its host: rows, parts and pacing, behind the traits [`Rows`],

@@ -4,13 +4,16 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use partway_testbed::write_uniform;
 
 use super::measured::{Run, measure, median};
 use crate::demo::ignore_missing;
 use crate::run::{build_program, target};
 use crate::setup::setup;
+
+/// How many slices are compared with one.
+const SLICES: u64 = 1_000;
 
 /// Measures, and prints tables.
 pub fn slices(megabytes: u64, pairs: u32) -> Result<()> {
@@ -19,34 +22,31 @@ pub fn slices(megabytes: u64, pairs: u32) -> Result<()> {
     let folder = target().join("bench");
     fs::create_dir_all(&folder)?;
     let database = generated(&folder, megabytes)?;
-    // The usual size of parts, or as much less as 1,000 of them need.
-    let bytes = fs::metadata(&database)?.len();
-    let part_size = (bytes / 1_000).min(5 * 1024 * 1024) / 4096 * 4096;
+    let export =
+        |part_size: u64, slicing: &[&str]| export(&program, &database, &folder, part_size, slicing);
+    // This also brings the file into memory.
+    let (_, object, _) = export(5 * 1024 * 1024, &["--slice-time", "24h"])?;
+    let part_size = (object / SLICES).next_multiple_of(4096);
 
     println!(
-        "\n== CPU time of one slice and of one part a slice: {} ({} MB), parts of {part_size} bytes",
+        "\n== CPU time of one slice and of {SLICES}: {} ({} MB), parts of {part_size} bytes",
         database.display(),
-        bytes / 1_000_000
+        fs::metadata(&database)?.len() / 1_000_000
     );
     let mut ratios = Vec::new();
     let mut costs = Vec::new();
-    for pair in 0..=pairs {
-        let (one, _) = export(&program, &database, &folder, part_size, &["--slice-time", "24h"])?;
-        let (many, seconds) =
-            export(&program, &database, &folder, part_size, &["--slice-parts", "1"])?;
-        ensure!(seconds.len() >= 200, "only {} slices: give more megabytes", seconds.len());
-        // The first pair brings the file into memory.
-        if pair > 0 {
-            let ratio = many.cpu_seconds / one.cpu_seconds;
-            println!(
-                "1 slice {:7.2} s   {} slices {:7.2} s   ratio {ratio:.3}",
-                one.cpu_seconds,
-                seconds.len(),
-                many.cpu_seconds
-            );
-            ratios.push(ratio);
-            costs.push(seconds);
-        }
+    for _ in 0..pairs {
+        let (one, ..) = export(part_size, &["--slice-time", "24h"])?;
+        let (many, _, seconds) = export(part_size, &["--slice-parts", "1"])?;
+        let ratio = many.cpu_seconds / one.cpu_seconds;
+        println!(
+            "1 slice {:7.2} s   {} slices {:7.2} s   ratio {ratio:.3}",
+            one.cpu_seconds,
+            seconds.len(),
+            many.cpu_seconds
+        );
+        ratios.push(ratio);
+        costs.push(seconds);
     }
     println!("median ratio {:.3}", median(ratios));
 
@@ -61,14 +61,14 @@ pub fn slices(megabytes: u64, pairs: u32) -> Result<()> {
     Ok(())
 }
 
-/// An export to a folder, and the time that each of its slices took.
+/// An export to a folder: what it used, the object's bytes, and the time that each slice took.
 fn export(
     program: &Path,
     database: &Path,
     folder: &Path,
     part_size: u64,
     slicing: &[&str],
-) -> Result<(Run, Vec<f64>)> {
+) -> Result<(Run, u64, Vec<f64>)> {
     let store = folder.join("store");
     fs::create_dir_all(&store)?;
     let log = folder.join("slices.log");
@@ -87,6 +87,8 @@ fn export(
         .stdout(Stdio::null())
         .stderr(File::create(&log)?);
     let run = measure(&mut command)?;
+    let objects = fs::read_dir(&store)?.collect::<std::io::Result<Vec<_>>>()?;
+    let bytes = objects.iter().map(|object| Ok(object.metadata()?.len())).sum::<Result<u64>>()?;
     fs::remove_dir_all(&store)?;
     let text = fs::read_to_string(&log)?;
     let slices = text.lines().filter(|line| line.contains("slice done"));
@@ -98,7 +100,7 @@ fn export(
             digits.trim().parse().with_context(|| format!("no time in {line:?}"))
         })
         .collect::<Result<_>>()?;
-    Ok((run, seconds))
+    Ok((run, bytes, seconds))
 }
 
 fn generated(folder: &Path, megabytes: u64) -> Result<PathBuf> {

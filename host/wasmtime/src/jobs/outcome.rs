@@ -1,6 +1,5 @@
 //! What becomes of a job after a step: what was done is saved, and what has failed is tried again, begun anew or ended.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -102,7 +101,7 @@ impl Worker {
                 jobs.save_ended(&run.lease, state, Some(&reason), clock.now())?;
                 self.finished(run)
             }
-            Remedy::Stop if run.unwanted.load(Ordering::Relaxed) => {
+            Remedy::Stop if run.unwanted.is_cancelled() => {
                 let now = clock.now();
                 self.rest(run);
                 Ok(Alarm::Again(now))

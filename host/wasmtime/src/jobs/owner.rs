@@ -17,9 +17,12 @@ pub(super) struct Owner {
 impl Owner {
     /// A new holder, who is alive from now on.
     pub(super) fn new(folder: &Path, id: String) -> io::Result<Self> {
-        let path = path(folder, &id);
-        let lock = OpenOptions::new().create_new(true).write(true).open(&path)?;
+        // Under its name it is locked from the first moment: one that is not would be taken for a dead one's.
+        let unlocked = folder.join(format!("{id}.lock"));
+        let lock = OpenOptions::new().create_new(true).write(true).open(&unlocked)?;
         lock.lock()?;
+        let path = path(folder, &id);
+        fs::rename(&unlocked, &path)?;
         Ok(Self { id, path, _lock: lock })
     }
 }
@@ -39,7 +42,8 @@ pub(super) fn is_alive(folder: &Path, id: &str) -> bool {
         Ok(lock) => lock,
         Err(error) => return error.kind() != io::ErrorKind::NotFound,
     };
-    match lock.try_lock() {
+    // Shared, so that two who ask at once do not take each other for the owner.
+    match lock.try_lock_shared() {
         Ok(()) => {
             fs::remove_file(&path).ok();
             false

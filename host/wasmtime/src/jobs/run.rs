@@ -1,7 +1,6 @@
 //! A job in the hands of this process: what it works with, and each of its steps.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -13,10 +12,10 @@ use super::lease::{Lease, options};
 use super::record::{JobRecord, JobState};
 use super::store::JobStore;
 use super::supply::Supply;
-use crate::component::Exporter;
+use crate::component::{CallError, Exporter};
 use crate::context::Counters;
 use crate::contract::Pacing;
-use crate::contract::exporter::Budget;
+use crate::contract::exporter::{Budget, Error};
 use crate::job::{Finished, Job, JobError};
 use crate::part_size::part_size;
 use crate::sqlite::{Expected, OpenError, Snapshot};
@@ -35,7 +34,8 @@ pub(super) struct Run {
     pub(super) skips_damaged: bool,
     pub(super) job: Option<Job>,
     pub(super) counters: Arc<Counters>,
-    pub(super) unwanted: Arc<AtomicBool>,
+    /// Cancelled with the job.
+    pub(super) unwanted: CancellationToken,
     /// Why it comes to nothing, if it does so in this process.
     pub(super) failure: Option<StepError>,
     /// Why what an earlier start had in the store could not be thrown away, if it could not.
@@ -58,7 +58,10 @@ pub(super) enum Step {
 
 impl Run {
     pub(super) fn new(lease: Lease, record: JobRecord, skips_damaged: bool) -> Self {
-        let unwanted = Arc::new(AtomicBool::new(record.is_unwanted));
+        let unwanted = CancellationToken::new();
+        if record.is_unwanted {
+            unwanted.cancel();
+        }
         Self {
             lease,
             record,
@@ -127,7 +130,7 @@ impl Run {
         now: Timestamp,
     ) -> Result<Step, PrepareError> {
         match self.record.state {
-            JobState::Waiting => self.begin(jobs, supply, now).await,
+            JobState::Waiting => self.begin(jobs, supply, stop, now).await,
             JobState::Running => Ok(self.slice(stop).await?),
             JobState::Completing => {
                 let (store, job) = (self.opened_store()?, self.loaded_job()?);
@@ -219,12 +222,18 @@ impl Run {
         &mut self,
         jobs: &JobStore,
         supply: &Arc<dyn Supply>,
+        stop: &CancellationToken,
         now: Timestamp,
     ) -> Result<Step, PrepareError> {
         // What a start that came to nothing has left. Where this does not help either, pruning does.
         self.left = self.abort().await.err();
         let exporter = self.exporter(supply).await?;
-        let snapshot = self.snapshot(jobs).await?;
+        // A copy may take minutes, and is of no use before it is whole.
+        let snapshot = tokio::select! {
+            snapshot = self.snapshot(jobs) => snapshot?,
+            () = stop.cancelled() => return Err(interrupted().into()),
+            () = self.unwanted.cancelled() => return Err(interrupted().into()),
+        };
         let request = &self.record.request;
         let store = self.opened_store()?.clone();
         let part_size = part_size(request.part_size, snapshot.bytes(), store.limits())
@@ -237,13 +246,13 @@ impl Run {
         let wanted = if self.skips_damaged { format!("{wanted}.incomplete") } else { wanted };
         let name = self.take_name(jobs, &store, &wanted).await?;
         let options = options(&self.record, part_size, self.skips_damaged);
-        let job = Job::begin_named(&exporter, &snapshot, &store, &name, options)
-            .await
-            .map_err(StepError::from)?;
         let expected = {
             let (snapshot, tables) = (snapshot.clone(), request.tables.clone());
             spawn_blocking(move || snapshot.expected(&tables)).await.unwrap_or_default()
         };
+        let job = Job::begin_named(&exporter, &snapshot, &store, &name, options)
+            .await
+            .map_err(StepError::from)?;
         self.source = Some((exporter, snapshot));
         Ok(Step::Begun(Box::new(job), expected))
     }
@@ -294,11 +303,15 @@ impl Run {
         let is_local = matches!(request.store, StoreAddress::Folder(_));
         let copy = jobs.copy_path(&self.record.id);
         remove_copy(jobs, &self.record);
-        let snapshot = blocking(move || {
-            let held = Snapshot::hold(&database)?;
-            if mode.copies(&held, is_local) { held.copy(&copy) } else { Ok(held) }
-        });
-        Ok(snapshot.await?)
+        let held = blocking(move || Snapshot::hold(&database)).await?;
+        if !mode.copies(&held, is_local) {
+            return Ok(held);
+        }
+        // Dropped before the copy is whole, this ends the copying.
+        let guard = CopyGuard(held.clone());
+        let copied = blocking(move || held.copy(&copy)).await;
+        drop(guard);
+        copied
     }
 
     async fn exporter(&self, supply: &Arc<dyn Supply>) -> Result<Exporter, StepError> {
@@ -359,7 +372,21 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn broken_off(error: &tokio::task::JoinError) -> StepError {
-    StepError::Job(JobError::Call(crate::component::CallError::Trap(error.to_string())))
+    StepError::Job(JobError::Call(CallError::Trap(error.to_string())))
+}
+
+/// Ends the copying of a database when it is dropped.
+struct CopyGuard(Snapshot);
+
+impl Drop for CopyGuard {
+    fn drop(&mut self) {
+        self.0.interrupt();
+    }
+}
+
+/// Somebody wants an end.
+fn interrupted() -> StepError {
+    StepError::Job(JobError::Call(CallError::Exporter(Error::Interrupted)))
 }
 
 /// Ends a slice when it has had its time, or when the job is to stop.
@@ -367,7 +394,7 @@ struct SlicePacing {
     /// None: no clock goes so far.
     until: Option<Instant>,
     stop: CancellationToken,
-    unwanted: Arc<AtomicBool>,
+    unwanted: CancellationToken,
 }
 
 impl Pacing for SlicePacing {
@@ -376,6 +403,6 @@ impl Pacing for SlicePacing {
     }
 
     fn is_stopped(&self) -> bool {
-        self.stop.is_cancelled() || self.unwanted.load(Ordering::Relaxed)
+        self.stop.is_cancelled() || self.unwanted.is_cancelled()
     }
 }

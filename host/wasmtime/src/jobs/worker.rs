@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -122,13 +121,16 @@ impl Worker {
                 self.0.watch.event(id, &JobEvent::Finished);
                 return Ok(alarm);
             };
-            // Whoever waits notices that the job is unwanted.
-            while !stop.is_cancelled() && self.0.clock.now() < at && !self.is_unwanted(id)? {
-                let rest = Duration::try_from(at.duration_since(self.0.clock.now()));
+            // By the clock that does not jump; and whoever waits notices that the job is unwanted.
+            let rest = Duration::try_from(at.duration_since(self.0.clock.now()));
+            let mut rest = rest.unwrap_or_default();
+            while !rest.is_zero() && !stop.is_cancelled() && !self.is_unwanted(id)? {
+                let beat = rest.min(BEAT);
                 tokio::select! {
-                    () = self.0.clock.sleep(rest.unwrap_or_default().min(BEAT)) => {}
+                    () = self.0.clock.sleep(beat) => {}
                     () = stop.cancelled() => {}
                 }
+                rest -= beat;
             }
             if stop.is_cancelled() {
                 self.let_go(id)?;
@@ -172,10 +174,10 @@ impl Worker {
     ) -> Result<Alarm, StateError> {
         match self.0.jobs.beat(&run.lease)? {
             Beat::Held => {}
-            Beat::Unwanted => run.unwanted.store(true, Ordering::Relaxed),
+            Beat::Unwanted => run.unwanted.cancel(),
             Beat::Lost => return Ok(lost(&run)),
         }
-        if run.unwanted.load(Ordering::Relaxed) && run.record.state != JobState::Cancelling {
+        if run.unwanted.is_cancelled() && run.record.state != JobState::Cancelling {
             run.record.state = JobState::Cancelling;
             let now = self.0.clock.now();
             self.0.jobs.save_end_begun(&run.lease, JobState::Cancelling, None, now)?;
@@ -257,7 +259,7 @@ impl Worker {
                 clock.sleep(BEAT).await;
                 match jobs.beat(&lease) {
                     Ok(Beat::Held) => {}
-                    Ok(Beat::Unwanted) => unwanted.store(true, Ordering::Relaxed),
+                    Ok(Beat::Unwanted) => unwanted.cancel(),
                     Ok(Beat::Lost) => return,
                     // The step's own end will show whether the jobs can be written again.
                     Err(error) => tracing::warn!(%error, "the lease could not be looked after"),

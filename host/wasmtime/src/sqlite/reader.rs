@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 
 use rusqlite::Connection;
@@ -31,7 +33,7 @@ pub(super) enum Request {
     /// A piece of a long value.
     Piece(Piece, Reply<Vec<u8>>),
     /// A copy of the database in a new file.
-    Copy { to: PathBuf, reply: Reply<()> },
+    Copy { to: PathBuf, stop: Arc<AtomicBool>, reply: Reply<()> },
     /// The cursor is not needed any more. The next slice may want to go on from within its last batch.
     Close { cursor: u64, last: LastBatch },
 }
@@ -97,8 +99,8 @@ impl<'c> Reader<'c> {
             Request::Piece(piece, reply) => {
                 reply.send(self.cursor(piece.cursor).and_then(|cursor| cursor.piece(&piece))).ok();
             }
-            Request::Copy { to, reply } => {
-                reply.send(copy(self.connection, &to).map_err(RowsError::Failed)).ok();
+            Request::Copy { to, stop, reply } => {
+                reply.send(copy(self.connection, &to, &stop).map_err(RowsError::Failed)).ok();
             }
             Request::Close { cursor, last } => {
                 let closed = self.cursors.remove(&cursor);

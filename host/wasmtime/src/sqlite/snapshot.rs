@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::time::Duration;
 
@@ -53,7 +54,10 @@ struct About {
 }
 
 /// The way to end a read from another thread.
-struct Interrupt(InterruptHandle);
+struct Interrupt {
+    reading: InterruptHandle,
+    copying: Arc<AtomicBool>,
+}
 
 impl std::fmt::Debug for Interrupt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -77,7 +81,8 @@ impl Snapshot {
         let after = Fingerprint::of(&path).map_err(other)?;
         let fingerprint = before.filter(|before| after.as_ref() == Some(before));
 
-        let interrupt = Interrupt(connection.get_interrupt_handle());
+        let interrupt =
+            Interrupt { reading: connection.get_interrupt_handle(), copying: Arc::default() };
         let (requests, receiver) = channel();
         std::thread::Builder::new()
             .name("partway-reader".to_owned())
@@ -136,15 +141,18 @@ impl Snapshot {
     /// [`OpenError::Copy`], and those of [`Snapshot::hold`].
     pub fn copy(&self, to: &Path) -> Result<Self, OpenError> {
         let path = to.to_owned();
-        self.ask(|reply| Request::Copy { to: to.to_owned(), reply })
+        let stop = self.about.interrupt.copying.clone();
+        stop.store(false, Ordering::Relaxed);
+        self.ask(|reply| Request::Copy { to: to.to_owned(), stop, reply })
             .map_err(|error| OpenError::Copy { path, reason: reason_of(error) })?;
         Self::hold(to)
     }
 
-    /// Ends the read that is under way, if there is one: it fails with `interrupted`. What is read next is read as
-    /// ever.
+    /// Ends the read that is under way, if there is one: it fails with `interrupted`, and what is read next is read as
+    /// ever. A copy in the making is given up.
     pub(crate) fn interrupt(&self) {
-        self.about.interrupt.0.interrupt();
+        self.about.interrupt.reading.interrupt();
+        self.about.interrupt.copying.store(true, Ordering::Relaxed);
     }
 
     /// Asks the thread that owns the connection.
