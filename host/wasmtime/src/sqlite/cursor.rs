@@ -38,6 +38,9 @@ pub(super) struct Cursor<'c> {
     max_bytes: u32,
     /// The batch that was handed out last, where it may be its slice's last.
     kept: Option<Batch>,
+    /// Batches handed out in this slice, and in the one before: about as many are to be expected.
+    handed_out: u32,
+    expected: u32,
     /// The rows of a batch, where less than fits is wanted.
     most_rows: u32,
     /// The long value that was read from last.
@@ -61,6 +64,8 @@ impl<'c> Cursor<'c> {
             max_bytes: 0,
             most_rows: u32::MAX,
             kept: None,
+            handed_out: 0,
+            expected: 0,
             value: None,
         }
     }
@@ -79,7 +84,10 @@ impl<'c> Cursor<'c> {
         }
         match (self.ready.pop_front(), &self.ended) {
             (Some((batch, keys)), _) => {
-                self.kept = keeps.then(|| batch.clone());
+                self.handed_out += 1;
+                // To keep one costs a copy.
+                let is_near_end = self.handed_out + 1 >= self.expected;
+                self.kept = (keeps && is_near_end).then(|| batch.clone());
                 Ok((batch, keys))
             }
             (None, Some(Err(error))) => Err(error.clone()),
@@ -208,6 +216,11 @@ impl<'c> Cursor<'c> {
     /// Whether it can be gone on with: it has not failed.
     pub(super) fn is_well(&self) -> bool {
         !matches!(self.ended, Some(Err(_)))
+    }
+
+    /// A further slice begins.
+    pub(super) fn begin_slice(&mut self) {
+        self.expected = std::mem::take(&mut self.handed_out);
     }
 
     /// Whether it reads what another scan does.

@@ -31,6 +31,7 @@ impl<'c> Parked<'c> {
         if !self.cursor.scans_same(scan) {
             return None;
         }
+        self.cursor.begin_slice();
         let LastBatch { before, rows, keys } = self.last;
         let keys = keys?;
         let used = if *key == before { 0 } else { place_of(&keys, rows, key)? };
