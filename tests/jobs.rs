@@ -303,6 +303,88 @@ fn pruning_forgets_what_is_finished_and_throws_away_what_nobody_owns() {
 }
 
 #[test]
+fn what_could_not_be_thrown_away_is_not_forgotten() {
+    let case = Case::new();
+    case.killed();
+    let (id, _) = case.job();
+    let aside = case.folder.path().join("aside");
+    fs::rename(&case.store, &aside).unwrap();
+    failed(&case.jobs(["cancel", &id]), 1, "is cancelled, but what it left in the store");
+    let prune = || case.jobs(["prune", "--uploads-older-than", "0s"]);
+    failed(&prune(), 1, "does not exist");
+    assert_eq!(jobs(case.folder.path()).len(), 1);
+    fs::rename(&aside, &case.store).unwrap();
+    assert!(prune().status.success());
+    assert_eq!((case.stored().len(), jobs(case.folder.path()).len()), (0, 0));
+}
+
+#[test]
+fn a_database_that_is_away_for_a_moment_is_waited_for() {
+    let case = Case::new();
+    case.killed();
+    let aside = case.folder.path().join("aside.db");
+    fs::rename(&case.file, &aside).unwrap();
+    let mut resume = Program::jobs(case.folder.path(), ["resume", "--json"]);
+    let child = resume.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while jobs(case.folder.path())[0]["attempts"] == 0 {
+        sleep(Duration::from_millis(20));
+    }
+    fs::rename(&aside, &case.file).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(said(&output).contains("there is no database"), "{}", said(&output));
+    // A rename is a change of the file, which can't be told from one of what it holds.
+    assert_eq!(summary(&output)["sha256"], case.reference.as_str());
+    assert_eq!(case.stored().len(), 1);
+}
+
+#[test]
+fn another_export_leaves_one_that_was_cut_off_alone() {
+    let case = Case::new();
+    case.killed();
+    let (id, _) = case.job();
+    for other in [["--part-size", "64KiB"], ["--table", "orders"]] {
+        let run = Program::export(&case.file, case.store.to_str().unwrap(), case.folder.path());
+        run.with(other).succeed();
+    }
+    assert_eq!(summary(&case.jobs(["resume", &id, "--json"]))["sha256"], case.reference.as_str());
+    assert_eq!(case.stored().len(), 3);
+}
+
+#[test]
+fn an_environment_that_leads_elsewhere_leaves_the_job_as_it_is() {
+    let case = Case::new();
+    case.killed();
+    let (id, _) = case.job();
+    // As if it had been begun where another server was named.
+    case.in_state("UPDATE export_jobs SET store = 's3://bucket at http://other'");
+    for command in ["resume", "cancel"] {
+        failed(&case.jobs([command, &id]), 1, "was left as it is");
+    }
+    case.in_state(&format!(
+        "UPDATE export_jobs SET unwanted = 0, state = 'running', store = '{}'",
+        case.store.canonicalize().unwrap().display()
+    ));
+    assert_eq!(summary(&case.jobs(["resume", &id, "--json"]))["sha256"], case.reference.as_str());
+}
+
+#[test]
+fn processes_that_all_begin_at_once_make_one_state() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..20 {
+        let folder = folder.path().join(round.to_string());
+        let list = || {
+            let mut list = Program::jobs(&folder, ["list"]);
+            list.command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let children: Vec<_> = (0..8).map(|_| list()).collect();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", said(&output));
+        }
+    }
+}
+
+#[test]
 fn a_job_that_does_not_move_is_shown_as_stuck() {
     let case = Case::new();
     case.killed();

@@ -157,7 +157,7 @@ fn an_export_goes_on_where_it_was_interrupted() {
     let output = child.wait().and_then(|_| child.wait_with_output()).unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("the same command again goes on from there"), "{said}");
+    assert!(said.contains("to go on from there: the same command again does"), "{said}");
     assert!(visible(store).is_empty());
 
     let output = run().run();

@@ -75,11 +75,14 @@ impl Host {
                 Ok(Alarm::Finished(record, _)) => record.state.to_string(),
                 Ok(Alarm::Held) => "held".to_owned(),
                 Ok(Alarm::NotDue) => "not due".to_owned(),
+                Ok(Alarm::Refused(error)) => panic!("this process can do anything, but: {error}"),
                 Err(StateError::LeaseLost(_)) => {
                     world.met(Met::LeaseLost);
                     "lease lost".to_owned()
                 }
-                Err(StateError::Failed { .. }) => "state failed".to_owned(),
+                Err(StateError::Failed { reason, .. }) if reason.starts_with("simulated") => {
+                    "state failed".to_owned()
+                }
                 Err(error) => panic!("the jobs can't be used: {error}"),
             }
         }));

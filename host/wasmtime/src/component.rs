@@ -67,6 +67,9 @@ pub enum CallError {
     /// It ran on by itself and did not end.
     #[error("the component did not end the slice: cut off after {} s by itself", .0.overrun.as_secs())]
     Overrun(Limits),
+    /// More slices than there is room for run at the time in this process.
+    #[error("too many slices run at a time: try again when one has ended")]
+    TooMany,
     /// It failed in another way: a fault of the component.
     #[error("the component failed: {0}")]
     Trap(String),
@@ -219,6 +222,9 @@ impl Exporter {
             Err(_) if store.data().limiter.refused_memory => Err(CallError::OutOfMemory(limits)),
             Err(error) if error.downcast_ref() == Some(&Trap::Interrupt) => {
                 Err(CallError::Overrun(limits))
+            }
+            Err(error) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
+                Err(CallError::TooMany)
             }
             Err(error) => Err(CallError::Trap(format!("{error:#}"))),
         }

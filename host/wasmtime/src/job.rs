@@ -110,6 +110,7 @@ impl JobError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Store(error) => error.may_pass(),
+            Self::Call(CallError::TooMany) => true,
             Self::Call(CallError::Exporter(error)) => {
                 matches!(error, Error::ReadFailed(_) | Error::WriteFailed(_) | Error::Interrupted)
             }
@@ -225,7 +226,7 @@ impl Job {
         let checkpoint = self.checkpoint.clone();
         let outcome = blocking(move || exporter.resume(ctx, &checkpoint, budget)).await;
         let settled = settling.settled().await;
-        cut_off.is_not_needed();
+        cut_off.disarm();
         // A part that was not taken is the store's failure, and the store knows why.
         let (outcome, settled) = match (outcome, settled) {
             (Ok(outcome), settled) => (outcome, settled?),
@@ -316,7 +317,7 @@ impl CutOff {
         Self { is_cut_off: Arc::default(), snapshot: Some(snapshot.clone()) }
     }
 
-    fn is_not_needed(mut self) {
+    fn disarm(mut self) {
         self.snapshot = None;
     }
 }

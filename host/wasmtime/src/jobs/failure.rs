@@ -36,7 +36,7 @@ pub enum StepError {
     #[error("it was cut off after {} s", .0.as_secs())]
     CutOff(Duration),
     /// The database is not as it was, and its state was not kept.
-    #[error("the database has changed since; --on-change restart starts over then")]
+    #[error("the database has changed since")]
     Changed,
     /// The checkpoint is another component's.
     #[error("it was begun with another component")]
@@ -69,9 +69,11 @@ pub enum StepError {
 pub(super) enum Remedy {
     /// The step may go well another time.
     TryAgain,
-    /// So too, if there is anything to lose: the store was there, and let us in. Keys expire and are renewed, and
-    /// folders are mounted again.
+    /// So too, if there is anything to lose: database and store were there, and let us in. Keys expire and are renewed,
+    /// and disks are mounted again.
     TryAgainIfBegun,
+    /// This process can't go on with it, for reasons of its environment; another may.
+    LeaveAsItIs,
     /// The export may go well from its start.
     StartOver,
     /// It may go well from its start if what is damaged is left out.
@@ -111,6 +113,12 @@ impl StepError {
             Self::Job(JobError::Store(
                 StoreError::Refused { .. } | StoreError::NotFound { .. },
             )) => Remedy::TryAgainIfBegun,
+            Self::Open(
+                OpenError::NotFound { .. }
+                | OpenError::Permission { .. }
+                | OpenError::NeedsWrite { .. },
+            ) => Remedy::TryAgainIfBegun,
+            Self::OtherStore { .. } | Self::Address(_) | Self::Load { .. } => Remedy::LeaveAsItIs,
             Self::Open(
                 OpenError::Busy { .. } | OpenError::Other { .. } | OpenError::Copy { .. },
             )

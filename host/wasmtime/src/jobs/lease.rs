@@ -82,13 +82,7 @@ impl JobStore {
                 }
                 _ => {}
             }
-            let token = transaction.query_row(
-                "UPDATE export_jobs \
-                 SET lease_owner = ?2, lease_until = ?3, lease_token = lease_token + 1 \
-                 WHERE id = ?1 RETURNING lease_token",
-                params![id.0, owner, end(now)],
-                |row| row.get(0),
-            )?;
+            let token = take_lease(transaction, id, owner, now)?;
             Ok(Claim::Claimed(Lease { id: id.clone(), token }, Box::new(record)))
         })
     }
@@ -120,7 +114,7 @@ impl JobStore {
     }
 
     /// What going on with a job needs.
-    pub(super) fn load(&self, record: &JobRecord) -> Result<Option<(Job, bool)>, StateError> {
+    pub(super) fn load(&self, record: &JobRecord) -> Result<Option<Job>, StateError> {
         let (Some(object), Some(part_size)) = (&record.object, record.part_size) else {
             return Ok(None);
         };
@@ -146,7 +140,7 @@ impl JobStore {
                     hash: from_json(row, "hash")?.unwrap_or_default(),
                     ended: row.get("ended")?,
                 };
-                Ok(Some((job, skips_damaged)))
+                Ok(Some(job))
             });
             Ok(job?)
         })
@@ -269,7 +263,7 @@ impl JobStore {
     ) -> Result<(), StateError> {
         self.under(lease, |transaction| {
             transaction.execute(
-                "UPDATE export_jobs SET state = ?2, last_error = coalesce(?3, last_error), attempts = 0, \
+                "UPDATE export_jobs SET state = ?2, last_error = ?3, attempts = 0, \
                      wake_at = ?4 \
                  WHERE id = ?1",
                 params![lease.id.0, state.as_str(), reason, now.as_millisecond()],
@@ -293,13 +287,14 @@ impl JobStore {
         state: JobState,
         reason: Option<&str>,
         now: Timestamp,
-    ) -> Result<(), StateError> {
+    ) -> Result<JobRecord, StateError> {
         self.under(lease, |transaction| {
             transaction.execute(
                 "UPDATE export_jobs SET last_error = coalesce(?2, last_error) WHERE id = ?1",
                 params![lease.id.0, reason],
             )?;
-            finish(transaction, lease, state, now)
+            finish(transaction, lease, state, now)?;
+            self.only(transaction, lease)
         })
     }
 
@@ -309,8 +304,10 @@ impl JobStore {
         lease: &Lease,
         finished: &Finished,
         now: Timestamp,
-    ) -> Result<(), StateError> {
+    ) -> Result<JobRecord, StateError> {
         self.under(lease, |transaction| {
+            // First, so that the object's name may be one that an unfinished job has taken: it came out under the next.
+            finish(transaction, lease, JobState::Done, now)?;
             transaction.execute(
                 "UPDATE export_jobs SET object = ?2, location = ?3, sha256 = ?4, last_error = NULL, moved_at = ?5 \
                  WHERE id = ?1",
@@ -322,13 +319,19 @@ impl JobStore {
                     now.as_millisecond()
                 ],
             )?;
-            finish(transaction, lease, JobState::Done, now)
+            self.only(transaction, lease)
         })
     }
 
     /// Gives the job back; its alarm stays as it is.
     pub(super) fn release(&self, lease: &Lease) -> Result<(), StateError> {
         self.under(lease, |transaction| release(transaction, lease))
+    }
+
+    /// The job that a lease is on.
+    fn only(&self, transaction: &Transaction<'_>, lease: &Lease) -> Result<JobRecord, Problem> {
+        let record = self.records(transaction, "WHERE id = ?1", [&lease.id.0])?.pop();
+        record.ok_or_else(|| StateError::UnknownJob(lease.id.0.clone()).into())
     }
 
     /// Changes a job in one transaction, if the lease still holds.
@@ -367,6 +370,34 @@ pub(super) fn options(record: &JobRecord, part_size: u32, skips_damaged: bool) -
 /// The setting by which the component leaves out what is damaged.
 pub fn skip_damaged() -> (String, String) {
     ("damaged".to_owned(), "skip".to_owned())
+}
+
+/// Gives somebody the lease on a job.
+fn take_lease(
+    transaction: &Transaction<'_>,
+    id: &JobId,
+    owner: &str,
+    now: Timestamp,
+) -> Result<i64, Problem> {
+    Ok(transaction.query_row(
+        "UPDATE export_jobs SET lease_owner = ?2, lease_until = ?3, lease_token = lease_token + 1 \
+         WHERE id = ?1 RETURNING lease_token",
+        params![id.0, owner, end(now)],
+        |row| row.get(0),
+    )?)
+}
+
+/// As [`take_lease`], where somebody wants it.
+pub(super) fn lease_to(
+    transaction: &Transaction<'_>,
+    id: &JobId,
+    owner: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    match owner {
+        Some(owner) => take_lease(transaction, id, owner, now).map(drop),
+        None => Ok(()),
+    }
 }
 
 fn end(now: Timestamp) -> i64 {

@@ -9,7 +9,7 @@ use super::backoff::wait;
 use super::error::StateError;
 use super::failure::{Remedy, StepError};
 use super::lease::Next;
-use super::record::JobState;
+use super::record::{JobRecord, JobState};
 use super::request::OnChange;
 use super::run::{Run, Step, remove_copy};
 use super::watch::JobEvent;
@@ -60,8 +60,8 @@ impl Worker {
                 self.go_on(run, next, stop)
             }
             Step::Completed(finished) => {
-                jobs.save_done(&run.lease, &finished, now)?;
-                self.finished(run)
+                let record = jobs.save_done(&run.lease, &finished, now)?;
+                Ok(self::finished(run, record))
             }
             Step::Ended(result) => self.end(run, result, now),
         }
@@ -91,6 +91,10 @@ impl Worker {
         tracing::warn!(job = %id, %error, ?remedy, "a step failed");
         let ends = matches!(run.record.state, JobState::Failing | JobState::Cancelling);
         match remedy {
+            Remedy::LeaveAsItIs if run.record.object.is_some() || ends => {
+                jobs.release(&run.lease)?;
+                Ok(Alarm::Refused(error))
+            }
             _ if ends && remedy != Remedy::LetGo => {
                 // What can't even be opened can't be thrown away.
                 let state = ended(run.record.state);
@@ -98,8 +102,8 @@ impl Worker {
                 let reason =
                     format!("{reason}{error}; what it left in the store is for partway jobs prune");
                 remove_copy(jobs, &run.record);
-                jobs.save_ended(&run.lease, state, Some(&reason), clock.now())?;
-                self.finished(run)
+                let record = jobs.save_ended(&run.lease, state, Some(&reason), clock.now())?;
+                Ok(finished(run, record))
             }
             Remedy::Stop if run.unwanted.is_cancelled() => {
                 let now = clock.now();
@@ -139,6 +143,8 @@ impl Worker {
             }
             Remedy::StartOver => {
                 let changed = matches!(error, StepError::Changed);
+                // What was damaged then may be whole now.
+                run.skips_damaged &= !changed;
                 if changed && run.record.request.on_change == OnChange::Fail {
                     return self.give_up(run, error);
                 }
@@ -150,7 +156,7 @@ impl Worker {
                 }
                 self.start_over(run, &error.to_string())
             }
-            Remedy::SkipDamaged | Remedy::GiveUp => self.give_up(run, error),
+            Remedy::SkipDamaged | Remedy::LeaveAsItIs | Remedy::GiveUp => self.give_up(run, error),
         }
     }
 
@@ -190,15 +196,15 @@ impl Worker {
         let Inner { jobs, watch, .. } = &*self.0;
         let state = ended(run.record.state);
         let Err(error) = result else {
-            jobs.save_ended(&run.lease, state, None, now)?;
-            return self.finished(run);
+            let record = jobs.save_ended(&run.lease, state, None, now)?;
+            return Ok(finished(run, record));
         };
         let attempt = run.record.attempts + 1;
         let retries = run.record.request.pace.retries;
         if error.may_pass() && attempt <= retries {
             let wait = wait(attempt);
             let wake_at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
-            let reason = run.record.last_error.clone().unwrap_or_default();
+            let reason = run.record.last_error.clone().unwrap_or_else(|| error.to_string());
             jobs.save_failure(&run.lease, &reason, attempt, wake_at)?;
             let error = StepError::Job(error.into());
             let event = JobEvent::Retrying { error: &error, attempt, retries, wait };
@@ -210,8 +216,8 @@ impl Worker {
         watch.event(&run.lease.id, &JobEvent::UploadLeft(&error));
         let reason =
             format!("{}what it left in the store could not be removed: {error}", run.reason());
-        jobs.save_ended(&run.lease, state, Some(&reason), now)?;
-        self.finished(run)
+        let record = jobs.save_ended(&run.lease, state, Some(&reason), now)?;
+        Ok(finished(run, record))
     }
 
     /// Throws away what is in the store, if that can be; if not, pruning does it later.
@@ -220,12 +226,11 @@ impl Worker {
             self.0.watch.event(&run.lease.id, &JobEvent::UploadLeft(&error));
         }
     }
+}
 
-    fn finished(&self, run: Run) -> Result<Alarm, StateError> {
-        let record = self.0.jobs.get(&run.lease.id)?;
-        tracing::info!(job = %record.id, state = %record.state, "finished");
-        Ok(Alarm::Finished(Box::new(record), run.failure))
-    }
+fn finished(run: Run, record: JobRecord) -> Alarm {
+    tracing::info!(job = %record.id, state = %record.state, "finished");
+    Alarm::Finished(Box::new(record), run.failure)
 }
 
 /// The job is another process' now.

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use super::error::StateError;
 use super::owner::is_alive;
-use super::record::{JobId, JobRecord};
+use super::record::{JobId, JobRecord, JobState};
 use super::store::JobStore;
 use super::supply::Supply;
-use crate::store::{StoreAddress, StoreError};
+use crate::store::StoreAddress;
 
 /// What is to be pruned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,8 @@ pub struct Prune {
     pub stores: Vec<StoreAddress>,
     /// Finished jobs that have been so for this long.
     pub finished_for: Duration,
-    /// Uploads of which nothing has been heard for this long. They may be another machine's: give them time.
+    /// Uploads that began this long ago, or in a folder were last written to. They may be another machine's: give them
+    /// time.
     pub uploads_older_than: Duration,
     /// Only find out what there is.
     pub dry_run: bool,
@@ -33,6 +34,8 @@ pub struct Pruned {
     pub jobs: Vec<JobId>,
     /// Where the uploads were to make objects that were thrown away.
     pub uploads: Vec<String>,
+    /// Failed and cancelled jobs that were kept, though they are finished: something in their stores may be theirs.
+    pub kept: Vec<JobId>,
     /// Stores that could not be looked into, and uploads that could not be thrown away.
     pub failures: Vec<PruneFailure>,
 }
@@ -60,20 +63,31 @@ pub async fn prune(
 ) -> Result<Pruned, StateError> {
     let mut pruned = Pruned::default();
     let records = jobs.list()?;
+    // By its jobs alone a store is known to the next pruning.
+    let mut unclean = HashSet::new();
     for (identity, address) in stores(&records, &what.stores) {
         if address.identity() != identity {
             let reason =
                 "the environment now leads to another server; set AWS_ENDPOINT_URL as it was";
+            unclean.insert(identity.clone());
             pruned.failures.push(PruneFailure { what: identity, reason: reason.to_owned() });
             continue;
         }
-        if let Err(error) = uploads(jobs, supply, now, what, &address, &mut pruned).await {
-            pruned.failures.push(PruneFailure { what: identity, reason: error });
+        match uploads(jobs, supply, now, what, &address, &mut pruned).await {
+            Ok(true) => {}
+            Ok(false) => drop(unclean.insert(identity)),
+            Err(error) => {
+                unclean.insert(identity.clone());
+                pruned.failures.push(PruneFailure { what: identity, reason: error });
+            }
         }
     }
     for record in &records {
         let is_old = record.finished_at.is_some_and(|at| is_past(now, at, what.finished_for));
-        if is_old && (what.dry_run || jobs.remove(&record.id)?) {
+        let is_settled = record.state == JobState::Done || !unclean.contains(&record.store);
+        if is_old && !is_settled {
+            pruned.kept.push(record.id.clone());
+        } else if is_old && (what.dry_run || jobs.remove(&record.id)?) {
             pruned.jobs.push(record.id.clone());
         }
     }
@@ -91,7 +105,7 @@ fn stores(records: &[JobRecord], given: &[StoreAddress]) -> Vec<(String, StoreAd
     of_jobs.chain(given).filter(|(identity, _)| seen.insert(identity.clone())).collect()
 }
 
-/// Throws away the uploads of a store that no job owns.
+/// Throws away the uploads of a store that no job owns; true where none of them is left.
 async fn uploads(
     jobs: &JobStore,
     supply: &dyn Supply,
@@ -99,31 +113,32 @@ async fn uploads(
     what: &Prune,
     address: &StoreAddress,
     pruned: &mut Pruned,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let store = supply.store(address).map_err(|error| error.to_string())?;
-    let unfinished = match store.unfinished().await {
-        Ok(unfinished) => unfinished,
-        // Where there is no store, there are no uploads.
-        Err(StoreError::NotFound { .. }) => return Ok(()),
-        Err(error) => return Err(error.to_string()),
-    };
+    let unfinished = store.unfinished().await.map_err(|error| error.to_string())?;
+    let mut is_clean = true;
     for upload in unfinished {
         let changed = Timestamp::try_from(upload.changed).unwrap_or(Timestamp::MAX);
         // Asked anew for each: a job may have begun meanwhile.
         let owned = jobs.owned_uploads().map_err(|error| error.to_string())?;
-        if owned.contains(&upload.upload.id) || !is_past(now, changed, what.uploads_older_than) {
+        if owned.contains(&upload.upload.id) {
+            continue;
+        }
+        if !is_past(now, changed, what.uploads_older_than) {
+            is_clean = false;
             continue;
         }
         let location = store.location(&upload.upload.name);
         if !what.dry_run
             && let Err(error) = store.abort(&upload.upload).await
         {
+            is_clean = false;
             pruned.failures.push(PruneFailure { what: location, reason: error.to_string() });
             continue;
         }
         pruned.uploads.push(location);
     }
-    Ok(())
+    Ok(is_clean)
 }
 
 /// Whether something was so long ago, and not in the future by a clock that was put back.

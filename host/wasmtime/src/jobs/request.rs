@@ -99,15 +99,9 @@ pub enum OnChange {
 }
 
 impl ExportRequest {
-    /// Whether the other asks for the same object, byte for byte, at whatever pace.
+    /// Whether the other asks for the same bytes, in parts of whatever size and at whatever pace.
     pub(super) fn is_same_export(&self, other: &Self) -> bool {
-        let same_part_size = match (self.part_size, other.part_size) {
-            (Some(one), Some(other)) => one == other,
-            // One that is not given is whatever was chosen.
-            _ => true,
-        };
-        same_part_size
-            && self.format == other.format
+        self.format == other.format
             && self.tables == other.tables
             && self.settings == other.settings
             && self.component == other.component

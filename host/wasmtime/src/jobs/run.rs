@@ -19,13 +19,10 @@ use crate::contract::exporter::{Budget, Error};
 use crate::job::{Finished, Job, JobError};
 use crate::part_size::part_size;
 use crate::sqlite::{Expected, OpenError, Snapshot};
-use crate::store::{Store, StoreAddress, StoreError, numbered};
+use crate::store::{SLOWEST, Store, StoreAddress, StoreError, numbered};
 
 /// What a slice may take beyond its time, but for its parts.
 const GRACE: Duration = Duration::from_secs(60);
-
-/// The slowest way to a store that a slice waits for, in bytes a second, for the parts on their way.
-const SLOWEST: u64 = 128 * 1024;
 
 /// A job that this process has a lease on.
 pub(super) struct Run {
@@ -99,9 +96,10 @@ impl Run {
         else {
             return None;
         };
-        let on_their_way = u64::from(job.options.part_size) * store.limits().in_flight as u64;
+        let on_their_way = u64::from(job.options.part_size) * (store.limits().in_flight as u64 + 1);
         let pace = &self.record.request.pace;
-        Some(pace.slice_time.saturating_add(GRACE) + Duration::from_secs(on_their_way / SLOWEST))
+        let upload = Duration::from_secs(on_their_way / SLOWEST);
+        Some(pace.slice_time.saturating_add(GRACE).saturating_add(upload))
     }
 
     /// Gets ready what the next step works with.
@@ -112,7 +110,7 @@ impl Run {
     ) -> Result<bool, PrepareError> {
         self.open_store(supply.as_ref())?;
         if self.job.is_none() {
-            self.job = jobs.load(&self.record)?.map(|(job, _)| job);
+            self.job = jobs.load(&self.record)?;
         }
         if self.record.state != JobState::Running || self.source.is_some() {
             return Ok(false);
@@ -228,23 +226,27 @@ impl Run {
         // What a start that came to nothing has left. Where this does not help either, pruning does.
         self.left = self.abort().await.err();
         let exporter = self.exporter(supply).await?;
-        // A copy may take minutes, and is of no use before it is whole.
-        let snapshot = tokio::select! {
-            snapshot = self.snapshot(jobs) => snapshot?,
-            () = stop.cancelled() => return Err(interrupted().into()),
-            () = self.unwanted.cancelled() => return Err(interrupted().into()),
-        };
-        let request = &self.record.request;
-        let store = self.opened_store()?.clone();
-        let part_size = part_size(request.part_size, snapshot.bytes(), store.limits())
-            .map_err(StepError::from)?;
-        let wanted = match &request.name {
+        let wanted = match &self.record.request.name {
             Some(name) => name.clone(),
-            None => format!("{}.{}", now.strftime("dump_%Y%m%d-%H%M%S"), request.format),
+            None => {
+                let format = &self.record.request.format;
+                format!("{}.{format}", now.strftime("dump_%Y%m%d-%H%M%S"))
+            }
         };
         // Nobody is to take one with gaps for a whole one.
         let wanted = if self.skips_damaged { format!("{wanted}.incomplete") } else { wanted };
+        let store = self.opened_store()?.clone();
         let name = self.take_name(jobs, &store, &wanted).await?;
+        // A copy may take minutes, and is of no use before it is whole.
+        let snapshot = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(interrupted().into()),
+            () = self.unwanted.cancelled() => return Err(interrupted().into()),
+            snapshot = self.snapshot(jobs) => snapshot?,
+        };
+        let request = &self.record.request;
+        let part_size = part_size(request.part_size, snapshot.bytes(), store.limits())
+            .map_err(StepError::from)?;
         let options = options(&self.record, part_size, self.skips_damaged);
         let expected = {
             let (snapshot, tables) = (snapshot.clone(), request.tables.clone());
@@ -356,10 +358,17 @@ impl From<super::error::StateError> for PrepareError {
     }
 }
 
-/// Deletes the copy of the database that a job has read.
+/// Deletes the copy of the database that a job has read, and any that was not finished.
 pub(super) fn remove_copy(jobs: &JobStore, record: &JobRecord) {
     // Pruning finds what stays behind.
-    std::fs::remove_file(jobs.copy_path(&record.id)).ok();
+    let Ok(entries) = std::fs::read_dir(jobs.folder()) else { return };
+    let ours = format!("copy-{}.", record.id);
+    for entry in entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(&ours)))
+    {
+        std::fs::remove_file(entry.path()).ok();
+    }
 }
 
 async fn blocking<T: Send + 'static>(

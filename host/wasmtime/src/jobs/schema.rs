@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -94,13 +94,30 @@ pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
     let is_present = is_present(&connection, path)?;
     connection
         .execute_batch(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;",
+            "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;",
         )
+        .and_then(|()| patiently(|| connection.execute_batch("PRAGMA journal_mode=WAL")))
         .map_err(failed)?;
     if !is_present {
         migrate(&mut connection, path, STEPS)?;
     }
     Ok(connection)
+}
+
+/// Repeats what SQLite refuses at once while another process is at it, though it was told to wait: the change to WAL mode.
+fn patiently(work: impl Fn() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match work() {
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+                    && Instant::now() < until =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Makes the folder, with its parents, for its owner alone.
@@ -115,6 +132,8 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), StateError> {
 /// Whether the file is ours and sound, and of the present version: nothing is written before that is known.
 fn is_present(connection: &Connection, path: &Path) -> Result<bool, StateError> {
     let failed = |error: rusqlite::Error| StateError::from_sqlite(path, &error);
+    // All of it at one moment: another process may be making the file.
+    let _moment = connection.unchecked_transaction().map_err(failed)?;
     let number =
         |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0)).map_err(failed);
     let damaged =

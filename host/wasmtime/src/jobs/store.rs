@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 use serde::de::DeserializeOwned;
 
 use super::error::StateError;
+use super::lease::lease_to;
 use super::owner::is_alive;
 use super::record::{Holder, JobId, JobRecord, JobState};
 use super::request::ExportRequest;
@@ -111,27 +112,41 @@ impl JobStore {
         concurrent: bool,
         now: Timestamp,
     ) -> Result<Admission, StateError> {
+        self.admit_for(request, concurrent, None, now)
+    }
+
+    /// As [`JobStore::admit`], with a lease on the job for somebody, so that nobody comes in between.
+    pub(super) fn admit_for(
+        &self,
+        request: &ExportRequest,
+        concurrent: bool,
+        owner: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Admission, StateError> {
         let database = request.database.display().to_string();
         let store = request.store.identity();
         let name = request.name.clone().unwrap_or_default();
         let options = json(request)?;
         self.write(|transaction| {
-            for record in self.unfinished(transaction, &database, &store)? {
-                let is_same_name = record.request.name == request.name;
-                if record.is_held(now) {
-                    if concurrent {
-                        continue;
-                    }
-                    return Err(StateError::Running { id: record.id, database, store }.into());
-                }
-                if !is_same_name {
-                    continue;
-                }
+            let mut unfinished = self.unfinished(transaction, &database, &store)?;
+            if !concurrent {
+                refuse_held(&unfinished, now)?;
+            }
+            unfinished.retain(|record| {
+                !record.is_held(now) && record.request.name == request.name
+            });
+            for record in unfinished {
                 let goes_on = matches!(
                     record.state,
                     JobState::Waiting | JobState::Running | JobState::Completing
                 );
-                if !goes_on || record.is_unwanted || !record.request.is_same_export(request) {
+                let is_same = is_same_export(&record, request);
+                if request.name.is_none() && !(goes_on && is_same) {
+                    // Another object, which gets another name: this one is left to whoever wants it.
+                    continue;
+                }
+                if !goes_on || record.is_unwanted || !is_same {
+                    lease_to(transaction, &record.id, owner, now)?;
                     return Ok(Admission::Replace(record.id));
                 }
                 let mut changed = record.request;
@@ -142,6 +157,7 @@ impl JobStore {
                     "UPDATE export_jobs SET options = ?2 WHERE id = ?1",
                     params![record.id.0, json(&changed)?],
                 )?;
+                lease_to(transaction, &record.id, owner, now)?;
                 return Ok(Admission::GoOn(record.id));
             }
             let id: String = transaction.query_row(
@@ -151,7 +167,9 @@ impl JobStore {
                 params![database, store, name, options, now.as_millisecond()],
                 |row| row.get(0),
             )?;
-            Ok(Admission::New(JobId(id)))
+            let id = JobId(id);
+            lease_to(transaction, &id, owner, now)?;
+            Ok(Admission::New(id))
         })
     }
 
@@ -233,11 +251,16 @@ impl JobStore {
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// [`StateError::Running`] where a process is at work on it, or on an export of the same database to the same store.
     pub fn request_resume(&self, id: &JobId, now: Timestamp) -> Result<(), StateError> {
         self.write(|transaction| {
+            for record in self.records(transaction, "WHERE id = ?1", [&id.0])? {
+                let database = record.request.database.display().to_string();
+                refuse_held(&self.unfinished(transaction, &database, &record.store)?, now)?;
+            }
             transaction.execute(
-                "UPDATE export_jobs SET state = 'waiting', starts = 0, finished_at = NULL, object = NULL \
+                "UPDATE export_jobs SET state = 'waiting', starts = 0, finished_at = NULL, object = NULL, \
+                     skips_damaged = 0 \
                  WHERE id = ?1 AND state IN ('failed', 'cancelled')",
                 [&id.0],
             )?;
@@ -398,6 +421,29 @@ impl JobStore {
             sha256: row.get("sha256")?,
         })
     }
+}
+
+/// One export of a database to a store at a time.
+fn refuse_held(unfinished: &[JobRecord], now: Timestamp) -> Result<(), StateError> {
+    match unfinished.iter().find(|record| record.is_held(now)) {
+        Some(held) => Err(StateError::Running {
+            id: held.id.clone(),
+            database: held.request.database.display().to_string(),
+            store: held.store.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Whether an unfinished job makes the object that is asked for, byte for byte.
+fn is_same_export(record: &JobRecord, request: &ExportRequest) -> bool {
+    let chosen = record.part_size.map(u64::from).or(record.request.part_size);
+    let same_part_size = match (request.part_size, chosen) {
+        (Some(asked), Some(chosen)) => asked == chosen,
+        // One that is not asked for is whatever was chosen.
+        (asked, _) => asked.is_none(),
+    };
+    same_part_size && record.request.is_same_export(request)
 }
 
 /// What a transaction may fail with.

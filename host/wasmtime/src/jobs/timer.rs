@@ -20,7 +20,7 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// Those of the job store on looking for jobs. What one job fails from is saved with it.
+    /// Those of the job store on giving jobs back. What one job fails from is saved with it.
     pub async fn run_due(&self, most: usize, stop: &CancellationToken) -> Result<(), StateError> {
         let mut steps = JoinSet::new();
         let mut busy = HashSet::new();
@@ -29,7 +29,13 @@ impl Worker {
         while !stop.is_cancelled() {
             let now = self.clock().now();
             not_before.retain(|_, until| *until > now);
-            let (due, next) = self.jobs().due(now)?;
+            let (due, next) = match self.jobs().due(now) {
+                Ok(found) => found,
+                Err(error) => {
+                    tracing::error!(%error, "no jobs can be looked for");
+                    (Vec::new(), None)
+                }
+            };
             for id in due {
                 if steps.len() >= most.max(1) {
                     break;
@@ -51,7 +57,7 @@ impl Worker {
                     let Ok((id, alarm)) = done else { continue };
                     busy.remove(&id);
                     match alarm {
-                        Ok(Alarm::Held | Alarm::NotDue) => {
+                        Ok(Alarm::Held | Alarm::NotDue | Alarm::Refused(_)) => {
                             let until = self.clock().now().saturating_add(LOOK);
                             not_before.extend(until.ok().map(|until| (id, until)));
                         }

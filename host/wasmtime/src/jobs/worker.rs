@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::clock::{Clock, SystemClock};
 use super::error::StateError;
 use super::failure::StepError;
-use super::lease::{Beat, Claim, LEASE};
+use super::lease::{Beat, Claim, LEASE, Lease};
 use super::outcome::lost;
 use super::owner::Owner;
 use super::record::{JobId, JobRecord, JobState};
+use super::request::ExportRequest;
 use super::run::{PrepareError, Run, Step};
-use super::store::JobStore;
+use super::store::{Admission, JobStore};
 use super::supply::Supply;
 use super::watch::{JobEvent, Watch};
 
@@ -33,6 +34,8 @@ pub enum Alarm {
     Stopped(Box<JobRecord>),
     /// The job is finished.
     Finished(Box<JobRecord>, Option<StepError>),
+    /// This process can't go on with it for reasons of its environment; the job is as it was, and anybody may.
+    Refused(StepError),
     /// Another process is at work on it.
     Held,
     /// It was not due, or is another's by now.
@@ -181,6 +184,7 @@ impl Worker {
             run.record.state = JobState::Cancelling;
             let now = self.0.clock.now();
             self.0.jobs.save_end_begun(&run.lease, JobState::Cancelling, None, now)?;
+            run.record.last_error = None;
         }
         let result = self.watched(&mut run, stop).await;
         if let Some(error) = run.left.take() {
@@ -191,6 +195,20 @@ impl Worker {
             Err(PrepareError::State(error)) => Err(error),
             Err(PrepareError::Step(error)) => self.fail(run, error),
         }
+    }
+
+    /// Makes a job of a request, or finds the unfinished one that it goes on with; either is this worker's from then on.
+    ///
+    /// # Errors
+    ///
+    /// As [`JobStore::admit`].
+    pub fn admit(
+        &self,
+        request: &ExportRequest,
+        concurrent: bool,
+    ) -> Result<Admission, StateError> {
+        let owner = Some(self.0.owner.id.as_str());
+        self.0.jobs.admit_for(request, concurrent, owner, self.0.clock.now())
     }
 
     /// Gives back the lease on a job, between its steps.
@@ -240,45 +258,52 @@ impl Worker {
     /// Does the next step, as long as the job is wanted and this process' own, and within its time.
     async fn watched(&self, run: &mut Run, stop: &CancellationToken) -> Result<Step, PrepareError> {
         let Inner { jobs, supply, clock, .. } = &*self.0;
-        let is_first = run.prepare(jobs, supply).await?;
-        if is_first {
-            self.announce(run);
-        }
-        let limit = run.time_limit();
-        let (lease, unwanted) = (run.lease.clone(), run.unwanted.clone());
-        let mut renewed = clock.now();
-        let step = run.step(jobs, supply, stop, clock.now());
-        let out_of_time = async {
-            match limit {
-                Some(limit) => clock.sleep(limit).await,
-                None => std::future::pending().await,
+        let guard = self.guard(run.lease.clone(), run.unwanted.clone());
+        let step = async {
+            if run.prepare(jobs, supply).await? {
+                self.announce(run);
             }
-        };
-        let guard = async {
-            loop {
-                clock.sleep(BEAT).await;
-                match jobs.beat(&lease) {
-                    Ok(Beat::Held) => {}
-                    Ok(Beat::Unwanted) => unwanted.cancel(),
-                    Ok(Beat::Lost) => return,
-                    // The step's own end will show whether the jobs can be written again.
-                    Err(error) => tracing::warn!(%error, "the lease could not be looked after"),
+            let limit = run.time_limit();
+            let out_of_time = async {
+                match limit {
+                    Some(limit) => clock.sleep(limit).await,
+                    None => std::future::pending().await,
                 }
-                let now = clock.now();
-                if now.duration_since(renewed).unsigned_abs() > LEASE / 3 {
-                    match jobs.renew(&lease, now) {
-                        Ok(()) => renewed = now,
-                        Err(StateError::LeaseLost(_)) => return,
-                        Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
-                    }
-                }
+            };
+            tokio::select! {
+                biased;
+                result = run.step(jobs, supply, stop, clock.now()) => result,
+                () = out_of_time => Err(StepError::CutOff(limit.unwrap_or_default()).into()),
             }
         };
         tokio::select! {
             biased;
             result = step => result,
-            () = out_of_time => Err(StepError::CutOff(limit.unwrap_or_default()).into()),
             () = guard => Err(StepError::LeaseLost.into()),
+        }
+    }
+
+    /// Looks after a lease, until it is lost, and notices that the job is unwanted.
+    async fn guard(&self, lease: Lease, unwanted: CancellationToken) {
+        let Inner { jobs, clock, .. } = &*self.0;
+        let mut renewed = clock.now();
+        loop {
+            clock.sleep(BEAT).await;
+            match jobs.beat(&lease) {
+                Ok(Beat::Held) => {}
+                Ok(Beat::Unwanted) => unwanted.cancel(),
+                Ok(Beat::Lost) => return,
+                // The step's own end will show whether the jobs can be written again.
+                Err(error) => tracing::warn!(%error, "the lease could not be looked after"),
+            }
+            let now = clock.now();
+            if now.duration_since(renewed).unsigned_abs() > LEASE / 3 {
+                match jobs.renew(&lease, now) {
+                    Ok(()) => renewed = now,
+                    Err(StateError::LeaseLost(_)) => return,
+                    Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
+                }
+            }
         }
     }
 

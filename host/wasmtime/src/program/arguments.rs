@@ -88,7 +88,8 @@ pub enum JobsCommand {
     ///
     /// Uploads are looked for in all stores that jobs have exported to, and in those given. An upload
     /// of another machine's, or another program's, is one that no job here owns: it is left alone
-    /// until nothing has been heard of it for a day.
+    /// until it began a day ago, or in a folder was last written to then. Failed and cancelled jobs
+    /// are kept as long as something in their stores may be theirs.
     Prune {
         /// Also look for uploads in this store; may be repeated
         #[arg(long = "store", value_name = "STORE")]
@@ -96,7 +97,7 @@ pub enum JobsCommand {
         /// Forget only jobs that have been finished for so long, such as 12h or 7d
         #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
         finished_for: Duration,
-        /// Throw away only uploads of which nothing has been heard for so long
+        /// Throw away only uploads that began so long ago, or in a folder were last written to then
         #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
         uploads_older_than: Duration,
         /// Only say what would be done
@@ -258,6 +259,10 @@ fn sha256(text: &str) -> Result<String, String> {
 
 /// A plain name: it must stay in the store's folder or prefix, and not be hidden there.
 fn object_name(text: &str) -> Result<String, String> {
+    // A folder's longest name is 255 bytes, and what is hidden, numbered or incomplete has a longer one.
+    if text.len() > 200 {
+        return Err("too long: a name has 200 bytes at the most".to_owned());
+    }
     if text.is_empty() || text.starts_with('.') || text.contains(['/', '\\', '\0']) {
         return Err("not a plain name: it may hold no slash and not begin with a dot; folders and prefixes \
                     belong to --to"

@@ -79,7 +79,7 @@ async fn admitted(
 ) -> Result<JobId, Failure> {
     let jobs = worker.jobs();
     loop {
-        match jobs.admit(request, concurrent, SystemClock.now())? {
+        match worker.admit(request, concurrent)? {
             Admission::New(id) | Admission::GoOn(id) => return Ok(id),
             Admission::Replace(id) => {
                 let old = jobs.get(&id)?;
@@ -116,10 +116,9 @@ pub struct Again<'a> {
 
 impl Again<'_> {
     fn command(&self, id: &JobId) -> String {
-        let same =
-            if self.is_export { "the same command again goes on from there, or " } else { "" };
+        let same = if self.is_export { "the same command again does, or " } else { "" };
         let state = match self.state {
-            Some(folder) => format!(" --state {}", folder.display()),
+            Some(folder) => format!(" --state {}", quoted(folder)),
             None => String::new(),
         };
         format!("{same}partway jobs resume {id}{state}")
@@ -137,18 +136,17 @@ pub async fn finish(
     match worker.run(id, stop).await? {
         Alarm::Finished(record, error) => match record.state {
             JobState::Done => Ok(*record),
-            JobState::Cancelled => {
-                Err(anyhow!("job {id} was cancelled: nothing is left in the store").into())
-            }
-            _ if error.is_some_and(|error| error.is_wrong_request()) => {
+            JobState::Cancelled => Err(anyhow!("job {id} was cancelled: {}", left(&record)).into()),
+            _ if record.starts == 0 && error.is_some_and(|error| error.is_wrong_request()) => {
                 // A slip of the pen is no job to keep.
                 worker.jobs().remove(id)?;
                 Err(Failure::usage(anyhow!(reason(&record))))
             }
             _ => Err(anyhow!(reason(&record)).into()),
         },
+        Alarm::Refused(error) => Err(anyhow!("{error}; job {id} was left as it is").into()),
         Alarm::Stopped(record) => Err(Failure::Interrupted(format!(
-            "interrupted behind {}: {}",
+            "interrupted behind {}; to go on from there: {}",
             counted(record.totals.parts.into(), "part"),
             again.command(id)
         ))),
@@ -157,6 +155,24 @@ pub async fn finish(
         )
         .into()),
     }
+}
+
+/// What a cancelled job has left in the store.
+pub fn left(record: &JobRecord) -> String {
+    match &record.last_error {
+        Some(error) => error.clone(),
+        None => "nothing is left in the store".to_owned(),
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 fn component_named(arguments: &ExportArguments) -> String {
@@ -224,7 +240,15 @@ pub fn report(record: &JobRecord, json: bool) -> anyhow::Result<()> {
 
 /// A line on standard output.
 pub fn print(line: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{line}").context("standard output can't be written")
+    printed(writeln!(std::io::stdout(), "{line}"))
+}
+
+/// Whether what was printed came out; a reader who has seen enough is none to complain to.
+pub fn printed(result: std::io::Result<()>) -> anyhow::Result<()> {
+    match result {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("standard output can't be written"),
+    }
 }
 
 /// A number of things in words: `1 part`, `2 parts`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use bytesize::ByteSize;
 use jiff::{SpanRound, Timestamp, Unit};
 use partway::{
@@ -18,7 +18,7 @@ use tabwriter::TabWriter;
 
 use super::arguments::{JobsCommand, StateArguments};
 use super::console::Console;
-use super::export::{Again, counted, finish, print, report, state_folder};
+use super::export::{Again, counted, finish, left, print, printed, report, state_folder};
 use super::failure::Failure;
 use super::signals::listen;
 
@@ -84,7 +84,7 @@ fn list(jobs: &JobStore, json: bool) -> Result<(), Failure> {
         }
         table.flush()
     };
-    Ok(write().context("standard output can't be written")?)
+    Ok(printed(write())?)
 }
 
 fn show(record: &JobRecord, json: bool) -> Result<(), Failure> {
@@ -123,7 +123,13 @@ fn show(record: &JobRecord, json: bool) -> Result<(), Failure> {
             (record.attempts > 0)
                 .then(|| format!("{} of {}", record.attempts, record.request.pace.retries)),
         ),
-        ("next", record.wake_at.filter(|at| *at > now).map(|at| at.to_string())),
+        (
+            "next alarm",
+            record
+                .wake_at
+                .filter(|at| *at > now)
+                .map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        ),
         ("asked for", Some(at(now, record.created_at))),
         ("moved", Some(at(now, record.moved_at))),
         ("finished", record.finished_at.map(|time| at(now, time))),
@@ -138,13 +144,14 @@ fn show(record: &JobRecord, json: bool) -> Result<(), Failure> {
         }
         table.flush()
     };
-    Ok(write().context("standard output can't be written")?)
+    Ok(printed(write())?)
 }
 
 async fn cancel(jobs: JobStore, ids: &[String]) -> Result<(), Failure> {
     let records = ids.iter().map(|id| found(&jobs, id)).collect::<Result<Vec<_>, _>>()?;
     let worker = Worker::new(jobs, Arc::new(BundledSupply::default()), Console::default())?;
     let stop = listen();
+    let mut failed = None;
     for record in records {
         if record.state.is_finished() {
             eprintln!("partway: job {} is {} already", record.id, record.state);
@@ -158,6 +165,15 @@ async fn cancel(jobs: JobStore, ids: &[String]) -> Result<(), Failure> {
                 Alarm::Stopped(_) => {
                     return Err(Failure::Interrupted(format!(
                         "interrupted: job {} is cancelled by whoever goes on with it",
+                        record.id
+                    )));
+                }
+                Alarm::Refused(error) => {
+                    return Err(anyhow!("{error}; job {} was left as it is", record.id).into());
+                }
+                _ if stop.is_cancelled() => {
+                    return Err(Failure::Interrupted(format!(
+                        "interrupted: job {} is cancelled by the process that is at work on it",
                         record.id
                     )));
                 }
@@ -175,6 +191,9 @@ async fn cancel(jobs: JobStore, ids: &[String]) -> Result<(), Failure> {
             }
         };
         match record.state {
+            JobState::Cancelled if record.last_error.is_some() => {
+                failed = Some(anyhow!("job {} is cancelled, but {}", record.id, left(&record)));
+            }
             JobState::Cancelled => eprintln!("partway: job {} is cancelled", record.id),
             JobState::Done => eprintln!(
                 "partway: job {} was done already: {}",
@@ -184,7 +203,7 @@ async fn cancel(jobs: JobStore, ids: &[String]) -> Result<(), Failure> {
             state => eprintln!("partway: job {} is {state}", record.id),
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 async fn resume(
@@ -210,14 +229,18 @@ async fn resume(
     let again = Again { state, is_export: false };
     let mut failed = None;
     for record in records {
-        // What another process is at work on is not to be meddled with.
-        if record.state != JobState::Done && !record.is_held(now) {
-            worker.jobs().request_resume(&record.id, SystemClock.now())?;
-        }
-        let finished = match finish(&worker, &record.id, &stop, &again).await {
-            Ok(record) => report(&record, json).map_err(Failure::from),
-            Err(failure) => Err(failure),
+        let asked = match record.state {
+            JobState::Done => Ok(()),
+            _ => worker.jobs().request_resume(&record.id, SystemClock.now()),
         };
+        if asked.is_ok() && matches!(record.state, JobState::Failed | JobState::Cancelled) {
+            eprintln!("partway: job {} was {}, and begins anew", record.id, record.state);
+        }
+        let finished = match asked {
+            Ok(()) => finish(&worker, &record.id, &stop, &again).await,
+            Err(error) => Err(error.into()),
+        };
+        let finished = finished.and_then(|record| Ok(report(&record, json)?));
         match finished {
             Ok(()) => {}
             Err(failure @ Failure::Interrupted(_)) => return Err(failure),
@@ -235,11 +258,13 @@ async fn resume(
 async fn prune_all(jobs: &JobStore, what: &Prune, json: bool) -> Result<(), Failure> {
     let pruned = prune(jobs, &BundledSupply::default(), SystemClock.now(), what).await?;
     if json {
-        let uploads = &pruned.uploads;
-        print(
-            &json!({ "jobs": pruned.jobs, "uploads": uploads, "dry_run": what.dry_run })
-                .to_string(),
-        )?;
+        let told = json!({
+            "jobs": pruned.jobs,
+            "kept": pruned.kept,
+            "uploads": pruned.uploads,
+            "dry_run": what.dry_run
+        });
+        print(&told.to_string())?;
     } else {
         let (forgot, threw) = if what.dry_run {
             ("would forget", "would throw away")
@@ -248,6 +273,12 @@ async fn prune_all(jobs: &JobStore, what: &Prune, json: bool) -> Result<(), Fail
         };
         for upload in &pruned.uploads {
             eprintln!("partway: {threw} the unfinished upload of {upload}");
+        }
+        if !pruned.kept.is_empty() {
+            eprintln!(
+                "partway: kept {}, since their stores hold uploads that are too young, or can't be looked into",
+                counted(pruned.kept.len() as u64, "failed or cancelled job")
+            );
         }
         eprintln!(
             "partway: {forgot} {}, {threw} {}",
@@ -314,9 +345,9 @@ impl<'a> View<'a> {
             parts: totals.parts,
             slices: totals.slices,
             tables: totals.tables,
-            tables_expected: record.expected.tables,
+            tables_expected: record.expected.tables.max(totals.tables),
             rows: totals.rows,
-            rows_expected: record.expected.rows,
+            rows_expected: record.expected.rows.max(totals.rows),
             seconds: totals.seconds,
             warnings: &totals.warnings,
             damaged: &totals.damaged,
@@ -366,8 +397,8 @@ fn ago(now: Timestamp, time: Timestamp) -> String {
     let largest = SpanRound::new().largest(Unit::Day).days_are_24_hours();
     let smallest = match seconds {
         ..120 => Unit::Second,
-        ..7200 => Unit::Minute,
-        ..172_800 => Unit::Hour,
+        120..7200 => Unit::Minute,
+        7200..172_800 => Unit::Hour,
         _ => Unit::Day,
     };
     match span.round(largest.smallest(smallest)) {

@@ -8,7 +8,8 @@ pub fn listen() -> CancellationToken {
     let stop = CancellationToken::new();
     let asked = stop.clone();
     tokio::spawn(async move {
-        while signal().await.is_ok() {
+        let Ok(mut signals) = Signals::new() else { return };
+        while signals.next().await {
             if asked.is_cancelled() {
                 std::process::exit(130);
             }
@@ -19,21 +20,41 @@ pub fn listen() -> CancellationToken {
     stop
 }
 
-/// Waits for one of them.
+/// Ctrl-C and SIGTERM, from now on.
+pub struct Signals {
+    #[cfg(unix)]
+    streams: [tokio::signal::unix::Signal; 2],
+}
+
 #[cfg(unix)]
-pub async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
+impl Signals {
+    /// Listens.
+    pub fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { streams: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?] })
+    }
+
+    /// Waits for the next; false: there will be none.
+    pub async fn next(&mut self) -> bool {
+        let [interrupt, terminate] = &mut self.streams;
+        tokio::select! {
+            signal = interrupt.recv() => signal.is_some(),
+            signal = terminate.recv() => signal.is_some(),
+        }
     }
 }
 
-/// Waits for Ctrl-C.
 #[cfg(not(unix))]
-pub async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+impl Signals {
+    /// Listens.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Waits for the next; false: there will be none.
+    pub async fn next(&mut self) -> bool {
+        tokio::signal::ctrl_c().await.is_ok()
+    }
 }
 
 /// Ends an export when the program is to stop.

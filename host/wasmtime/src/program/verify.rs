@@ -23,7 +23,7 @@ use tokio::task::spawn_blocking;
 use super::arguments::VerifyArguments;
 use super::export::counted;
 use super::failure::Failure;
-use super::signals::signal;
+use super::signals::Signals;
 use check::{Check, Checked};
 use marks::Unfit;
 use scratch::{Restored, Scratch};
@@ -50,9 +50,10 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
         };
     let scratch = folder.as_ref().map(|folder| folder.path().join("restored.db"));
     let verify = Verify { arguments: &arguments, store, scratch };
+    let mut signals = Signals::new().context("no signals can be listened to")?;
     tokio::select! {
         result = verify.run() => result,
-        _ = signal() => {
+        _ = signals.next() => {
             // What works on it is not waited for.
             drop(folder);
             eprintln!("partway: interrupted");

@@ -1,12 +1,14 @@
 //! A copy of a database's present state, page by page.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use tempfile::TempPath;
 
 /// Pages that are copied between two looks whether the copy is still wanted.
 const PAGES: i32 = 4096;
@@ -14,27 +16,22 @@ const PAGES: i32 = 4096;
 /// Copies what a connection sees into a new file, until somebody interrupts it. What is under that name appears whole,
 /// and safe against a crash, or not at all.
 pub(super) fn copy(from: &Connection, to: &Path, stop: &AtomicBool) -> Result<(), String> {
-    let mut unfinished = to.as_os_str().to_owned();
-    unfinished.push(".new");
-    let unfinished = Path::new(&unfinished);
-    let copied = create(unfinished).map_err(|error| error.to_string()).and_then(|()| {
-        pages(from, unfinished, stop).map_err(|error| error.to_string())?;
-        finish(unfinished, to).map_err(|error| error.to_string())
-    });
-    if copied.is_err() {
-        // It is of no use, and what went wrong is known.
-        fs::remove_file(unfinished).ok();
+    let words = |error: io::Error| error.to_string();
+    let unfinished = create(to).map_err(words)?;
+    pages(from, &unfinished, stop).map_err(|error| error.to_string())?;
+    if stop.load(Ordering::Relaxed) {
+        return Err("interrupted".to_owned());
     }
-    copied
+    finish(unfinished, to).map_err(words)
 }
 
-/// An empty file that its owner alone may read: a copy is as private as the database.
-fn create(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create(true).write(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+/// An empty file beside another, that its owner alone may read: a copy is as private as the database. Another process
+/// that copies to the same name has one of its own.
+fn create(to: &Path) -> io::Result<TempPath> {
+    let mut name = to.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    let folder = to.parent().unwrap_or(Path::new("."));
+    Ok(tempfile::Builder::new().prefix(&name).tempfile_in(folder)?.into_temp_path())
 }
 
 fn pages(from: &Connection, to: &Path, stop: &AtomicBool) -> rusqlite::Result<()> {
@@ -43,7 +40,14 @@ fn pages(from: &Connection, to: &Path, stop: &AtomicBool) -> rusqlite::Result<()
     {
         // The connection's own transaction holds the state from the first page to the last.
         let backup = Backup::new(from, &mut copy)?;
-        while backup.step(PAGES)? != StepResult::Done {
+        loop {
+            match backup.step(PAGES)? {
+                StepResult::Done => break,
+                StepResult::Busy | StepResult::Locked => {
+                    std::thread::sleep(Duration::from_millis(10))
+                }
+                _ => {}
+            }
             if stop.load(Ordering::Relaxed) {
                 let interrupted = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT);
                 return Err(rusqlite::Error::SqliteFailure(interrupted, None));
@@ -54,9 +58,9 @@ fn pages(from: &Connection, to: &Path, stop: &AtomicBool) -> rusqlite::Result<()
     copy.execute_batch("PRAGMA journal_mode=DELETE;")
 }
 
-fn finish(unfinished: &Path, to: &Path) -> io::Result<()> {
-    File::open(unfinished)?.sync_all()?;
-    fs::rename(unfinished, to)?;
+fn finish(unfinished: TempPath, to: &Path) -> io::Result<()> {
+    File::open(&unfinished)?.sync_all()?;
+    unfinished.persist(to).map_err(|error| error.error)?;
     match to.parent() {
         Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
         _ => Ok(()),

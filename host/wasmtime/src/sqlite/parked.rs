@@ -10,7 +10,7 @@ pub(super) struct LastBatch {
     /// Where it begins.
     pub(super) before: Key,
     pub(super) rows: u32,
-    pub(super) keys: Option<Keys>,
+    pub(super) keys: Keys,
 }
 
 /// A scan between two slices.
@@ -33,7 +33,6 @@ impl<'c> Parked<'c> {
         }
         self.cursor.begin_slice();
         let LastBatch { before, rows, keys } = self.last;
-        let keys = keys?;
         let used = if *key == before { 0 } else { place_of(&keys, rows, key)? };
         let rest = rows - used;
         (rest == 0 || self.cursor.hand_out_again(scan, key, keys, rest)).then_some(self.cursor)

@@ -35,7 +35,7 @@ pub(super) enum Request {
     /// A copy of the database in a new file.
     Copy { to: PathBuf, stop: Arc<AtomicBool>, reply: Reply<()> },
     /// The cursor is not needed any more. The next slice may want to go on from within its last batch.
-    Close { cursor: u64, last: LastBatch },
+    Close { cursor: u64, last: Option<LastBatch> },
 }
 
 /// Answers requests until nobody is left to make any.
@@ -104,7 +104,7 @@ impl<'c> Reader<'c> {
             }
             Request::Close { cursor, last } => {
                 let closed = self.cursors.remove(&cursor);
-                self.parked = closed.and_then(|cursor| Parked::new(cursor, last));
+                self.parked = closed.zip(last).and_then(|(cursor, last)| Parked::new(cursor, last));
             }
         }
     }

@@ -1,10 +1,9 @@
 //! A held read transaction on a database file.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::time::Duration;
 
@@ -51,11 +50,14 @@ struct About {
     bytes: u64,
     wal: bool,
     interrupt: Interrupt,
+    /// How often a read was ended.
+    interrupts: AtomicU32,
 }
 
 /// The way to end a read from another thread.
 struct Interrupt {
     reading: InterruptHandle,
+    /// Whether no copy is to be made any more.
     copying: Arc<AtomicBool>,
 }
 
@@ -88,7 +90,17 @@ impl Snapshot {
             .name("partway-reader".to_owned())
             .spawn(move || run(&connection, &receiver))
             .map_err(other)?;
-        Ok(Self { requests, about: Arc::new(About { path, fingerprint, bytes, wal, interrupt }) })
+        Ok(Self {
+            requests,
+            about: Arc::new(About {
+                path,
+                fingerprint,
+                bytes,
+                wal,
+                interrupt,
+                interrupts: AtomicU32::new(0),
+            }),
+        })
     }
 
     /// The database's path, with all links resolved.
@@ -142,15 +154,15 @@ impl Snapshot {
     pub fn copy(&self, to: &Path) -> Result<Self, OpenError> {
         let path = to.to_owned();
         let stop = self.about.interrupt.copying.clone();
-        stop.store(false, Ordering::Relaxed);
         self.ask(|reply| Request::Copy { to: to.to_owned(), stop, reply })
             .map_err(|error| OpenError::Copy { path, reason: reason_of(error) })?;
         Self::hold(to)
     }
 
     /// Ends the read that is under way, if there is one: it fails with `interrupted`, and what is read next is read as
-    /// ever. A copy in the making is given up.
+    /// ever. No copy comes out any more.
     pub(crate) fn interrupt(&self) {
+        self.about.interrupts.fetch_add(1, Ordering::Relaxed);
         self.about.interrupt.reading.interrupt();
         self.about.interrupt.copying.store(true, Ordering::Relaxed);
     }
@@ -201,9 +213,10 @@ impl Rows for Snapshot {
             after: after.unwrap_or_default().to_vec(),
             reply,
         })?;
-        let requests = self.requests.clone();
         Ok(Box::new(SnapshotCursor {
-            requests,
+            requests: self.requests.clone(),
+            interrupts: self.about.interrupts.load(Ordering::Relaxed),
+            about: self.about.clone(),
             number,
             rows: 0,
             keys: None,
@@ -216,6 +229,9 @@ impl Rows for Snapshot {
 /// A scan of one table, on this side of the thread.
 struct SnapshotCursor {
     requests: Sender<Request>,
+    about: Arc<About>,
+    /// As many had there been when it was opened.
+    interrupts: u32,
     number: u64,
     /// Rows of the last batch.
     rows: u32,
@@ -272,8 +288,11 @@ impl Cursor for SnapshotCursor {
 
 impl Drop for SnapshotCursor {
     fn drop(&mut self) {
+        // A scan that was interrupted is not gone on with: SQLite interrupts all reads as long as one is open.
+        let is_well = self.about.interrupts.load(Ordering::Relaxed) == self.interrupts;
+        let keys = self.keys.take().filter(|_| is_well);
         let last =
-            LastBatch { before: self.before.clone(), rows: self.rows, keys: self.keys.take() };
+            keys.map(|keys| LastBatch { before: self.before.clone(), rows: self.rows, keys });
         self.requests.send(Request::Close { cursor: self.number, last }).ok();
     }
 }
@@ -309,13 +328,22 @@ fn open(path: &Path) -> Result<(Connection, u64, bool), OpenError> {
         only_read(&connection);
         Ok((connection, bytes, mode.eq_ignore_ascii_case("wal")))
     };
-    begin().map_err(|error| {
-        // Where the file can't be opened at all, there is no lock on it that closing it could drop.
-        match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                OpenError::Permission { path: path.to_owned() }
-            }
-            _ => OpenError::from_sqlite(path, &error),
-        }
+    begin().map_err(|error| match may_be_read(path) {
+        true => OpenError::from_sqlite(path, &error),
+        false => OpenError::Permission { path: path.to_owned() },
     })
+}
+
+/// Whether this user may read a file. It is not opened for that: closing it would drop all POSIX locks that the process
+/// holds on it, SQLite's among them.
+fn may_be_read(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        rustix::fs::access(path, rustix::fs::Access::READ_OK) != Err(rustix::io::Errno::ACCESS)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        true
+    }
 }

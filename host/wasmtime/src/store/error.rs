@@ -87,6 +87,7 @@ impl StoreError {
             io::ErrorKind::NotFound => Self::NotFound { location },
             io::ErrorKind::PermissionDenied
             | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::InvalidFilename
             | io::ErrorKind::NotADirectory => Self::Refused { location, reason },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { location },
             _ => Self::Failed { location, reason },

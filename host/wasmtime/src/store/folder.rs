@@ -306,6 +306,9 @@ fn gone(store: &FolderStore, upload: &UploadId, error: StoreError) -> StoreError
         StoreError::NotFound { .. } if store.folder.is_dir() => {
             StoreError::UploadGone { location: store.location(&upload.name) }
         }
+        StoreError::NotFound { .. } => {
+            StoreError::NotFound { location: store.folder.display().to_string() }
+        }
         other => other,
     }
 }

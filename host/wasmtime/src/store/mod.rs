@@ -50,6 +50,9 @@ pub struct Unfinished {
     pub changed: SystemTime,
 }
 
+/// The slowest way to a store that is waited for, in bytes a second: some 256 kbit/s for each part on its way.
+pub(crate) const SLOWEST: u64 = 32 * 1024;
+
 /// What a store gives for a part, to complete the object with.
 pub type Receipt = String;
 

@@ -65,6 +65,13 @@ impl ObjectStore {
     /// [`AddressError::Client`] where they do not make a client.
     pub fn r2(account: &str, bucket: &str, prefix: &str) -> Result<Self, AddressError> {
         let mut settings = Settings::from_environment();
+        // Without a key the client would ask Amazon's machines for one.
+        if settings.builder.get_config_value(&AmazonS3ConfigKey::AccessKeyId).is_none() {
+            return Err(AddressError::Client {
+                address: format!("r2://{account}/{bucket}"),
+                reason: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
+            });
+        }
         // Of the two settings for it this one wins, whatever the environment has for another store.
         let endpoint = format!("https://{account}.r2.cloudflarestorage.com");
         settings.builder = settings

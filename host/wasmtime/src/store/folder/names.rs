@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use super::super::numbered;
 
@@ -45,7 +46,13 @@ pub(super) fn publish(hidden: &Path, folder: &Path, name: &str) -> io::Result<St
 pub(super) fn identity(meta: &fs::Metadata) -> Option<String> {
     #[cfg(unix)]
     {
-        Some(std::os::unix::fs::MetadataExt::ino(meta).to_string())
+        let number = std::os::unix::fs::MetadataExt::ino(meta);
+        // Numbers are given out again; with the time at which the file was made, where the system keeps it, they tell.
+        let made = meta.created().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
+        Some(match made {
+            Some(made) => format!("{number}@{}", made.as_nanos()),
+            None => number.to_string(),
+        })
     }
     #[cfg(not(unix))]
     {

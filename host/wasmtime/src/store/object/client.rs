@@ -10,15 +10,13 @@ use object_store::client::{
 };
 use object_store::{ClientConfigKey, ClientOptions, RetryConfig};
 
+use super::super::SLOWEST;
+
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long a server may be silent: before the answer to a request that is there, and within an answer.
 const SILENCE: Duration = Duration::from_secs(60);
-
-/// Bytes a second that every part on its way gets through at the least. With three on their way that is a line of
-/// less than 1 Mbit/s.
-const SLOWEST: u64 = 32 * 1024;
 
 /// A client's settings, gathered.
 pub(super) struct Settings {
