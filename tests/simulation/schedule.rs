@@ -89,7 +89,7 @@ pub async fn run(
         .expect("a folder for the schedule");
     let world = World::new(plan, is_traced);
     let mut schedule = Schedule::new(&world, folder.path(), prepared, exporter);
-    let rounds = schedule.to_its_end().await;
+    let rounds = schedule.end().await;
     if rounds < MOST_ROUNDS {
         schedule.check_the_end().await;
     }
@@ -176,7 +176,7 @@ impl Schedule {
     }
 
     /// Decides, round by round; how many there were.
-    async fn to_its_end(&mut self) -> u32 {
+    async fn end(&mut self) -> u32 {
         for round in 0..MOST_ROUNDS {
             self.come_to_rest().await;
             let are_finished = self.checker.jobs().iter().all(|(_, job)| job.is_finished);
