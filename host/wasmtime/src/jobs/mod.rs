@@ -1,5 +1,6 @@
 //! Exports as jobs: kept in a file, gone on with by alarms, one process at a time.
 
+mod admission;
 mod backoff;
 mod clock;
 mod error;
@@ -18,6 +19,7 @@ mod timer;
 mod watch;
 mod worker;
 
+pub use admission::Admission;
 pub use clock::{Clock, SystemClock};
 pub use error::StateError;
 pub use failure::StepError;
@@ -27,7 +29,7 @@ pub use record::{Holder, JobId, JobRecord, JobState};
 pub use request::{ExportRequest, OnChange, Pace, SnapshotMode};
 #[doc(hidden)]
 pub use store::CommitMoment;
-pub use store::{Admission, JobStore};
+pub use store::JobStore;
 #[cfg(feature = "bundled")]
 pub use supply::BundledSupply;
 pub use supply::Supply;

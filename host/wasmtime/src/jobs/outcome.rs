@@ -13,7 +13,7 @@ use super::record::{JobRecord, JobState};
 use super::request::OnChange;
 use super::run::{Run, Step, remove_copy};
 use super::watch::JobEvent;
-use super::worker::{Alarm, Inner, Worker};
+use super::worker::{Alarm, Inner, Worker, lost};
 use crate::store::StoreError;
 
 /// How often a job is begun, all in all: where its upload vanishes again and again, it comes to nothing.
@@ -231,12 +231,6 @@ impl Worker {
 fn finished(run: Run, record: JobRecord) -> Alarm {
     tracing::info!(job = %record.id, state = %record.state, "finished");
     Alarm::Finished(Box::new(record), run.failure)
-}
-
-/// The job is another process' now.
-pub(super) fn lost(run: &Run) -> Alarm {
-    tracing::warn!(job = %run.lease.id, "another process has taken the job over");
-    Alarm::Held
 }
 
 /// How a job ends that is being ended.

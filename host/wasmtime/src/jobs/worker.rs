@@ -9,16 +9,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::admission::Admission;
 use super::clock::{Clock, SystemClock};
 use super::error::StateError;
 use super::failure::StepError;
 use super::lease::{Beat, Claim, LEASE, Lease};
-use super::outcome::lost;
 use super::owner::Owner;
 use super::record::{JobId, JobRecord, JobState};
 use super::request::ExportRequest;
 use super::run::{PrepareError, Run, Step};
-use super::store::{Admission, JobStore};
+use super::store::JobStore;
 use super::supply::Supply;
 use super::watch::{JobEvent, Watch};
 
@@ -342,4 +342,10 @@ impl Drop for Busy<'_> {
             hands.remove(self.id);
         }
     }
+}
+
+/// The job is another process' now.
+pub(super) fn lost(run: &Run) -> Alarm {
+    tracing::warn!(job = %run.lease.id, "another process has taken the job over");
+    Alarm::Held
 }

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use partway::{JobEvent, JobId, Watch};
 
-use super::export::counted;
 use super::progress::Progress;
+use super::words::counted;
 
 /// Says what becomes of the one job that runs, with a bar on a terminal.
 #[derive(Default)]

@@ -1,6 +1,5 @@
 //! `partway export`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use super::console::Console;
 use super::failure::Failure;
 use super::signals::listen;
 use super::standard_output;
+use super::words::{counted, incomplete, print};
 
 /// Runs the command.
 pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
@@ -182,15 +182,6 @@ fn component_named(arguments: &ExportArguments) -> String {
     }
 }
 
-/// What to say of an export in which damaged tables are missing in part.
-pub fn incomplete(damaged: &[String]) -> anyhow::Error {
-    anyhow!(
-        "the export is not complete: the database is damaged, and could not be read to the end in table {}; all \
-         else is there. `sqlite3 FILE .recover` may save more",
-        damaged.join("; in table ")
-    )
-}
-
 /// The folder that jobs are kept in.
 pub fn state_folder(given: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(folder) = given {
@@ -236,24 +227,6 @@ pub fn report(record: &JobRecord, json: bool) -> anyhow::Result<()> {
         print(location)?;
     }
     if totals.damaged.is_empty() { Ok(()) } else { Err(incomplete(&totals.damaged)) }
-}
-
-/// A line on standard output.
-pub fn print(line: &str) -> anyhow::Result<()> {
-    printed(writeln!(std::io::stdout(), "{line}"))
-}
-
-/// Whether what was printed came out; a reader who has seen enough is none to complain to.
-pub fn printed(result: std::io::Result<()>) -> anyhow::Result<()> {
-    match result {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("standard output can't be written"),
-    }
-}
-
-/// A number of things in words: `1 part`, `2 parts`.
-pub fn counted(number: u64, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What `--json` prints.

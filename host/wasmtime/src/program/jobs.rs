@@ -18,9 +18,10 @@ use tabwriter::TabWriter;
 
 use super::arguments::{JobsCommand, StateArguments};
 use super::console::Console;
-use super::export::{Again, counted, finish, left, print, printed, report, state_folder};
+use super::export::{Again, finish, left, report, state_folder};
 use super::failure::Failure;
 use super::signals::listen;
+use super::words::{counted, print, printed};
 
 /// How long a process that is at work on a job may take to notice that it is cancelled.
 const PATIENCE: Duration = Duration::from_secs(60);

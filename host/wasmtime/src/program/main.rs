@@ -9,6 +9,7 @@ mod progress;
 mod signals;
 mod standard_output;
 mod verify;
+mod words;
 
 use std::process::ExitCode;
 

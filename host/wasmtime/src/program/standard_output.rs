@@ -9,10 +9,10 @@ use partway::{CallError, Counters, Exporter, Parts, PipeCtx, Snapshot, parts, sk
 use tempfile::TempDir;
 
 use super::arguments::ExportArguments;
-use super::export::incomplete;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::signals::{UntilStopped, listen};
+use super::words::incomplete;
 
 /// Small parts reach a reader soon.
 const PART_SIZE: u32 = 256 * 1024;

@@ -21,9 +21,9 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::arguments::VerifyArguments;
-use super::export::counted;
 use super::failure::Failure;
 use super::signals::Signals;
+use super::words::counted;
 use check::{Check, Checked};
 use marks::Unfit;
 use scratch::{Restored, Scratch};

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::lexer::{Event, Lexer, Piece, Rest};
 use super::marks::{Ending, LONGEST_BEGINNING, Unfit, check_beginning, check_fragment};
 use super::scratch::{Restored, Scratch};
-use crate::export::counted;
+use crate::words::counted;
 
 /// How many of the last bytes are kept: more than an end mark has.
 const TAIL: usize = 160;
