@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::wait;
 use super::error::StateError;
 use super::failure::{Remedy, StepError};
-use super::lease::Next;
+use super::progress::Next;
 use super::record::{JobRecord, JobState};
 use super::request::OnChange;
 use super::run::{Run, Step, remove_copy};

@@ -8,7 +8,8 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::StepError;
-use super::lease::{Lease, options};
+use super::lease::Lease;
+use super::progress::options;
 use super::record::{JobRecord, JobState};
 use super::store::JobStore;
 use super::supply::Supply;
