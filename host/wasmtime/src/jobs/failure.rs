@@ -38,6 +38,12 @@ pub enum StepError {
     /// The database is not as it was, and its state was not kept.
     #[error("the database has changed since")]
     Changed,
+    /// So too, and it is not to start over.
+    #[error(
+        "the database has changed since it was cut off, and what it had is thrown away: export again, or by \
+         --on-change restart"
+    )]
+    MayNotStartOver,
     /// The checkpoint is another component's.
     #[error("it was begun with another component")]
     OtherComponent,

@@ -146,7 +146,7 @@ impl Worker {
                 // What was damaged then may be whole now.
                 run.skips_damaged &= !changed;
                 if changed && run.record.request.on_change == OnChange::Fail {
-                    return self.give_up(run, error);
+                    return self.give_up(run, StepError::MayNotStartOver);
                 }
                 // A database may change as often as it likes.
                 if !changed && run.record.starts >= MOST_STARTS {

@@ -198,12 +198,16 @@ async fn bring(
     let mut settling = JoinSet::new();
     let mut receipts = Vec::new();
     let mut length = 0;
+    // Whether anything was written since it was last begun to make all safe.
+    let mut is_unsettled = false;
     loop {
         let part = tokio::select! {
             part = parts.recv() => part,
             Some(written) = writes.join_next() => {
                 receipts.push(joined(&store, &upload, written)?);
+                is_unsettled = true;
                 if settling.is_empty() {
+                    is_unsettled = false;
                     let (store, upload) = (store.clone(), upload.clone());
                     settling.spawn(async move { store.settle(&upload).await });
                 }
@@ -234,11 +238,14 @@ async fn bring(
     }
     while let Some(written) = writes.join_next().await {
         receipts.push(joined(&store, &upload, written)?);
+        is_unsettled = true;
     }
     while let Some(settled) = settling.join_next().await {
         joined(&store, &upload, settled)?;
     }
-    store.settle(&upload).await?;
+    if is_unsettled {
+        store.settle(&upload).await?;
+    }
     receipts.sort_unstable_by_key(|(number, _)| *number);
     let receipts = receipts.into_iter().map(|(_, receipt)| receipt).collect();
     Ok(Settled { receipts, bytes: length, hash: HashState::of(&hasher) })
