@@ -278,8 +278,9 @@ impl Worker {
         };
         tokio::select! {
             biased;
-            result = step => result,
+            // First, so that a step whose lease is due for renewal goes on with a renewed one.
             () = guard => Err(StepError::LeaseLost.into()),
+            result = step => result,
         }
     }
 
