@@ -1,5 +1,6 @@
 //! Jobs that nobody waits for, gone on with by timers.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,29 @@ use partway::{
 use partway_testbed::write_sample;
 use partway_tests::{export, sha256};
 use tokio_util::sync::CancellationToken;
+
+/// An export to a folder, in slices of so many parts.
+fn request(
+    database: &Path,
+    store: &Path,
+    name: Option<String>,
+    part_size: u64,
+    slice_parts: u32,
+) -> ExportRequest {
+    ExportRequest {
+        database: database.canonicalize().unwrap(),
+        store: StoreAddress::Folder(store.to_owned()),
+        name,
+        format: "sql".into(),
+        tables: vec![],
+        settings: vec![],
+        component: None,
+        part_size: Some(part_size),
+        snapshot: SnapshotMode::Auto,
+        on_change: OnChange::Restart,
+        pace: Pace { slice_parts: Some(slice_parts), ..Pace::default() },
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_timers_on_one_folder_share_the_jobs_and_do_no_slice_twice() {
@@ -39,19 +63,8 @@ async fn two_timers_on_one_folder_share_the_jobs_and_do_no_slice_twice() {
     let jobs = JobStore::open(&state).unwrap();
     let mut ids = Vec::new();
     for number in 0..8 {
-        let request = ExportRequest {
-            database: database.canonicalize().unwrap(),
-            store: StoreAddress::Folder(store.clone()),
-            name: Some(format!("{number}.sql")),
-            format: "sql".into(),
-            tables: vec![],
-            settings: vec![],
-            component: None,
-            part_size: Some(32 * 1024),
-            snapshot: SnapshotMode::Auto,
-            on_change: OnChange::Restart,
-            pace: Pace { slice_parts: Some(4), ..Pace::default() },
-        };
+        let name = Some(format!("{number}.sql"));
+        let request = request(&database, &store, name, 32 * 1024, 4);
         match jobs.admit(&request, true, SystemClock.now()).unwrap() {
             Admission::New(id) => ids.push(id),
             other => panic!("{other:?}"),
@@ -95,19 +108,7 @@ async fn a_timer_that_is_stopped_gives_its_jobs_back() {
     let store = folder.path().join("store");
     std::fs::create_dir(&store).unwrap();
     let jobs = JobStore::open(&folder.path().join("state")).unwrap();
-    let request = ExportRequest {
-        database: file.canonicalize().unwrap(),
-        store: StoreAddress::Folder(store),
-        name: None,
-        format: "sql".into(),
-        tables: vec![],
-        settings: vec![],
-        component: None,
-        part_size: Some(16 * 1024),
-        snapshot: SnapshotMode::Auto,
-        on_change: OnChange::Restart,
-        pace: Pace { slice_parts: Some(1), ..Pace::default() },
-    };
+    let request = request(&file, &store, None, 16 * 1024, 1);
     let Admission::New(id) = jobs.admit(&request, false, SystemClock.now()).unwrap() else {
         panic!("there is a job already");
     };

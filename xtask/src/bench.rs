@@ -27,7 +27,7 @@ pub fn bench(megabytes: u64, pairs: u32) -> Result<()> {
     let program = build_program()?;
     let folder = target().join("bench");
     fs::create_dir_all(&folder)?;
-    let database = generated(&folder, megabytes)?;
+    let database = generated(&folder, "sample", megabytes, write_sample)?;
 
     println!(
         "\n== Speed: {} ({} MB), {pairs} pairs",
@@ -53,7 +53,7 @@ pub fn bench(megabytes: u64, pairs: u32) -> Result<()> {
     println!("\n== Peak memory of partway export FILE --to DIR");
     let mut peaks = Vec::new();
     for megabytes in [SMALL, LARGE] {
-        let database = generated(&folder, megabytes)?;
+        let database = generated(&folder, "sample", megabytes, write_sample)?;
         let mut runs = Vec::new();
         for _ in 0..3 {
             runs.push(export(&program, &database, &folder)?);
@@ -105,13 +105,19 @@ fn restores(program: &Path, database: &Path, folder: &Path, pairs: u32) -> Resul
     Ok(())
 }
 
-fn generated(folder: &Path, megabytes: u64) -> Result<PathBuf> {
-    let file = folder.join(format!("sample-{megabytes}.db"));
+/// A database of about so many megabytes, which is made when it is first asked for.
+fn generated(
+    folder: &Path,
+    kind: &str,
+    megabytes: u64,
+    write: fn(&Path, u64) -> Result<()>,
+) -> Result<PathBuf> {
+    let file = folder.join(format!("{kind}-{megabytes}.db"));
     if !file.exists() {
         println!("making {} …", file.display());
-        let unfinished = folder.join("sample.new");
+        let unfinished = folder.join(format!("{kind}.new"));
         fs::remove_file(&unfinished).or_else(ignore_missing)?;
-        write_sample(&unfinished, megabytes)?;
+        write(&unfinished, megabytes)?;
         fs::rename(&unfinished, &file)?;
     }
     Ok(file)
@@ -128,19 +134,18 @@ fn dump(database: &Path, folder: &Path) -> Result<Run> {
 fn export(program: &Path, database: &Path, folder: &Path) -> Result<Run> {
     let store = folder.join("store");
     fs::create_dir_all(&store)?;
-    let run = measure(
-        Command::new(program)
-            .arg("export")
-            .arg(database)
-            .arg("--to")
-            .arg(&store)
-            .arg("--state")
-            .arg(folder.join("state"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null()),
-    )?;
+    let mut command = export_to(program, database, &store, folder);
+    let run = measure(command.stderr(Stdio::null()))?;
     fs::remove_dir_all(&store)?;
     Ok(run)
+}
+
+/// An export to a folder, with its state in another.
+fn export_to(program: &Path, database: &Path, store: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.arg("export").arg(database).arg("--to").arg(store);
+    command.arg("--state").arg(folder.join("state")).stdout(Stdio::null());
+    command
 }
 
 fn median(runs: &[Run]) -> f64 {

@@ -1,14 +1,13 @@
 //! What it costs to cut an export into slices: in all, and of each slice along a long export.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use partway_testbed::write_uniform;
 
 use super::measured::{Run, measure, median};
-use crate::demo::ignore_missing;
+use super::{export_to, generated};
 use crate::run::{build_program, target};
 use crate::setup::setup;
 
@@ -21,7 +20,7 @@ pub fn slices(megabytes: u64, pairs: u32) -> Result<()> {
     let program = build_program()?;
     let folder = target().join("bench");
     fs::create_dir_all(&folder)?;
-    let database = generated(&folder, megabytes)?;
+    let database = generated(&folder, "uniform", megabytes, write_uniform)?;
     let export =
         |part_size: u64, slicing: &[&str]| export(&program, &database, &folder, part_size, slicing);
     // This also brings the file into memory.
@@ -72,19 +71,12 @@ fn export(
     let store = folder.join("store");
     fs::create_dir_all(&store)?;
     let log = folder.join("slices.log");
-    let mut command = Command::new(program);
+    let mut command = export_to(program, database, &store, folder);
     command
-        .arg("export")
-        .arg(database)
-        .arg("--to")
-        .arg(&store)
-        .arg("--state")
-        .arg(folder.join("state"))
         // A copy of the database would be the same work either way.
         .args(["--snapshot", "hold", "--part-size", &part_size.to_string()])
         .args(slicing)
         .env("PARTWAY_LOG", "partway::job=info")
-        .stdout(Stdio::null())
         .stderr(File::create(&log)?);
     let run = measure(&mut command)?;
     let objects = fs::read_dir(&store)?.collect::<std::io::Result<Vec<_>>>()?;
@@ -101,16 +93,4 @@ fn export(
         })
         .collect::<Result<_>>()?;
     Ok((run, bytes, seconds))
-}
-
-fn generated(folder: &Path, megabytes: u64) -> Result<PathBuf> {
-    let file = folder.join(format!("uniform-{megabytes}.db"));
-    if !file.exists() {
-        println!("making {} …", file.display());
-        let unfinished = folder.join("uniform.new");
-        fs::remove_file(&unfinished).or_else(ignore_missing)?;
-        write_uniform(&unfinished, megabytes)?;
-        fs::rename(&unfinished, &file)?;
-    }
-    Ok(file)
 }

@@ -32,7 +32,7 @@ impl Worker {
         let pause = run.record.request.pace.pause;
         match step {
             Step::Begun(job, expected) => {
-                let next = Next { wake_at: now, keeps_lease: true };
+                let next = Next { wake_at: now, keeps_lease: !stop.is_cancelled() };
                 if let Err(error) = jobs.save_begun(&run.lease, &job, expected, next, now) {
                     run.job = Some(*job);
                     self.abort(&run).await;
@@ -44,7 +44,7 @@ impl Worker {
                 run.record.starts += 1;
                 run.job = Some(*job);
                 self.announce(&run);
-                self.go_on(run, next, stop)
+                self.go_on(run, next)
             }
             Step::Sliced { parts_before } => {
                 let Some(job) = &run.job else { return Ok(lost(&run)) };
@@ -57,7 +57,7 @@ impl Worker {
                 run.record.totals = job.totals.clone();
                 run.record.state = if job.ended { JobState::Completing } else { JobState::Running };
                 watch.event(&run.lease.id, &JobEvent::Slice(&job.totals));
-                self.go_on(run, next, stop)
+                self.go_on(run, next)
             }
             Step::Completed(finished) => {
                 let record = jobs.save_done(&run.lease, &finished, now)?;
@@ -67,25 +67,18 @@ impl Worker {
         }
     }
 
-    /// Keeps the job at hand, or gives it back.
-    fn go_on(&self, run: Run, next: Next, stop: &CancellationToken) -> Result<Alarm, StateError> {
-        let id = run.lease.id.clone();
-        if next.keeps_lease && !stop.is_cancelled() {
-            self.rest(run);
-            return Ok(Alarm::Again(next.wake_at));
+    /// Keeps the job at hand, or leaves it to anybody, as was saved.
+    fn go_on(&self, run: Run, next: Next) -> Result<Alarm, StateError> {
+        if !next.keeps_lease {
+            return Ok(Alarm::Stopped(Box::new(self.0.jobs.get(&run.lease.id)?)));
         }
-        if next.keeps_lease {
-            self.0.jobs.release(&run.lease)?;
-        }
-        if stop.is_cancelled() {
-            return Ok(Alarm::Stopped(Box::new(self.0.jobs.get(&id)?)));
-        }
+        self.rest(run);
         Ok(Alarm::Again(next.wake_at))
     }
 
     /// Saves that a step has failed, and what is to be done about it.
     pub(super) fn fail(&self, mut run: Run, error: StepError) -> Result<Alarm, StateError> {
-        let Inner { jobs, clock, watch, .. } = &*self.0;
+        let Inner { jobs, clock, .. } = &*self.0;
         let id = run.lease.id.clone();
         let remedy = error.remedy();
         tracing::warn!(job = %id, %error, ?remedy, "a step failed");
@@ -119,32 +112,25 @@ impl Worker {
                 self.give_up(run, error)
             }
             Remedy::TryAgain | Remedy::TryAgainIfBegun => {
-                let attempt = run.record.attempts + 1;
-                let retries = run.record.request.pace.retries;
-                if attempt > retries {
+                if !run.may_try_again() {
                     return self.give_up(run, error);
                 }
-                let wait = wait(attempt);
-                let wake_at = clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
-                jobs.save_failure(&run.lease, &error.to_string(), attempt, wake_at)?;
-                let event = JobEvent::Retrying { error: &error, attempt, retries, wait };
-                watch.event(&id, &event);
-                run.record.attempts = attempt;
                 if let StepError::CutOff(_) = error {
                     run.close_source();
                 }
-                self.rest(run);
-                Ok(Alarm::Again(wake_at))
+                self.try_again(run, &error, &error.to_string(), clock.now())
             }
-            Remedy::SkipDamaged if !run.skips_damaged && run.record.request.component.is_none() => {
-                run.skips_damaged = true;
+            Remedy::SkipDamaged
+                if !run.record.skips_damaged && run.record.request.component.is_none() =>
+            {
+                run.record.skips_damaged = true;
                 let reason = format!("{error}. What can be read is exported");
                 self.start_over(run, &reason)
             }
             Remedy::StartOver => {
                 let changed = matches!(error, StepError::Changed);
                 // What was damaged then may be whole now.
-                run.skips_damaged &= !changed;
+                run.record.skips_damaged &= !changed;
                 if changed && run.record.request.on_change == OnChange::Fail {
                     return self.give_up(run, StepError::MayNotStartOver);
                 }
@@ -160,6 +146,26 @@ impl Worker {
         }
     }
 
+    /// Saves that a step is tried again, later with each failure.
+    fn try_again(
+        &self,
+        mut run: Run,
+        error: &StepError,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Alarm, StateError> {
+        let Inner { jobs, watch, .. } = &*self.0;
+        let attempt = run.record.attempts + 1;
+        let retries = run.record.request.pace.retries;
+        let wait = wait(attempt);
+        let wake_at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        jobs.save_failure(&run.lease, reason, attempt, wake_at)?;
+        watch.event(&run.lease.id, &JobEvent::Retrying { error, attempt, retries, wait });
+        run.record.attempts = attempt;
+        self.rest(run);
+        Ok(Alarm::Again(wake_at))
+    }
+
     fn start_over(&self, mut run: Run, reason: &str) -> Result<Alarm, StateError> {
         let Inner { jobs, clock, watch, .. } = &*self.0;
         let now = clock.now();
@@ -167,7 +173,7 @@ impl Worker {
         watch.event(&run.lease.id, &event);
         // What is in the store is thrown away when that is saved, as the first thing of the new start: another process
         // may be at work on it by now.
-        jobs.save_restart(&run.lease, reason, run.skips_damaged, now)?;
+        jobs.save_restart(&run.lease, reason, run.record.skips_damaged, now)?;
         run.begin_anew();
         self.rest(run);
         Ok(Alarm::Again(now))
@@ -189,7 +195,7 @@ impl Worker {
     /// Ends a job for good, when what it had in the store is thrown away.
     fn end(
         &self,
-        mut run: Run,
+        run: Run,
         result: Result<(), StoreError>,
         now: Timestamp,
     ) -> Result<Alarm, StateError> {
@@ -199,19 +205,10 @@ impl Worker {
             let record = jobs.save_ended(&run.lease, state, None, now)?;
             return Ok(finished(run, record));
         };
-        let attempt = run.record.attempts + 1;
-        let retries = run.record.request.pace.retries;
-        if error.may_pass() && attempt <= retries {
-            let wait = wait(attempt);
-            let wake_at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        if error.may_pass() && run.may_try_again() {
+            // Why it comes to nothing matters more than what hinders that.
             let reason = run.record.last_error.clone().unwrap_or_else(|| error.to_string());
-            jobs.save_failure(&run.lease, &reason, attempt, wake_at)?;
-            let error = StepError::Job(error.into());
-            let event = JobEvent::Retrying { error: &error, attempt, retries, wait };
-            watch.event(&run.lease.id, &event);
-            run.record.attempts = attempt;
-            self.rest(run);
-            return Ok(Alarm::Again(wake_at));
+            return self.try_again(run, &StepError::Job(error.into()), &reason, now);
         }
         watch.event(&run.lease.id, &JobEvent::UploadLeft(&error));
         let reason =

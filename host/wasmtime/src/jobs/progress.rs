@@ -5,7 +5,7 @@ use rusqlite::{Transaction, params};
 
 use super::error::StateError;
 use super::lease::{Lease, end, release};
-use super::record::{JobId, JobRecord, JobState};
+use super::record::{JobRecord, JobState};
 use super::store::{JobStore, Problem, from_json, json};
 use crate::job::{Finished, Job, JobOptions};
 use crate::sqlite::Expected;
@@ -34,10 +34,9 @@ impl JobStore {
             let mut statement =
                 connection.prepare_cached("SELECT * FROM export_jobs WHERE id = ?1")?;
             let job = statement.query_row([&record.id.0], |row| {
-                let skips_damaged = row.get("skips_damaged")?;
                 let Some(id) = row.get("upload_id")? else { return Ok(None) };
                 let job = Job {
-                    options: options(record, part_size, skips_damaged),
+                    options: options(record, part_size),
                     fingerprint: from_json(row, "fingerprint")?,
                     component: row.get("component")?,
                     totals: record.totals.clone(),
@@ -50,14 +49,6 @@ impl JobStore {
                 Ok(Some(job))
             });
             Ok(job?)
-        })
-    }
-
-    /// Whether the job leaves out what is damaged.
-    pub(super) fn skips_damaged(&self, id: &JobId) -> Result<bool, StateError> {
-        self.read(|connection| {
-            let sql = "SELECT skips_damaged FROM export_jobs WHERE id = ?1";
-            Ok(connection.query_row(sql, [&id.0], |row| row.get(0))?)
         })
     }
 
@@ -227,10 +218,10 @@ impl JobStore {
 }
 
 /// The options of the component for a job.
-pub(super) fn options(record: &JobRecord, part_size: u32, skips_damaged: bool) -> JobOptions {
+pub(super) fn options(record: &JobRecord, part_size: u32) -> JobOptions {
     let request = &record.request;
     let mut settings = request.settings.clone();
-    if skips_damaged {
+    if record.skips_damaged {
         settings.push(skip_damaged());
     }
     JobOptions {

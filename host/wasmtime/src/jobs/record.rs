@@ -122,6 +122,8 @@ pub struct JobRecord {
     pub object: Option<String>,
     /// The size of parts, in bytes.
     pub part_size: Option<u32>,
+    /// Whether it leaves out what is damaged, having met it.
+    pub skips_damaged: bool,
     /// How far it is.
     pub totals: Totals,
     /// How far it is to come.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
+use super::error::StateError;
 use super::failure::StepError;
 use super::lease::Lease;
 use super::progress::options;
@@ -29,7 +30,6 @@ const GRACE: Duration = Duration::from_secs(60);
 pub(super) struct Run {
     pub(super) lease: Lease,
     pub(super) record: JobRecord,
-    pub(super) skips_damaged: bool,
     pub(super) job: Option<Job>,
     pub(super) counters: Arc<Counters>,
     /// Cancelled with the job.
@@ -55,7 +55,7 @@ pub(super) enum Step {
 }
 
 impl Run {
-    pub(super) fn new(lease: Lease, record: JobRecord, skips_damaged: bool) -> Self {
+    pub(super) fn new(lease: Lease, record: JobRecord) -> Self {
         let unwanted = CancellationToken::new();
         if record.is_unwanted {
             unwanted.cancel();
@@ -63,7 +63,6 @@ impl Run {
         Self {
             lease,
             record,
-            skips_damaged,
             job: None,
             counters: Arc::default(),
             unwanted,
@@ -170,6 +169,11 @@ impl Run {
         }
     }
 
+    /// Whether a retry is left for the next step.
+    pub(super) fn may_try_again(&self) -> bool {
+        self.record.attempts < self.record.request.pace.retries
+    }
+
     /// Why it comes to nothing, to be followed by more.
     pub(super) fn reason(&self) -> String {
         self.record.last_error.as_ref().map(|reason| format!("{reason}; ")).unwrap_or_default()
@@ -235,7 +239,8 @@ impl Run {
             }
         };
         // Nobody is to take one with gaps for a whole one.
-        let wanted = if self.skips_damaged { format!("{wanted}.incomplete") } else { wanted };
+        let wanted =
+            if self.record.skips_damaged { format!("{wanted}.incomplete") } else { wanted };
         let store = self.opened_store()?.clone();
         let name = self.take_name(jobs, &store, &wanted).await?;
         // A copy may take minutes, and is of no use before it is whole.
@@ -248,7 +253,7 @@ impl Run {
         let request = &self.record.request;
         let part_size = part_size(request.part_size, snapshot.bytes(), store.limits())
             .map_err(StepError::from)?;
-        let options = options(&self.record, part_size, self.skips_damaged);
+        let options = options(&self.record, part_size);
         let expected = {
             let (snapshot, tables) = (snapshot.clone(), request.tables.clone());
             spawn_blocking(move || snapshot.expected(&tables)).await.unwrap_or_default()
@@ -344,7 +349,7 @@ impl Run {
 /// Why a step could not be done: for reasons of its own, or of the job store's.
 pub(super) enum PrepareError {
     Step(StepError),
-    State(super::error::StateError),
+    State(StateError),
 }
 
 impl<E: Into<StepError>> From<E> for PrepareError {
@@ -353,8 +358,8 @@ impl<E: Into<StepError>> From<E> for PrepareError {
     }
 }
 
-impl From<super::error::StateError> for PrepareError {
-    fn from(error: super::error::StateError) -> Self {
+impl From<StateError> for PrepareError {
+    fn from(error: StateError) -> Self {
         Self::State(error)
     }
 }

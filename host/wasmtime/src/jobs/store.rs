@@ -265,6 +265,7 @@ impl JobStore {
             store: row.get("store")?,
             object: row.get("object")?,
             part_size: row.get("part_size")?,
+            skips_damaged: row.get("skips_damaged")?,
             totals: from_json(row, "totals")?.unwrap_or_default(),
             expected: from_json::<Expected>(row, "expected")?.unwrap_or_default(),
             starts: row.get("starts")?,

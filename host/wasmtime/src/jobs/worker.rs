@@ -245,10 +245,7 @@ impl Worker {
     fn claim(&self, id: &JobId, only_if_due: bool) -> Result<Result<Run, Alarm>, StateError> {
         let now = self.0.clock.now();
         Ok(match self.0.jobs.claim(id, &self.0.owner.id, now, only_if_due)? {
-            Claim::Claimed(lease, record) => {
-                let skips_damaged = self.0.jobs.skips_damaged(id)?;
-                Ok(Run::new(lease, *record, skips_damaged))
-            }
+            Claim::Claimed(lease, record) => Ok(Run::new(lease, *record)),
             Claim::Held => Err(Alarm::Held),
             Claim::Finished(record) => Err(Alarm::Finished(record, None)),
             Claim::NotDue => Err(Alarm::NotDue),
