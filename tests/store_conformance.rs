@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::StreamExt;
 use partway::{FolderStore, Receipt, Store, StoreError, UploadId};
 use partway_tests::{S3Server, contents, garage, runtime};
 
@@ -67,11 +68,29 @@ async fn an_object_appears_whole_when_it_is_completed(subject: &Subject) {
         assert_eq!(name, "a.sql");
         assert!(contents(store, "a.sql").await.unwrap() == whole);
     }
+    ranges_are_read(store, &whole).await;
     assert_eq!(store.free_name("a.sql").await.unwrap(), "a-2.sql");
     // What has become an object is not thrown away with the upload.
     store.abort(&upload).await.unwrap();
     assert!(contents(store, "a.sql").await.unwrap() == whole);
     assert_eq!(begun(store).await, []);
+}
+
+async fn ranges_are_read(store: &Arc<dyn Store>, whole: &[u8]) {
+    let length = whole.len() as u64;
+    assert_eq!(store.length("a.sql").await.unwrap(), length);
+    for range in [0..1, 1..4000, length - 101..length - 99, length - 1..length, 0..length, 7..7] {
+        let pieces = store.read_range("a.sql", range.clone()).await.unwrap();
+        let pieces: Vec<_> = pieces.map(Result::unwrap).collect().await;
+        assert!(pieces.concat() == whole[range.start as usize..range.end as usize], "{range:?}");
+    }
+    let missing = [
+        store.length("b.sql").await.err().unwrap(),
+        store.read_range("b.sql", 0..1).await.err().unwrap(),
+    ];
+    for error in missing {
+        assert!(matches!(error, StoreError::NoObject { .. }), "{error}");
+    }
 }
 
 async fn uploads_are_listed_until_they_end(subject: &Subject) {

@@ -1,6 +1,7 @@
 //! The client of the bucket in memory: each request passes its own gates. It asks as the library's own client for S3
 //! does (`store/object.rs`), which the tests with real servers try.
 
+use std::ops::Range;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -167,6 +168,24 @@ impl Store for BucketStore {
     async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError> {
         match self.look(name).await? {
             Some(object) => Ok(stream::iter([Ok(Bytes::from(object.bytes))]).boxed()),
+            None => Err(StoreError::NoObject { location: self.location(name) }),
+        }
+    }
+
+    async fn length(&self, name: &str) -> Result<u64, StoreError> {
+        match self.look(name).await? {
+            Some(object) => Ok(object.bytes.len() as u64),
+            None => Err(StoreError::NoObject { location: self.location(name) }),
+        }
+    }
+
+    async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError> {
+        match self.look(name).await? {
+            Some(object) => {
+                let end = range.end.min(object.bytes.len() as u64);
+                let bytes = object.bytes[range.start.min(end) as usize..end as usize].to_vec();
+                Ok(stream::iter([Ok(Bytes::from(bytes))]).boxed())
+            }
             None => Err(StoreError::NoObject { location: self.location(name) }),
         }
     }

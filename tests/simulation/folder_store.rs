@@ -1,5 +1,6 @@
 //! The real store in a folder, with gates around each of its calls.
 
+use std::ops::Range;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -114,5 +115,13 @@ impl Store for GatedFolder {
 
     async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError> {
         self.folder.read(name).await
+    }
+
+    async fn length(&self, name: &str) -> Result<u64, StoreError> {
+        self.folder.length(name).await
+    }
+
+    async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError> {
+        self.folder.read_range(name, range).await
     }
 }

@@ -4,6 +4,7 @@ mod names;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -267,13 +268,28 @@ impl Store for FolderStore {
     }
 
     async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError> {
+        self.read_range(name, 0..u64::MAX).await
+    }
+
+    async fn length(&self, name: &str) -> Result<u64, StoreError> {
+        let path = self.folder.join(name);
+        reading(&self.location(name), move || Ok(fs::metadata(path)?.len())).await
+    }
+
+    async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError> {
         let path = self.folder.join(name);
         let location = self.location(name);
-        let file = reading(&location, move || File::open(path)).await?;
+        let left = range.end.saturating_sub(range.start);
+        let open = move || {
+            let mut file = File::open(path)?;
+            file.seek(SeekFrom::Start(range.start))?;
+            Ok(file.take(left))
+        };
+        let file = reading(&location, open).await?;
         let pieces = stream::unfold(Some((file, location)), |place| async move {
             let (mut file, location) = place?;
             let piece = reading(&location, move || {
-                let mut piece = Vec::with_capacity(READ as usize);
+                let mut piece = Vec::with_capacity(READ.min(file.limit()) as usize);
                 (&mut file).take(READ).read_to_end(&mut piece)?;
                 Ok((file, piece))
             });

@@ -6,6 +6,7 @@ mod folder;
 mod object;
 mod upload;
 
+use std::ops::Range;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -131,6 +132,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Reads an object from its beginning. Of a large one only little is held at a time.
     async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError>;
+
+    /// The length of an object, in bytes.
+    async fn length(&self, name: &str) -> Result<u64, StoreError>;
+
+    /// Reads some of an object's bytes, as [`Store::read`] does; fewer where it ends before.
+    async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError>;
 }
 
 /// `name`, `name-2`, `name-3` …, with the number before the ending.

@@ -3,16 +3,17 @@
 mod client;
 mod listing;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use object_store::aws::{AmazonS3, AmazonS3ConfigKey};
 use object_store::client::HttpConnector;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore as _, ObjectStoreExt};
 
 use self::client::{Connector, Settings};
 use self::listing::{Listing, Unlisted};
@@ -146,6 +147,15 @@ impl ObjectStore {
                 reason: unlisted.reason,
             }),
         }
+    }
+
+    async fn get(&self, name: &str, options: GetOptions) -> Result<ObjectBytes, StoreError> {
+        let location = self.location(name);
+        let bucket = self.bucket.clone();
+        let failed = move |error| StoreError::from_reading_object(&location, &bucket, &error);
+        // The client goes on by itself where a connection breaks.
+        let object = self.client.get_opts(&self.path(name), options).await.map_err(&failed)?;
+        Ok(object.into_stream().map(move |bytes| bytes.map_err(&failed)).boxed())
     }
 
     fn error(&self, name: &str, error: &object_store::Error) -> StoreError {
@@ -309,11 +319,22 @@ impl Store for ObjectStore {
     }
 
     async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError> {
-        let location = self.location(name);
-        let bucket = self.bucket.clone();
-        let failed = move |error| StoreError::from_reading_object(&location, &bucket, &error);
-        // The client goes on by itself where a connection breaks.
-        let object = self.client.get(&self.path(name)).await.map_err(&failed)?;
-        Ok(object.into_stream().map(move |bytes| bytes.map_err(&failed)).boxed())
+        self.get(name, GetOptions::default()).await
+    }
+
+    async fn length(&self, name: &str) -> Result<u64, StoreError> {
+        let meta = self.client.head(&self.path(name)).await;
+        meta.map(|meta| meta.size).map_err(|error| {
+            StoreError::from_reading_object(&self.location(name), &self.bucket, &error)
+        })
+    }
+
+    async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError> {
+        if range.is_empty() {
+            // No request can ask for that.
+            return Ok(stream::empty().boxed());
+        }
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        self.get(name, options).await
     }
 }
