@@ -95,8 +95,8 @@ pub use jobs::BundledSupply;
 pub use jobs::CommitMoment;
 pub use jobs::{
     Admission, Alarm, Clock, ExportRequest, Holder, JobEvent, JobId, JobRecord, JobState, JobStore,
-    OnChange, Pace, Prune, PruneFailure, Pruned, SnapshotMode, StateError, StepError, Supply,
-    SystemClock, Watch, Worker, prune, skip_damaged,
+    OnChange, Pace, Prune, PruneFailure, Pruned, Queued, SnapshotMode, StateError, StepError,
+    Supply, SystemClock, Watch, Worker, prune, skip_damaged,
 };
 pub use limits::Limits;
 pub use part_size::{PartSizeError, part_size};

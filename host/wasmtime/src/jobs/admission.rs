@@ -7,7 +7,7 @@ use super::error::StateError;
 use super::lease::lease_to;
 use super::record::{JobId, JobRecord, JobState};
 use super::request::ExportRequest;
-use super::store::{JobStore, Problem, json};
+use super::store::{JobStore, Problem, insert, json};
 
 /// What became of a wish to export.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,6 @@ impl JobStore {
     ) -> Result<Admission, StateError> {
         let database = request.database.display().to_string();
         let store = request.store.identity();
-        let name = request.name.clone().unwrap_or_default();
-        let options = json(request)?;
         self.write(|transaction| {
             let mut unfinished = self.unfinished(transaction, &database, &store)?;
             if !concurrent {
@@ -82,14 +80,7 @@ impl JobStore {
                 lease_to(transaction, &record.id, owner, now)?;
                 return Ok(Admission::GoOn(record.id));
             }
-            let id: String = transaction.query_row(
-                "INSERT INTO export_jobs \
-                     (id, state, database, store, name, options, wake_at, created_at, moved_at) \
-                 VALUES (lower(hex(randomblob(8))), 'waiting', ?1, ?2, ?3, ?4, ?5, ?5, ?5) RETURNING id",
-                params![database, store, name, options, now.as_millisecond()],
-                |row| row.get(0),
-            )?;
-            let id = JobId(id);
+            let id = insert(transaction, request, None, now)?;
             lease_to(transaction, &id, owner, now)?;
             Ok(Admission::New(id))
         })

@@ -10,6 +10,7 @@ mod outcome;
 mod owner;
 mod progress;
 mod prune;
+mod queue;
 mod record;
 mod request;
 mod run;
@@ -26,6 +27,7 @@ pub use error::StateError;
 pub use failure::StepError;
 pub use progress::skip_damaged;
 pub use prune::{Prune, PruneFailure, Pruned, prune};
+pub use queue::Queued;
 pub use record::{Holder, JobId, JobRecord, JobState};
 pub use request::{ExportRequest, OnChange, Pace, SnapshotMode};
 #[doc(hidden)]

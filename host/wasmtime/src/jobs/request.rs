@@ -99,6 +99,15 @@ pub enum OnChange {
 }
 
 impl ExportRequest {
+    /// Whether the other is the same wish, whatever the host adds to it.
+    pub(super) fn asks_for_the_same(&self, other: &Self) -> bool {
+        self.database == other.database
+            && self.name == other.name
+            && self.format == other.format
+            && self.tables == other.tables
+            && self.settings == other.settings
+    }
+
     /// Whether the other asks for the same bytes, in parts of whatever size and at whatever pace.
     pub(super) fn is_same_export(&self, other: &Self) -> bool {
         self.format == other.format

@@ -61,6 +61,10 @@ const STEPS: &[&str] = &["
         receipt TEXT NOT NULL,
         PRIMARY KEY (job, number)
     ) STRICT, WITHOUT ROWID;
+", "
+    -- A client's word for its request: the same request again is the same job.
+    ALTER TABLE export_jobs ADD COLUMN request_key TEXT;
+    CREATE UNIQUE INDEX export_jobs_request ON export_jobs (store, request_key) WHERE request_key IS NOT NULL;
 "];
 
 /// How long to wait for another process that writes.

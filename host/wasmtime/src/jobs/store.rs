@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::error::StateError;
 use super::owner::is_alive;
 use super::record::{Holder, JobId, JobRecord, JobState};
+use super::request::ExportRequest;
 use super::schema;
 use crate::sqlite::Expected;
 
@@ -281,6 +282,30 @@ impl JobStore {
             sha256: row.get("sha256")?,
         })
     }
+}
+
+/// Makes a new job, due at once.
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    request: &ExportRequest,
+    key: Option<&str>,
+    now: Timestamp,
+) -> Result<JobId, Problem> {
+    let id: String = transaction.query_row(
+        "INSERT INTO export_jobs \
+             (id, state, database, store, name, options, request_key, wake_at, created_at, moved_at) \
+         VALUES (lower(hex(randomblob(8))), 'waiting', ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6) RETURNING id",
+        params![
+            request.database.display().to_string(),
+            request.store.identity(),
+            request.name.as_deref().unwrap_or_default(),
+            json(request)?,
+            key,
+            now.as_millisecond()
+        ],
+        |row| row.get(0),
+    )?;
+    Ok(JobId(id))
 }
 
 /// What a transaction may fail with.

@@ -9,12 +9,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::StateError;
 use super::record::JobId;
+use super::watch::JobEvent;
 use super::worker::{Alarm, Worker};
 
 /// How often it is looked for jobs that other processes have made or left.
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Worker {
+    /// Lets this worker's timer look for due jobs at once: one has been made.
+    pub fn look_now(&self) {
+        self.0.knock.notify_one();
+    }
+
     /// Goes on with every job when its alarm is due, `most` of them at a time, until somebody wants an end: then each is
     /// saved at its next part, and given back.
     ///
@@ -61,7 +67,10 @@ impl Worker {
                             let until = self.clock().now().saturating_add(LOOK);
                             not_before.extend(until.ok().map(|until| (id, until)));
                         }
-                        Ok(_) => {}
+                        Ok(Alarm::Finished(..) | Alarm::Stopped(_)) => {
+                            self.0.watch.event(&id, &JobEvent::Finished);
+                        }
+                        Ok(Alarm::Again(_)) => {}
                         Err(error) => {
                             tracing::error!(job = %id, %error, "the job can't be saved");
                             let until = self.clock().now().saturating_add(10 * LOOK);
@@ -69,6 +78,7 @@ impl Worker {
                         }
                     }
                 }
+                () = self.0.knock.notified() => {}
                 () = rest => {}
                 () = stop.cancelled() => {}
             }

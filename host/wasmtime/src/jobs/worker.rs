@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::Admission;
@@ -53,6 +54,8 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) watch: Box<dyn Watch>,
     hands: Mutex<HashMap<JobId, Hand>>,
+    /// Calls the timer.
+    pub(super) knock: Notify,
 }
 
 /// A job in this process' hands.
@@ -97,8 +100,8 @@ impl Worker {
         let folder =
             |source: io::Error| StateError::Folder { path: jobs.folder().to_owned(), source };
         let owner = Owner::new(jobs.folder(), jobs.random_word()?).map_err(folder)?;
-        let hands = Mutex::default();
-        Ok(Self(Arc::new(Inner { jobs, owner, supply, clock, watch: Box::new(watch), hands })))
+        let (hands, knock, watch) = (Mutex::default(), Notify::new(), Box::new(watch));
+        Ok(Self(Arc::new(Inner { jobs, owner, supply, clock, watch, hands, knock })))
     }
 
     /// The jobs.
