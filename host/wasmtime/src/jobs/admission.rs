@@ -52,9 +52,7 @@ impl JobStore {
             if !concurrent {
                 refuse_held(&unfinished, now)?;
             }
-            unfinished.retain(|record| {
-                !record.is_held(now) && record.request.name == request.name
-            });
+            unfinished.retain(|record| !record.is_held(now) && record.request.name == request.name);
             for record in unfinished {
                 let goes_on = matches!(
                     record.state,

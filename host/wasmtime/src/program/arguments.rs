@@ -1,5 +1,7 @@
 //! The command line.
 
+mod serve;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use partway::{ObjectAddress, OnChange, SnapshotMode, StoreAddress};
+
+pub use serve::{NamedDatabase, ServeArguments};
 
 /// Exports SQLite databases of any size to a folder, S3 or R2, in bounded slices.
 #[derive(Debug, Parser)]
@@ -28,6 +32,16 @@ pub enum Command {
     /// Look after exports: those that run, those that were cut off, those that are finished
     #[command(subcommand)]
     Jobs(JobsCommand),
+
+    /// Serve exports over HTTP: ask for one, watch it, download it
+    ///
+    /// GET /export/dump answers with the dump, or with where to find it when it is done. With --store, exports are
+    /// jobs that survive a restart; without, each dump is streamed in its answer.
+    #[command(
+        after_help = "SIGTERM and Ctrl-C let open answers come to their end and save what is being exported; a second one stops at \
+                      once. Exit codes: 0 stopped, 1 failed, 2 wrong usage."
+    )]
+    Serve(ServeArguments),
 
     /// Check a dump: that it is whole, and with --against that it restores to what a database holds
     ///
@@ -227,15 +241,20 @@ pub enum Target {
 impl ExportArguments {
     /// The settings of the format that differ from its defaults: a component of somebody else's may know none.
     pub fn settings(&self) -> Vec<(String, String)> {
-        let mut settings = Vec::new();
-        if self.no_rowids {
-            settings.push(("rowids".to_owned(), "drop".to_owned()));
-        }
-        if self.target == Some(Target::D1) {
-            settings.push(("target".to_owned(), "d1".to_owned()));
-        }
-        settings
+        settings(self.no_rowids, self.target)
     }
+}
+
+/// The settings of the format that differ from its defaults.
+pub fn settings(no_rowids: bool, target: Option<Target>) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    if no_rowids {
+        settings.push(("rowids".to_owned(), "drop".to_owned()));
+    }
+    if target == Some(Target::D1) {
+        settings.push(("target".to_owned(), "d1".to_owned()));
+    }
+    settings
 }
 
 fn size(text: &str) -> Result<u64, String> {
@@ -258,7 +277,7 @@ fn sha256(text: &str) -> Result<String, String> {
 }
 
 /// A plain name: it must stay in the store's folder or prefix, and not be hidden there.
-fn object_name(text: &str) -> Result<String, String> {
+pub fn object_name(text: &str) -> Result<String, String> {
     // A folder's longest name is 255 bytes, and what is hidden, numbered or incomplete has a longer one.
     if text.len() > 200 {
         return Err("too long: a name has 200 bytes at the most".to_owned());

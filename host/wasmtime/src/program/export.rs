@@ -42,13 +42,7 @@ fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<Export
     let held = Snapshot::hold(&arguments.database)?;
     let store = address.open()?;
     part_size(arguments.part_size, held.bytes(), store.limits()).map_err(Failure::usage)?;
-    let store = match address {
-        // Another command may be run in another folder.
-        StoreAddress::Folder(path) => {
-            StoreAddress::Folder(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
-        }
-        other => other.clone(),
-    };
+    let store = absolute(address);
     let component = arguments.component.as_ref();
     Ok(ExportRequest {
         database: held.path().to_owned(),
@@ -68,6 +62,16 @@ fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<Export
             retries: arguments.retries,
         },
     })
+}
+
+/// The same store for commands that are run in another folder.
+pub fn absolute(address: &StoreAddress) -> StoreAddress {
+    match address {
+        StoreAddress::Folder(path) => {
+            StoreAddress::Folder(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        }
+        other => other.clone(),
+    }
 }
 
 /// The job for a request: a new one, or one that was cut off.

@@ -6,6 +6,7 @@ mod export;
 mod failure;
 mod jobs;
 mod progress;
+mod serve;
 mod signals;
 mod standard_output;
 mod verify;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Export(arguments) => runtime.block_on(export::run(arguments)),
             Command::Jobs(command) => runtime.block_on(jobs::run(command)),
+            Command::Serve(arguments) => runtime.block_on(serve::run(arguments)),
             Command::Verify(arguments) => runtime.block_on(verify::run(arguments)),
         }
     });

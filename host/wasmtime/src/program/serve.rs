@@ -1,0 +1,160 @@
+//! `partway serve`.
+
+mod access;
+mod answer;
+mod databases;
+mod download;
+mod dump;
+mod exports;
+mod live;
+mod range;
+mod routes;
+mod service;
+mod status;
+mod stream;
+mod wish;
+
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use partway::{BundledSupply, JobStore, Pace, StateError, StoreAddress, Supply, Worker};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::ServeArguments;
+use super::export::{absolute, state_folder};
+use super::failure::Failure;
+use super::signals::listen;
+use super::words::print;
+use access::Access;
+use databases::Databases;
+use exports::Exports;
+use live::Live;
+use service::Service;
+
+/// Runs the command.
+pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
+    let access = access(&arguments)?;
+    let databases =
+        Databases::new(&arguments.databases, &arguments.named).map_err(Failure::usage)?;
+    let supply = Arc::new(BundledSupply::default());
+    let exporter =
+        supply.exporter(None).context("the component inside the program can't be used")?;
+    let exports = match &arguments.store {
+        Some(address) => Some(exports(&arguments, address, supply).await?),
+        None => None,
+    };
+    let worker = exports.as_ref().map(|exports| exports.worker.clone());
+    let (stop, cut_off) = (listen(), CancellationToken::new());
+    let service = Service {
+        databases,
+        exporter,
+        snapshot: arguments.snapshot,
+        exports,
+        streams: Arc::new(Semaphore::new(arguments.exports as usize)),
+        checks: Service::checks(),
+        stop: stop.clone(),
+        cut_off: cut_off.clone(),
+    };
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .with_context(|| format!("{} can't be listened on", arguments.listen))?;
+    print(&format!("listening on http://{}", listener.local_addr()?))?;
+
+    let (most, stopping) = (arguments.exports as usize, stop.clone());
+    let mut timer = tokio::spawn(async move {
+        let ended = go_on(worker, most, &stopping).await;
+        // Without its timer the service is of no use.
+        stopping.cancel();
+        ended
+    });
+    let router = routes::router(Arc::new(service), access);
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let mut server = tokio::spawn(server.into_future());
+    stop.cancelled().await;
+    if timeout(arguments.drain, &mut server).await.is_err() {
+        eprintln!("partway: some answers are broken off: they have taken longer than --drain");
+        server.abort();
+    }
+    cut_off.cancel();
+    match timeout(arguments.drain, &mut timer).await {
+        Ok(ended) => Ok(ended.context("the timer ended in an unforeseen way")??),
+        Err(_) => {
+            // What is not saved is done again at the next start.
+            eprintln!(
+                "partway: some exports are broken off: their parts have taken longer than --drain"
+            );
+            timer.abort();
+            Ok(())
+        }
+    }
+}
+
+/// Goes on with jobs, where there are any, until the service is to stop.
+async fn go_on(
+    worker: Option<Worker>,
+    most: usize,
+    stop: &CancellationToken,
+) -> Result<(), StateError> {
+    match worker {
+        Some(worker) => worker.run_due(most, stop).await,
+        None => {
+            stop.cancelled().await;
+            Ok(())
+        }
+    }
+}
+
+fn access(arguments: &ServeArguments) -> Result<Access, Failure> {
+    match &arguments.token_file {
+        Some(file) => Access::from_file(file).map_err(Failure::usage),
+        None if arguments.listen.ip().is_loopback() => Ok(Access::Local),
+        None => Err(Failure::usage(anyhow!(
+            "{} can be reached from other machines: give --token-file, or listen on 127.0.0.1",
+            arguments.listen
+        ))),
+    }
+}
+
+async fn exports(
+    arguments: &ServeArguments,
+    address: &StoreAddress,
+    supply: Arc<BundledSupply>,
+) -> Result<Exports, Failure> {
+    let store = address.open()?;
+    // What is wrong with it is better said now. What may pass is left to the jobs.
+    if let Err(error) = store.is_taken("partway").await
+        && !error.may_pass()
+    {
+        return Err(error.into());
+    }
+    let live = Live::default();
+    let jobs = JobStore::open(&state_folder(arguments.state.as_deref())?)?;
+    let worker = Worker::new(jobs, supply, live.clone())?;
+    // The store keeps its identity though its folder may go away.
+    let address = match absolute(address) {
+        StoreAddress::Folder(path) => StoreAddress::Folder(path.canonicalize().unwrap_or(path)),
+        other => other,
+    };
+    Ok(Exports {
+        worker,
+        live,
+        identity: address.identity(),
+        address,
+        store,
+        snapshot: arguments.snapshot,
+        part_size: arguments.part_size,
+        pace: Pace {
+            slice_parts: arguments.slice_parts,
+            slice_time: arguments.slice_time,
+            pause: arguments.pause,
+            retries: arguments.retries,
+        },
+        most_unfinished: arguments.unfinished,
+        inline_within: arguments.inline_within,
+        inline_size: arguments.inline_size,
+    })
+}

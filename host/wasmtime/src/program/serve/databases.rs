@@ -1,0 +1,67 @@
+//! The databases that are served, by their names.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{anyhow, bail};
+use partway::Snapshot;
+
+use super::answer::Refusal;
+use crate::arguments::NamedDatabase;
+
+/// Databases by name; the first is the default.
+#[derive(Debug)]
+pub struct Databases(Vec<NamedDatabase>);
+
+impl Databases {
+    /// Those of the command line. Each is opened once, so that what is wrong with it is said at the start.
+    ///
+    /// # Errors
+    ///
+    /// Where two have the same name, or one can't be opened.
+    pub fn new(paths: &[PathBuf], named: &[NamedDatabase]) -> anyhow::Result<Self> {
+        let mut all: Vec<NamedDatabase> = Vec::new();
+        let stem = |path: &PathBuf| {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            NamedDatabase { name, path: path.clone() }
+        };
+        for database in paths.iter().map(stem).chain(named.iter().cloned()) {
+            let NamedDatabase { name, path } = database;
+            if let Some(other) = all.iter().find(|other| other.name == name) {
+                bail!(
+                    "{} and {} are both called {name}: give one another name by --database NAME=PATH",
+                    other.path.display(),
+                    path.display()
+                );
+            }
+            let path = Snapshot::hold(&path)?.path().to_owned();
+            all.push(NamedDatabase { name, path });
+        }
+        if all.is_empty() { Err(anyhow!("give a database")) } else { Ok(Self(all)) }
+    }
+
+    /// The path of a database; without a name, of the default.
+    ///
+    /// # Errors
+    ///
+    /// Where none has the name.
+    pub fn path(&self, name: Option<&str>) -> Result<&Path, Refusal> {
+        let found = match name {
+            None => self.0.first(),
+            Some(name) => self.0.iter().find(|database| database.name == name),
+        };
+        found.map(|database| database.path.as_path()).ok_or_else(|| {
+            let names: Vec<&str> = self.0.iter().map(|database| database.name.as_str()).collect();
+            let name = name.unwrap_or_default();
+            Refusal::not_found(format!(
+                "no database is called {name:?}: there is {}",
+                names.join(", ")
+            ))
+        })
+    }
+
+    /// The name of a database.
+    pub fn name(&self, path: &Path) -> Option<&str> {
+        let found = self.0.iter().find(|database| database.path == path);
+        found.map(|database| database.name.as_str())
+    }
+}

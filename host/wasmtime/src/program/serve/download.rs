@@ -1,0 +1,160 @@
+//! Objects of the store, as answers.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    ETAG, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use futures_util::StreamExt;
+use partway::{JobRecord, JobState};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::answer::Refusal;
+use super::exports::Exports;
+use super::range::{Wanted, wanted};
+use super::routes::Id;
+use super::service::Service;
+use super::status::retry_after;
+
+/// What an extended parameter of a header may not hold as it is (RFC 8187).
+const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+
+/// `GET /export/download/{id}`, and HEAD.
+pub async fn get(
+    State(service): State<Arc<Service>>,
+    Id(id): Id,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let (exports, record, _) = service.export(&id).await?;
+    match record.state {
+        JobState::Done => object(exports, &record, &method, &headers).await,
+        JobState::Failed | JobState::Cancelled => Err(Refusal::new(
+            StatusCode::GONE,
+            format!("export {id} has {}, and there is nothing to download", record.state),
+        )),
+        state => {
+            let text =
+                format!("export {id} is not done, but {state}: ask for its status, and come again");
+            let seconds = retry_after(&record, exports.live.pulse(&record.id));
+            Err(Refusal::new(StatusCode::CONFLICT, text).again_in(seconds))
+        }
+    }
+}
+
+/// The object of an export that is done, or what is wanted of it.
+///
+/// # Errors
+///
+/// 410 where it is not in the store any more, 416 where it has no such bytes, and the store's.
+pub async fn object(
+    exports: &Exports,
+    record: &JobRecord,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, Refusal> {
+    let name = record.object.as_deref().unwrap_or_default();
+    let length = exports.store.length(name).await?;
+    if length != record.totals.bytes {
+        let text = format!("the object of export {} is gone: another has its name", record.id);
+        return Err(Refusal::new(StatusCode::GONE, text));
+    }
+    let tag = format!("\"{}\"", record.sha256.as_deref().unwrap_or_default());
+    let (status, range) = match wanted(headers, &tag, length) {
+        Wanted::Whole => (StatusCode::OK, 0..length),
+        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Wanted::Known => (StatusCode::NOT_MODIFIED, 0..0),
+        Wanted::Beyond => {
+            let text =
+                format!("the object has {length} bytes, and none of those that are asked for");
+            let refusal = Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, text);
+            return Err(match HeaderValue::from_str(&format!("bytes */{length}")) {
+                Ok(value) => refusal.with(CONTENT_RANGE, value),
+                Err(_) => refusal,
+            });
+        }
+    };
+    let mut set = vec![
+        (ETAG, tag),
+        (ACCEPT_RANGES, "bytes".to_owned()),
+        // The bytes of an id never change, but who has them is to be asked each time.
+        (CACHE_CONTROL, "private, no-cache".to_owned()),
+    ];
+    if status != StatusCode::NOT_MODIFIED {
+        set.push((CONTENT_LENGTH, (range.end - range.start).to_string()));
+        set.extend(file_headers(name, &record.request.format));
+    }
+    if status == StatusCode::PARTIAL_CONTENT {
+        set.push((CONTENT_RANGE, format!("bytes {}-{}/{length}", range.start, range.end - 1)));
+    }
+    let body = if method == Method::HEAD || range.is_empty() {
+        Body::empty()
+    } else {
+        let bytes = match status {
+            StatusCode::PARTIAL_CONTENT => exports.store.read_range(name, range).await?,
+            _ => exports.store.read(name).await?,
+        };
+        // With its length told, an answer that breaks off is known as one.
+        Body::from_stream(bytes.inspect(|bytes| {
+            if let Err(error) = bytes {
+                tracing::error!(%error, "a download has broken off");
+            }
+        }))
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    set_headers(&mut response, set);
+    Ok(response)
+}
+
+/// What is said of a file that is to be kept.
+pub fn file_headers(name: &str, format: &str) -> Vec<(HeaderName, String)> {
+    let kind = if format == "sql" { "application/sql" } else { "application/octet-stream" };
+    let plain = |letter: char| {
+        let is_plain = letter.is_ascii_graphic() && !matches!(letter, '"' | '\\') || letter == ' ';
+        if is_plain { letter } else { '_' }
+    };
+    let fallback: String = name.chars().map(plain).collect();
+    let mut disposition = format!("attachment; filename=\"{fallback}\"");
+    if fallback != name {
+        let encoded = utf8_percent_encode(name, NOT_PLAIN);
+        disposition.push_str(&format!("; filename*=UTF-8''{encoded}"));
+    }
+    vec![
+        (CONTENT_TYPE, kind.to_owned()),
+        (CONTENT_DISPOSITION, disposition),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ]
+}
+
+/// Sets headers, all of whose values are of printable ASCII.
+pub fn set_headers(
+    response: &mut Response,
+    headers: impl IntoIterator<Item = (HeaderName, String)>,
+) {
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_its_name_whatever_is_in_it() {
+        let disposition = |name| file_headers(name, "sql").remove(1).1;
+        assert_eq!(disposition("a b.sql"), "attachment; filename=\"a b.sql\"");
+        assert_eq!(
+            disposition("tä\"g.sql"),
+            "attachment; filename=\"t__g.sql\"; filename*=UTF-8''t%C3%A4%22g.sql"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! `/export/dump`: a GET is answered with the dump where it is small, a POST always with where it will be.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{RawQuery, State};
+use axum::http::header::{ALLOW, CONTENT_LOCATION, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use partway::{JobRecord, JobState};
+
+use super::answer::{Refusal, result};
+use super::download::object;
+use super::exports::Exports;
+use super::service::Service;
+use super::status::{Ticket, download_url, retry_after, status_url};
+use super::stream;
+use super::wish::Wish;
+
+/// The header by which a client says that it asks again.
+const KEY: &str = "idempotency-key";
+
+/// The longest of its values, in bytes.
+const LONGEST_KEY: usize = 255;
+
+/// GET: the dump itself; where that takes too long or is too large, where it will be.
+pub async fn get(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let plan = service.plan(&Wish::from_query(query.as_deref())?).await?;
+    let Some(exports) = &service.exports else { return stream::answer(&service, plan).await };
+    let id = exports.queue(plan, None).await?;
+    let record = exports.wait(&id, &service.stop).await?;
+    let reason = record.last_error.clone().unwrap_or_default();
+    match record.state {
+        JobState::Done if record.totals.bytes <= exports.inline_size => {
+            let mut response = object(exports, &record, &Method::GET, &HeaderMap::new()).await?;
+            // The same bytes can be had again there.
+            insert(&mut response, CONTENT_LOCATION, &download_url(id.as_str()));
+            Ok(response)
+        }
+        JobState::Failing | JobState::Failed => Err(Refusal::failed(reason)),
+        JobState::Cancelling | JobState::Cancelled => {
+            Err(Refusal::new(StatusCode::CONFLICT, "the export was cancelled before it was done"))
+        }
+        _ => Ok(accepted(exports, &record)),
+    }
+}
+
+/// HEAD: refused, since it would make an export of which nobody hears.
+pub async fn head() -> Refusal {
+    Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "each GET here makes an export: ask for one, or POST",
+    )
+    .with(ALLOW, HeaderValue::from_static("GET, POST"))
+}
+
+/// POST: where the dump will be. The same again under the same `Idempotency-Key` makes no second one.
+pub async fn post(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let exports = service.exports()?;
+    let body = body.map_err(|rejection| {
+        Refusal::new(
+            rejection.status(),
+            format!("the options can't be taken: {}", rejection.body_text()),
+        )
+    })?;
+    let key = key(&headers)?;
+    let wish = Wish::from_body(query.as_deref(), &headers, &body)?;
+    let plan = service.plan(&wish).await?;
+    let id = exports.queue(plan, key).await?;
+    Ok(accepted(exports, &exports.find(id.as_str()).await?))
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let mut values = headers.get_all(KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let wrong = || {
+        Refusal::bad(format!(
+            "the Idempotency-Key can't be used: give one, of 1 to {LONGEST_KEY} printable ASCII characters"
+        ))
+    };
+    let key = value.to_str().map_err(|_| wrong())?.trim();
+    if key.is_empty() || key.len() > LONGEST_KEY || values.next().is_some() {
+        return Err(wrong());
+    }
+    Ok(Some(key.to_owned()))
+}
+
+/// 202, with where to ask and when.
+fn accepted(exports: &Exports, record: &JobRecord) -> Response {
+    let id = record.id.as_str();
+    let mut response = result(StatusCode::ACCEPTED, &Ticket::of(record));
+    insert(&mut response, LOCATION, &status_url(id));
+    let seconds = retry_after(record, exports.live.pulse(&record.id));
+    response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    response
+}
+
+fn insert(response: &mut Response, name: axum::http::HeaderName, value: &str) {
+    // An id has but letters and digits.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}

@@ -1,0 +1,180 @@
+//! Exports to the store: asked for, waited for, looked for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use partway::{
+    Clock, ExportRequest, JobId, JobRecord, OnChange, Pace, Queued, SnapshotMode, StateError,
+    Store, StoreAddress, SystemClock, Worker,
+};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{Refusal, unknown};
+use super::live::Live;
+use super::service::Plan;
+
+/// How often it is looked whether an export has grown too large to be waited for.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How often it is looked at all whether an export has finished: another process may have done it.
+const LOOK_AT_JOB: Duration = Duration::from_secs(1);
+
+/// The exports to one store.
+pub struct Exports {
+    pub worker: Worker,
+    pub live: Live,
+    pub address: StoreAddress,
+    /// The store's name, however its address is spelled.
+    pub identity: String,
+    pub store: Arc<dyn Store>,
+    pub snapshot: SnapshotMode,
+    pub part_size: Option<u64>,
+    pub pace: Pace,
+    pub most_unfinished: u64,
+    pub inline_within: Duration,
+    pub inline_size: u64,
+}
+
+impl Exports {
+    /// Makes a job of a plan, or finds the one that was made under the same key.
+    ///
+    /// # Errors
+    ///
+    /// 422 where the key was used for another plan, 429 where too many exports are unfinished.
+    pub async fn queue(&self, plan: Plan, key: Option<String>) -> Result<JobId, Refusal> {
+        let request = ExportRequest {
+            database: plan.database,
+            store: self.address.clone(),
+            name: plan.name,
+            format: plan.format,
+            tables: plan.tables,
+            settings: plan.settings,
+            component: None,
+            part_size: self.part_size,
+            snapshot: self.snapshot,
+            on_change: OnChange::Restart,
+            pace: self.pace.clone(),
+        };
+        let (jobs, most) = (self.worker.jobs().clone(), self.most_unfinished);
+        let queued =
+            spawn_blocking(move || jobs.queue(&request, key.as_deref(), most, SystemClock.now()));
+        match queued.await?? {
+            Queued::New(id) => {
+                self.worker.look_now();
+                Ok(id)
+            }
+            Queued::Known(id) => Ok(id),
+            Queued::KeyTaken(id) => Err(Refusal::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                format!(
+                    "the Idempotency-Key was used for another request, export {id}: take a new one"
+                ),
+            )),
+            Queued::Full(unfinished) => Err(Refusal::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                format!(
+                    "{unfinished} exports are unfinished already: wait for some, or cancel them"
+                ),
+            )
+            .again_in(30)),
+        }
+    }
+
+    /// Waits for an export as long as it may still be answered with inline, and gives it as it is then.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub async fn wait(&self, id: &JobId, stop: &CancellationToken) -> Result<JobRecord, Refusal> {
+        let until = Instant::now() + self.inline_within;
+        let mut finished = self.live.finished();
+        loop {
+            let record = self.get(id).await?;
+            if record.state.is_finished() || record.totals.bytes > self.inline_size {
+                return Ok(record);
+            }
+            let look_again = async {
+                let look_at_job = Instant::now() + LOOK_AT_JOB;
+                while Instant::now() < look_at_job {
+                    if self.live.pulse(id).is_some_and(|pulse| pulse.bytes > self.inline_size) {
+                        return true;
+                    }
+                    tokio::select! {
+                        _ = finished.changed() => return false,
+                        () = sleep(LOOK) => {}
+                    }
+                }
+                false
+            };
+            tokio::select! {
+                is_too_large = timeout_at(until, look_again) => match is_too_large {
+                    Ok(false) => {}
+                    Ok(true) | Err(_) => return self.get(id).await,
+                },
+                () = stop.cancelled() => return self.get(id).await,
+            }
+        }
+    }
+
+    /// An export of this store.
+    ///
+    /// # Errors
+    ///
+    /// 404 where there is no such.
+    pub async fn find(&self, id: &str) -> Result<JobRecord, Refusal> {
+        // The jobs could be found by how their ids begin, which is for people alone.
+        if id.len() != 16 || !id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(unknown(id));
+        }
+        let (jobs, id) = (self.worker.jobs().clone(), id.to_owned());
+        let record = spawn_blocking(move || match jobs.find(&id) {
+            Ok(record) => Ok(record),
+            Err(StateError::UnknownJob(id)) => Err(unknown(&id)),
+            Err(error) => Err(error.into()),
+        })
+        .await??;
+        if record.store == self.identity { Ok(record) } else { Err(unknown(record.id.as_str())) }
+    }
+
+    /// The exports of these databases to this store, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub async fn list(&self) -> Result<Vec<JobRecord>, Refusal> {
+        let jobs = self.worker.jobs().clone();
+        let mut records = spawn_blocking(move || jobs.list()).await??;
+        records.retain(|record| record.store == self.identity);
+        Ok(records)
+    }
+
+    /// Wishes an unfinished export to be cancelled.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub async fn cancel(&self, id: &JobId) -> Result<(), Refusal> {
+        let (jobs, id) = (self.worker.jobs().clone(), id.clone());
+        spawn_blocking(move || jobs.request_cancel(&id, SystemClock.now())).await??;
+        self.worker.look_now();
+        Ok(())
+    }
+
+    /// Forgets a finished export; its object stays. False where it is not finished after all.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub async fn forget(&self, id: &JobId) -> Result<bool, Refusal> {
+        let (jobs, id) = (self.worker.jobs().clone(), id.clone());
+        Ok(spawn_blocking(move || jobs.remove(&id)).await??)
+    }
+
+    async fn get(&self, id: &JobId) -> Result<JobRecord, Refusal> {
+        let (jobs, id) = (self.worker.jobs().clone(), id.clone());
+        Ok(spawn_blocking(move || jobs.get(&id)).await??)
+    }
+}

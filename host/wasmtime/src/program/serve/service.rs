@@ -1,0 +1,124 @@
+//! What all requests share: the databases, the component, the jobs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use partway::exporter::{Error, Options};
+use partway::{CallError, Exporter, Parts, PipeCtx, Snapshot, SnapshotMode, parts};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::Refusal;
+use super::databases::Databases;
+use super::exports::Exports;
+use super::wish::Wish;
+
+/// How many requests are looked into at a time: each has the component read the database's schema.
+const CHECKS: usize = 8;
+
+/// The size of parts that a request is looked into with. Any will do: none is written.
+const PART_SIZE: u32 = 5 * 1024 * 1024;
+
+/// What all requests share.
+pub struct Service {
+    pub databases: Databases,
+    pub exporter: Exporter,
+    pub snapshot: SnapshotMode,
+    /// With a store: the exports to it. Without, dumps are streamed.
+    pub exports: Option<Exports>,
+    /// One for each dump that is being streamed.
+    pub streams: Arc<Semaphore>,
+    pub checks: Semaphore,
+    /// Cancelled when the service is to stop: whoever waits answers at once.
+    pub stop: CancellationToken,
+    /// Cancelled when it has waited long enough for open answers.
+    pub cut_off: CancellationToken,
+}
+
+/// An export that makes sense.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub database: PathBuf,
+    pub name: Option<String>,
+    pub format: String,
+    pub tables: Vec<String>,
+    pub settings: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// The component's options.
+    pub fn options(&self, part_size: u32) -> Options {
+        Options {
+            format: self.format.clone(),
+            tables: self.tables.clone(),
+            part_size,
+            settings: self.settings.clone(),
+        }
+    }
+}
+
+impl Service {
+    /// As many checks as are done at a time.
+    pub fn checks() -> Semaphore {
+        Semaphore::new(CHECKS)
+    }
+
+    /// Has the component look whether a wish can be fulfilled.
+    ///
+    /// # Errors
+    ///
+    /// Where the database can't be opened, or the wish names what there is not: a format, a table.
+    pub async fn plan(&self, wish: &Wish) -> Result<Plan, Refusal> {
+        let plan = Plan {
+            database: self.databases.path(wish.database.as_deref())?.to_owned(),
+            name: wish.name()?,
+            format: wish.format(),
+            tables: wish.tables.clone(),
+            settings: wish.settings()?,
+        };
+        let (exporter, database) = (self.exporter.clone(), plan.database.clone());
+        let options = plan.options(PART_SIZE);
+        let _turn = self.checks.acquire().await;
+        let started = spawn_blocking(move || {
+            let snapshot = Snapshot::hold(&database)?;
+            Ok::<_, Refusal>(exporter.start(PipeCtx::builder().build(snapshot, Nowhere), &options))
+        });
+        started.await??.map_err(|error| refusal(&error))?;
+        Ok(plan)
+    }
+
+    /// The exports to the store.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no store.
+    pub fn exports(&self) -> Result<&Exports, Refusal> {
+        self.exports.as_ref().ok_or_else(|| {
+            Refusal::not_found(
+                "this service keeps no exports: it was started without --store, and GET /export/dump streams each dump",
+            )
+        })
+    }
+}
+
+/// What a failure of the component says to a client.
+pub fn refusal(error: &CallError) -> Refusal {
+    match error {
+        CallError::Exporter(Error::InvalidOptions(text)) => Refusal::bad(text.clone()),
+        CallError::Exporter(Error::ReadFailed(_) | Error::Interrupted) => {
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).again_in(10)
+        }
+        other => Refusal::failed(other.to_string()),
+    }
+}
+
+/// Takes nothing: looking at options writes no parts.
+struct Nowhere;
+
+impl Parts for Nowhere {
+    fn write(&mut self, _number: u32, _bytes: &[u8]) -> Result<(), parts::Error> {
+        Err(parts::Error::Refused("an export that starts writes no parts".to_owned()))
+    }
+}

@@ -1,0 +1,164 @@
+//! A dump that is streamed in its answer, as it is made: nothing of it is kept.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::response::Response;
+use futures_util::stream;
+use partway::exporter::{Budget, Outcome};
+use partway::{
+    CallError, Clock, Exporter, Parts, PipeCtx, Snapshot, SnapshotMode, SystemClock, parts,
+    skip_damaged,
+};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::Refusal;
+use super::download::{file_headers, set_headers};
+use super::service::{Plan, Service, refusal};
+use crate::signals::UntilStopped;
+use crate::words::incomplete;
+
+/// Small parts reach a client soon.
+const PART_SIZE: u32 = 256 * 1024;
+
+/// Parts that wait for the client. The export waits when there are so many.
+const WAITING: usize = 4;
+
+/// How long a client may take nothing: the state of the database is held for it meanwhile.
+const STALL: Duration = Duration::from_secs(60);
+
+/// What the export hands to the answer: parts, at the end None, or why it has failed.
+type Message = Result<Option<Bytes>, Refusal>;
+
+/// Answers with the dump. What goes wrong before its first part is answered with an error; after that the connection
+/// ends without the answer's end, so that nobody takes it for whole.
+///
+/// # Errors
+///
+/// 429 where as many dumps are streamed as may be, and what the export fails from at its beginning.
+pub async fn answer(service: &Arc<Service>, plan: Plan) -> Result<Response, Refusal> {
+    let turn = service.streams.clone().try_acquire_owned().map_err(|_| {
+        let text =
+            "as many dumps are being streamed as may be at a time: try again when one has ended";
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, text).again_in(10)
+    })?;
+    let name = plan.name.clone().unwrap_or_else(|| {
+        format!("{}.{}", SystemClock.now().strftime("dump_%Y%m%d-%H%M%S"), plan.format)
+    });
+    let headers = file_headers(&name, &plan.format);
+    let (sender, mut receiver) = mpsc::channel(WAITING);
+    let (exporter, mode) = (service.exporter.clone(), service.snapshot);
+    let sink = Sink { sender, runtime: Handle::current(), cut_off: service.cut_off.clone() };
+    spawn_blocking(move || {
+        let _turn = turn;
+        let end = export(&exporter, &plan, mode, &sink).map(|()| None);
+        // Where nobody listens any more, there is nobody to tell.
+        sink.send(end).ok();
+    });
+    let first = match receiver.recv().await {
+        Some(first) => first?,
+        None => return Err(Refusal::failed("the export ended in an unforeseen way")),
+    };
+    let rest = stream::unfold(Some((Some(Ok(first)), receiver)), |place| async move {
+        let (first, mut receiver): (Option<Message>, mpsc::Receiver<Message>) = place?;
+        let message = match first {
+            Some(first) => Some(first),
+            None => receiver.recv().await,
+        };
+        match message {
+            Some(Ok(Some(part))) => Some((Ok(part), Some((None, receiver)))),
+            Some(Ok(None)) => None,
+            // Without a word from the export that it has ended, it is not whole.
+            Some(Err(_)) | None => Some((Err(io::Error::other("the export has failed")), None)),
+        }
+    });
+    let mut response = Response::new(Body::from_stream(rest));
+    set_headers(&mut response, headers);
+    Ok(response)
+}
+
+fn export(
+    exporter: &Exporter,
+    plan: &Plan,
+    mode: SnapshotMode,
+    sink: &Sink,
+) -> Result<(), Refusal> {
+    let (snapshot, _copy) = snapshot(&plan.database, mode)?;
+    let mut options = plan.options(PART_SIZE);
+    // What has been sent can't be taken back, so go on behind damage at once.
+    options.settings.push(skip_damaged());
+    let start = PipeCtx::builder().build(snapshot.clone(), sink.clone());
+    let checkpoint = exporter.start(start, &options).map_err(|error| refusal(&error))?;
+    let ctx =
+        PipeCtx::builder().pacing(UntilStopped(sink.cut_off.clone())).build(snapshot, sink.clone());
+    match exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX }) {
+        Ok(Outcome::Done(summary)) if summary.damaged.is_empty() => Ok(()),
+        Ok(Outcome::Done(summary)) => {
+            let error = incomplete(&summary.damaged);
+            tracing::error!(database = %plan.database.display(), %error, "the dump that was streamed is not whole");
+            Err(Refusal::failed(error.to_string()))
+        }
+        Ok(Outcome::More(_)) => {
+            Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the service is being stopped"))
+        }
+        Err(error) => {
+            // A client that goes away is nothing to be told of.
+            if !matches!(error, CallError::Exporter(partway::exporter::Error::WriteFailed(_))) {
+                tracing::error!(database = %plan.database.display(), %error, "a dump that was streamed has failed");
+            }
+            Err(refusal(&error))
+        }
+    }
+}
+
+/// The database's state, and the folder of a copy, to keep as long as it is read. A client may be slow: where writers
+/// would wait for it, it reads from a copy.
+fn snapshot(database: &Path, mode: SnapshotMode) -> Result<(Snapshot, Option<TempDir>), Refusal> {
+    let held = Snapshot::hold(database)?;
+    if !mode.copies(&held, false) {
+        return Ok((held, None));
+    }
+    let folder = tempfile::tempdir().map_err(|error| {
+        Refusal::failed(format!("no folder for a copy of the database: {error}"))
+    })?;
+    let copy = held.copy(&folder.path().join("copy.db"))?;
+    Ok((copy, Some(folder)))
+}
+
+/// The way to the client.
+#[derive(Clone)]
+struct Sink {
+    sender: mpsc::Sender<Message>,
+    runtime: Handle,
+    cut_off: CancellationToken,
+}
+
+impl Sink {
+    /// Waits for the client to take what it has not taken yet.
+    fn send(&self, message: Message) -> Result<(), String> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                sent = self.sender.send(message) => {
+                    sent.map_err(|_| "the client has gone before the dump was complete".to_owned())
+                }
+                () = self.cut_off.cancelled() => Err("the service is being stopped".to_owned()),
+                () = sleep(STALL) => Err(format!("the client has taken nothing for {} s", STALL.as_secs())),
+            }
+        })
+    }
+}
+
+impl Parts for Sink {
+    fn write(&mut self, _number: u32, bytes: &[u8]) -> Result<(), parts::Error> {
+        self.send(Ok(Some(Bytes::copy_from_slice(bytes)))).map_err(parts::Error::Failed)
+    }
+}
