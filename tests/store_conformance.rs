@@ -52,6 +52,7 @@ async fn conforms(subject: Subject) {
     uploads_are_listed_until_they_end(&subject).await;
     an_upload_that_is_gone_says_so(&subject).await;
     another_object_of_the_name_is_left_alone(&subject).await;
+    what_is_deleted_is_gone(&subject.store).await;
 }
 
 async fn an_object_appears_whole_when_it_is_completed(subject: &Subject) {
@@ -91,6 +92,16 @@ async fn ranges_are_read(store: &Arc<dyn Store>, whole: &[u8]) {
     for error in missing {
         assert!(matches!(error, StoreError::NoObject { .. }), "{error}");
     }
+}
+
+async fn what_is_deleted_is_gone(store: &Arc<dyn Store>) {
+    for _ in 0..2 {
+        store.delete("a.sql").await.unwrap();
+        let missing = store.length("a.sql").await.err().unwrap();
+        assert!(matches!(missing, StoreError::NoObject { .. }), "{missing}");
+    }
+    assert_eq!(store.free_name("a.sql").await.unwrap(), "a.sql");
+    assert!(store.is_taken("e.sql").await.unwrap());
 }
 
 async fn uploads_are_listed_until_they_end(subject: &Subject) {

@@ -189,4 +189,9 @@ impl Store for BucketStore {
             None => Err(StoreError::NoObject { location: self.location(name) }),
         }
     }
+
+    async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        self.0.ground.bucket().objects.remove(name);
+        Ok(())
+    }
 }

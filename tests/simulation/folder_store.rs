@@ -124,4 +124,8 @@ impl Store for GatedFolder {
     async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError> {
         self.folder.read_range(name, range).await
     }
+
+    async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        self.folder.delete(name).await
+    }
 }

@@ -301,6 +301,18 @@ impl Store for FolderStore {
         });
         Ok(pieces.boxed())
     }
+
+    async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.blocking(self.folder.clone(), move |folder| {
+            match fs::remove_file(folder.join(name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_dir() => Ok(()),
+                other => other,
+            }?;
+            sync_folder(folder)
+        })
+        .await
+    }
 }
 
 /// Reads on a thread for that, and says what could not be read where it fails.

@@ -138,6 +138,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Reads some of an object's bytes, as [`Store::read`] does; fewer where it ends before.
     async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError>;
+
+    /// Deletes an object. One that is gone already is no error, as long as the store is there.
+    async fn delete(&self, name: &str) -> Result<(), StoreError>;
 }
 
 /// `name`, `name-2`, `name-3` …, with the number before the ending.

@@ -337,4 +337,13 @@ impl Store for ObjectStore {
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
         self.get(name, options).await
     }
+
+    async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        match self.client.delete(&self.path(name)).await {
+            Err(error @ object_store::Error::NotFound { .. }) => {
+                if words(&error).contains("NoSuchBucket") { Err(self.no_bucket()) } else { Ok(()) }
+            }
+            other => other.map_err(|error| self.error(name, &error)),
+        }
+    }
 }
