@@ -1,74 +1,14 @@
 //! Exports over HTTP, as a client sees them.
 
-#[path = "serve/server.rs"]
-mod server;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use partway_testbed::{compare, hex, restore, write_sample};
-use partway_tests::{database, export, program};
-use sha2::{Digest, Sha256};
-
-use server::{Server, read};
-
-/// A slice of one small part, and a rest after it: exports take as long as a test wants to look at them.
-const SLOWLY: [&str; 6] = ["--part-size", "64KiB", "--slice-parts", "1", "--pause", "30ms"];
-
-struct Case {
-    folder: tempfile::TempDir,
-    file: PathBuf,
-    reference: String,
-}
-
-impl Case {
-    /// A sample of so many megabytes, and the SHA-256 of its dump.
-    fn new(megabytes: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("sample.db");
-        write_sample(&file, megabytes.into()).unwrap();
-        let apart = folder.path().join("reference");
-        fs::create_dir(&apart).unwrap();
-        let reference = export(&file, &apart, 1024 * 1024, || u32::MAX).finished.sha256;
-        Self { folder, file, reference }
-    }
-
-    fn serve<'a>(&'a self, arguments: impl IntoIterator<Item = &'a str>) -> Server {
-        let own = [self.file.to_str().unwrap()];
-        Server::with_store(self.folder.path(), own.into_iter().chain(arguments))
-    }
-
-    /// What is in the store, hidden or not.
-    fn stored(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.folder.path().join("store")).unwrap();
-        entries.map(|entry| entry.unwrap().path()).collect()
-    }
-
-    #[track_caller]
-    fn is_whole(&self, dump: &[u8]) {
-        assert_eq!(sha256(dump), self.reference);
-        let file = self.folder.path().join("downloaded.sql");
-        let restored = self.folder.path().join("restored.db");
-        fs::write(&file, dump).unwrap();
-        restore(&file, &restored).unwrap();
-        assert!(compare(&self.file, &restored).unwrap().is_empty());
-    }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn tiny(folder: &Path) -> PathBuf {
-    let file = folder.join("tiny.db");
-    drop(database(&file, "CREATE TABLE t (a); INSERT INTO t VALUES (1);"));
-    file
-}
+use partway_tests::{SLOWLY, Server, ServiceCase as Case, database, program, read, tiny};
 
 #[test]
 fn a_small_database_comes_in_the_answer() {
@@ -379,7 +319,9 @@ fn tokens_say_who_may_read_and_who_may_do_all() {
     ask("DELETE", &format!("/export/{id}"), read).error(403);
     let admin = "bearer doing-all-is-allowed";
     ask("POST", "/export/dump", admin).accepted();
-    ask("DELETE", &format!("/export/{id}"), admin).result(200);
+    for _ in 0..2 {
+        ask("DELETE", &format!("/export/{id}"), admin).result(200);
+    }
     ask("GET", &format!("/export/status/{id}"), read).error(404);
 }
 
@@ -424,8 +366,14 @@ fn an_export_is_cancelled_or_forgotten() {
     assert_eq!(done["sha256"], case.reference.as_str());
     // The cancelled one has left nothing.
     assert_eq!(case.stored().len(), 1);
-    let forgotten = server.ask("DELETE", &format!("/export/{second}"), &[], "").result(200);
-    assert_eq!(forgotten["location"], done["location"]);
+    // What is done loses its object first, and is then forgotten.
+    let path = format!("/export/{second}");
+    let pruned = server.ask("DELETE", &path, &[], "").result(200);
+    assert_eq!((&pruned["pruned"], &pruned["forgotten"]), (&true.into(), &false.into()));
+    assert_eq!(case.stored(), Vec::<PathBuf>::new());
+    assert!(server.status(&second)["prunedAt"].is_string());
+    server.get(&format!("/export/download/{second}")).error(410);
+    let forgotten = server.ask("DELETE", &path, &[], "").result(200);
+    assert_eq!(forgotten["forgotten"], true);
     server.get(&format!("/export/status/{second}")).error(404);
-    assert_eq!(case.stored().len(), 1);
 }

@@ -1,23 +1,29 @@
 //! What the end-to-end tests share: the program, exports through the library, and the test components.
 
+mod case;
 mod export;
 mod garage;
 mod jobs;
 mod program;
 mod readme;
+mod receiver;
 mod round_trip;
 mod s3;
+mod server;
 
 use std::path::Path;
 
 use rusqlite::Connection;
 
+pub use case::{SLOWLY, ServiceCase, tiny};
 pub use export::{Never, Sliced, contents, export, export_with, job_options, runtime};
 pub use garage::{GarageServer, garage};
 pub use jobs::{jobs, saved_parts};
 pub use program::{Program, program, summary};
+pub use receiver::{Received, Receiver, Reply};
 pub use round_trip::round_trip;
 pub use s3::{Fault, Request, S3Server, s3_against};
+pub use server::{Answer, Server, read};
 
 /// The component of the world `transform` that hands everything on.
 pub const PASS_THROUGH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pass-through.wasm"));

@@ -2,6 +2,7 @@
 
 mod admission;
 mod backoff;
+mod callbacks;
 mod clock;
 mod error;
 mod failure;
@@ -14,6 +15,7 @@ mod queue;
 mod record;
 mod request;
 mod run;
+mod schedules;
 mod schema;
 mod store;
 mod supply;
@@ -22,6 +24,7 @@ mod watch;
 mod worker;
 
 pub use admission::Admission;
+pub use callbacks::{Callback, DueCallback};
 pub use clock::{Clock, SystemClock};
 pub use error::StateError;
 pub use failure::StepError;
@@ -30,6 +33,7 @@ pub use prune::{Prune, PruneFailure, Pruned, prune};
 pub use queue::Queued;
 pub use record::{Holder, JobId, JobRecord, JobState};
 pub use request::{ExportRequest, OnChange, Pace, SnapshotMode};
+pub use schedules::Appointment;
 #[doc(hidden)]
 pub use store::CommitMoment;
 pub use store::JobStore;

@@ -82,7 +82,12 @@ pub async fn prune(
             }
         }
     }
+    let callbacks = jobs.callbacks()?;
     for record in &records {
+        if callbacks.get(&record.id).is_some_and(|callback| callback.next_at.is_some()) {
+            // Somebody is still to be told.
+            continue;
+        }
         let is_old = record.finished_at.is_some_and(|at| is_past(now, at, what.finished_for));
         let is_settled = record.state == JobState::Done || !unclean.contains(&record.store);
         if is_old && !is_settled {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
+use super::callbacks::insert_callback;
 use super::error::StateError;
 use super::record::JobId;
 use super::request::ExportRequest;
@@ -23,7 +24,8 @@ pub enum Queued {
 
 impl JobStore {
     /// Makes a job of a request, though others export the same. A key is the client's own word for the request: the
-    /// same one again, for as long as the job is known, makes no second job.
+    /// same one again, for as long as the job is known, makes no second job. A callback is the URL that is told how the
+    /// job has ended.
     ///
     /// # Errors
     ///
@@ -32,6 +34,7 @@ impl JobStore {
         &self,
         request: &ExportRequest,
         key: Option<&str>,
+        callback: Option<&str>,
         most_unfinished: u64,
         now: Timestamp,
     ) -> Result<Queued, StateError> {
@@ -40,7 +43,13 @@ impl JobStore {
             if let Some(key) = key {
                 let those = "WHERE store = ?1 AND request_key = ?2";
                 if let Some(record) = self.records(transaction, those, params![store, key])?.pop() {
-                    let is_same = record.request.asks_for_the_same(request);
+                    let known = transaction
+                        .prepare_cached("SELECT url FROM export_callbacks WHERE job = ?1")?
+                        .query_map([&record.id.0], |row| row.get::<_, String>(0))?
+                        .next()
+                        .transpose()?;
+                    let is_same =
+                        record.request.asks_for_the_same(request) && known.as_deref() == callback;
                     return Ok(if is_same {
                         Queued::Known(record.id)
                     } else {
@@ -57,7 +66,11 @@ impl JobStore {
             if unfinished >= most_unfinished {
                 return Ok(Queued::Full(unfinished));
             }
-            Ok(Queued::New(insert(transaction, request, key, now)?))
+            let id = insert(transaction, request, key, now)?;
+            if let Some(url) = callback {
+                insert_callback(transaction, &id, url, now)?;
+            }
+            Ok(Queued::New(id))
         })
     }
 }
@@ -90,7 +103,7 @@ mod tests {
         let now = Timestamp::now();
         let queue = |request: &ExportRequest, key| {
             // As another process would, after a restart.
-            JobStore::open(folder.path()).unwrap().queue(request, key, 3, now).unwrap()
+            JobStore::open(folder.path()).unwrap().queue(request, key, None, 3, now).unwrap()
         };
         let Queued::New(first) = queue(&request("a"), Some("key")) else { panic!("not new") };
         assert_eq!(queue(&request("a"), Some("key")), Queued::Known(first.clone()));

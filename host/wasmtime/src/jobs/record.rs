@@ -150,6 +150,10 @@ pub struct JobRecord {
     pub location: Option<String>,
     /// The SHA-256 of the object, in hexadecimal digits.
     pub sha256: Option<String>,
+    /// Whether a schedule has made it.
+    pub is_scheduled: bool,
+    /// When its object was deleted.
+    pub pruned_at: Option<Timestamp>,
 }
 
 impl JobRecord {

@@ -65,6 +65,33 @@ const STEPS: &[&str] = &["
     -- A client's word for its request: the same request again is the same job.
     ALTER TABLE export_jobs ADD COLUMN request_key TEXT;
     CREATE UNIQUE INDEX export_jobs_request ON export_jobs (store, request_key) WHERE request_key IS NOT NULL;
+", "
+    -- Who is to be told how a job has ended. Nothing has to be written here when it does: who sends looks at both.
+    CREATE TABLE export_callbacks (
+        job TEXT PRIMARY KEY REFERENCES export_jobs (id) ON DELETE CASCADE,
+        url TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        -- When it is sent, once the job is finished; NULL: never again.
+        next_at INTEGER,
+        delivered_at INTEGER,
+        last_error TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX export_callbacks_due ON export_callbacks (next_at) WHERE next_at IS NOT NULL;
+", "
+    -- When exports are made unasked: of which database to which store, by which rule, and which was the last.
+    CREATE TABLE export_schedules (
+        database TEXT NOT NULL,
+        store TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        next_at INTEGER NOT NULL,
+        last_job TEXT,
+        -- The state of the database when that was made.
+        fingerprint TEXT,
+        PRIMARY KEY (database, store)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE export_jobs ADD COLUMN scheduled INTEGER NOT NULL DEFAULT 0;
+    -- When the object was deleted.
+    ALTER TABLE export_jobs ADD COLUMN pruned_at INTEGER;
 "];
 
 /// How long to wait for another process that writes.

@@ -280,6 +280,8 @@ impl JobStore {
             last_error: row.get("last_error")?,
             location: row.get("location")?,
             sha256: row.get("sha256")?,
+            is_scheduled: row.get("scheduled")?,
+            pruned_at: time(row, "pruned_at")?,
         })
     }
 }
@@ -343,7 +345,7 @@ pub(super) fn from_json<T: DeserializeOwned>(
 }
 
 /// A column of milliseconds, unless it is NULL.
-fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
     let milliseconds: Option<i64> = row.get(column)?;
     milliseconds
         .map(|at| Timestamp::from_millisecond(at).map_err(|error| odd(column, error.to_string())))

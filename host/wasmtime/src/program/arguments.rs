@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use partway::{ObjectAddress, OnChange, SnapshotMode, StoreAddress};
 
-pub use serve::{NamedDatabase, ServeArguments};
+pub use serve::{DatabaseRule, NamedDatabase, Rule, ServeArguments};
 
 /// Exports SQLite databases of any size to a folder, S3 or R2, in bounded slices.
 #[derive(Debug, Parser)]

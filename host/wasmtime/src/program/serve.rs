@@ -2,43 +2,56 @@
 
 mod access;
 mod answer;
+mod callbacks;
 mod databases;
 mod download;
 mod dump;
 mod exports;
 mod live;
 mod range;
+mod retention;
 mod routes;
+mod schedules;
 mod service;
 mod status;
 mod stream;
 mod wish;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use partway::{BundledSupply, JobStore, Pace, StateError, StoreAddress, Supply, Worker};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use super::arguments::ServeArguments;
+use super::arguments::{Rule, ServeArguments};
 use super::export::{absolute, state_folder};
 use super::failure::Failure;
 use super::signals::listen;
 use super::words::print;
 use access::Access;
+use callbacks::{Callbacks, Courier};
 use databases::Databases;
 use exports::Exports;
 use live::Live;
+use retention::Retention;
+use schedules::Schedules;
 use service::Service;
+
+/// How long what is cut off may take to end.
+const CUT_OFF: Duration = Duration::from_secs(2);
 
 /// Runs the command.
 pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     let access = access(&arguments)?;
     let databases =
         Databases::new(&arguments.databases, &arguments.named).map_err(Failure::usage)?;
+    let rules = schedules::rules(&databases, &arguments.every).map_err(Failure::usage)?;
     let supply = Arc::new(BundledSupply::default());
     let exporter =
         supply.exporter(None).context("the component inside the program can't be used")?;
@@ -55,6 +68,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         exports,
         streams: Arc::new(Semaphore::new(arguments.exports as usize)),
         checks: Service::checks(),
+        tasks: TaskTracker::new(),
         stop: stop.clone(),
         cut_off: cut_off.clone(),
     };
@@ -70,17 +84,28 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         stopping.cancel();
         ended
     });
-    let router = routes::router(Arc::new(service), access);
+    let service = Arc::new(service);
+    begin_tasks(&service, &arguments, rules);
+    let tasks = service.tasks.clone();
+    tasks.close();
+    let router = routes::router(service, access);
     let server =
         axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let mut server = tokio::spawn(server.into_future());
     stop.cancelled().await;
-    if timeout(arguments.drain, &mut server).await.is_err() {
+    let end = Instant::now() + arguments.drain;
+    if timeout_at(end, &mut server).await.is_err() {
         eprintln!("partway: some answers are broken off: they have taken longer than --drain");
         server.abort();
     }
     cut_off.cancel();
-    match timeout(arguments.drain, &mut timer).await {
+    let end = end + CUT_OFF;
+    if timeout_at(end, tasks.wait()).await.is_err() {
+        eprintln!(
+            "partway: some callbacks are broken off: they are sent again after the next start"
+        );
+    }
+    match timeout_at(end, &mut timer).await {
         Ok(ended) => Ok(ended.context("the timer ended in an unforeseen way")??),
         Err(_) => {
             // What is not saved is done again at the next start.
@@ -91,6 +116,26 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Begins what is done beside answering and exporting.
+fn begin_tasks(
+    service: &Arc<Service>,
+    arguments: &ServeArguments,
+    rules: Vec<(String, PathBuf, Rule)>,
+) {
+    let tasks = &service.tasks;
+    if let Some(exports) = &service.exports {
+        let courier = Courier::new(service.clone(), exports.callbacks.clone());
+        let stop = service.stop.clone();
+        tasks.spawn(async move { courier.run(&stop).await });
+    }
+    let schedules = Schedules::new(service.clone(), rules, arguments.jitter);
+    let stop = service.stop.clone();
+    tasks.spawn(async move { schedules.run(&stop).await });
+    let retention = Retention { last: arguments.keep, days: arguments.keep_days };
+    let (of, stop) = (service.clone(), service.stop.clone());
+    tasks.spawn(async move { retention.run(of, &stop).await });
 }
 
 /// Goes on with jobs, where there are any, until the service is to stop.
@@ -133,6 +178,8 @@ async fn exports(
     }
     let live = Live::default();
     let jobs = JobStore::open(&state_folder(arguments.state.as_deref())?)?;
+    let secret = arguments.callback_secret_file.as_deref();
+    let callbacks = Callbacks::new(&arguments.callback_allow, secret, jobs.folder())?;
     let worker = Worker::new(jobs, supply, live.clone())?;
     // The store keeps its identity though its folder may go away.
     let address = match absolute(address) {
@@ -142,6 +189,7 @@ async fn exports(
     Ok(Exports {
         worker,
         live,
+        callbacks: Arc::new(callbacks),
         identity: address.identity(),
         address,
         store,

@@ -134,6 +134,16 @@ impl StoreAddress {
 }
 
 impl StoreAddress {
+    /// The key of an object in its bucket: the name behind the prefix. In a folder, the name.
+    pub fn key(&self, name: &str) -> String {
+        match self {
+            Self::S3 { prefix, .. } | Self::R2 { prefix, .. } if !prefix.is_empty() => {
+                format!("{prefix}/{name}")
+            }
+            _ => name.to_owned(),
+        }
+    }
+
     /// The store's name, the same however its address was spelled: with a folder's links resolved, and with the server
     /// that the environment names for S3.
     pub fn identity(&self) -> String {

@@ -1,13 +1,21 @@
 //! The command line of `partway serve`.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use croner::Cron;
+use croner::parser::{CronParser, Seconds};
+use ipnet::IpNet;
 use partway::{SnapshotMode, StoreAddress};
 
 use super::{duration, size};
+
+/// The shortest time between two exports that nobody asks for.
+const SOONEST: Duration = Duration::from_secs(1);
 
 /// A database under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +61,35 @@ pub struct ServeArguments {
     #[arg(long, value_name = "SIZE", requires = "store", default_value = "32MiB", value_parser = size)]
     pub inline_size: u64,
 
+    /// A network that callbacks may go to, also by http, such as 10.1.0.0/16 or 127.0.0.1; may be repeated. Else they go to
+    /// the public internet alone, by https
+    #[arg(long, value_name = "NETWORK", requires = "store", value_parser = network)]
+    pub callback_allow: Vec<IpNet>,
+
+    /// The file of the secret that callbacks are signed with: whsec_ and Base64, or any text [default: callback-secret in
+    /// the folder for state, which is made]
+    #[arg(long, value_name = "FILE", requires = "store")]
+    pub callback_secret_file: Option<PathBuf>,
+
+    /// Export unasked: after this time, such as 24h, or when a cron expression says so (in UTC), such as "30 3 * * *". With
+    /// NAME= for one database; may be repeated. Nothing is exported while nothing has changed
+    #[arg(long, value_name = "[NAME=]WHEN", requires = "store")]
+    pub every: Vec<DatabaseRule>,
+
+    /// Exports that are made unasked begin up to so much later, at random [default: a tenth of the time between two, 5m
+    /// at most]
+    #[arg(long, value_name = "DURATION", requires = "every", value_parser = duration)]
+    pub jitter: Option<Duration>,
+
+    /// Of the exports that were made unasked, keep the objects of the last N of each database and delete others; with
+    /// --keep-days, what either wants kept is
+    #[arg(long, value_name = "N", requires = "every", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+
+    /// Of the exports that were made unasked, keep the objects of the last D days, and the last one in any case
+    #[arg(long, value_name = "D", requires = "every", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_days: Option<u32>,
+
     /// How many exports run at a time
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=32))]
     pub exports: u32,
@@ -89,6 +126,73 @@ pub struct ServeArguments {
     /// How the state of a database is kept for the length of an export
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
     pub snapshot: SnapshotMode,
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+        "not a network: write an address, or one with a length as 10.1.0.0/16".to_owned()
+    })
+}
+
+/// When a database is exported unasked.
+#[derive(Debug, Clone)]
+pub struct DatabaseRule {
+    /// None: all those that have none of their own.
+    pub database: Option<String>,
+    pub rule: Rule,
+}
+
+impl FromStr for DatabaseRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (database, rule) = match text.split_once('=') {
+            Some((name, rule)) => (Some(name.to_owned()), rule),
+            None => (None, text),
+        };
+        Ok(Self { database, rule: rule.parse()? })
+    }
+}
+
+/// After a time, or by the calendar.
+#[derive(Debug, Clone)]
+pub enum Rule {
+    /// So long after the one before.
+    Every(Duration),
+    /// At the times of a cron expression, in UTC.
+    Cron(Box<Cron>),
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Every(time) => write!(f, "{} s", time.as_secs_f64()),
+            Self::Cron(cron) => f.write_str(cron.pattern.as_str()),
+        }
+    }
+}
+
+impl FromStr for Rule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(time) = duration(text) {
+            return if time < SOONEST {
+                Err(format!("too short a time: {} s is the shortest", SOONEST.as_secs()))
+            } else {
+                Ok(Self::Every(time))
+            };
+        }
+        // Five fields: with seconds there would be more exports than anybody wants.
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).build();
+        let cron = parser.parse(text).map_err(|error| {
+            format!(
+                "neither a time such as 24h nor a cron expression such as \"30 3 * * *\" ({error})"
+            )
+        })?;
+        Ok(Self::Cron(Box::new(cron)))
+    }
 }
 
 fn named_database(text: &str) -> Result<NamedDatabase, String> {

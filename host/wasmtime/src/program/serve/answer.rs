@@ -62,6 +62,11 @@ impl Refusal {
         self
     }
 
+    /// Why.
+    pub fn text(&self) -> &str {
+        &self.error
+    }
+
     /// When to ask again, in seconds.
     #[must_use]
     pub fn again_in(self, seconds: u64) -> Self {

@@ -50,13 +50,23 @@ impl Databases {
             Some(name) => self.0.iter().find(|database| database.name == name),
         };
         found.map(|database| database.path.as_path()).ok_or_else(|| {
-            let names: Vec<&str> = self.0.iter().map(|database| database.name.as_str()).collect();
+            let names: Vec<&str> = self.names().collect();
             let name = name.unwrap_or_default();
             Refusal::not_found(format!(
                 "no database is called {name:?}: there is {}",
                 names.join(", ")
             ))
         })
+    }
+
+    /// All of them, the default first.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.0.iter().map(|database| (database.name.as_str(), database.path.as_path()))
+    }
+
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
     }
 
     /// The name of a database.

@@ -33,6 +33,10 @@ pub async fn get(
 ) -> Result<Response, Refusal> {
     let (exports, record, _) = service.export(&id).await?;
     match record.state {
+        JobState::Done if record.pruned_at.is_some() => Err(Refusal::new(
+            StatusCode::GONE,
+            format!("the object of export {id} has been deleted"),
+        )),
         JobState::Done => object(exports, &record, &method, &headers).await,
         JobState::Failed | JobState::Cancelled => Err(Refusal::new(
             StatusCode::GONE,

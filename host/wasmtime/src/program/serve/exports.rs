@@ -1,18 +1,21 @@
 //! Exports to the store: asked for, waited for, looked for.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use partway::{
-    Clock, ExportRequest, JobId, JobRecord, OnChange, Pace, Queued, SnapshotMode, StateError,
-    Store, StoreAddress, SystemClock, Worker,
+    Callback, Clock, ExportRequest, JobId, JobRecord, JobState, OnChange, Pace, Queued,
+    SnapshotMode, StateError, Store, StoreAddress, StoreError, SystemClock, Worker,
 };
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Refusal, unknown};
+use super::callbacks::Callbacks;
 use super::live::Live;
 use super::service::Plan;
 
@@ -26,6 +29,7 @@ const LOOK_AT_JOB: Duration = Duration::from_secs(1);
 pub struct Exports {
     pub worker: Worker,
     pub live: Live,
+    pub callbacks: Arc<Callbacks>,
     pub address: StoreAddress,
     /// The store's name, however its address is spelled.
     pub identity: String,
@@ -46,21 +50,17 @@ impl Exports {
     /// 422 where the key was used for another plan, 429 where too many exports are unfinished.
     pub async fn queue(&self, plan: Plan, key: Option<String>) -> Result<JobId, Refusal> {
         let request = ExportRequest {
-            database: plan.database,
-            store: self.address.clone(),
             name: plan.name,
             format: plan.format,
             tables: plan.tables,
             settings: plan.settings,
-            component: None,
-            part_size: self.part_size,
-            snapshot: self.snapshot,
-            on_change: OnChange::Restart,
-            pace: self.pace.clone(),
+            ..self.request(plan.database)
         };
         let (jobs, most) = (self.worker.jobs().clone(), self.most_unfinished);
-        let queued =
-            spawn_blocking(move || jobs.queue(&request, key.as_deref(), most, SystemClock.now()));
+        let queued = spawn_blocking(move || {
+            let callback = plan.callback.as_deref();
+            jobs.queue(&request, key.as_deref(), callback, most, SystemClock.now())
+        });
         match queued.await?? {
             Queued::New(id) => {
                 self.worker.look_now();
@@ -80,6 +80,23 @@ impl Exports {
                 ),
             )
             .again_in(30)),
+        }
+    }
+
+    /// All of a database, as SQL, under a name of the time.
+    pub fn request(&self, database: PathBuf) -> ExportRequest {
+        ExportRequest {
+            database,
+            store: self.address.clone(),
+            name: None,
+            format: "sql".to_owned(),
+            tables: Vec::new(),
+            settings: Vec::new(),
+            component: None,
+            part_size: self.part_size,
+            snapshot: self.snapshot,
+            on_change: OnChange::Restart,
+            pace: self.pace.clone(),
         }
     }
 
@@ -161,6 +178,52 @@ impl Exports {
         spawn_blocking(move || jobs.request_cancel(&id, SystemClock.now())).await??;
         self.worker.look_now();
         Ok(())
+    }
+
+    /// Deletes the object of an export that is done, if it is there and still its own, and remembers that.
+    ///
+    /// # Errors
+    ///
+    /// The store's, and those of the job store.
+    pub async fn prune(&self, record: &JobRecord) -> Result<(), Refusal> {
+        let name = record.object.as_deref().unwrap_or_default();
+        let others = self.list().await?;
+        let is_anothers = others.iter().any(|other| {
+            other.id != record.id
+                && other.object.as_deref() == Some(name)
+                && other.pruned_at.is_none()
+                && (other.state == JobState::Done || !other.state.is_finished())
+        });
+        match self.store.length(name).await {
+            Ok(length) if length == record.totals.bytes && !is_anothers => {
+                self.store.delete(name).await?;
+            }
+            // Somebody has deleted it, or put another in its place.
+            Ok(_) | Err(StoreError::NoObject { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let (jobs, id) = (self.worker.jobs().clone(), record.id.clone());
+        Ok(spawn_blocking(move || jobs.save_pruned(&id, SystemClock.now())).await??)
+    }
+
+    /// The callback of an export, if somebody wants one.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub async fn callback(&self, id: &JobId) -> Result<Option<Callback>, Refusal> {
+        let (jobs, id) = (self.worker.jobs().clone(), id.clone());
+        Ok(spawn_blocking(move || jobs.callback(&id)).await??)
+    }
+
+    /// The callbacks of all exports.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub async fn all_callbacks(&self) -> Result<HashMap<JobId, Callback>, Refusal> {
+        let jobs = self.worker.jobs().clone();
+        Ok(spawn_blocking(move || jobs.callbacks()).await??)
     }
 
     /// Forgets a finished export; its object stays. False where it is not finished after all.

@@ -75,7 +75,9 @@ impl Service {
 async fn status(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Response, Refusal> {
     let (exports, record, database) = service.export(&id).await?;
     let pulse = exports.live.pulse(&record.id);
-    Ok(result(StatusCode::OK, &Status::of(&record, database, pulse, SystemClock.now())))
+    let callback = exports.callback(&record.id).await?;
+    let status = Status::of(&record, database, pulse, SystemClock.now()).with_callback(callback);
+    Ok(result(StatusCode::OK, &status))
 }
 
 async fn list(
@@ -96,14 +98,17 @@ async fn list(
     }
     let now = SystemClock.now();
     let records = exports.list().await?;
+    let mut callbacks = exports.all_callbacks().await?;
     let shown = records.iter().filter_map(|record| {
         let database = service.databases.name(&record.request.database)?;
-        Some(Status::of(record, database, exports.live.pulse(&record.id), now))
+        let pulse = exports.live.pulse(&record.id);
+        let callback = callbacks.remove(&record.id);
+        Some(Status::of(record, database, pulse, now).with_callback(callback))
     });
     Ok(result(StatusCode::OK, &shown.take(limit).collect::<Vec<_>>()))
 }
 
-/// `DELETE /export/{id}`: cancels what is unfinished, and forgets what is finished. An object that is there stays.
+/// `DELETE /export/{id}`: cancels what is unfinished, deletes the object of what is done, and forgets what has none.
 async fn remove(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Response, Refusal> {
     let (exports, record, _) = service.export(&id).await?;
     if !record.state.is_finished() {
@@ -111,10 +116,15 @@ async fn remove(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Respo
         let status = JobState::Cancelling;
         return Ok(result(StatusCode::ACCEPTED, &json!({ "exportId": id, "status": status })));
     }
-    exports.forget(&record.id).await?;
+    let has_object = record.state == JobState::Done && record.pruned_at.is_none();
+    if has_object {
+        exports.prune(&record).await?;
+    } else {
+        exports.forget(&record.id).await?;
+    }
     Ok(result(
         StatusCode::OK,
-        &json!({ "exportId": id, "status": record.state, "forgotten": true, "location": record.location }),
+        &json!({ "exportId": id, "status": record.state, "pruned": has_object, "forgotten": !has_object }),
     ))
 }
 

@@ -9,6 +9,7 @@ use partway::{CallError, Exporter, Parts, PipeCtx, Snapshot, SnapshotMode, parts
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::answer::Refusal;
 use super::databases::Databases;
@@ -31,6 +32,8 @@ pub struct Service {
     /// One for each dump that is being streamed.
     pub streams: Arc<Semaphore>,
     pub checks: Semaphore,
+    /// What is to come to its end before the service does.
+    pub tasks: TaskTracker,
     /// Cancelled when the service is to stop: whoever waits answers at once.
     pub stop: CancellationToken,
     /// Cancelled when it has waited long enough for open answers.
@@ -45,6 +48,8 @@ pub struct Plan {
     pub format: String,
     pub tables: Vec<String>,
     pub settings: Vec<(String, String)>,
+    /// What is to be called when it has ended.
+    pub callback: Option<String>,
 }
 
 impl Plan {
@@ -71,12 +76,23 @@ impl Service {
     ///
     /// Where the database can't be opened, or the wish names what there is not: a format, a table.
     pub async fn plan(&self, wish: &Wish) -> Result<Plan, Refusal> {
+        if let Some(url) = &wish.callback_url {
+            match &self.exports {
+                Some(exports) => exports.callbacks.check(url).await?,
+                None => {
+                    return Err(Refusal::bad(
+                        "no callbackUrl is called for a dump that is streamed: it ends with its answer",
+                    ));
+                }
+            }
+        }
         let plan = Plan {
             database: self.databases.path(wish.database.as_deref())?.to_owned(),
             name: wish.name()?,
             format: wish.format(),
             tables: wish.tables.clone(),
             settings: wish.settings()?,
+            callback: wish.callback_url.clone(),
         };
         let (exporter, database) = (self.exporter.clone(), plan.database.clone());
         let options = plan.options(PART_SIZE);

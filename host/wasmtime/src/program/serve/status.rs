@@ -1,7 +1,7 @@
 //! How an export is doing, as clients are told.
 
 use jiff::{SignedDuration, Timestamp};
-use partway::{JobRecord, JobState};
+use partway::{Callback, JobRecord, JobState};
 use serde::Serialize;
 
 use super::live::Pulse;
@@ -77,6 +77,25 @@ pub struct Status {
     warnings: Vec<String>,
     /// Tables that could not be read to their end.
     damaged: Vec<String>,
+    /// Whether a schedule has made it, and nobody asked.
+    scheduled: bool,
+    /// When its object was deleted.
+    pruned_at: Option<Timestamp>,
+    /// What is called when it has ended.
+    callback: Option<CallbackStatus>,
+}
+
+/// How a callback is doing.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CallbackStatus {
+    url: String,
+    /// How often it was sent.
+    attempts: u32,
+    delivered_at: Option<Timestamp>,
+    /// When it is sent again; none, without having been delivered: it was given up.
+    next_try_at: Option<Timestamp>,
+    error: Option<String>,
 }
 
 impl Status {
@@ -121,7 +140,23 @@ impl Status {
             error: record.last_error.clone(),
             warnings: totals.warnings.clone(),
             damaged: totals.damaged.clone(),
+            scheduled: record.is_scheduled,
+            pruned_at: record.pruned_at,
+            callback: None,
         }
+    }
+
+    /// With what is called when it has ended.
+    #[must_use]
+    pub fn with_callback(mut self, callback: Option<Callback>) -> Self {
+        self.callback = callback.map(|callback| CallbackStatus {
+            url: callback.url,
+            attempts: callback.attempts,
+            delivered_at: callback.delivered_at,
+            next_try_at: callback.next_at,
+            error: callback.last_error,
+        });
+        self
     }
 }
 

@@ -17,7 +17,6 @@ use partway::{
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -58,7 +57,7 @@ pub async fn answer(service: &Arc<Service>, plan: Plan) -> Result<Response, Refu
     let (sender, mut receiver) = mpsc::channel(WAITING);
     let (exporter, mode) = (service.exporter.clone(), service.snapshot);
     let sink = Sink { sender, runtime: Handle::current(), cut_off: service.cut_off.clone() };
-    spawn_blocking(move || {
+    service.tasks.spawn_blocking(move || {
         let _turn = turn;
         let end = export(&exporter, &plan, mode, &sink).map(|()| None);
         // Where nobody listens any more, there is nobody to tell.

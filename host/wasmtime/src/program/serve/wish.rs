@@ -25,6 +25,9 @@ pub struct Wish {
     pub target: Option<String>,
     /// The object's name.
     pub name: Option<String>,
+    /// What is to be called when the export has ended.
+    #[serde(rename = "callbackUrl")]
+    pub callback_url: Option<String>,
 }
 
 impl Wish {
@@ -42,6 +45,7 @@ impl Wish {
                 "format" => &mut wish.format,
                 "target" => &mut wish.target,
                 "name" => &mut wish.name,
+                "callbackUrl" => &mut wish.callback_url,
                 "table" => {
                     wish.tables.push(value);
                     continue;
@@ -49,7 +53,7 @@ impl Wish {
                 other => {
                     return Err(Refusal::bad(format!(
                         "the query has {other:?}, which means nothing here: it may have database, format, table, \
-                         target and name"
+                         target, name and callbackUrl"
                     )));
                 }
             };
@@ -148,7 +152,7 @@ mod tests {
         assert_eq!(wish.database.as_deref(), Some("b c"));
         assert_eq!(wish.tables, ["x", "y"]);
         assert_eq!(Wish::from_query(None).unwrap(), Wish::default());
-        for query in ["databse=a", "database=a&database=b", "callbackUrl=x"] {
+        for query in ["databse=a", "database=a&database=b", "callbackurl=x"] {
             assert!(Wish::from_query(Some(query)).is_err(), "{query}");
         }
     }

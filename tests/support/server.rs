@@ -6,14 +6,16 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use partway_tests::program;
 use serde_json::Value;
 use ureq::http::{HeaderMap, Request, Response};
 use ureq::{Agent, Body};
 
+use crate::program;
+
 /// A running service; it dies with this.
 pub struct Server {
     child: Child,
+    /// Its address, without a path.
     pub url: String,
     agent: Agent,
 }
@@ -21,8 +23,11 @@ pub struct Server {
 /// An answer, read to its end.
 #[derive(Debug)]
 pub struct Answer {
+    /// Its status.
     pub status: u16,
+    /// Its headers.
     pub headers: HeaderMap,
+    /// Its body.
     pub body: Vec<u8>,
 }
 
@@ -51,14 +56,17 @@ impl Server {
         Self { child, url, agent: config.into() }
     }
 
+    /// GETs a path.
     pub fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[], "")
     }
 
+    /// POSTs JSON to a path.
     pub fn post(&self, path: &str, json: &str) -> Answer {
         self.ask("POST", path, &[("content-type", "application/json")], json)
     }
 
+    /// Asks, and reads the answer to its end.
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut response = self.open(method, path, headers, body);
         let status = response.status().as_u16();
