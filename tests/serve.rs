@@ -1,5 +1,8 @@
 //! Exports over HTTP, as a client sees them.
 
+#[path = "serve/browsers.rs"]
+mod browsers;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -8,6 +8,7 @@ mod download;
 mod dump;
 mod exports;
 mod live;
+mod origin;
 mod range;
 mod retention;
 mod routes;

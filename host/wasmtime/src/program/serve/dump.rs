@@ -18,6 +18,9 @@ use super::status::{Ticket, download_url, retry_after, status_url};
 use super::stream;
 use super::wish::Wish;
 
+/// The path.
+pub const DUMP: &str = "/export/dump";
+
 /// The header by which a client says that it asks again.
 const KEY: &str = "idempotency-key";
 

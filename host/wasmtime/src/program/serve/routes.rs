@@ -7,7 +7,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{delete, get};
 use partway::{Clock, JobRecord, JobState, SystemClock};
@@ -16,10 +16,11 @@ use url::form_urlencoded;
 
 use super::access::{Access, guard};
 use super::answer::{Refusal, result, unknown};
+use super::dump::DUMP;
 use super::exports::Exports;
 use super::service::Service;
 use super::status::Status;
-use super::{download, dump};
+use super::{download, dump, origin};
 
 /// The largest body, in bytes: options, with as many tables as one may name.
 const BODY: usize = 64 * 1024;
@@ -30,7 +31,7 @@ const LISTED: (usize, usize) = (1000, 100);
 /// Every path, behind whoever guards them.
 pub fn router(service: Arc<Service>, access: Access) -> Router {
     Router::new()
-        .route("/export/dump", get(dump::get).head(dump::head).post(dump::post))
+        .route(DUMP, get(dump::get).head(dump::head).post(dump::post))
         .route("/export/status/{id}", get(status))
         .route("/export/download/{id}", get(download::get))
         .route("/export/{id}", delete(remove))
@@ -39,6 +40,7 @@ pub fn router(service: Arc<Service>, access: Access) -> Router {
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(Arc::new(access), guard))
+        .layer(from_fn(origin::guard))
         // Whoever watches over the service needs no token.
         .route("/healthz", get(health).fallback(not_allowed))
         .with_state(service)
