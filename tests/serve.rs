@@ -2,6 +2,8 @@
 
 #[path = "serve/browsers.rs"]
 mod browsers;
+#[path = "serve/events.rs"]
+mod events;
 
 use std::fs;
 use std::io::{Read, Write};

@@ -6,6 +6,7 @@ mod callbacks;
 mod databases;
 mod download;
 mod dump;
+mod events;
 mod exports;
 mod live;
 mod origin;
@@ -38,6 +39,7 @@ use super::words::print;
 use access::Access;
 use callbacks::{Callbacks, Courier};
 use databases::Databases;
+use events::Events;
 use exports::Exports;
 use live::Live;
 use retention::Retention;
@@ -70,6 +72,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         streams: Arc::new(Semaphore::new(arguments.exports as usize)),
         checks: Service::checks(),
         tasks: TaskTracker::new(),
+        events: Events::default(),
         stop: stop.clone(),
         cut_off: cut_off.clone(),
     };

@@ -20,7 +20,7 @@ use super::dump::DUMP;
 use super::exports::Exports;
 use super::service::Service;
 use super::status::Status;
-use super::{download, dump, origin};
+use super::{download, dump, events, origin};
 
 /// The largest body, in bytes: options, with as many tables as one may name.
 const BODY: usize = 64 * 1024;
@@ -33,6 +33,7 @@ pub fn router(service: Arc<Service>, access: Access) -> Router {
     Router::new()
         .route(DUMP, get(dump::get).head(dump::head).post(dump::post))
         .route("/export/status/{id}", get(status))
+        .route("/export/status/{id}/events", get(events::get))
         .route("/export/download/{id}", get(download::get))
         .route("/export/{id}", delete(remove))
         .route("/exports", get(list))

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::answer::Refusal;
 use super::databases::Databases;
+use super::events::Events;
 use super::exports::Exports;
 use super::wish::Wish;
 
@@ -34,6 +35,7 @@ pub struct Service {
     pub checks: Semaphore,
     /// What is to come to its end before the service does.
     pub tasks: TaskTracker,
+    pub events: Events,
     /// Cancelled when the service is to stop: whoever waits answers at once.
     pub stop: CancellationToken,
     /// Cancelled when it has waited long enough for open answers.
