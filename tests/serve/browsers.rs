@@ -1,6 +1,22 @@
-//! What pages in browsers may do.
+//! What browsers get, and what pages in them may do.
 
-use partway_tests::{Server, tiny};
+use std::fs;
+
+use partway_tests::{Server, ServiceCase as Case, tiny};
+
+#[test]
+fn a_cancel_that_comes_too_late_does_not_forget() {
+    let case = Case::new(1);
+    let server = case.serve([]);
+    let id = server.post("/export/dump", "").accepted();
+    let done = server.until(&id, |status| status["status"] == "done");
+    let path = format!("/export/{id}");
+    server.ask("DELETE", &format!("{path}?if=unfinished"), &[], "").error(409);
+    server.ask("DELETE", &format!("{path}?if=done"), &[], "").error(400);
+    assert_eq!(server.status(&id), done);
+    let all = server.get("/databases").result(200);
+    assert_eq!(all, serde_json::json!({ "databases": ["sample"], "keepsExports": true }));
+}
 
 #[test]
 fn what_a_browser_asks_for_another_page_is_refused_where_it_would_change_something() {
@@ -31,4 +47,39 @@ fn what_a_browser_asks_for_another_page_is_refused_where_it_would_change_somethi
         assert_eq!(server.ask("GET", "/export/dump", &[header], "").status, 200);
         server.ask("POST", "/export/dump", &[header], "").accepted();
     }
+}
+
+#[test]
+fn the_page_comes_with_its_files_and_may_do_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = tiny(folder.path());
+    let tokens = folder.path().join("tokens");
+    fs::write(&tokens, "read reading-is-allowed\n").unwrap();
+    let server = Server::start([file.to_str().unwrap(), "--token-file", tokens.to_str().unwrap()]);
+    let page = server.get("/");
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let html = String::from_utf8(page.body).unwrap();
+    let mut paths = vec!["/".to_owned()];
+    paths.extend(html.split('"').filter(|text| text.starts_with("/page/")).map(str::to_owned));
+    let script = server.get("/page/app.js");
+    let imports = String::from_utf8(script.body).unwrap();
+    let imports = imports.split('"').filter_map(|text| text.strip_prefix("./"));
+    paths.extend(imports.map(|name| format!("/page/{name}")));
+    assert!(paths.len() >= 7, "{paths:?}");
+    for path in paths {
+        // Without a token, and nothing of the database in it.
+        let answer = server.get(&path);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(!String::from_utf8(answer.body).unwrap().contains("tiny"));
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+        let tag = answer.headers["etag"].to_str().unwrap();
+        let known = server.ask("GET", &path, &[("if-none-match", tag)], "");
+        assert_eq!((known.status, known.body.len()), (304, 0), "{path}");
+    }
+    server.get("/databases").error(401);
+    server.get("/page/nothing").error(401);
+    assert_eq!(server.ask("POST", "/", &[], "").status, 405);
 }

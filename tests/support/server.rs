@@ -43,8 +43,13 @@ impl Server {
 
     /// `partway serve …` on a free port.
     pub fn start<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::start_at("127.0.0.1:0", arguments)
+    }
+
+    /// `partway serve …` at an address.
+    pub fn start_at<'a>(address: &str, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         let mut command = Command::new(program());
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments);
+        command.args(["serve", "--listen", address]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

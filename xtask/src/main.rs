@@ -1,6 +1,8 @@
 //! Partway's own tasks: `cargo xtask setup | demo | test | garage | fidelity | bench | slices | dist`.
 
+mod apt;
 mod bench;
+mod browser;
 mod demo;
 mod dist;
 mod fidelity;

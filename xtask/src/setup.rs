@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use partway_component_build::{TARGET, Toolchain};
 
-use crate::run::{run, shown};
+use crate::apt;
+use crate::run::shown;
 
 /// How long `rustup target add` may take: where it can't reach its server, it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -74,18 +75,5 @@ fn wait(child: &mut Child) -> Result<Option<std::process::ExitStatus>> {
 }
 
 fn debian() -> Result<()> {
-    for arguments in [
-        &["update", "--quiet=2"][..],
-        &[
-            &["install", "--yes", "--quiet=2", "--no-install-recommends"][..],
-            &Toolchain::DEBIAN_PACKAGES,
-        ]
-        .concat(),
-    ] {
-        let mut command = Command::new("apt-get");
-        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-        println!("setup: {}", shown(&command));
-        run(&mut command)?;
-    }
-    Ok(())
+    apt::install("setup", &Toolchain::DEBIAN_PACKAGES)
 }

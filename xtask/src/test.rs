@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::browser::browser;
 use crate::garage::Garage;
 use crate::run::{cargo, output, run};
 use crate::setup::setup;
@@ -11,6 +12,7 @@ use crate::setup::setup;
 /// Runs them all; `long` also those that take long.
 pub fn test(long: bool) -> Result<()> {
     setup()?;
+    browser()?;
     let features: &[&str] = if has_node() {
         &["--features", "partway-tests/workerd"]
     } else {

@@ -10,6 +10,7 @@ mod events;
 mod exports;
 mod live;
 mod origin;
+mod page;
 mod range;
 mod retention;
 mod routes;
@@ -17,6 +18,7 @@ mod schedules;
 mod service;
 mod status;
 mod stream;
+mod tickets;
 mod wish;
 
 use std::path::PathBuf;
@@ -45,6 +47,7 @@ use live::Live;
 use retention::Retention;
 use schedules::Schedules;
 use service::Service;
+use tickets::Tickets;
 
 /// How long what is cut off may take to end.
 const CUT_OFF: Duration = Duration::from_secs(2);
@@ -73,6 +76,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         checks: Service::checks(),
         tasks: TaskTracker::new(),
         events: Events::default(),
+        tickets: Tickets::new()?,
         stop: stop.clone(),
         cut_off: cut_off.clone(),
     };

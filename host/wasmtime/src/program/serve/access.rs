@@ -10,10 +10,12 @@ use axum::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use partway::{Clock, SystemClock};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::answer::Refusal;
+use super::service::Service;
 
 /// The shortest token that is taken, in characters.
 const SHORTEST: usize = 16;
@@ -140,7 +142,21 @@ fn check_token(tokens: &[Token], changes: bool, headers: &HeaderMap) -> Result<(
 }
 
 /// Lets nobody by who may not.
-pub async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+pub async fn guard(
+    State((access, service)): State<(Arc<Access>, Arc<Service>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let (Access::Tokens(_), &Method::GET | &Method::HEAD) = (&*access, request.method())
+        && let Some(admitted) = service.tickets.admit(request.uri(), SystemClock.now())
+    {
+        let Ok(address) = admitted else {
+            let text = "the ticket has expired, or is for something else: ask for a new one";
+            return Refusal::new(StatusCode::FORBIDDEN, text).into_response();
+        };
+        *request.uri_mut() = address;
+        return next.run(request).await;
+    }
     match access.check(request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),

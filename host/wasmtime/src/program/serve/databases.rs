@@ -50,11 +50,10 @@ impl Databases {
             Some(name) => self.0.iter().find(|database| database.name == name),
         };
         found.map(|database| database.path.as_path()).ok_or_else(|| {
-            let names: Vec<&str> = self.names().collect();
             let name = name.unwrap_or_default();
             Refusal::not_found(format!(
                 "no database is called {name:?}: there is {}",
-                names.join(", ")
+                self.names().collect::<Vec<_>>().join(", ")
             ))
         })
     }

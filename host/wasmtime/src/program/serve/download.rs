@@ -11,15 +11,16 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use futures_util::StreamExt;
-use partway::{JobRecord, JobState};
+use partway::{Clock, JobRecord, JobState, SystemClock};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
 
-use super::answer::Refusal;
+use super::answer::{Refusal, result};
 use super::exports::Exports;
 use super::range::{Wanted, wanted};
 use super::routes::Id;
 use super::service::Service;
-use super::status::retry_after;
+use super::status::{download_url, retry_after};
 
 /// What an extended parameter of a header may not hold as it is (RFC 8187).
 const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
@@ -49,6 +50,18 @@ pub async fn get(
             Err(Refusal::new(StatusCode::CONFLICT, text).again_in(seconds))
         }
     }
+}
+
+/// `GET /export/download/{id}/ticket`: an address of the object that needs no token, for a minute.
+pub async fn ticket(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Response, Refusal> {
+    service.export(&id).await?;
+    Ok(issued(&service, &download_url(&id)))
+}
+
+/// An address with a ticket.
+pub fn issued(service: &Service, address: &str) -> Response {
+    let (url, expires_at) = service.tickets.issue(address, SystemClock.now());
+    result(StatusCode::OK, &json!({ "url": url, "expiresAt": expires_at }))
 }
 
 /// The object of an export that is done, or what is wanted of it.

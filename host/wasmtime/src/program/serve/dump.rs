@@ -11,7 +11,7 @@ use axum::response::Response;
 use partway::{JobRecord, JobState};
 
 use super::answer::{Refusal, result};
-use super::download::object;
+use super::download::{issued, object};
 use super::exports::Exports;
 use super::service::Service;
 use super::status::{Ticket, download_url, retry_after, status_url};
@@ -50,6 +50,16 @@ pub async fn get(
         }
         _ => Ok(accepted(exports, &record)),
     }
+}
+
+/// `GET /export/dump/ticket`: an address of the dump that needs no token, for a minute. It takes the same query.
+pub async fn ticket(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    service.plan(&Wish::from_query(query.as_deref())?).await?;
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    Ok(issued(&service, &format!("{DUMP}{query}")))
 }
 
 /// HEAD: refused, since it would make an export of which nobody hears.

@@ -20,7 +20,7 @@ use super::dump::DUMP;
 use super::exports::Exports;
 use super::service::Service;
 use super::status::Status;
-use super::{download, dump, events, origin};
+use super::{download, dump, events, origin, page};
 
 /// The largest body, in bytes: options, with as many tables as one may name.
 const BODY: usize = 64 * 1024;
@@ -32,18 +32,23 @@ const LISTED: (usize, usize) = (1000, 100);
 pub fn router(service: Arc<Service>, access: Access) -> Router {
     Router::new()
         .route(DUMP, get(dump::get).head(dump::head).post(dump::post))
+        .route("/export/dump/ticket", get(dump::ticket))
         .route("/export/status/{id}", get(status))
         .route("/export/status/{id}/events", get(events::get))
         .route("/export/download/{id}", get(download::get))
+        .route("/export/download/{id}/ticket", get(download::ticket))
         .route("/export/{id}", delete(remove))
         .route("/exports", get(list))
+        .route("/databases", get(databases))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(BODY))
-        .layer(from_fn_with_state(Arc::new(access), guard))
+        .layer(from_fn_with_state((Arc::new(access), service.clone()), guard))
         .layer(from_fn(origin::guard))
         // Whoever watches over the service needs no token.
         .route("/healthz", get(health).fallback(not_allowed))
+        // The page has no data in it, and asks for a token itself.
+        .merge(page::router())
         .with_state(service)
 }
 
@@ -111,13 +116,27 @@ async fn list(
     Ok(result(StatusCode::OK, &shown.take(limit).collect::<Vec<_>>()))
 }
 
-/// `DELETE /export/{id}`: cancels what is unfinished, deletes the object of what is done, and forgets what has none.
-async fn remove(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Response, Refusal> {
+/// `DELETE /export/{id}`: cancels what is unfinished, deletes the object of what is done, and forgets what has none. With
+/// `?if=unfinished` only the first: who wants to cancel may come too late.
+async fn remove(
+    State(service): State<Arc<Service>>,
+    Id(id): Id,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
     let (exports, record, _) = service.export(&id).await?;
+    let cancels_alone = match query.as_deref().unwrap_or_default() {
+        "" => false,
+        "if=unfinished" => true,
+        _ => return Err(Refusal::bad("the query may be if=unfinished, and no more")),
+    };
     if !record.state.is_finished() {
         exports.cancel(&record.id).await?;
         let status = JobState::Cancelling;
         return Ok(result(StatusCode::ACCEPTED, &json!({ "exportId": id, "status": status })));
+    }
+    if cancels_alone {
+        let text = format!("export {id} is {} already: there is nothing to cancel", record.state);
+        return Err(Refusal::new(StatusCode::CONFLICT, text));
     }
     let has_object = record.state == JobState::Done && record.pruned_at.is_none();
     if has_object {
@@ -131,6 +150,12 @@ async fn remove(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Respo
     ))
 }
 
+/// `GET /databases`: their names, the first of which is the default, and whether there is a store.
+async fn databases(State(service): State<Arc<Service>>) -> Response {
+    let (names, keeps): (Vec<_>, _) = (service.databases.names().collect(), service.exports.is_some());
+    result(StatusCode::OK, &json!({ "databases": names, "keepsExports": keeps }))
+}
+
 async fn health() -> Response {
     result(StatusCode::OK, &json!({ "status": "ok" }))
 }
@@ -139,11 +164,11 @@ async fn nothing_here(uri: Uri) -> Refusal {
     let path = uri.path();
     Refusal::not_found(format!(
         "there is nothing at {path:?}: there is /export/dump, /export/status/ID, /export/download/ID, /export/ID, \
-         /exports and /healthz"
+         /exports, /databases and /healthz, and a page at /"
     ))
 }
 
-async fn not_allowed(method: Method, uri: Uri) -> Refusal {
+pub async fn not_allowed(method: Method, uri: Uri) -> Refusal {
     let path = uri.path();
     let text = format!("{method} is not for {path:?}: the Allow header says what is");
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text)

@@ -15,6 +15,7 @@ use super::answer::Refusal;
 use super::databases::Databases;
 use super::events::Events;
 use super::exports::Exports;
+use super::tickets::Tickets;
 use super::wish::Wish;
 
 /// How many requests are looked into at a time: each has the component read the database's schema.
@@ -36,6 +37,7 @@ pub struct Service {
     /// What is to come to its end before the service does.
     pub tasks: TaskTracker,
     pub events: Events,
+    pub tickets: Tickets,
     /// Cancelled when the service is to stop: whoever waits answers at once.
     pub stop: CancellationToken,
     /// Cancelled when it has waited long enough for open answers.

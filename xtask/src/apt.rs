@@ -1,0 +1,19 @@
+//! Debian's packages.
+
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::run::{run, shown};
+
+/// Installs packages, and nothing that they merely recommend. `task` is who says so.
+pub fn install(task: &str, packages: &[&str]) -> Result<()> {
+    let install = ["install", "--yes", "--quiet=2", "--no-install-recommends"];
+    for arguments in [vec!["update", "--quiet=2"], [&install, packages].concat()] {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+        println!("{task}: {}", shown(&command));
+        run(&mut command)?;
+    }
+    Ok(())
+}
