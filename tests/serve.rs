@@ -1,5 +1,7 @@
 //! Exports over HTTP, as a client sees them.
 
+#[path = "serve/limits.rs"]
+mod limits;
 #[path = "serve/server.rs"]
 mod server;
 

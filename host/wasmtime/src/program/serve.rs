@@ -2,6 +2,8 @@
 
 mod access;
 mod answer;
+mod body;
+mod connections;
 mod databases;
 mod download;
 mod dump;
@@ -71,9 +73,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         ended
     });
     let router = routes::router(Arc::new(service), access);
-    let server =
-        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let mut server = tokio::spawn(server.into_future());
+    let mut server = tokio::spawn(connections::serve(listener, router, stop.clone()));
     stop.cancelled().await;
     if timeout(arguments.drain, &mut server).await.is_err() {
         eprintln!("partway: some answers are broken off: they have taken longer than --drain");
@@ -156,5 +156,6 @@ async fn exports(
         most_unfinished: arguments.unfinished,
         inline_within: arguments.inline_within,
         inline_size: arguments.inline_size,
+        downloads: Arc::new(Semaphore::new(arguments.downloads as usize)),
     })
 }

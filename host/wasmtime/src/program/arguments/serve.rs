@@ -61,6 +61,10 @@ pub struct ServeArguments {
     #[arg(long, value_name = "N", requires = "store", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub unfinished: u64,
 
+    /// How many objects are downloaded at a time; further downloads are put off
+    #[arg(long, value_name = "N", requires = "store", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub downloads: u32,
+
     /// How long open answers may take after SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub drain: Duration,

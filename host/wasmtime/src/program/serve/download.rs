@@ -51,7 +51,8 @@ pub async fn get(
 ///
 /// # Errors
 ///
-/// 410 where it is not in the store any more, 416 where it has no such bytes, and the store's.
+/// 410 where it is not in the store any more, 416 where it has no such bytes, 429 where as many are being downloaded as
+/// may be, and the store's.
 pub async fn object(
     exports: &Exports,
     record: &JobRecord,
@@ -95,12 +96,18 @@ pub async fn object(
     let body = if method == Method::HEAD || range.is_empty() {
         Body::empty()
     } else {
+        let turn = exports.downloads.clone().try_acquire_owned().map_err(|_| {
+            let text = "as many objects are being downloaded as may be at a time: try again when one has ended";
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, text).again_in(10)
+        })?;
         let bytes = match status {
             StatusCode::PARTIAL_CONTENT => exports.store.read_range(name, range).await?,
             _ => exports.store.read(name).await?,
         };
         // With its length told, an answer that breaks off is known as one.
-        Body::from_stream(bytes.inspect(|bytes| {
+        Body::from_stream(bytes.inspect(move |bytes| {
+            // Until the answer has ended, or its client has gone.
+            let _turn = &turn;
             if let Err(error) = bytes {
                 tracing::error!(%error, "a download has broken off");
             }

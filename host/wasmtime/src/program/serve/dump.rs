@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{ALLOW, CONTENT_LOCATION, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -11,6 +9,7 @@ use axum::response::Response;
 use partway::{JobRecord, JobState};
 
 use super::answer::{Refusal, result};
+use super::body::Sent;
 use super::download::object;
 use super::exports::Exports;
 use super::service::Service;
@@ -35,7 +34,10 @@ pub async fn get(
     let record = exports.wait(&id, &service.stop).await?;
     let reason = record.last_error.clone().unwrap_or_default();
     match record.state {
-        JobState::Done if record.totals.bytes <= exports.inline_size => {
+        JobState::Done
+            if record.totals.bytes <= exports.inline_size
+                && exports.downloads.available_permits() > 0 =>
+        {
             let mut response = object(exports, &record, &Method::GET, &HeaderMap::new()).await?;
             // The same bytes can be had again there.
             insert(&mut response, CONTENT_LOCATION, &download_url(id.as_str()));
@@ -63,15 +65,9 @@ pub async fn post(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Sent(body): Sent,
 ) -> Result<Response, Refusal> {
     let exports = service.exports()?;
-    let body = body.map_err(|rejection| {
-        Refusal::new(
-            rejection.status(),
-            format!("the options can't be taken: {}", rejection.body_text()),
-        )
-    })?;
     let key = key(&headers)?;
     let wish = Wish::from_body(query.as_deref(), &headers, &body)?;
     let plan = service.plan(&wish).await?;

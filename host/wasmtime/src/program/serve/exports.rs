@@ -8,6 +8,7 @@ use partway::{
     Clock, ExportRequest, JobId, JobRecord, OnChange, Pace, Queued, SnapshotMode, StateError,
     Store, StoreAddress, SystemClock, Worker,
 };
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,8 @@ pub struct Exports {
     pub most_unfinished: u64,
     pub inline_within: Duration,
     pub inline_size: u64,
+    /// One for each object that is being sent to a client.
+    pub downloads: Arc<Semaphore>,
 }
 
 impl Exports {

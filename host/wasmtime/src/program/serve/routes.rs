@@ -19,10 +19,7 @@ use super::answer::{Refusal, result, unknown};
 use super::exports::Exports;
 use super::service::Service;
 use super::status::Status;
-use super::{download, dump};
-
-/// The largest body, in bytes: options, with as many tables as one may name.
-const BODY: usize = 64 * 1024;
+use super::{body, download, dump};
 
 /// How many exports are listed at most, and unless asked otherwise.
 const LISTED: (usize, usize) = (1000, 100);
@@ -37,7 +34,7 @@ pub fn router(service: Arc<Service>, access: Access) -> Router {
         .route("/exports", get(list))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_allowed)
-        .layer(DefaultBodyLimit::max(BODY))
+        .layer(DefaultBodyLimit::max(body::LARGEST))
         .layer(from_fn_with_state(Arc::new(access), guard))
         // Whoever watches over the service needs no token.
         .route("/healthz", get(health).fallback(not_allowed))
