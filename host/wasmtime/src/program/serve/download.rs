@@ -1,18 +1,20 @@
 //! Objects of the store, as answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
-    ETAG, X_CONTENT_TYPE_OPTIONS,
+    ETAG, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use futures_util::StreamExt;
 use partway::{JobRecord, JobState};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::form_urlencoded;
 
 use super::answer::Refusal;
 use super::exports::Exports;
@@ -24,15 +26,22 @@ use super::status::retry_after;
 /// What an extended parameter of a header may not hold as it is (RFC 8187).
 const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
+/// How long the URL is good that a client is sent on to.
+const SIGNED_FOR: Duration = Duration::from_secs(5 * 60);
+
 /// `GET /export/download/{id}`, and HEAD.
 pub async fn get(
     State(service): State<Arc<Service>>,
     Id(id): Id,
+    RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    let sent_on = is_sent_on(query.as_deref())?;
     let (exports, record, _) = service.export(&id).await?;
     match record.state {
+        // A URL is signed for GET: what a HEAD asks for is told here.
+        JobState::Done if sent_on && method == Method::GET => elsewhere(exports, &record).await,
         JobState::Done => object(exports, &record, &method, &headers).await,
         JobState::Failed | JobState::Cancelled => Err(Refusal::new(
             StatusCode::GONE,
@@ -47,6 +56,54 @@ pub async fn get(
     }
 }
 
+/// Whether the client wants to be sent on to the store.
+fn is_sent_on(query: Option<&str>) -> Result<bool, Refusal> {
+    let mut sent_on = false;
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        sent_on = match (name.as_ref(), value.as_ref()) {
+            ("redirect", "1") => true,
+            ("redirect", "0") => false,
+            _ => {
+                return Err(Refusal::bad(
+                    "the query may have redirect=1 or redirect=0, and no more",
+                ));
+            }
+        };
+    }
+    Ok(sent_on)
+}
+
+/// Sends a client on to where the store has the object.
+///
+/// # Errors
+///
+/// 400 where the store has no URLs, 410 where the object is not in it any more, and the store's.
+async fn elsewhere(exports: &Exports, record: &JobRecord) -> Result<Response, Refusal> {
+    let name = look(exports, record).await?;
+    let disposition = disposition(name);
+    let Some(url) = exports.store.presigned(name, SIGNED_FOR, &disposition).await? else {
+        return Err(Refusal::bad(
+            "the objects are in a folder, and have no URLs: download them here, without redirect=1",
+        ));
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    // Who has the URL may read: it is nobody else's to keep.
+    let headers = [(LOCATION, url.to_string()), (CACHE_CONTROL, "no-store".to_owned())];
+    set_headers(&mut response, headers);
+    Ok(response)
+}
+
+/// The name of the object of an export that is done, if it is there still.
+async fn look<'a>(exports: &Exports, record: &'a JobRecord) -> Result<&'a str, Refusal> {
+    let name = record.object.as_deref().unwrap_or_default();
+    if exports.store.length(name).await? != record.totals.bytes {
+        let text = format!("the object of export {} is gone: another has its name", record.id);
+        return Err(Refusal::new(StatusCode::GONE, text));
+    }
+    Ok(name)
+}
+
 /// The object of an export that is done, or what is wanted of it.
 ///
 /// # Errors
@@ -59,12 +116,7 @@ pub async fn object(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, Refusal> {
-    let name = record.object.as_deref().unwrap_or_default();
-    let length = exports.store.length(name).await?;
-    if length != record.totals.bytes {
-        let text = format!("the object of export {} is gone: another has its name", record.id);
-        return Err(Refusal::new(StatusCode::GONE, text));
-    }
+    let (name, length) = (look(exports, record).await?, record.totals.bytes);
     let tag = format!("\"{}\"", record.sha256.as_deref().unwrap_or_default());
     let (status, range) = match wanted(headers, &tag, length) {
         Wanted::Whole => (StatusCode::OK, 0..length),
@@ -122,6 +174,15 @@ pub async fn object(
 /// What is said of a file that is to be kept.
 pub fn file_headers(name: &str, format: &str) -> Vec<(HeaderName, String)> {
     let kind = if format == "sql" { "application/sql" } else { "application/octet-stream" };
+    vec![
+        (CONTENT_TYPE, kind.to_owned()),
+        (CONTENT_DISPOSITION, disposition(name)),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ]
+}
+
+/// That a file is to be kept, and its name.
+fn disposition(name: &str) -> String {
     let plain = |letter: char| {
         let is_plain = letter.is_ascii_graphic() && !matches!(letter, '"' | '\\') || letter == ' ';
         if is_plain { letter } else { '_' }
@@ -132,11 +193,7 @@ pub fn file_headers(name: &str, format: &str) -> Vec<(HeaderName, String)> {
         let encoded = utf8_percent_encode(name, NOT_PLAIN);
         disposition.push_str(&format!("; filename*=UTF-8''{encoded}"));
     }
-    vec![
-        (CONTENT_TYPE, kind.to_owned()),
-        (CONTENT_DISPOSITION, disposition),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-    ]
+    disposition
 }
 
 /// Sets headers, all of whose values are of printable ASCII.
@@ -157,7 +214,6 @@ mod tests {
 
     #[test]
     fn a_file_has_its_name_whatever_is_in_it() {
-        let disposition = |name| file_headers(name, "sql").remove(1).1;
         assert_eq!(disposition("a b.sql"), "attachment; filename=\"a b.sql\"");
         assert_eq!(
             disposition("tä\"g.sql"),
