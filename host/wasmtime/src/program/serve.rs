@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod connections;
 mod databases;
+mod document;
 mod download;
 mod dump;
 mod exports;

@@ -16,7 +16,8 @@ use partway::{JobRecord, JobState};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
-use super::answer::Refusal;
+use super::answer::{Problem, Refusal};
+use super::document::{Dump, Guarded};
 use super::exports::Exports;
 use super::range::{Wanted, wanted};
 use super::routes::Id;
@@ -29,8 +30,106 @@ const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(
 /// How long the URL is good that a client is sent on to.
 const SIGNED_FOR: Duration = Duration::from_secs(5 * 60);
 
-/// `GET /export/download/{id}`, and HEAD.
+/// The object of an export, or some of its bytes.
+#[utoipa::path(
+    get,
+    path = "/export/download/{id}",
+    operation_id = "download",
+    params(
+        Id,
+        ("redirect" = Option<u8>, Query, description = "1: be sent on to S3 or R2 itself", minimum = 0, maximum = 1),
+        ("Range" = Option<String>, Header, description = "One range of bytes, as `bytes=100-`"),
+        ("If-Range" = Option<String>, Header, description = "The ETag of what the client has of it"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETags of what the client has"),
+    ),
+    responses(
+        Guarded,
+        (status = 200, description = "The object",
+            content((Dump = "application/sql"), (Dump = "application/octet-stream")),
+            headers(
+                ("Accept-Ranges" = String, description = "bytes"),
+                ("Content-Disposition" = String, description = "The name to keep it by"),
+                ("ETag" = String, description = "Its SHA-256, in quotes"),
+            )),
+        (status = 206, description = "The bytes that were asked for",
+            content((Dump = "application/sql"), (Dump = "application/octet-stream")),
+            headers(
+                ("Content-Range" = String, description = "Which bytes of how many they are"),
+                ("Content-Disposition" = String, description = "The name to keep the whole by"),
+                ("ETag" = String, description = "The object's SHA-256, in quotes"),
+            )),
+        (status = 304, description = "The client has it",
+            headers(("ETag" = String, description = "The object's SHA-256, in quotes"))),
+        (status = 307, description = "The object is there, for whoever comes within 5 minutes",
+            headers(("Location" = String, description = "A presigned URL of S3 or R2"))),
+        (status = 400, description = "The query makes no sense, or a folder has no URLs", body = Problem),
+        (status = 404, description = "There is no such export", body = Problem),
+        (status = 409, description = "The export is not done", body = Problem,
+            headers(("Retry-After" = u64, description = "When to ask again, in seconds"))),
+        (status = 410, description = "The export has come to nothing, or its object is gone", body = Problem),
+        (status = 416, description = "The object has no such bytes", body = Problem,
+            headers(("Content-Range" = String, description = "How many it has"))),
+        (status = 429, description = "As many objects are being downloaded as may be", body = Problem,
+            headers(("Retry-After" = u64, description = "When to ask again, in seconds"))),
+        (status = 502, description = "The store refuses", body = Problem),
+    )
+)]
 pub async fn get(
+    service: State<Arc<Service>>,
+    id: Id,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    download(service, id, query, Method::GET, headers).await
+}
+
+/// What a download would be answered with, but for the bytes.
+#[utoipa::path(
+    head,
+    path = "/export/download/{id}",
+    operation_id = "look",
+    params(
+        Id,
+        ("redirect" = Option<u8>, Query, description = "Means nothing here", minimum = 0, maximum = 1),
+        ("Range" = Option<String>, Header, description = "One range of bytes, as `bytes=100-`"),
+        ("If-Range" = Option<String>, Header, description = "The ETag of what the client has of it"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETags of what the client has"),
+    ),
+    responses(
+        Guarded,
+        (status = 200, description = "The object is there",
+            headers(
+                ("Accept-Ranges" = String, description = "bytes"),
+                ("Content-Disposition" = String, description = "The name to keep it by"),
+                ("ETag" = String, description = "Its SHA-256, in quotes"),
+            )),
+        (status = 206, description = "The bytes are there",
+            headers(
+                ("Content-Range" = String, description = "Which bytes of how many they are"),
+                ("ETag" = String, description = "The object's SHA-256, in quotes"),
+            )),
+        (status = 304, description = "The client has it",
+            headers(("ETag" = String, description = "The object's SHA-256, in quotes"))),
+        (status = 400, description = "The query makes no sense"),
+        (status = 404, description = "There is no such export"),
+        (status = 409, description = "The export is not done",
+            headers(("Retry-After" = u64, description = "When to ask again, in seconds"))),
+        (status = 410, description = "The export has come to nothing, or its object is gone"),
+        (status = 416, description = "The object has no such bytes",
+            headers(("Content-Range" = String, description = "How many it has"))),
+        (status = 502, description = "The store refuses"),
+    )
+)]
+pub async fn head(
+    service: State<Arc<Service>>,
+    id: Id,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    download(service, id, query, Method::HEAD, headers).await
+}
+
+async fn download(
     State(service): State<Arc<Service>>,
     Id(id): Id,
     RawQuery(query): RawQuery,

@@ -2,47 +2,77 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{delete, get};
+use axum::routing::head;
+use axum::{Extension, Router};
 use partway::{Clock, JobRecord, JobState, SystemClock};
-use serde_json::json;
+use serde::Serialize;
 use url::form_urlencoded;
+use utoipa::openapi::OpenApi;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::access::{Access, guard};
-use super::answer::{Refusal, result, unknown};
+use super::answer::{Answer, Problem, Refusal, result, unknown};
+use super::document::Guarded;
 use super::exports::Exports;
 use super::service::Service;
 use super::status::Status;
-use super::{body, download, dump};
+use super::{body, document, download, dump};
 
 /// How many exports are listed at most, and unless asked otherwise.
 const LISTED: (usize, usize) = (1000, 100);
 
 /// Every path, behind whoever guards them.
 pub fn router(service: Arc<Service>, access: Access) -> Router {
-    Router::new()
-        .route("/export/dump", get(dump::get).head(dump::head).post(dump::post))
-        .route("/export/status/{id}", get(status))
-        .route("/export/download/{id}", get(download::get))
-        .route("/export/{id}", delete(remove))
-        .route("/exports", get(list))
+    let (guarded, open, document) = all();
+    // Its keys are all text: it can be written.
+    let document = document::Written::of(&document).unwrap_or_default();
+    guarded
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(body::LARGEST))
         .layer(from_fn_with_state(Arc::new(access), guard))
-        // Whoever watches over the service needs no token.
-        .route("/healthz", get(health).fallback(not_allowed))
+        .merge(open.layer(Extension(document)).method_not_allowed_fallback(not_allowed))
         .with_state(service)
 }
 
+/// The routes that take a token, those that take none, and what there is to tell of both.
+fn all() -> (Router<Arc<Service>>, Router<Arc<Service>>, OpenApi) {
+    let (guarded, mut document) = OpenApiRouter::with_openapi(document::document())
+        .routes(routes!(dump::get, dump::post))
+        .routes(routes!(status))
+        .routes(routes!(download::get, download::head))
+        .routes(routes!(remove))
+        .routes(routes!(list))
+        .split_for_parts();
+    // Whoever watches over the service needs no token, nor who wants to know what it can do.
+    let (open, more) = OpenApiRouter::default()
+        .routes(routes!(health))
+        .routes(routes!(document::get))
+        .split_for_parts();
+    document.merge(more);
+    document::finish(&mut document);
+    // Else a GET would be called for it.
+    (guarded.route("/export/dump", head(dump::head)), open, document)
+}
+
+/// What there is to tell of every route.
+#[cfg(test)]
+pub fn described() -> OpenApi {
+    all().2
+}
+
 /// The id in a path.
-pub struct Id(pub String);
+#[derive(IntoParams)]
+#[into_params(names("id"), parameter_in = Path)]
+pub struct Id(#[param(pattern = "^[0-9a-f]{16}$")] pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Refusal;
@@ -69,12 +99,35 @@ impl Service {
     }
 }
 
+/// How an export is doing.
+#[utoipa::path(
+    get,
+    path = "/export/status/{id}",
+    params(Id),
+    responses(
+        Guarded,
+        (status = 200, description = "All there is to tell of it", body = Answer<Status>),
+        (status = 404, description = "There is no such export", body = Problem),
+    )
+)]
 async fn status(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Response, Refusal> {
     let (exports, record, database) = service.export(&id).await?;
     let pulse = exports.live.pulse(&record.id);
     Ok(result(StatusCode::OK, &Status::of(&record, database, pulse, SystemClock.now())))
 }
 
+/// The exports, the newest first.
+#[utoipa::path(
+    get,
+    path = "/exports",
+    params(("limit" = Option<usize>, Query, description = "How many at most", minimum = 1, maximum = 1000)),
+    responses(
+        Guarded,
+        (status = 200, description = "The exports", body = Answer<Vec<Status>>),
+        (status = 400, description = "The query has something else than a limit from 1 to 1000", body = Problem),
+        (status = 404, description = "The service has no store", body = Problem),
+    )
+)]
 async fn list(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
@@ -100,30 +153,73 @@ async fn list(
     Ok(result(StatusCode::OK, &shown.take(limit).collect::<Vec<_>>()))
 }
 
-/// `DELETE /export/{id}`: cancels what is unfinished, and forgets what is finished. An object that is there stays.
+/// An export that is being cancelled.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Cancelling {
+    export_id: String,
+    status: JobState,
+}
+
+/// An export that was forgotten.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Forgotten {
+    export_id: String,
+    status: JobState,
+    forgotten: bool,
+    /// Where its object is still, if it has come to one.
+    #[schema(required)]
+    location: Option<String>,
+}
+
+/// Cancels an export that is unfinished, and forgets one that is finished. An object that is there stays.
+#[utoipa::path(
+    delete,
+    path = "/export/{id}",
+    params(Id),
+    responses(
+        Guarded,
+        (status = 200, description = "It was finished, and is forgotten", body = Answer<Forgotten>),
+        (status = 202, description = "It is being cancelled", body = Answer<Cancelling>),
+        (status = 404, description = "There is no such export", body = Problem),
+    )
+)]
 async fn remove(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Response, Refusal> {
     let (exports, record, _) = service.export(&id).await?;
     if !record.state.is_finished() {
         exports.cancel(&record.id).await?;
-        let status = JobState::Cancelling;
-        return Ok(result(StatusCode::ACCEPTED, &json!({ "exportId": id, "status": status })));
+        let cancelling = Cancelling { export_id: id, status: JobState::Cancelling };
+        return Ok(result(StatusCode::ACCEPTED, &cancelling));
     }
     exports.forget(&record.id).await?;
-    Ok(result(
-        StatusCode::OK,
-        &json!({ "exportId": id, "status": record.state, "forgotten": true, "location": record.location }),
-    ))
+    let JobRecord { state: status, location, .. } = record;
+    let forgotten = Forgotten { export_id: id, status, forgotten: true, location };
+    Ok(result(StatusCode::OK, &forgotten))
 }
 
+/// The service answers.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Whether the service answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    security(()),
+    responses((status = 200, description = "It does", body = Answer<Health>))
+)]
 async fn health() -> Response {
-    result(StatusCode::OK, &json!({ "status": "ok" }))
+    result(StatusCode::OK, &Health { status: "ok" })
 }
 
 async fn nothing_here(uri: Uri) -> Refusal {
     let path = uri.path();
     Refusal::not_found(format!(
-        "there is nothing at {path:?}: there is /export/dump, /export/status/ID, /export/download/ID, /export/ID, \
-         /exports and /healthz"
+        "there is nothing at {path:?}: GET /openapi.json tells what there is"
     ))
 }
 
