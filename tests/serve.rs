@@ -2,6 +2,8 @@
 
 #[path = "serve/limits.rs"]
 mod limits;
+#[path = "serve/openapi.rs"]
+mod openapi;
 #[path = "serve/s3.rs"]
 mod s3;
 #[path = "serve/server.rs"]

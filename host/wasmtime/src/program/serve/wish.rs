@@ -25,6 +25,8 @@ pub struct Wish {
     #[param(rename = "table")]
     pub tables: Vec<String>,
     /// Who is to load the dump: `sqlite` or `d1`.
+    #[schema(pattern = "^(sqlite|d1)$")]
+    #[param(pattern = "^(sqlite|d1)$")]
     pub target: Option<String>,
     /// The object's name, a plain one of up to 200 bytes.
     pub name: Option<String>,
