@@ -2,6 +2,8 @@
 
 #[path = "serve/limits.rs"]
 mod limits;
+#[path = "serve/metrics.rs"]
+mod metrics;
 #[path = "serve/openapi.rs"]
 mod openapi;
 #[path = "serve/s3.rs"]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::error::StateError;
-use super::record::JobId;
+use super::record::{JobId, JobState};
 use super::request::ExportRequest;
 use super::store::{JobStore, insert};
 
@@ -58,6 +58,26 @@ impl JobStore {
                 return Ok(Queued::Full(unfinished));
             }
             Ok(Queued::New(insert(transaction, request, key, now)?))
+        })
+    }
+
+    /// How many jobs are unfinished, by where they stand; of states that no job has, nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn count_unfinished(&self) -> Result<Vec<(JobState, i64)>, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT state, count(*) FROM export_jobs WHERE finished_at IS NULL GROUP BY state",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut counted = Vec::new();
+            while let Some(row) = rows.next()? {
+                // A later version's states are its own affair.
+                counted.extend(JobState::from_word(&row.get::<_, String>(0)?).zip(row.get(1).ok()));
+            }
+            Ok(counted)
         })
     }
 }

@@ -10,7 +10,9 @@ mod download;
 mod dump;
 mod exports;
 mod live;
+mod metrics;
 mod range;
+mod requests;
 mod routes;
 mod service;
 mod status;
@@ -35,6 +37,7 @@ use access::Access;
 use databases::Databases;
 use exports::Exports;
 use live::Live;
+use metrics::Metrics;
 use service::Service;
 
 /// Runs the command.
@@ -45,8 +48,10 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     let supply = Arc::new(BundledSupply::default());
     let exporter =
         supply.exporter(None).context("the component inside the program can't be used")?;
+    let metrics = Arc::new(Metrics::new()?);
+    let live = Live::new(metrics.clone());
     let exports = match &arguments.store {
-        Some(address) => Some(exports(&arguments, address, supply).await?),
+        Some(address) => Some(exports(&arguments, address, supply, live).await?),
         None => None,
     };
     let worker = exports.as_ref().map(|exports| exports.worker.clone());
@@ -57,6 +62,8 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         snapshot: arguments.snapshot,
         exports,
         streams: Arc::new(Semaphore::new(arguments.exports as usize)),
+        most_streams: arguments.exports as usize,
+        metrics,
         checks: Service::checks(),
         stop: stop.clone(),
         cut_off: cut_off.clone(),
@@ -124,6 +131,7 @@ async fn exports(
     arguments: &ServeArguments,
     address: &StoreAddress,
     supply: Arc<BundledSupply>,
+    live: Live,
 ) -> Result<Exports, Failure> {
     let store = address.open()?;
     // What is wrong with it is better said now. What may pass is left to the jobs.
@@ -132,7 +140,6 @@ async fn exports(
     {
         return Err(error.into());
     }
-    let live = Live::default();
     let jobs = JobStore::open(&state_folder(arguments.state.as_deref())?)?;
     let worker = Worker::new(jobs, supply, live.clone())?;
     // The store keeps its identity though its folder may go away.
@@ -158,5 +165,6 @@ async fn exports(
         inline_within: arguments.inline_within,
         inline_size: arguments.inline_size,
         downloads: Arc::new(Semaphore::new(arguments.downloads as usize)),
+        most_downloads: arguments.downloads as usize,
     })
 }

@@ -39,6 +39,7 @@ pub struct Exports {
     pub inline_size: u64,
     /// One for each object that is being sent to a client.
     pub downloads: Arc<Semaphore>,
+    pub most_downloads: usize,
 }
 
 impl Exports {

@@ -22,9 +22,10 @@ use super::access::{Access, guard};
 use super::answer::{Answer, Problem, Refusal, result, unknown};
 use super::document::Guarded;
 use super::exports::Exports;
+use super::requests::watched;
 use super::service::Service;
 use super::status::Status;
-use super::{body, document, download, dump};
+use super::{body, document, download, dump, metrics};
 
 /// How many exports are listed at most, and unless asked otherwise.
 const LISTED: (usize, usize) = (1000, 100);
@@ -40,6 +41,7 @@ pub fn router(service: Arc<Service>, access: Access) -> Router {
         .layer(DefaultBodyLimit::max(body::LARGEST))
         .layer(from_fn_with_state(Arc::new(access), guard))
         .merge(open.layer(Extension(document)).method_not_allowed_fallback(not_allowed))
+        .layer(from_fn_with_state(service.metrics.clone(), watched))
         .with_state(service)
 }
 
@@ -51,6 +53,7 @@ fn all() -> (Router<Arc<Service>>, Router<Arc<Service>>, OpenApi) {
         .routes(routes!(download::get, download::head))
         .routes(routes!(remove))
         .routes(routes!(list))
+        .routes(routes!(metrics::get))
         .split_for_parts();
     // Whoever watches over the service needs no token, nor who wants to know what it can do.
     let (open, more) = OpenApiRouter::default()

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::Refusal;
 use super::databases::Databases;
 use super::exports::Exports;
+use super::metrics::Metrics;
 use super::wish::Wish;
 
 /// How many requests are looked into at a time: each has the component read the database's schema.
@@ -30,6 +31,8 @@ pub struct Service {
     pub exports: Option<Exports>,
     /// One for each dump that is being streamed.
     pub streams: Arc<Semaphore>,
+    pub most_streams: usize,
+    pub metrics: Arc<Metrics>,
     pub checks: Semaphore,
     /// Cancelled when the service is to stop: whoever waits answers at once.
     pub stop: CancellationToken,
