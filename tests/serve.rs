@@ -2,6 +2,8 @@
 
 #[path = "serve/limits.rs"]
 mod limits;
+#[path = "serve/logs.rs"]
+mod logs;
 #[path = "serve/metrics.rs"]
 mod metrics;
 #[path = "serve/openapi.rs"]

@@ -15,7 +15,7 @@ fn an_export_to_garage_is_downloaded_here_or_there() {
     let (store, state) = (garage.prefix("serve"), case.folder.path().join("state"));
     let mut command = Command::new(program());
     command.args(["serve", "--listen", "127.0.0.1:0", "--store", &store, "--slice-parts", "1"]);
-    command.arg("--state").arg(state).arg(&case.file);
+    command.arg("--state").arg(state).arg(&case.file).env("PARTWAY_LOG", "warn");
     let server = Server::spawn(garage.with(Program { command }).command);
     let wish = r#"{"name": "täglich 1.sql"}"#;
     let id = server.post("/export/dump", wish).accepted();

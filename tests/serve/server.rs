@@ -40,6 +40,7 @@ impl Server {
     pub fn start<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Self {
         let mut command = Command::new(program());
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments);
+        command.env("PARTWAY_LOG", "warn");
         Self::spawn(command)
     }
 

@@ -47,7 +47,7 @@ impl Worker {
                 self.go_on(run, next)
             }
             Step::Sliced { parts_before } => {
-                let Some(job) = &run.job else { return Ok(lost(&run)) };
+                let Some(job) = &run.job else { return Ok(lost()) };
                 let pause = if job.ended { Duration::ZERO } else { pause };
                 let wake_at = now.checked_add(pause).unwrap_or(Timestamp::MAX);
                 // Held while it rests, so that the database's state stays at hand.
@@ -81,7 +81,7 @@ impl Worker {
         let Inner { jobs, clock, .. } = &*self.0;
         let id = run.lease.id.clone();
         let remedy = error.remedy();
-        tracing::warn!(job = %id, %error, ?remedy, "a step failed");
+        tracing::warn!(%error, ?remedy, "a step failed");
         let ends = matches!(run.record.state, JobState::Failing | JobState::Cancelling);
         match remedy {
             Remedy::LeaveAsItIs if run.record.object.is_some() || ends => {
@@ -107,7 +107,7 @@ impl Worker {
                 jobs.release(&run.lease)?;
                 Ok(Alarm::Stopped(Box::new(jobs.get(&id)?)))
             }
-            Remedy::LetGo => Ok(lost(&run)),
+            Remedy::LetGo => Ok(lost()),
             Remedy::TryAgainIfBegun if run.record.state == JobState::Waiting => {
                 self.give_up(run, error)
             }
@@ -226,7 +226,7 @@ impl Worker {
 
     /// Tells of a job that has ended, when that is saved.
     fn finished(&self, run: Run, record: JobRecord) -> Alarm {
-        tracing::info!(job = %record.id, state = %record.state, "finished");
+        tracing::info!(state = %record.state, "finished");
         self.0.watch.event(&record.id, &JobEvent::Ended(&record));
         Alarm::Finished(Box::new(record), run.failure)
     }

@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::ServeArguments;
 use super::export::{absolute, state_folder};
 use super::failure::Failure;
-use super::signals::listen;
+use super::signals::listen_saying;
 use super::words::print;
 use access::Access;
 use databases::Databases;
@@ -55,7 +55,8 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         None => None,
     };
     let worker = exports.as_ref().map(|exports| exports.worker.clone());
-    let (stop, cut_off) = (listen(), CancellationToken::new());
+    let stop = listen_saying(|text| tracing::info!("{text}"));
+    let cut_off = CancellationToken::new();
     let service = Service {
         databases,
         exporter,
@@ -84,7 +85,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     let mut server = tokio::spawn(connections::serve(listener, router, stop.clone()));
     stop.cancelled().await;
     if timeout(arguments.drain, &mut server).await.is_err() {
-        eprintln!("partway: some answers are broken off: they have taken longer than --drain");
+        tracing::warn!("some answers are broken off: they have taken longer than --drain");
         server.abort();
     }
     cut_off.cancel();
@@ -92,8 +93,8 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         Ok(ended) => Ok(ended.context("the timer ended in an unforeseen way")??),
         Err(_) => {
             // What is not saved is done again at the next start.
-            eprintln!(
-                "partway: some exports are broken off: their parts have taken longer than --drain"
+            tracing::warn!(
+                "some exports are broken off: their parts have taken longer than --drain"
             );
             timer.abort();
             Ok(())

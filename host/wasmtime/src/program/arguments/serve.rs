@@ -8,6 +8,7 @@ use clap::Args;
 use partway::{SnapshotMode, StoreAddress};
 
 use super::{duration, size};
+use crate::log::LogFormat;
 
 /// A database under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +90,10 @@ pub struct ServeArguments {
     /// How often a slice that failed is tried again, from 2 s on doubling
     #[arg(long, value_name = "N", requires = "store", default_value_t = 6)]
     pub retries: u32,
+
+    /// How lines of the log are written, which goes to standard error; PARTWAY_LOG says what is in it, such as warn
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
 
     /// How the state of a database is kept for the length of an export
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]

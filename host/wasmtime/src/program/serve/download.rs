@@ -14,6 +14,7 @@ use axum::response::Response;
 use futures_util::StreamExt;
 use partway::{JobRecord, JobState};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tracing::Span;
 use url::form_urlencoded;
 
 use super::answer::{Problem, Refusal};
@@ -256,11 +257,12 @@ pub async fn object(
             _ => exports.store.read(name).await?,
         };
         // With its length told, an answer that breaks off is known as one.
+        let span = Span::current();
         Body::from_stream(bytes.inspect(move |bytes| {
             // Until the answer has ended, or its client has gone.
             let _turn = &turn;
             if let Err(error) = bytes {
-                tracing::error!(%error, "a download has broken off");
+                span.in_scope(|| tracing::error!(%error, "a download has broken off"));
             }
         }))
     };

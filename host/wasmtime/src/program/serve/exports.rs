@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::answer::{Refusal, unknown};
 use super::live::Live;
@@ -42,6 +43,11 @@ pub struct Exports {
     pub most_downloads: usize,
 }
 
+/// What is said in the log from here on about the request is about this export as well.
+pub fn about(id: &JobId) {
+    Span::current().record("export", id.as_str());
+}
+
 impl Exports {
     /// Makes a job of a plan, or finds the one that was made under the same key.
     ///
@@ -65,7 +71,11 @@ impl Exports {
         let (jobs, most) = (self.worker.jobs().clone(), self.most_unfinished);
         let queued =
             spawn_blocking(move || jobs.queue(&request, key.as_deref(), most, SystemClock.now()));
-        match queued.await?? {
+        let queued = queued.await??;
+        if let Queued::New(id) | Queued::Known(id) = &queued {
+            about(id);
+        }
+        match queued {
             Queued::New(id) => {
                 self.worker.look_now();
                 Ok(id)

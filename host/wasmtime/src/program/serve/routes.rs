@@ -21,8 +21,8 @@ use utoipa_axum::routes;
 use super::access::{Access, guard};
 use super::answer::{Answer, Problem, Refusal, result, unknown};
 use super::document::Guarded;
-use super::exports::Exports;
-use super::requests::watched;
+use super::exports::{Exports, about};
+use super::requests::{Watcher, watched};
 use super::service::Service;
 use super::status::Status;
 use super::{body, document, download, dump, metrics};
@@ -33,6 +33,7 @@ const LISTED: (usize, usize) = (1000, 100);
 /// Every path, behind whoever guards them.
 pub fn router(service: Arc<Service>, access: Access) -> Router {
     let (guarded, open, document) = all();
+    let watcher = Arc::new(Watcher::new(service.metrics.clone()));
     // Its keys are all text: it can be written.
     let document = document::Written::of(&document).unwrap_or_default();
     guarded
@@ -41,7 +42,7 @@ pub fn router(service: Arc<Service>, access: Access) -> Router {
         .layer(DefaultBodyLimit::max(body::LARGEST))
         .layer(from_fn_with_state(Arc::new(access), guard))
         .merge(open.layer(Extension(document)).method_not_allowed_fallback(not_allowed))
-        .layer(from_fn_with_state(service.metrics.clone(), watched))
+        .layer(from_fn_with_state(watcher, watched))
         .with_state(service)
 }
 
@@ -95,6 +96,7 @@ impl Service {
     pub async fn export(&self, id: &str) -> Result<(&Exports, JobRecord, &str), Refusal> {
         let exports = self.exports()?;
         let record = exports.find(id).await?;
+        about(&record.id);
         match self.databases.name(&record.request.database) {
             Some(name) => Ok((exports, record, name)),
             None => Err(unknown(id)),

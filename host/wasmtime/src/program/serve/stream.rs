@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::answer::Refusal;
 use super::download::{file_headers, set_headers};
@@ -61,8 +62,9 @@ pub async fn answer(service: &Arc<Service>, plan: Plan) -> Result<Response, Refu
     let metrics = service.metrics.clone();
     let sink =
         Sink { sender, runtime: Handle::current(), cut_off: service.cut_off.clone(), metrics };
+    let span = Span::current();
     spawn_blocking(move || {
-        let _turn = turn;
+        let (_turn, _span) = (turn, span.entered());
         let end = export(&exporter, &plan, mode, &sink).map(|()| None);
         sink.metrics.stream_ended(match &end {
             Ok(_) => StreamEnd::Done,
