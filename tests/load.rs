@@ -50,11 +50,12 @@ fn seconds(status: &Value) -> f64 {
 #[ignore = "takes long; cargo xtask test --long"]
 fn a_large_database_is_asked_for_watched_downloaded_and_restored() {
     let folder = tempfile::tempdir().unwrap();
-    let file = sample(folder.path(), 1100);
+    let file = sample(folder.path(), 1400);
     assert!(fs::metadata(&file).unwrap().len() > 1_000_000_000);
     let receiver = Receiver::new(&[Reply::Status(500), Reply::Nothing, Reply::Status(200)]);
     let serve = || {
-        let own = [file.to_str().unwrap(), "--callback-allow", "127.0.0.1", "--inline-within", "2s"];
+        let own =
+            [file.to_str().unwrap(), "--callback-allow", "127.0.0.1", "--inline-within", "2s"];
         Server::with_store(folder.path(), own)
     };
     let server = serve();

@@ -30,7 +30,6 @@ fn sample(name: &str, megabytes: u64) -> (TempDir, PathBuf) {
     (folder, file)
 }
 
-
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }

@@ -4,6 +4,16 @@
 mod browsers;
 #[path = "serve/events.rs"]
 mod events;
+#[path = "serve/limits.rs"]
+mod limits;
+#[path = "serve/logs.rs"]
+mod logs;
+#[path = "serve/metrics.rs"]
+mod metrics;
+#[path = "serve/openapi.rs"]
+mod openapi;
+#[path = "serve/s3.rs"]
+mod s3;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -89,6 +99,9 @@ fn what_takes_long_is_asked_for_watched_and_downloaded() {
     let beyond = ranged(&format!("bytes={length}-"), &tag);
     beyond.error(416);
     assert_eq!(beyond.header("content-range"), format!("bytes */{length}"));
+    // A folder is nowhere to be sent on to.
+    assert!(server.get(&format!("{path}?redirect=1")).error(400).contains("folder"));
+    server.get(&format!("{path}?redirect=2")).error(400);
     let known = server.ask("GET", &path, &[("if-none-match", &tag)], "");
     assert_eq!((known.status, known.body.len()), (304, 0));
 

@@ -50,12 +50,19 @@ impl Server {
     pub fn start_at<'a>(address: &str, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         let mut command = Command::new(program());
         command.args(["serve", "--listen", address]).args(arguments);
+        command.env("PARTWAY_LOG", "warn");
+        Self::spawn(command)
+    }
+
+    /// A command that is `partway serve …` on a free port.
+    pub fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("listening on ").expect("its address").to_owned();
         let config = Agent::config_builder()
             .http_status_as_error(false)
+            .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(60)))
             .build();
         Self { child, url, agent: config.into() }

@@ -7,6 +7,7 @@ mod demo;
 mod dist;
 mod fidelity;
 mod garage;
+mod python;
 mod run;
 mod setup;
 mod test;

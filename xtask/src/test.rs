@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::browser::browser;
 use crate::garage::Garage;
+use crate::python;
 use crate::run::{cargo, output, run};
 use crate::setup::setup;
 
@@ -27,6 +28,9 @@ pub fn test(long: bool) -> Result<()> {
     let garage = Garage::start(folder.path()).context("starting an S3 server for the tests")?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]).args(features).envs(garage.for_tests());
+    if let Some(folder) = python::tools().context("installing Python programs for the tests")? {
+        tests.env("PARTWAY_TEST_PYTHON_TOOLS", folder);
+    }
     if long {
         tests.args(["--", "--include-ignored", "--skip", LONG_SIMULATION]);
     }

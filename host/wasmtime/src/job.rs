@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
 
+use crate::blocking::spawn_blocking;
 use crate::component::{CallError, Exporter};
 use crate::context::{Counters, PipeCtx};
 use crate::contract::exporter::{Budget, Error, Options, Outcome};

@@ -72,6 +72,7 @@
 //! - `program` (default): the command-line program, with `cache`.
 
 mod bindings;
+mod blocking;
 mod component;
 mod context;
 mod contract;

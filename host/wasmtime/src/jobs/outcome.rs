@@ -47,7 +47,7 @@ impl Worker {
                 self.go_on(run, next)
             }
             Step::Sliced { parts_before } => {
-                let Some(job) = &run.job else { return Ok(lost(&run)) };
+                let Some(job) = &run.job else { return Ok(lost()) };
                 let pause = if job.ended { Duration::ZERO } else { pause };
                 let wake_at = now.checked_add(pause).unwrap_or(Timestamp::MAX);
                 // Held while it rests, so that the database's state stays at hand.
@@ -61,7 +61,7 @@ impl Worker {
             }
             Step::Completed(finished) => {
                 let record = jobs.save_done(&run.lease, &finished, now)?;
-                Ok(self::finished(run, record))
+                Ok(self.finished(run, record))
             }
             Step::Ended(result) => self.end(run, result, now),
         }
@@ -81,7 +81,7 @@ impl Worker {
         let Inner { jobs, clock, .. } = &*self.0;
         let id = run.lease.id.clone();
         let remedy = error.remedy();
-        tracing::warn!(job = %id, %error, ?remedy, "a step failed");
+        tracing::warn!(%error, ?remedy, "a step failed");
         let ends = matches!(run.record.state, JobState::Failing | JobState::Cancelling);
         match remedy {
             Remedy::LeaveAsItIs if run.record.object.is_some() || ends => {
@@ -96,7 +96,7 @@ impl Worker {
                     format!("{reason}{error}; what it left in the store is for partway jobs prune");
                 remove_copy(jobs, &run.record);
                 let record = jobs.save_ended(&run.lease, state, Some(&reason), clock.now())?;
-                Ok(finished(run, record))
+                Ok(self.finished(run, record))
             }
             Remedy::Stop if run.unwanted.is_cancelled() => {
                 let now = clock.now();
@@ -107,7 +107,7 @@ impl Worker {
                 jobs.release(&run.lease)?;
                 Ok(Alarm::Stopped(Box::new(jobs.get(&id)?)))
             }
-            Remedy::LetGo => Ok(lost(&run)),
+            Remedy::LetGo => Ok(lost()),
             Remedy::TryAgainIfBegun if run.record.state == JobState::Waiting => {
                 self.give_up(run, error)
             }
@@ -203,7 +203,7 @@ impl Worker {
         let state = ended(run.record.state);
         let Err(error) = result else {
             let record = jobs.save_ended(&run.lease, state, None, now)?;
-            return Ok(finished(run, record));
+            return Ok(self.finished(run, record));
         };
         if error.may_pass() && run.may_try_again() {
             // Why it comes to nothing matters more than what hinders that.
@@ -214,7 +214,7 @@ impl Worker {
         let reason =
             format!("{}what it left in the store could not be removed: {error}", run.reason());
         let record = jobs.save_ended(&run.lease, state, Some(&reason), now)?;
-        Ok(finished(run, record))
+        Ok(self.finished(run, record))
     }
 
     /// Throws away what is in the store, if that can be; if not, pruning does it later.
@@ -223,11 +223,13 @@ impl Worker {
             self.0.watch.event(&run.lease.id, &JobEvent::UploadLeft(&error));
         }
     }
-}
 
-fn finished(run: Run, record: JobRecord) -> Alarm {
-    tracing::info!(job = %record.id, state = %record.state, "finished");
-    Alarm::Finished(Box::new(record), run.failure)
+    /// Tells of a job that has ended, when that is saved.
+    fn finished(&self, run: Run, record: JobRecord) -> Alarm {
+        tracing::info!(state = %record.state, "finished");
+        self.0.watch.event(&record.id, &JobEvent::Ended(&record));
+        Alarm::Finished(Box::new(record), run.failure)
+    }
 }
 
 /// How a job ends that is being ended.

@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use super::callbacks::insert_callback;
 use super::error::StateError;
-use super::record::JobId;
+use super::record::{JobId, JobState};
 use super::request::ExportRequest;
 use super::store::{JobStore, insert};
 
@@ -71,6 +71,26 @@ impl JobStore {
                 insert_callback(transaction, &id, url, now)?;
             }
             Ok(Queued::New(id))
+        })
+    }
+
+    /// How many jobs are unfinished, by where they stand; of states that no job has, nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn count_unfinished(&self) -> Result<Vec<(JobState, i64)>, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT state, count(*) FROM export_jobs WHERE finished_at IS NULL GROUP BY state",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut counted = Vec::new();
+            while let Some(row) = rows.next()? {
+                // A later version's states are its own affair.
+                counted.extend(JobState::from_word(&row.get::<_, String>(0)?).zip(row.get(1).ok()));
+            }
+            Ok(counted)
         })
     }
 }

@@ -32,8 +32,9 @@ impl fmt::Display for JobId {
 }
 
 /// Where a job stands: what its next alarm is to do, or how it has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "program", derive(utoipa::ToSchema))]
 pub enum JobState {
     /// To be begun.
     Waiting,

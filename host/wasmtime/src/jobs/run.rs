@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::error::StateError;
@@ -14,6 +13,7 @@ use super::progress::options;
 use super::record::{JobRecord, JobState};
 use super::store::JobStore;
 use super::supply::Supply;
+use crate::blocking::spawn_blocking;
 use crate::component::{CallError, Exporter};
 use crate::context::Counters;
 use crate::contract::Pacing;

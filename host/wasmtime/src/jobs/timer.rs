@@ -72,7 +72,7 @@ impl Worker {
                         }
                         Ok(Alarm::Again(_)) => {}
                         Err(error) => {
-                            tracing::error!(job = %id, %error, "the job can't be saved");
+                            tracing::error!(export = %id, %error, "the job can't be saved");
                             let until = self.clock().now().saturating_add(10 * LOOK);
                             not_before.extend(until.ok().map(|until| (id, until)));
                         }

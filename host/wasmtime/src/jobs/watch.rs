@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::StepError;
-use super::record::JobId;
+use super::record::{JobId, JobRecord};
 use crate::context::Counters;
 use crate::job::Totals;
 use crate::sqlite::Expected;
@@ -47,6 +47,8 @@ pub enum JobEvent<'a> {
     },
     /// What was in the store could not be thrown away.
     UploadLeft(&'a StoreError),
+    /// It has ended for good: that is saved.
+    Ended(&'a JobRecord),
     /// It is finished, well or not, or somebody wanted an end for now.
     Finished,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::admission::Admission;
 use super::clock::{Clock, SystemClock};
@@ -157,6 +158,17 @@ impl Worker {
         only_if_due: bool,
         stop: &CancellationToken,
     ) -> Result<Alarm, StateError> {
+        // As important as what is said within it: so it is there whatever is shown.
+        let span = tracing::error_span!("alarm", export = %id);
+        self.step(id, only_if_due, stop).instrument(span).await
+    }
+
+    async fn step(
+        &self,
+        id: &JobId,
+        only_if_due: bool,
+        stop: &CancellationToken,
+    ) -> Result<Alarm, StateError> {
         let held = self.hands().insert(id.clone(), Hand::Busy);
         let claimed = match held {
             Some(Hand::Busy) => return Ok(Alarm::Held),
@@ -181,7 +193,7 @@ impl Worker {
         match self.0.jobs.beat(&run.lease)? {
             Beat::Held => {}
             Beat::Unwanted => run.unwanted.cancel(),
-            Beat::Lost => return Ok(lost(&run)),
+            Beat::Lost => return Ok(lost()),
         }
         if run.unwanted.is_cancelled() && run.record.state != JobState::Cancelling {
             run.record.state = JobState::Cancelling;
@@ -346,7 +358,7 @@ impl Drop for Busy<'_> {
 }
 
 /// The job is another process' now.
-pub(super) fn lost(run: &Run) -> Alarm {
-    tracing::warn!(job = %run.lease.id, "another process has taken the job over");
+pub(super) fn lost() -> Alarm {
+    tracing::warn!("another process has taken the job over");
     Alarm::Held
 }

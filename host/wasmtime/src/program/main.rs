@@ -5,6 +5,7 @@ mod console;
 mod export;
 mod failure;
 mod jobs;
+mod log;
 mod progress;
 mod serve;
 mod signals;
@@ -15,17 +16,14 @@ mod words;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
 use arguments::{Arguments, Command};
 use failure::Failure;
+use log::LogFormat;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_env("PARTWAY_LOG").unwrap_or_default())
-        .with_writer(std::io::stderr)
-        .init();
+    let log_format = log::begin(&arguments.command);
     let result = tokio::runtime::Runtime::new().map_err(Failure::from).and_then(|runtime| {
         match arguments.command {
             Command::Export(arguments) => runtime.block_on(export::run(arguments)),
@@ -37,7 +35,10 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("partway: {failure}");
+            match log_format {
+                LogFormat::Text => eprintln!("partway: {failure}"),
+                LogFormat::Json => tracing::error!("{failure}"),
+            }
             failure.exit_code()
         }
     }

@@ -2,16 +2,21 @@
 
 mod access;
 mod answer;
+mod body;
 mod callbacks;
+mod connections;
 mod databases;
+mod document;
 mod download;
 mod dump;
 mod events;
 mod exports;
 mod live;
+mod metrics;
 mod origin;
 mod page;
 mod range;
+mod requests;
 mod retention;
 mod routes;
 mod schedules;
@@ -36,7 +41,7 @@ use tokio_util::task::TaskTracker;
 use super::arguments::{Rule, ServeArguments};
 use super::export::{absolute, state_folder};
 use super::failure::Failure;
-use super::signals::listen;
+use super::signals::listen_saying;
 use super::words::print;
 use access::Access;
 use callbacks::{Callbacks, Courier};
@@ -44,6 +49,7 @@ use databases::Databases;
 use events::Events;
 use exports::Exports;
 use live::Live;
+use metrics::Metrics;
 use retention::Retention;
 use schedules::Schedules;
 use service::Service;
@@ -61,18 +67,23 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     let supply = Arc::new(BundledSupply::default());
     let exporter =
         supply.exporter(None).context("the component inside the program can't be used")?;
+    let metrics = Arc::new(Metrics::new()?);
+    let live = Live::new(metrics.clone());
     let exports = match &arguments.store {
-        Some(address) => Some(exports(&arguments, address, supply).await?),
+        Some(address) => Some(exports(&arguments, address, supply, live).await?),
         None => None,
     };
     let worker = exports.as_ref().map(|exports| exports.worker.clone());
-    let (stop, cut_off) = (listen(), CancellationToken::new());
+    let stop = listen_saying(|text| tracing::info!("{text}"));
+    let cut_off = CancellationToken::new();
     let service = Service {
         databases,
         exporter,
         snapshot: arguments.snapshot,
         exports,
         streams: Arc::new(Semaphore::new(arguments.exports as usize)),
+        most_streams: arguments.exports as usize,
+        metrics,
         checks: Service::checks(),
         tasks: TaskTracker::new(),
         events: Events::default(),
@@ -97,13 +108,11 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     let tasks = service.tasks.clone();
     tasks.close();
     let router = routes::router(service, access);
-    let server =
-        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let mut server = tokio::spawn(server.into_future());
+    let mut server = tokio::spawn(connections::serve(listener, router, stop.clone()));
     stop.cancelled().await;
     let end = Instant::now() + arguments.drain;
     if timeout_at(end, &mut server).await.is_err() {
-        eprintln!("partway: some answers are broken off: they have taken longer than --drain");
+        tracing::warn!("some answers are broken off: they have taken longer than --drain");
         server.abort();
     }
     cut_off.cancel();
@@ -117,8 +126,8 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         Ok(ended) => Ok(ended.context("the timer ended in an unforeseen way")??),
         Err(_) => {
             // What is not saved is done again at the next start.
-            eprintln!(
-                "partway: some exports are broken off: their parts have taken longer than --drain"
+            tracing::warn!(
+                "some exports are broken off: their parts have taken longer than --drain"
             );
             timer.abort();
             Ok(())
@@ -176,6 +185,7 @@ async fn exports(
     arguments: &ServeArguments,
     address: &StoreAddress,
     supply: Arc<BundledSupply>,
+    live: Live,
 ) -> Result<Exports, Failure> {
     let store = address.open()?;
     // What is wrong with it is better said now. What may pass is left to the jobs.
@@ -184,7 +194,6 @@ async fn exports(
     {
         return Err(error.into());
     }
-    let live = Live::default();
     let jobs = JobStore::open(&state_folder(arguments.state.as_deref())?)?;
     let secret = arguments.callback_secret_file.as_deref();
     let callbacks = Callbacks::new(&arguments.callback_allow, secret, jobs.folder())?;
@@ -212,5 +221,7 @@ async fn exports(
         most_unfinished: arguments.unfinished,
         inline_within: arguments.inline_within,
         inline_size: arguments.inline_size,
+        downloads: Arc::new(Semaphore::new(arguments.downloads as usize)),
+        most_downloads: arguments.downloads as usize,
     })
 }

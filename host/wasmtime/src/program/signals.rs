@@ -5,6 +5,11 @@ use tokio_util::sync::CancellationToken;
 
 /// Tells, from now on, whether somebody wants the program to stop. Must be called within a tokio runtime.
 pub fn listen() -> CancellationToken {
+    listen_saying(|text| eprintln!("partway: {text}"))
+}
+
+/// As [`listen`], for those who have another place for what is to be said then.
+pub fn listen_saying(say: impl Fn(&str) + Send + 'static) -> CancellationToken {
     let stop = CancellationToken::new();
     let asked = stop.clone();
     tokio::spawn(async move {
@@ -14,7 +19,7 @@ pub fn listen() -> CancellationToken {
                 std::process::exit(130);
             }
             asked.cancel();
-            eprintln!("partway: stopping at the end of a part; once more to stop at once");
+            say("stopping at the end of a part; once more to stop at once");
         }
     });
     stop

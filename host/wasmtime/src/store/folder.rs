@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use tokio::task::spawn_blocking;
 
 use self::names::{ENDING, RANDOM, find, identity, object_name, publish, sync_folder};
 use super::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId};
+use crate::blocking::spawn_blocking;
 
 /// How much of an object is read at a time.
 const READ: u64 = 2 * 1024 * 1024;

@@ -7,12 +7,13 @@ mod object;
 mod upload;
 
 use std::ops::Range;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 pub use address::{AddressError, ObjectAddress, StoreAddress};
 pub use error::StoreError;
@@ -141,6 +142,18 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Deletes an object. One that is gone already is no error, as long as the store is there.
     async fn delete(&self, name: &str) -> Result<(), StoreError>;
+
+    /// A URL under which anybody may GET an object for this time, as a file with this `Content-Disposition`; none where
+    /// the store has no URLs. Whether there is such an object is not looked at.
+    async fn presigned(
+        &self,
+        name: &str,
+        valid_for: Duration,
+        disposition: &str,
+    ) -> Result<Option<Url>, StoreError> {
+        let _ = (name, valid_for, disposition);
+        Ok(None)
+    }
 }
 
 /// `name`, `name-2`, `name-3` …, with the number before the ending.

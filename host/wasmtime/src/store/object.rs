@@ -5,6 +5,7 @@ mod listing;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,7 +14,9 @@ use object_store::aws::{AmazonS3, AmazonS3ConfigKey};
 use object_store::client::HttpConnector;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
+use object_store::signer::{Method, SignedUrlOptions, Signer};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore as _, ObjectStoreExt};
+use url::Url;
 
 use self::client::{Connector, Settings};
 use self::listing::{Listing, Unlisted};
@@ -345,5 +348,20 @@ impl Store for ObjectStore {
             }
             other => other.map_err(|error| self.error(name, &error)),
         }
+    }
+
+    async fn presigned(
+        &self,
+        name: &str,
+        valid_for: Duration,
+        disposition: &str,
+    ) -> Result<Option<Url>, StoreError> {
+        let options =
+            SignedUrlOptions::new().with_query([("response-content-disposition", disposition)]);
+        let path = self.path(name);
+        let signed = self.client.signed_url_opts(Method::GET, &path, valid_for, &options).await;
+        signed.map(Some).map_err(|error| {
+            StoreError::from_reading_object(&self.location(name), &self.bucket, &error)
+        })
     }
 }

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tracing::Instrument;
 
 use super::{Receipt, Store, StoreError, UploadId};
+use crate::blocking::spawn_blocking;
 use crate::contract::{Parts, parts};
 use crate::hex::hex;
 
@@ -111,7 +113,7 @@ impl Upload {
             freed.send(Vec::new()).ok();
         }
         let hasher = hash.hasher();
-        let task = tokio::spawn(async move {
+        let work = async move {
             let Some(hasher) = hasher else {
                 return Err(StoreError::Failed {
                     location: store.location(&upload.name),
@@ -119,7 +121,8 @@ impl Upload {
                 });
             };
             bring(store, upload, part_size, hasher, receiver, freed).await
-        });
+        };
+        let task = tokio::spawn(work.in_current_span());
         let upload = Self {
             free,
             sender,
@@ -209,7 +212,7 @@ async fn bring(
                 if settling.is_empty() {
                     is_unsettled = false;
                     let (store, upload) = (store.clone(), upload.clone());
-                    settling.spawn(async move { store.settle(&upload).await });
+                    settling.spawn(async move { store.settle(&upload).await }.in_current_span());
                 }
                 continue;
             }
@@ -229,6 +232,7 @@ async fn bring(
                 tracing::debug!(number, "part written");
                 Ok((number, receipt))
             }
+            .in_current_span()
         });
         let hashing = spawn_blocking(move || {
             hasher.update(&part);

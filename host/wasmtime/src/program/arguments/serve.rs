@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use partway::{SnapshotMode, StoreAddress};
 
 use super::{duration, size};
+use crate::log::LogFormat;
 
 /// The shortest time between two exports that nobody asks for.
 const SOONEST: Duration = Duration::from_secs(1);
@@ -98,6 +99,10 @@ pub struct ServeArguments {
     #[arg(long, value_name = "N", requires = "store", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub unfinished: u64,
 
+    /// How many objects are downloaded at a time; further downloads are put off
+    #[arg(long, value_name = "N", requires = "store", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub downloads: u32,
+
     /// How long open answers may take after SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub drain: Duration,
@@ -122,6 +127,10 @@ pub struct ServeArguments {
     /// How often a slice that failed is tried again, from 2 s on doubling
     #[arg(long, value_name = "N", requires = "store", default_value_t = 6)]
     pub retries: u32,
+
+    /// How lines of the log are written, which goes to standard error; PARTWAY_LOG says what is in it, such as warn
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
 
     /// How the state of a database is kept for the length of an export
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]

@@ -5,14 +5,28 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use partway::{OpenError, StateError, StoreError};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::document::null;
+
+/// What was asked for.
+#[derive(Serialize, ToSchema)]
+pub struct Answer<T> {
+    result: T,
+}
+
+/// Why there is no result.
+#[derive(Serialize, ToSchema)]
+pub struct Problem {
+    #[schema(schema_with = null)]
+    result: (),
+    /// What happened, to which thing, and what to do.
+    error: String,
+}
 
 /// A result, which nobody is to keep: it changes.
 pub fn result(status: StatusCode, result: &impl Serialize) -> Response {
-    #[derive(Serialize)]
-    struct Body<'a, T> {
-        result: &'a T,
-    }
-    json(status, &Body { result })
+    json(status, &Answer { result })
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Response {
@@ -76,11 +90,6 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            result: Option<()>,
-            error: &'a str,
-        }
         if self.status.is_server_error() {
             tracing::error!(
                 status = self.status.as_u16(),
@@ -88,7 +97,7 @@ impl IntoResponse for Refusal {
                 "no answer but an error"
             );
         }
-        let mut response = json(self.status, &Body { result: None, error: &self.error });
+        let mut response = json(self.status, &Problem { result: (), error: self.error });
         response.headers_mut().extend(self.headers);
         response
     }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{ALLOW, CONTENT_LOCATION, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use partway::{JobRecord, JobState};
 
-use super::answer::{Refusal, result};
-use super::download::{issued, object};
+use super::answer::{Answer, Problem, Refusal, result};
+use super::body::Sent;
+use super::document::{Dump, Guarded};
+use super::download::{Pass, issued, object};
 use super::exports::Exports;
 use super::service::Service;
 use super::status::{Ticket, download_url, retry_after, status_url};
@@ -27,7 +27,37 @@ const KEY: &str = "idempotency-key";
 /// The longest of its values, in bytes.
 const LONGEST_KEY: usize = 255;
 
-/// GET: the dump itself; where that takes too long or is too large, where it will be.
+/// The dump itself; where that takes too long or is too large, where it will be.
+///
+/// Each request makes an export.
+#[utoipa::path(
+    get,
+    path = "/export/dump",
+    operation_id = "dump",
+    params(Wish),
+    responses(
+        Guarded,
+        (status = 200, description = "The dump. Without a store it is streamed as it is made, and has no ETag",
+            content((Dump = "application/sql"), (Dump = "application/octet-stream")),
+            headers(
+                ("Content-Disposition" = String, description = "The name to keep it by"),
+                ("Content-Location" = String, description = "Where it can be downloaded again"),
+                ("ETag" = String, description = "Its SHA-256, in quotes"),
+            )),
+        (status = 202, description = "The export goes on: ask there for its status", body = Answer<Ticket>,
+            headers(
+                ("Location" = String, description = "The path of its status"),
+                ("Retry-After" = u64, description = "When to ask, in seconds"),
+            )),
+        (status = 400, description = "The query makes no sense, or names what there is not", body = Problem),
+        (status = 404, description = "No database has the name", body = Problem),
+        (status = 409, description = "The export was cancelled before it was done", body = Problem),
+        (status = 410, description = "The object is not in the store any more", body = Problem),
+        (status = 429, description = "As many exports are unfinished, or dumps being sent, as may be", body = Problem,
+            headers(("Retry-After" = u64, description = "When to ask again, in seconds"))),
+        (status = 502, description = "The store refuses", body = Problem),
+    )
+)]
 pub async fn get(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
@@ -38,7 +68,10 @@ pub async fn get(
     let record = exports.wait(&id, &service.stop).await?;
     let reason = record.last_error.clone().unwrap_or_default();
     match record.state {
-        JobState::Done if record.totals.bytes <= exports.inline_size => {
+        JobState::Done
+            if record.totals.bytes <= exports.inline_size
+                && exports.downloads.available_permits() > 0 =>
+        {
             let mut response = object(exports, &record, &Method::GET, &HeaderMap::new()).await?;
             // The same bytes can be had again there.
             insert(&mut response, CONTENT_LOCATION, &download_url(id.as_str()));
@@ -52,7 +85,19 @@ pub async fn get(
     }
 }
 
-/// `GET /export/dump/ticket`: an address of the dump that needs no token, for a minute. It takes the same query.
+/// An address of the dump that needs no token, for a minute. It takes the same query.
+#[utoipa::path(
+    get,
+    path = "/export/dump/ticket",
+    operation_id = "dumpTicket",
+    params(Wish),
+    responses(
+        Guarded,
+        (status = 200, description = "The address", body = Answer<Pass>),
+        (status = 400, description = "The query makes no sense, or names what there is not", body = Problem),
+        (status = 404, description = "No database has the name", body = Problem),
+    )
+)]
 pub async fn ticket(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
@@ -71,20 +116,43 @@ pub async fn head() -> Refusal {
     .with(ALLOW, HeaderValue::from_static("GET, POST"))
 }
 
-/// POST: where the dump will be. The same again under the same `Idempotency-Key` makes no second one.
+/// Where the dump will be.
+///
+/// The same again under the same Idempotency-Key makes no second one.
+#[utoipa::path(
+    post,
+    path = "/export/dump",
+    operation_id = "export",
+    params(
+        ("database" = Option<String>, Query, description = "One of the served databases, which the body may name as well"),
+        ("Idempotency-Key" = Option<String>, Header, description = "By which the service knows that it is asked again", min_length = 1, max_length = 255),
+    ),
+    request_body(content = Wish, description = "The options; an empty body wishes for the default"),
+    responses(
+        Guarded,
+        (status = 202, description = "The export is made, or was made under the same key: ask there for its status",
+            body = Answer<Ticket>,
+            headers(
+                ("Location" = String, description = "The path of its status"),
+                ("Retry-After" = u64, description = "When to ask, in seconds"),
+            )),
+        (status = 400, description = "The options make no sense, or name what there is not", body = Problem),
+        (status = 404, description = "No database has the name, or the service has no store", body = Problem),
+        (status = 408, description = "The body has not come within 30 s", body = Problem),
+        (status = 413, description = "The body is larger than 64 KiB", body = Problem),
+        (status = 415, description = "The body is not said to be application/json", body = Problem),
+        (status = 422, description = "The Idempotency-Key was used for another request", body = Problem),
+        (status = 429, description = "As many exports are unfinished as may be", body = Problem,
+            headers(("Retry-After" = u64, description = "When to ask again, in seconds"))),
+    )
+)]
 pub async fn post(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Sent(body): Sent,
 ) -> Result<Response, Refusal> {
     let exports = service.exports()?;
-    let body = body.map_err(|rejection| {
-        Refusal::new(
-            rejection.status(),
-            format!("the options can't be taken: {}", rejection.body_text()),
-        )
-    })?;
     let key = key(&headers)?;
     let wish = Wish::from_body(query.as_deref(), &headers, &body)?;
     let plan = service.plan(&wish).await?;

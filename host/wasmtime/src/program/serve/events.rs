@@ -14,8 +14,10 @@ use partway::{Clock, SystemClock};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval_at};
+use utoipa::ToSchema;
 
-use super::answer::Refusal;
+use super::answer::{Problem, Refusal};
+use super::document::Guarded;
 use super::routes::Id;
 use super::service::Service;
 use super::status::Status;
@@ -63,7 +65,36 @@ impl Events {
     }
 }
 
-/// The stream: the status as it is, then each time it has changed, and nothing after the final one.
+/// An event of the stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is described here, and written by the framework")]
+struct Told {
+    /// The status, as JSON.
+    data: String,
+    /// Of the last one alone: `final`.
+    id: Option<String>,
+}
+
+/// How an export is doing, as it is and each time it has changed.
+///
+/// Nothing comes after the final status.
+#[utoipa::path(
+    get,
+    path = "/export/status/{id}/events",
+    operation_id = "events",
+    params(
+        Id,
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client has had"),
+    ),
+    responses(
+        Guarded,
+        (status = 200, description = "The events", body = Told, content_type = "text/event-stream"),
+        (status = 204, description = "The client has had the final one"),
+        (status = 404, description = "There is no such export", body = Problem),
+        (status = 429, description = "As many streams are open as may be", body = Problem,
+            headers(("Retry-After" = u64, description = "When to ask again, in seconds"))),
+    )
+)]
 pub async fn get(
     State(service): State<Arc<Service>>,
     Id(id): Id,
@@ -124,7 +155,8 @@ impl Listener {
 async fn news(service: &Service, id: &str) -> Result<News, Refusal> {
     let (exports, record, database) = service.export(id).await?;
     let pulse = exports.live.pulse(&record.id);
-    let status = Status::of(&record, database, pulse, SystemClock.now());
+    let callback = exports.callback(&record.id).await?;
+    let status = Status::of(&record, database, pulse, SystemClock.now()).with_callback(callback);
     let text = serde_json::to_string(&status).map_err(odd)?.into();
     let mut progress = serde_json::to_value(&status).map_err(odd)?;
     for of_time in ["bytesPerSecond", "expectedEnd"] {

@@ -10,9 +10,11 @@ use partway::{
     Callback, Clock, ExportRequest, JobId, JobRecord, JobState, OnChange, Pace, Queued,
     SnapshotMode, StateError, Store, StoreAddress, StoreError, SystemClock, Worker,
 };
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::answer::{Refusal, unknown};
 use super::callbacks::Callbacks;
@@ -40,6 +42,14 @@ pub struct Exports {
     pub most_unfinished: u64,
     pub inline_within: Duration,
     pub inline_size: u64,
+    /// One for each object that is being sent to a client.
+    pub downloads: Arc<Semaphore>,
+    pub most_downloads: usize,
+}
+
+/// What is said in the log from here on about the request is about this export as well.
+pub fn about(id: &JobId) {
+    Span::current().record("export", id.as_str());
 }
 
 impl Exports {
@@ -61,7 +71,11 @@ impl Exports {
             let callback = plan.callback.as_deref();
             jobs.queue(&request, key.as_deref(), callback, most, SystemClock.now())
         });
-        match queued.await?? {
+        let queued = queued.await??;
+        if let Queued::New(id) | Queued::Known(id) = &queued {
+            about(id);
+        }
+        match queued {
             Queued::New(id) => {
                 self.worker.look_now();
                 Ok(id)

@@ -7,11 +7,14 @@ use std::time::Instant;
 use partway::{Counters, JobEvent, JobId, Watch};
 use tokio::sync::watch;
 
+use super::metrics::Metrics;
+
 /// Looks on while the timer works. Clones look at the same.
 #[derive(Clone)]
 pub struct Live(Arc<Inner>);
 
 struct Inner {
+    metrics: Arc<Metrics>,
     going: Mutex<HashMap<JobId, Going>>,
     /// How many have finished: who waits for one looks when it changes.
     finished: watch::Sender<u64>,
@@ -34,13 +37,12 @@ pub struct Pulse {
     pub bytes_per_second: f64,
 }
 
-impl Default for Live {
-    fn default() -> Self {
-        Self(Arc::new(Inner { going: Mutex::default(), finished: watch::channel(0).0 }))
-    }
-}
-
 impl Live {
+    /// Where nothing is going on yet. What happens is counted.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Inner { metrics, going: Mutex::default(), finished: watch::channel(0).0 }))
+    }
+
     /// What an export is doing; none where it does not run here.
     pub fn pulse(&self, id: &JobId) -> Option<Pulse> {
         let going = self.going();
@@ -70,6 +72,7 @@ impl Live {
 
 impl Watch for Live {
     fn event(&self, id: &JobId, event: &JobEvent<'_>) {
+        self.0.metrics.event(id, event);
         match event {
             JobEvent::Going { totals, counters, .. } => {
                 let going = Going {

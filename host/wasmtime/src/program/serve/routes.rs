@@ -2,58 +2,89 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{delete, get};
+use axum::routing::head;
+use axum::{Extension, Router};
 use partway::{Clock, JobRecord, JobState, SystemClock};
-use serde_json::json;
+use serde::Serialize;
 use url::form_urlencoded;
+use utoipa::openapi::OpenApi;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::access::{Access, guard};
-use super::answer::{Refusal, result, unknown};
+use super::answer::{Answer, Problem, Refusal, result, unknown};
+use super::document::Guarded;
 use super::dump::DUMP;
-use super::exports::Exports;
+use super::exports::{Exports, about};
+use super::requests::{Watcher, watched};
 use super::service::Service;
 use super::status::Status;
-use super::{download, dump, events, origin, page};
-
-/// The largest body, in bytes: options, with as many tables as one may name.
-const BODY: usize = 64 * 1024;
+use super::{body, document, download, dump, events, metrics, origin, page};
 
 /// How many exports are listed at most, and unless asked otherwise.
 const LISTED: (usize, usize) = (1000, 100);
 
 /// Every path, behind whoever guards them.
 pub fn router(service: Arc<Service>, access: Access) -> Router {
-    Router::new()
-        .route(DUMP, get(dump::get).head(dump::head).post(dump::post))
-        .route("/export/dump/ticket", get(dump::ticket))
-        .route("/export/status/{id}", get(status))
-        .route("/export/status/{id}/events", get(events::get))
-        .route("/export/download/{id}", get(download::get))
-        .route("/export/download/{id}/ticket", get(download::ticket))
-        .route("/export/{id}", delete(remove))
-        .route("/exports", get(list))
-        .route("/databases", get(databases))
+    let (guarded, open, document) = all();
+    let watcher = Arc::new(Watcher::new(service.metrics.clone()));
+    // Its keys are all text: it can be written.
+    let document = document::Written::of(&document).unwrap_or_default();
+    guarded
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_allowed)
-        .layer(DefaultBodyLimit::max(BODY))
+        .layer(DefaultBodyLimit::max(body::LARGEST))
         .layer(from_fn_with_state((Arc::new(access), service.clone()), guard))
         .layer(from_fn(origin::guard))
-        // Whoever watches over the service needs no token.
-        .route("/healthz", get(health).fallback(not_allowed))
+        .merge(open.layer(Extension(document)).method_not_allowed_fallback(not_allowed))
         // The page has no data in it, and asks for a token itself.
         .merge(page::router())
+        .layer(from_fn_with_state(watcher, watched))
         .with_state(service)
 }
 
+/// The routes that take a token, those that take none, and what there is to tell of both.
+fn all() -> (Router<Arc<Service>>, Router<Arc<Service>>, OpenApi) {
+    let (guarded, mut document) = OpenApiRouter::with_openapi(document::document())
+        .routes(routes!(dump::get, dump::post))
+        .routes(routes!(dump::ticket))
+        .routes(routes!(status))
+        .routes(routes!(events::get))
+        .routes(routes!(download::get, download::head))
+        .routes(routes!(download::ticket))
+        .routes(routes!(remove))
+        .routes(routes!(list))
+        .routes(routes!(databases))
+        .routes(routes!(metrics::get))
+        .split_for_parts();
+    // Whoever watches over the service needs no token, nor who wants to know what it can do.
+    let (open, more) = OpenApiRouter::default()
+        .routes(routes!(health))
+        .routes(routes!(document::get))
+        .split_for_parts();
+    document.merge(more);
+    document::finish(&mut document);
+    // Else a GET would be called for it.
+    (guarded.route(DUMP, head(dump::head)), open, document)
+}
+
+/// What there is to tell of every route.
+#[cfg(test)]
+pub fn described() -> OpenApi {
+    all().2
+}
+
 /// The id in a path.
-pub struct Id(pub String);
+#[derive(IntoParams)]
+#[into_params(names("id"), parameter_in = Path)]
+pub struct Id(#[param(pattern = "^[0-9a-f]{16}$")] pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Refusal;
@@ -73,6 +104,7 @@ impl Service {
     pub async fn export(&self, id: &str) -> Result<(&Exports, JobRecord, &str), Refusal> {
         let exports = self.exports()?;
         let record = exports.find(id).await?;
+        about(&record.id);
         match self.databases.name(&record.request.database) {
             Some(name) => Ok((exports, record, name)),
             None => Err(unknown(id)),
@@ -80,6 +112,17 @@ impl Service {
     }
 }
 
+/// How an export is doing.
+#[utoipa::path(
+    get,
+    path = "/export/status/{id}",
+    params(Id),
+    responses(
+        Guarded,
+        (status = 200, description = "All there is to tell of it", body = Answer<Status>),
+        (status = 404, description = "There is no such export", body = Problem),
+    )
+)]
 async fn status(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Response, Refusal> {
     let (exports, record, database) = service.export(&id).await?;
     let pulse = exports.live.pulse(&record.id);
@@ -88,6 +131,18 @@ async fn status(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Respo
     Ok(result(StatusCode::OK, &status))
 }
 
+/// The exports, the newest first.
+#[utoipa::path(
+    get,
+    path = "/exports",
+    params(("limit" = Option<usize>, Query, description = "How many at most", minimum = 1, maximum = 1000)),
+    responses(
+        Guarded,
+        (status = 200, description = "The exports", body = Answer<Vec<Status>>),
+        (status = 400, description = "The query has something else than a limit from 1 to 1000", body = Problem),
+        (status = 404, description = "The service has no store", body = Problem),
+    )
+)]
 async fn list(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
@@ -116,8 +171,45 @@ async fn list(
     Ok(result(StatusCode::OK, &shown.take(limit).collect::<Vec<_>>()))
 }
 
-/// `DELETE /export/{id}`: cancels what is unfinished, deletes the object of what is done, and forgets what has none. With
-/// `?if=unfinished` only the first: who wants to cancel may come too late.
+/// An export that is being cancelled.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Cancelling {
+    export_id: String,
+    status: JobState,
+}
+
+/// An export that was finished.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Removed {
+    export_id: String,
+    status: JobState,
+    /// Whether its object was deleted now. The export is known still.
+    pruned: bool,
+    /// Whether it was forgotten: it had no object.
+    forgotten: bool,
+}
+
+/// Cancels an export that is unfinished, deletes the object of one that is done, and forgets one that has none.
+#[utoipa::path(
+    delete,
+    path = "/export/{id}",
+    params(
+        Id,
+        ("if" = Option<String>, Query, description = "Only cancel: who wants to may come too late",
+            pattern = "^unfinished$"),
+    ),
+    responses(
+        Guarded,
+        (status = 200, description = "It was finished: its object is deleted, or it is forgotten", body = Answer<Removed>),
+        (status = 202, description = "It is being cancelled", body = Answer<Cancelling>),
+        (status = 400, description = "The query has something else than if=unfinished", body = Problem),
+        (status = 404, description = "There is no such export", body = Problem),
+        (status = 409, description = "It was to be cancelled, and is finished", body = Problem),
+        (status = 502, description = "The store refuses", body = Problem),
+    )
+)]
 async fn remove(
     State(service): State<Arc<Service>>,
     Id(id): Id,
@@ -131,8 +223,8 @@ async fn remove(
     };
     if !record.state.is_finished() {
         exports.cancel(&record.id).await?;
-        let status = JobState::Cancelling;
-        return Ok(result(StatusCode::ACCEPTED, &json!({ "exportId": id, "status": status })));
+        let cancelling = Cancelling { export_id: id, status: JobState::Cancelling };
+        return Ok(result(StatusCode::ACCEPTED, &cancelling));
     }
     if cancels_alone {
         let text = format!("export {id} is {} already: there is nothing to cancel", record.state);
@@ -144,27 +236,54 @@ async fn remove(
     } else {
         exports.forget(&record.id).await?;
     }
-    Ok(result(
-        StatusCode::OK,
-        &json!({ "exportId": id, "status": record.state, "pruned": has_object, "forgotten": !has_object }),
-    ))
+    let status = record.state;
+    let removed = Removed { export_id: id, status, pruned: has_object, forgotten: !has_object };
+    Ok(result(StatusCode::OK, &removed))
 }
 
-/// `GET /databases`: their names, the first of which is the default, and whether there is a store.
+/// What there is to export.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Served {
+    /// The databases' names; the first is the default.
+    databases: Vec<String>,
+    /// Whether there is a store. Without one, dumps are streamed.
+    keeps_exports: bool,
+}
+
+/// What there is to export.
+#[utoipa::path(
+    get,
+    path = "/databases",
+    responses(Guarded, (status = 200, description = "The databases", body = Answer<Served>))
+)]
 async fn databases(State(service): State<Arc<Service>>) -> Response {
-    let (names, keeps): (Vec<_>, _) = (service.databases.names().collect(), service.exports.is_some());
-    result(StatusCode::OK, &json!({ "databases": names, "keepsExports": keeps }))
+    let databases = service.databases.names().map(str::to_owned).collect();
+    result(StatusCode::OK, &Served { databases, keeps_exports: service.exports.is_some() })
 }
 
+/// The service answers.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Whether the service answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    security(()),
+    responses((status = 200, description = "It does", body = Answer<Health>))
+)]
 async fn health() -> Response {
-    result(StatusCode::OK, &json!({ "status": "ok" }))
+    result(StatusCode::OK, &Health { status: "ok" })
 }
 
 async fn nothing_here(uri: Uri) -> Refusal {
     let path = uri.path();
     Refusal::not_found(format!(
-        "there is nothing at {path:?}: there is /export/dump, /export/status/ID, /export/download/ID, /export/ID, \
-         /exports, /databases and /healthz, and a page at /"
+        "there is nothing at {path:?}: GET /openapi.json tells what there is, and there is a page at /"
     ))
 }
 

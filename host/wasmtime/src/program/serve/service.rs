@@ -15,6 +15,7 @@ use super::answer::Refusal;
 use super::databases::Databases;
 use super::events::Events;
 use super::exports::Exports;
+use super::metrics::Metrics;
 use super::tickets::Tickets;
 use super::wish::Wish;
 
@@ -33,6 +34,8 @@ pub struct Service {
     pub exports: Option<Exports>,
     /// One for each dump that is being streamed.
     pub streams: Arc<Semaphore>,
+    pub most_streams: usize,
+    pub metrics: Arc<Metrics>,
     pub checks: Semaphore,
     /// What is to come to its end before the service does.
     pub tasks: TaskTracker,

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use partway::{Callback, JobRecord, JobState};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::live::Pulse;
 
@@ -16,11 +17,13 @@ pub fn download_url(id: &str) -> String {
 }
 
 /// What a client is told at once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ticket {
+    #[schema(pattern = "^[0-9a-f]{16}$")]
     export_id: String,
     status: JobState,
+    /// A path of this service, as the next one is.
     status_url: String,
     download_url: String,
 }
@@ -38,14 +41,14 @@ impl Ticket {
 }
 
 /// So many, of so many that are expected.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Progress {
     done: u64,
     expected: u64,
 }
 
 /// All there is to tell of an export.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     #[serde(flatten)]
@@ -53,9 +56,12 @@ pub struct Status {
     database: String,
     format: String,
     /// The object's name, once it has one.
+    #[schema(required)]
     name: Option<String>,
     /// Where the object is, once it is there.
+    #[schema(required)]
     location: Option<String>,
+    #[schema(required)]
     sha256: Option<String>,
     tables: Progress,
     /// What is expected is an estimate.
@@ -65,14 +71,18 @@ pub struct Status {
     slices: u32,
     bytes_per_second: f64,
     /// By the rows that are left, at the present rate.
+    #[schema(required)]
     expected_end: Option<Timestamp>,
     created_at: Timestamp,
     moved_at: Timestamp,
+    #[schema(required)]
     finished_at: Option<Timestamp>,
     /// When what has failed is tried again.
+    #[schema(required)]
     next_try_at: Option<Timestamp>,
     /// Failures since it last moved.
     attempts: u32,
+    #[schema(required)]
     error: Option<String>,
     warnings: Vec<String>,
     /// Tables that could not be read to their end.
@@ -80,21 +90,26 @@ pub struct Status {
     /// Whether a schedule has made it, and nobody asked.
     scheduled: bool,
     /// When its object was deleted.
+    #[schema(required)]
     pruned_at: Option<Timestamp>,
     /// What is called when it has ended.
+    #[schema(required)]
     callback: Option<CallbackStatus>,
 }
 
 /// How a callback is doing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct CallbackStatus {
     url: String,
     /// How often it was sent.
     attempts: u32,
+    #[schema(required)]
     delivered_at: Option<Timestamp>,
     /// When it is sent again; none, without having been delivered: it was given up.
+    #[schema(required)]
     next_try_at: Option<Timestamp>,
+    #[schema(required)]
     error: Option<String>,
 }
 

@@ -19,9 +19,11 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::answer::Refusal;
 use super::download::{file_headers, set_headers};
+use super::metrics::{Metrics, StreamEnd};
 use super::service::{Plan, Service, refusal};
 use crate::signals::UntilStopped;
 use crate::words::incomplete;
@@ -56,10 +58,20 @@ pub async fn answer(service: &Arc<Service>, plan: Plan) -> Result<Response, Refu
     let headers = file_headers(&name, &plan.format);
     let (sender, mut receiver) = mpsc::channel(WAITING);
     let (exporter, mode) = (service.exporter.clone(), service.snapshot);
-    let sink = Sink { sender, runtime: Handle::current(), cut_off: service.cut_off.clone() };
+    let metrics = service.metrics.clone();
+    let sink =
+        Sink { sender, runtime: Handle::current(), cut_off: service.cut_off.clone(), metrics };
+    let span = Span::current();
     service.tasks.spawn_blocking(move || {
-        let _turn = turn;
+        let (_turn, _span) = (turn, span.entered());
         let end = export(&exporter, &plan, mode, &sink).map(|()| None);
+        sink.metrics.stream_ended(match &end {
+            Ok(_) => StreamEnd::Done,
+            Err(_) if sink.sender.is_closed() || sink.cut_off.is_cancelled() => {
+                StreamEnd::BrokenOff
+            }
+            Err(_) => StreamEnd::Failed,
+        });
         // Where nobody listens any more, there is nobody to tell.
         sink.send(end).ok();
     });
@@ -139,6 +151,7 @@ struct Sink {
     sender: mpsc::Sender<Message>,
     runtime: Handle,
     cut_off: CancellationToken,
+    metrics: Arc<Metrics>,
 }
 
 impl Sink {
@@ -158,6 +171,8 @@ impl Sink {
 
 impl Parts for Sink {
     fn write(&mut self, _number: u32, bytes: &[u8]) -> Result<(), parts::Error> {
-        self.send(Ok(Some(Bytes::copy_from_slice(bytes)))).map_err(parts::Error::Failed)
+        self.send(Ok(Some(Bytes::copy_from_slice(bytes)))).map_err(parts::Error::Failed)?;
+        self.metrics.streamed(bytes.len());
+        Ok(())
     }
 }

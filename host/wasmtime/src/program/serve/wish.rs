@@ -7,25 +7,30 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
+use utoipa::{IntoParams, ToSchema};
 
 use super::answer::Refusal;
 use crate::arguments::{Target, object_name, settings};
 
 /// What a client has asked for; what it has left out takes its default.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, IntoParams, ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Wish {
-    /// One of the served databases.
+    /// One of the served databases; without it, the first.
     pub database: Option<String>,
-    /// The format.
+    /// The format, `sql` unless asked otherwise.
     pub format: Option<String>,
-    /// Only these tables.
+    /// Only these tables; a query has each of them by itself.
+    #[param(rename = "table")]
     pub tables: Vec<String>,
-    /// Who is to load the dump.
+    /// Who is to load the dump: `sqlite` or `d1`.
+    #[schema(pattern = "^(sqlite|d1)$")]
+    #[param(pattern = "^(sqlite|d1)$")]
     pub target: Option<String>,
-    /// The object's name.
+    /// The object's name, a plain one of up to 200 bytes.
     pub name: Option<String>,
-    /// What is to be called when the export has ended.
+    /// What is to be called when the export has ended: a URL of https, or one that the service allows.
     #[serde(rename = "callbackUrl")]
     pub callback_url: Option<String>,
 }

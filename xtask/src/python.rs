@@ -1,0 +1,34 @@
+//! Programs that are written in Python, for the tests of the service.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::run::{output, run, target};
+
+/// What the tests run: a client made of the service's own description, and a reader of its metrics.
+const PACKAGES: [&str; 2] = ["schemathesis==4.32.5", "prometheus_client==0.26.0"];
+
+/// The folder of the programs, installed from PyPI where they are not there yet; none, and a line that says so, where
+/// there is no Python for them.
+pub fn tools() -> Result<Option<PathBuf>> {
+    let is_new_enough = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
+    if output(Command::new("python3").args(["-c", is_new_enough])).is_err() {
+        eprintln!(
+            "test: no Python 3.10 with venv here: the service is not tried by its description"
+        );
+        return Ok(None);
+    }
+    let folder = target().join("tools").join("python");
+    // Written last: without it, what is there may be half of it, or of other versions.
+    let (list, packages) = (folder.join("packages"), PACKAGES.join("\n"));
+    if fs::read_to_string(&list).ok().as_deref() != Some(&packages) {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        run(Command::new(folder.join("bin/python")).args(install).args(PACKAGES))?;
+        fs::write(&list, packages)?;
+    }
+    Ok(Some(folder.join("bin")))
+}
