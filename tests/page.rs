@@ -132,10 +132,15 @@ fn an_export_is_started_watched_downloaded_and_cancelled_without_a_mouse() {
         assert_eq!(browser.eval("document.querySelectorAll('.card').length").await, 2);
         let (store, state) = (folder.path().join("store"), folder.path().join("state"));
         let arguments = [text(&file), "--store", text(&store), "--state", text(&state)];
-        let _again = Server::start_at(url.trim_start_matches("http://"), arguments);
+        let again = Server::start_at(url.trim_start_matches("http://"), arguments);
         browser.until("document.querySelector('#line').dataset.there === 'true'").await;
         browser.until("document.querySelector('#notice').hidden").await;
         assert_eq!(browser.eval("document.querySelectorAll('option').length").await, 1);
+
+        // An object that somebody has deleted is not offered any more.
+        again.ask("DELETE", &format!("/export/{id}"), &[], "").result(200);
+        browser.find(".card[data-state=deleted]").await;
+        assert_eq!(browser.eval("document.querySelectorAll('.download').length").await, 0);
     });
 }
 

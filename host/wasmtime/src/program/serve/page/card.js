@@ -37,11 +37,11 @@ export class Card {
     const finished = words.isFinished(status);
     const moves = status.status === "running" || status.status === "completing";
     if (finished) this.isUnwanted = false;
-    const state = this.isUnwanted ? "cancelling" : status.status;
+    const state = this.isUnwanted ? "cancelling" : status.prunedAt ? "deleted" : status.status;
 
     this.element.dataset.state = state;
     put(this.at("h3"), words.title(status));
-    put(this.at(".about"), `${status.database} · asked for at ${words.time(status.createdAt)}`);
+    put(this.at(".about"), `${status.database} · ${status.scheduled ? "by schedule" : "asked for"} at ${words.time(status.createdAt)}`);
     put(this.at(".state"), state);
     this.progress(status, moves);
     this.figures(status, finished);
@@ -123,6 +123,8 @@ export class Card {
       ["Tables", `${words.count(status.tables.done)} of ${words.count(status.tables.expected)}`],
       ["Parts", words.count(status.parts)],
       ["Slices", words.count(status.slices)],
+      ["Callback", words.callback(status.callback)],
+      ["Deleted", status.prunedAt && words.time(status.prunedAt)],
       ["Last moved", words.time(status.movedAt)],
       ["Id", status.exportId],
     ]) {
@@ -155,9 +157,10 @@ export class Card {
       return made;
     };
     place.replaceChildren();
-    if (status.status === "done" && hasToken()) {
+    const isThere = status.status === "done" && !status.prunedAt;
+    if (isThere && hasToken()) {
       place.append(button("Download", "download", () => download(status.downloadUrl).catch(this.acts.failed)));
-    } else if (status.status === "done") {
+    } else if (isThere) {
       const link = described(document.createElement("a"), "Download", "button download");
       link.href = status.downloadUrl;
       link.download = "";

@@ -44,6 +44,15 @@ export const several = (number, one, many) => `${count(number)} ${number === 1 ?
 /** An export's name; before it has one, what it is of. */
 export const title = (status) => status.name ?? `Export of ${status.database}`;
 
+/** What has become of a callback; nothing where nobody wants one. */
+export function callback(it) {
+  if (it === null) return null;
+  if (it.deliveredAt) return `arrived at ${time(it.deliveredAt)}`;
+  if (it.attempts === 0) return "when the export has ended";
+  const then = it.nextTryAt ? `again in ${until(it.nextTryAt)}` : "given up";
+  return `failed ${several(it.attempts, "time", "times")}, ${then}: ${it.error ?? ""}`;
+}
+
 const FINISHED = ["done", "failed", "cancelled"];
 
 export const isFinished = (status) => FINISHED.includes(status.status);
