@@ -1,8 +1,9 @@
 //! What browsers get, and what pages in them may do.
 
 use std::fs;
+use std::process::Command;
 
-use partway_tests::{Server, ServiceCase as Case, tiny};
+use partway_tests::{Server, ServiceCase as Case, program, tiny};
 
 #[test]
 fn a_cancel_that_comes_too_late_does_not_forget() {
@@ -16,6 +17,35 @@ fn a_cancel_that_comes_too_late_does_not_forget() {
     assert_eq!(server.status(&id), done);
     let all = server.get("/databases").result(200);
     assert_eq!(all, serde_json::json!({ "databases": ["sample"], "keepsExports": true }));
+}
+
+#[test]
+fn pages_of_an_origin_that_was_allowed_may_use_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = tiny(folder.path());
+    let arguments = [file.to_str().unwrap(), "--cors", "https://admin.example"];
+    let server = Server::with_store(folder.path(), arguments);
+    let own = ("origin", "https://admin.example");
+    let before = [own, ("access-control-request-method", "POST")];
+    let asked = server.ask("OPTIONS", "/export/dump", &before, "");
+    assert_eq!(asked.status, 200);
+    assert_eq!(asked.header("access-control-allow-origin"), own.1);
+    assert!(asked.header("access-control-allow-headers").contains("idempotency-key"));
+    let made = server.ask("POST", "/export/dump", &[own, ("sec-fetch-site", "cross-site")], "");
+    assert_eq!(made.header("access-control-allow-origin"), own.1);
+    made.accepted();
+    // Others get nothing that their browser would let them see, and can change nothing.
+    let other = ("origin", "https://admin.example.org");
+    server.ask("POST", "/export/dump", &[other], "").error(403);
+    for (method, path) in [("OPTIONS", "/export/dump"), ("GET", "/exports")] {
+        let seen = server.ask(method, path, &[other], "");
+        assert!(seen.headers.get("access-control-allow-origin").is_none(), "{seen:?}");
+    }
+    for wrong in ["*", "admin.example", "https://admin.example/", "null", "file:///"] {
+        let mut command = Command::new(program());
+        let output = command.args(["serve", file.to_str().unwrap(), "--cors", wrong]).output();
+        assert_eq!(output.unwrap().status.code(), Some(2), "{wrong}");
+    }
 }
 
 #[test]

@@ -107,7 +107,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     begin_tasks(&service, &arguments, rules);
     let tasks = service.tasks.clone();
     tasks.close();
-    let router = routes::router(service, access);
+    let router = routes::router(service, access, &arguments.cors);
     let mut server = tokio::spawn(connections::serve(listener, router, stop.clone()));
     stop.cancelled().await;
     let end = Instant::now() + arguments.drain;

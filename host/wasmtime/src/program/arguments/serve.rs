@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use clap::Args;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 use ipnet::IpNet;
 use partway::{SnapshotMode, StoreAddress};
+use url::Url;
 
 use super::{duration, size};
 use crate::log::LogFormat;
@@ -53,6 +55,10 @@ pub struct ServeArguments {
     /// TOKEN` for those that may do all
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+
+    /// An origin whose pages may use the service from a browser, such as https://admin.example.com; may be repeated
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    pub cors: Vec<HeaderValue>,
 
     /// How long GET /export/dump waits for the dump, to answer with the file itself
     #[arg(long, value_name = "DURATION", requires = "store", default_value = "25s", value_parser = duration)]
@@ -135,6 +141,19 @@ pub struct ServeArguments {
     /// How the state of a database is kept for the length of an export
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
     pub snapshot: SnapshotMode,
+}
+
+/// An origin as browsers write it.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let is_origin = Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
+    });
+    match HeaderValue::from_str(text) {
+        Ok(origin) if is_origin => Ok(origin),
+        _ => {
+            Err("not an origin: write https://host or https://host:port, without a path".to_owned())
+        }
+    }
 }
 
 /// A network, or a single address.

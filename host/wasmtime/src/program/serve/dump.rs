@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::http::header::{ALLOW, CONTENT_LOCATION, LOCATION, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use partway::{JobRecord, JobState};
 
@@ -22,7 +22,7 @@ use super::wish::Wish;
 pub const DUMP: &str = "/export/dump";
 
 /// The header by which a client says that it asks again.
-const KEY: &str = "idempotency-key";
+pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The longest of its values, in bytes.
 const LONGEST_KEY: usize = 255;
@@ -185,7 +185,7 @@ fn accepted(exports: &Exports, record: &JobRecord) -> Response {
     response
 }
 
-fn insert(response: &mut Response, name: axum::http::HeaderName, value: &str) {
+fn insert(response: &mut Response, name: HeaderName, value: &str) {
     // An id has but letters and digits.
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);

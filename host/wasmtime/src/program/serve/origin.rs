@@ -1,27 +1,67 @@
 //! Whose page it is that a browser asks for: what changes anything is for this service's own alone.
 
-use axum::extract::Request;
-use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, Method, StatusCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCEPT, ACCEPT_RANGES, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_LOCATION,
+    CONTENT_RANGE, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, IF_RANGE, LOCATION, ORIGIN, RANGE,
+    RETRY_AFTER,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::answer::Refusal;
-use super::dump::DUMP;
+use super::dump::{DUMP, KEY};
+use super::requests::REQUEST_ID;
+
+/// How long a browser remembers what it may ask.
+const PREFLIGHT: Duration = Duration::from_secs(60 * 60);
 
 /// The header in which a browser says whose page asks (W3C Fetch Metadata).
 const SITE: &str = "sec-fetch-site";
 
-/// Lets no page of anybody else's change anything. Any page in a browser on this machine may send a GET, and a POST
-/// without a body, here; it can't see the answer, but what it has asked for would be done.
-pub async fn guard(request: Request, next: Next) -> Response {
+/// Lets a browser show answers to the pages of these origins, and to no others.
+pub fn cors(allowed: &[HeaderValue]) -> CorsLayer {
+    let asked = [ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_RANGE, RANGE, KEY];
+    let shown = [
+        ACCEPT_RANGES,
+        CONTENT_DISPOSITION,
+        CONTENT_LENGTH,
+        CONTENT_LOCATION,
+        CONTENT_RANGE,
+        ETAG,
+        LOCATION,
+        RETRY_AFTER,
+        REQUEST_ID,
+    ];
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(allowed.iter().cloned()))
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
+        .allow_headers(asked)
+        .expose_headers(shown)
+        .max_age(PREFLIGHT)
+}
+
+/// Lets no page of anybody else's change anything, but those of origins that were allowed. Any page in a browser on this
+/// machine may send a GET, and a POST without a body, here; it can't see the answer, but what it has asked for would be
+/// done.
+pub async fn guard(
+    State(allowed): State<Arc<[HeaderValue]>>,
+    request: Request,
+    next: Next,
+) -> Response {
     // Each GET of a dump makes an export.
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let changes = !is_safe || request.uri().path() == DUMP;
-    if !changes || is_own(request.headers()) {
+    let is_allowed = request.headers().get(ORIGIN).is_some_and(|origin| allowed.contains(origin));
+    if !changes || is_allowed || is_own(request.headers()) {
         return next.run(request).await;
     }
-    let text = "a page of another site has asked for this: from a browser, only this service's own page may";
+    let text = "a page of another site has asked for this: from a browser, only this service's own page may, and those of --cors";
     Refusal::new(StatusCode::FORBIDDEN, text).into_response()
 }
 

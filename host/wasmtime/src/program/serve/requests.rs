@@ -14,7 +14,7 @@ use tracing::field::Empty;
 use super::metrics::Metrics;
 
 /// The header that tells a client by which name its request is in the log.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How much of a path the log has, in bytes.
 const LONGEST_PATH: usize = 200;

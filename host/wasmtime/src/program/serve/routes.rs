@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::head;
 use axum::{Extension, Router};
@@ -32,17 +32,21 @@ use super::{body, document, download, dump, events, metrics, origin, page};
 const LISTED: (usize, usize) = (1000, 100);
 
 /// Every path, behind whoever guards them.
-pub fn router(service: Arc<Service>, access: Access) -> Router {
+pub fn router(service: Arc<Service>, access: Access, allowed: &[HeaderValue]) -> Router {
     let (guarded, open, document) = all();
     let watcher = Arc::new(Watcher::new(service.metrics.clone()));
     // Its keys are all text: it can be written.
     let document = document::Written::of(&document).unwrap_or_default();
-    guarded
+    let mut guarded = guarded
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(body::LARGEST))
         .layer(from_fn_with_state((Arc::new(access), service.clone()), guard))
-        .layer(from_fn(origin::guard))
+        .layer(from_fn_with_state(Arc::<[HeaderValue]>::from(allowed), origin::guard));
+    if !allowed.is_empty() {
+        guarded = guarded.layer(origin::cors(allowed));
+    }
+    guarded
         .merge(open.layer(Extension(document)).method_not_allowed_fallback(not_allowed))
         // The page has no data in it, and asks for a token itself.
         .merge(page::router())
