@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use partway_tests::{Server, program, tiny};
+use partway_tests::{Server, database, program, tiny};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -74,6 +74,43 @@ fn what_has_changed_is_exported_and_the_newest_are_kept() {
 }
 
 #[test]
+fn a_damaged_export_stands_in_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("damaged.db");
+    drop(database(
+        &file,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)
+           INSERT INTO t SELECT i, printf('%.*c', 200, 'x') FROM n;",
+    ));
+    let arguments = [file.to_str().unwrap(), "--every", "1s", "--jitter", "0s", "--keep", "1"];
+    let server = Server::with_store(folder.path(), arguments);
+    let whole = wait(&server, 1).remove(0);
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0xa5);
+    for number in 2..=4 {
+        fs::write(&file, &bytes).unwrap();
+        wait(&server, number);
+    }
+    let began = Instant::now();
+    let kept = loop {
+        let mut kept = all(&server);
+        kept.retain(|export| export["prunedAt"].is_null());
+        if kept.len() <= 2 {
+            break kept;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{kept:?}");
+        sleep(Duration::from_millis(50));
+    };
+    assert_eq!(kept.last().unwrap()["exportId"], whole["exportId"]);
+    assert!(fs::exists(whole["location"].as_str().unwrap()).unwrap());
+    // Nor is it taken for a dump by who asks for one.
+    let error = server.get("/export/dump").error(500);
+    assert!(error.contains("not complete") && error.contains("/export/download/"), "{error}");
+}
+
+#[test]
 fn an_appointment_outlasts_the_service_and_its_rule_may_change() {
     let folder = tempfile::tempdir().unwrap();
     let file = tiny(folder.path());
@@ -116,6 +153,9 @@ fn a_schedule_that_makes_no_sense_is_refused() {
     refused(&["--every", "soon"], "neither a time such as 24h");
     refused(&["--every", "0s"], "too short");
     refused(&["--every", "61 * * * *"], "cron");
+    refused(&["--every", "0 0 30 2 *"], "no such time");
+    let again = format!("again={}", file.display());
+    refused(&["--database", &again], "two names");
     refused(&["--every", "other=24h"], "not served");
     refused(&["--every", "24h", "--every", "1h"], "twice");
     refused(&["--keep", "3"], "--every");

@@ -101,6 +101,41 @@ async fn two_timers_on_one_folder_share_the_jobs_and_do_no_slice_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_begun_comes_to_its_end_before_more_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sample.db");
+    write_sample(&file, 1).unwrap();
+    let store = folder.path().join("store");
+    std::fs::create_dir(&store).unwrap();
+    let jobs = JobStore::open(&folder.path().join("state")).unwrap();
+    for number in 0..5 {
+        let request = request(&file, &store, Some(format!("{number}.sql")), 32 * 1024, 1);
+        jobs.admit(&request, true, SystemClock.now()).unwrap();
+    }
+    let worker = Worker::new(jobs.clone(), Arc::new(BundledSupply::default()), ()).unwrap();
+    let stop = CancellationToken::new();
+    let run = tokio::spawn({
+        let stop = stop.clone();
+        async move { worker.run_due(2, &stop).await }
+    });
+    let began = Instant::now();
+    let mut most = 0;
+    loop {
+        let states: Vec<JobState> = jobs.list().unwrap().iter().map(|job| job.state).collect();
+        let begun = [JobState::Running, JobState::Completing];
+        most = most.max(states.iter().filter(|state| begun.contains(state)).count());
+        if states.iter().all(|state| *state == JobState::Done) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "{states:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert_eq!(most, 2);
+    stop.cancel();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_timer_that_is_stopped_gives_its_jobs_back() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sample.db");

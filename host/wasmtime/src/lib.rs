@@ -95,9 +95,10 @@ pub use jobs::BundledSupply;
 #[doc(hidden)]
 pub use jobs::CommitMoment;
 pub use jobs::{
-    Admission, Alarm, Appointment, Callback, Clock, DueCallback, ExportRequest, Holder, JobEvent,
-    JobId, JobRecord, JobState, JobStore, OnChange, Pace, Prune, PruneFailure, Pruned, Queued,
-    SnapshotMode, StateError, StepError, Supply, SystemClock, Watch, Worker, prune, skip_damaged,
+    Admission, Alarm, Appointment, Callback, Clock, DueCallback, DueJob, ExportRequest, Holder,
+    JobEvent, JobId, JobRecord, JobState, JobStore, OnChange, Pace, Prune, PruneFailure, Pruned,
+    Queued, SnapshotMode, StateError, StepError, Supply, SystemClock, Watch, Worker, prune,
+    skip_damaged,
 };
 pub use limits::Limits;
 pub use part_size::{PartSizeError, part_size};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use s3s::dto::*;
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 
 /// Uploads that have begun, by bucket, key and id, with the time.
@@ -146,6 +146,19 @@ impl S3 for Buckets {
         request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
         self.files.head_object(request).await
+    }
+
+    async fn delete_object(
+        &self,
+        request: S3Request<DeleteObjectInput>,
+    ) -> S3Result<S3Response<DeleteObjectOutput>> {
+        match self.files.delete_object(request).await {
+            // Amazon deletes what is not there as well.
+            Err(error) if *error.code() == S3ErrorCode::NoSuchKey => {
+                Ok(S3Response::new(DeleteObjectOutput::default()))
+            }
+            other => other,
+        }
     }
 
     async fn get_object(

@@ -118,6 +118,12 @@ impl JobStore {
                  WHERE id = ?1 AND state IN ('failed', 'cancelled')",
                 [&id.0],
             )?;
+            // It ends once more, and whoever wants to know is told once more.
+            transaction.execute(
+                "UPDATE export_callbacks SET next_at = ?2, attempts = 0, delivered_at = NULL, last_error = NULL \
+                 WHERE job = ?1 AND (SELECT finished_at FROM export_jobs WHERE id = ?1) IS NULL",
+                params![id.0, now.as_millisecond()],
+            )?;
             transaction.execute(
                 "UPDATE export_jobs SET wake_at = ?2, attempts = 0, unwanted = 0, moved_at = ?2 \
                  WHERE id = ?1 AND finished_at IS NULL",

@@ -1,13 +1,14 @@
 //! Callbacks: who is to be told how an export has ended, and whether that was done.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::StateError;
 use super::record::{JobId, JobRecord};
-use super::store::{JobStore, Problem, time};
+use super::store::{JobStore, Problem, paths, time};
 
 /// A callback as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,23 +37,28 @@ pub struct DueCallback {
 }
 
 impl JobStore {
-    /// The callbacks that are due, the longest overdue first, and when the next of the others is.
+    /// The callbacks about exports of these databases to a store that are due, the longest overdue first, and when the next
+    /// of the others is.
     ///
     /// # Errors
     ///
     /// Those of [`StateError`] that speak of the file.
     pub fn due_callbacks(
         &self,
+        store: &str,
+        databases: &[&Path],
         now: Timestamp,
     ) -> Result<(Vec<DueCallback>, Option<Timestamp>), StateError> {
+        let databases = paths(databases)?;
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT job, url, next_at FROM export_callbacks \
                  JOIN export_jobs ON id = job AND finished_at IS NOT NULL \
+                     AND store = ?1 AND database IN (SELECT value FROM json_each(?2)) \
                  WHERE next_at IS NOT NULL ORDER BY next_at",
             )?;
             let mut due = Vec::new();
-            let mut rows = statement.query([])?;
+            let mut rows = statement.query([store, &databases])?;
             while let Some(row) = rows.next()? {
                 let Some(next_at) = time(row, "next_at")? else { continue };
                 if next_at > now {
@@ -78,7 +84,8 @@ impl JobStore {
         self.write(|transaction| {
             let claimed = transaction.execute(
                 "UPDATE export_callbacks SET attempts = attempts + 1, next_at = ?3 \
-                 WHERE job = ?1 AND next_at = ?2",
+                 WHERE job = ?1 AND next_at = ?2 \
+                     AND (SELECT finished_at FROM export_jobs WHERE id = ?1) IS NOT NULL",
                 params![due.id.0, due.next_at.as_millisecond(), until.as_millisecond()],
             )?;
             if claimed == 0 {

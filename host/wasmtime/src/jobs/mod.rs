@@ -36,7 +36,7 @@ pub use request::{ExportRequest, OnChange, Pace, SnapshotMode};
 pub use schedules::Appointment;
 #[doc(hidden)]
 pub use store::CommitMoment;
-pub use store::JobStore;
+pub use store::{DueJob, JobStore};
 #[cfg(feature = "bundled")]
 pub use supply::BundledSupply;
 pub use supply::Supply;

@@ -226,7 +226,12 @@ impl Worker {
 
     /// Tells of a job that has ended, when that is saved.
     fn finished(&self, run: Run, record: JobRecord) -> Alarm {
-        tracing::info!(state = %record.state, "finished");
+        match record.state {
+            JobState::Failed => {
+                tracing::error!(error = record.last_error, "the export has failed");
+            }
+            _ => tracing::info!(state = %record.state, "finished"),
+        }
         self.0.watch.event(&record.id, &JobEvent::Ended(&record));
         Alarm::Finished(Box::new(record), run.failure)
     }

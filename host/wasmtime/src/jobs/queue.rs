@@ -1,13 +1,13 @@
 //! Exports that clients ask for and nobody waits with: each request is a job of its own, unless it is one repeated.
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::callbacks::insert_callback;
 use super::error::StateError;
 use super::record::{JobId, JobState};
 use super::request::ExportRequest;
-use super::store::{JobStore, insert};
+use super::store::{JobStore, Problem, insert};
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,22 +40,8 @@ impl JobStore {
     ) -> Result<Queued, StateError> {
         let store = request.store.identity();
         self.write(|transaction| {
-            if let Some(key) = key {
-                let those = "WHERE store = ?1 AND request_key = ?2";
-                if let Some(record) = self.records(transaction, those, params![store, key])?.pop() {
-                    let known = transaction
-                        .prepare_cached("SELECT url FROM export_callbacks WHERE job = ?1")?
-                        .query_map([&record.id.0], |row| row.get::<_, String>(0))?
-                        .next()
-                        .transpose()?;
-                    let is_same =
-                        record.request.asks_for_the_same(request) && known.as_deref() == callback;
-                    return Ok(if is_same {
-                        Queued::Known(record.id)
-                    } else {
-                        Queued::KeyTaken(record.id)
-                    });
-                }
+            if let Some(known) = self.known(transaction, request, key, callback)? {
+                return Ok(known);
             }
             let unfinished = transaction.query_row(
                 "SELECT count(*) FROM export_jobs WHERE store = ?1 AND finished_at IS NULL",
@@ -72,6 +58,41 @@ impl JobStore {
             }
             Ok(Queued::New(id))
         })
+    }
+
+    /// What became of a request that was made before under a key, if there was one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn asked_before(
+        &self,
+        request: &ExportRequest,
+        key: &str,
+        callback: Option<&str>,
+    ) -> Result<Option<Queued>, StateError> {
+        self.read(|connection| self.known(connection, request, Some(key), callback))
+    }
+
+    fn known(
+        &self,
+        connection: &Connection,
+        request: &ExportRequest,
+        key: Option<&str>,
+        callback: Option<&str>,
+    ) -> Result<Option<Queued>, Problem> {
+        let Some(key) = key else { return Ok(None) };
+        let (store, those) = (request.store.identity(), "WHERE store = ?1 AND request_key = ?2");
+        let Some(record) = self.records(connection, those, params![store, key])?.pop() else {
+            return Ok(None);
+        };
+        let known = connection
+            .prepare_cached("SELECT url FROM export_callbacks WHERE job = ?1")?
+            .query_map([&record.id.0], |row| row.get::<_, String>(0))?
+            .next()
+            .transpose()?;
+        let is_same = record.request.asks_for_the_same(request) && known.as_deref() == callback;
+        Ok(Some(if is_same { Queued::Known(record.id) } else { Queued::KeyTaken(record.id) }))
     }
 
     /// How many jobs are unfinished, by where they stand; of states that no job has, nothing.

@@ -19,6 +19,12 @@ const STUCK: Duration = Duration::from_secs(60 * 60);
 pub struct JobId(pub(super) String);
 
 impl JobId {
+    /// The id of these digits; none where it can't be one.
+    pub fn from_digits(text: &str) -> Option<Self> {
+        let are_digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        (text.len() == 16 && are_digits).then(|| Self(text.to_owned()))
+    }
+
     /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0

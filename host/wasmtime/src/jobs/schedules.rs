@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::error::StateError;
-use super::record::JobId;
+use super::record::{JobId, JobRecord};
 use super::request::ExportRequest;
 use super::store::{JobStore, from_json, insert, json, time};
 use crate::sqlite::Fingerprint;
@@ -105,6 +105,19 @@ impl JobStore {
                 params![database, store, id.0],
             )?;
             Ok(Some(id))
+        })
+    }
+
+    /// The jobs to a store that schedules have made and whose objects are kept, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn made_by_schedule(&self, store: &str) -> Result<Vec<JobRecord>, StateError> {
+        self.read(|connection| {
+            let those = "WHERE store = ?1 AND scheduled AND state = 'done' AND pruned_at IS NULL \
+                         ORDER BY created_at DESC, rowid DESC";
+            self.records(connection, those, [store])
         })
     }
 

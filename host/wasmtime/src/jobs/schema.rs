@@ -92,6 +92,8 @@ const STEPS: &[&str] = &["
     ALTER TABLE export_jobs ADD COLUMN scheduled INTEGER NOT NULL DEFAULT 0;
     -- When the object was deleted.
     ALTER TABLE export_jobs ADD COLUMN pruned_at INTEGER;
+    CREATE INDEX export_jobs_newest ON export_jobs (store, created_at);
+    CREATE INDEX export_jobs_named ON export_jobs (store, object);
 "];
 
 /// How long to wait for another process that writes.
@@ -132,6 +134,18 @@ pub(super) fn open(path: &Path) -> Result<Connection, StateError> {
     if !is_present {
         migrate(&mut connection, path, STEPS)?;
     }
+    Ok(connection)
+}
+
+/// Opens a file for reading that [`open`] has opened.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StateError> {
+    let failed = |error: rusqlite::Error| StateError::from_sqlite(path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection
+        .busy_timeout(PATIENCE)
+        .and_then(|()| connection.execute_batch("PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;"))
+        .map_err(failed)?;
     Ok(connection)
 }
 

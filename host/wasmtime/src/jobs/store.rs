@@ -29,7 +29,18 @@ struct Inner {
     folder: PathBuf,
     file: PathBuf,
     connection: Mutex<Connection>,
+    /// Whoever reads does not wait for a write, not even one of another process.
+    reader: Mutex<Connection>,
     hook: Option<CommitHook>,
+}
+
+/// A job whose alarm is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueJob {
+    /// Its name.
+    pub id: JobId,
+    /// Whether it is still to be begun.
+    pub is_new: bool,
 }
 
 /// Asked before and after each commit; see [`JobStore::with_commit_hook`].
@@ -61,7 +72,9 @@ impl JobStore {
         schema::create_folder(folder)?;
         let file = folder.join(FILE);
         let connection = Mutex::new(schema::open(&file)?);
-        Ok(Self(Arc::new(Inner { folder: folder.to_owned(), file, connection, hook: None })))
+        let reader = Mutex::new(schema::open_reader(&file)?);
+        let folder = folder.to_owned();
+        Ok(Self(Arc::new(Inner { folder, file, connection, reader, hook: None })))
     }
 
     /// Asks `hook` before and after each commit, and fails where it says false: to simulate crashes.
@@ -102,7 +115,45 @@ impl JobStore {
     ///
     /// [`StateError::UnknownJob`].
     pub fn get(&self, id: &JobId) -> Result<JobRecord, StateError> {
-        self.find(&id.0)
+        let mut records =
+            self.read(|connection| self.records(connection, "WHERE id = ?1", [&id.0]))?;
+        records.pop().ok_or_else(|| StateError::UnknownJob(id.0.clone()))
+    }
+
+    /// The newest jobs that export one of these databases to a store, so many at most.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn newest(
+        &self,
+        store: &str,
+        databases: &[&Path],
+        most: usize,
+    ) -> Result<Vec<JobRecord>, StateError> {
+        let databases = paths(databases)?;
+        self.read(|connection| {
+            let those = "WHERE store = ?1 AND database IN (SELECT value FROM json_each(?2)) \
+                         ORDER BY created_at DESC, rowid DESC LIMIT ?3";
+            self.records(connection, those, params![store, databases, most as i64])
+        })
+    }
+
+    /// Whether the object of a job that is done has given its name to that of a later one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn is_superseded(&self, record: &JobRecord) -> Result<bool, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM export_jobs AS later JOIN export_jobs AS this ON this.id = ?1 \
+                 WHERE later.store = this.store AND later.object = this.object \
+                     AND later.finished_at >= this.finished_at AND later.state = 'done' \
+                     AND later.rowid > this.rowid)",
+            )?;
+            Ok(statement.query_row([&record.id.0], |row| row.get(0))?)
+        })
     }
 
     /// The job whose id begins like that.
@@ -126,11 +177,12 @@ impl JobStore {
     /// # Errors
     ///
     /// Those of [`StateError`] that speak of the file.
-    pub fn due(&self, now: Timestamp) -> Result<(Vec<JobId>, Option<Timestamp>), StateError> {
+    pub fn due(&self, now: Timestamp) -> Result<(Vec<DueJob>, Option<Timestamp>), StateError> {
         self.read(|connection| {
             let mut due = Vec::new();
             let mut statement = connection.prepare_cached(
-                "SELECT id, wake_at FROM export_jobs WHERE wake_at IS NOT NULL ORDER BY wake_at",
+                "SELECT id, wake_at, state = 'waiting' AND NOT unwanted AS is_new FROM export_jobs \
+                 WHERE wake_at IS NOT NULL ORDER BY wake_at",
             )?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
@@ -138,13 +190,13 @@ impl JobStore {
                 if wake_at.is_some_and(|at| at > now) {
                     return Ok((due, wake_at));
                 }
-                due.push(JobId(row.get("id")?));
+                due.push(DueJob { id: JobId(row.get("id")?), is_new: row.get("is_new")? });
             }
             Ok((due, None))
         })
     }
 
-    /// Forgets a finished job; false where it is not finished.
+    /// Forgets a finished job; false where it is not finished, or somebody is still to be told of it.
     ///
     /// # Errors
     ///
@@ -152,7 +204,8 @@ impl JobStore {
     pub fn remove(&self, id: &JobId) -> Result<bool, StateError> {
         self.write(|transaction| {
             let removed = transaction.execute(
-                "DELETE FROM export_jobs WHERE id = ?1 AND finished_at IS NOT NULL",
+                "DELETE FROM export_jobs WHERE id = ?1 AND finished_at IS NOT NULL \
+                     AND NOT EXISTS (SELECT 1 FROM export_callbacks WHERE job = ?1 AND next_at IS NOT NULL)",
                 [&id.0],
             )?;
             Ok(removed > 0)
@@ -194,7 +247,8 @@ impl JobStore {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Problem>,
     ) -> Result<T, StateError> {
-        work(&self.connection()).map_err(|problem| self.error(problem))
+        let reader = self.0.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&reader).map_err(|problem| self.error(problem))
     }
 
     /// Changes something, in one transaction.
@@ -332,6 +386,11 @@ impl From<StateError> for Problem {
 pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, StateError> {
     serde_json::to_string(value)
         .map_err(|error| StateError::Unsaveable { reason: error.to_string() })
+}
+
+/// Paths of databases as JSON text, as jobs have them.
+pub(super) fn paths(paths: &[&Path]) -> Result<String, StateError> {
+    json(&paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>())
 }
 
 /// A column of JSON text, unless it is NULL.

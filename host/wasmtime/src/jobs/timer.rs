@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::StateError;
 use super::record::JobId;
+use super::store::DueJob;
 use super::watch::JobEvent;
 use super::worker::{Alarm, Worker};
 
@@ -21,13 +22,14 @@ impl Worker {
         self.0.knock.notify_one();
     }
 
-    /// Goes on with every job when its alarm is due, `most` of them at a time, until somebody wants an end: then each is
-    /// saved at its next part, and given back.
+    /// Goes on with every job when its alarm is due, until somebody wants an end: then each is
+    /// saved at its next part, and given back. No more than `most` are begun at a time; others wait for one of them to end.
     ///
     /// # Errors
     ///
     /// Those of the job store on giving jobs back. What one job fails from is saved with it.
     pub async fn run_due(&self, most: usize, stop: &CancellationToken) -> Result<(), StateError> {
+        let most = most.max(1);
         let mut steps = JoinSet::new();
         let mut busy = HashSet::new();
         // Jobs that turned out to be somebody else's are left alone for a while.
@@ -42,9 +44,13 @@ impl Worker {
                     (Vec::new(), None)
                 }
             };
-            for id in due {
-                if steps.len() >= most.max(1) {
+            for DueJob { id, is_new } in due {
+                if steps.len() >= most {
                     break;
+                }
+                // What is begun is brought to its end first: each keeps a state of its database, or a copy.
+                if is_new && !self.is_in_hand(&id) && self.begun() >= most {
+                    continue;
                 }
                 if not_before.contains_key(&id) || !busy.insert(id.clone()) {
                     continue;
@@ -63,7 +69,11 @@ impl Worker {
                     let Ok((id, alarm)) = done else { continue };
                     busy.remove(&id);
                     match alarm {
-                        Ok(Alarm::Held | Alarm::NotDue | Alarm::Refused(_)) => {
+                        Ok(alarm @ (Alarm::Held | Alarm::NotDue | Alarm::Refused(_))) => {
+                            if !matches!(alarm, Alarm::NotDue) {
+                                // It is not this process' any more.
+                                self.0.watch.event(&id, &JobEvent::Finished);
+                            }
                             let until = self.clock().now().saturating_add(LOOK);
                             not_before.extend(until.ok().map(|until| (id, until)));
                         }
@@ -72,7 +82,8 @@ impl Worker {
                         }
                         Ok(Alarm::Again(_)) => {}
                         Err(error) => {
-                            tracing::error!(export = %id, %error, "the job can't be saved");
+                            let _span = tracing::error_span!("job", export = %id).entered();
+                            tracing::error!(%error, "the job can't be saved");
                             let until = self.clock().now().saturating_add(10 * LOOK);
                             not_before.extend(until.ok().map(|until| (id, until)));
                         }

@@ -159,7 +159,7 @@ impl Worker {
         stop: &CancellationToken,
     ) -> Result<Alarm, StateError> {
         // As important as what is said within it: so it is there whatever is shown.
-        let span = tracing::error_span!("alarm", export = %id);
+        let span = tracing::error_span!("job", export = %id);
         self.step(id, only_if_due, stop).instrument(span).await
     }
 
@@ -335,6 +335,20 @@ impl Worker {
     /// Keeps a job in hand until its next step.
     pub(super) fn rest(&self, run: Run) {
         self.hands().insert(run.lease.id.clone(), Hand::Resting(Box::new(run)));
+    }
+
+    /// Whether a job is in this process' hands.
+    pub(super) fn is_in_hand(&self, id: &JobId) -> bool {
+        self.hands().contains_key(id)
+    }
+
+    /// How many jobs in this process' hands are begun, or being begun.
+    pub(super) fn begun(&self) -> usize {
+        let is_begun = |hand: &&Hand| match hand {
+            Hand::Busy => true,
+            Hand::Resting(run) => run.record.state != JobState::Waiting,
+        };
+        self.hands().values().filter(is_begun).count()
     }
 
     fn hands(&self) -> MutexGuard<'_, HashMap<JobId, Hand>> {

@@ -31,8 +31,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use partway::{BundledSupply, JobStore, Pace, StateError, StoreAddress, Supply, Worker};
+use partway::{BundledSupply, JobStore, Pace, StateError, StoreAddress, Supply, Worker, part_size};
 use tokio::net::TcpListener;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -97,14 +98,16 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     print(&format!("listening on http://{}", listener.local_addr()?))?;
 
     let (most, stopping) = (arguments.exports as usize, stop.clone());
-    let mut timer = tokio::spawn(async move {
+    // On threads of its own: saving jobs may have to wait for another process, and nobody who asks does.
+    let background = Background::new()?;
+    let mut timer = background.handle().spawn(async move {
         let ended = go_on(worker, most, &stopping).await;
         // Without its timer the service is of no use.
         stopping.cancel();
         ended
     });
     let service = Arc::new(service);
-    begin_tasks(&service, &arguments, rules);
+    begin_tasks(&service, &arguments, rules, background.handle());
     let tasks = service.tasks.clone();
     tasks.close();
     let router = routes::router(service, access, &arguments.cors);
@@ -118,9 +121,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     cut_off.cancel();
     let end = end + CUT_OFF;
     if timeout_at(end, tasks.wait()).await.is_err() {
-        eprintln!(
-            "partway: some callbacks are broken off: they are sent again after the next start"
-        );
+        tracing::warn!("callbacks or dumps are broken off: they have taken longer than --drain");
     }
     match timeout_at(end, &mut timer).await {
         Ok(ended) => Ok(ended.context("the timer ended in an unforeseen way")??),
@@ -140,19 +141,42 @@ fn begin_tasks(
     service: &Arc<Service>,
     arguments: &ServeArguments,
     rules: Vec<(String, PathBuf, Rule)>,
+    background: &Handle,
 ) {
     let tasks = &service.tasks;
     if let Some(exports) = &service.exports {
         let courier = Courier::new(service.clone(), exports.callbacks.clone());
         let stop = service.stop.clone();
-        tasks.spawn(async move { courier.run(&stop).await });
+        tasks.spawn_on(async move { courier.run(&stop).await }, background);
     }
     let schedules = Schedules::new(service.clone(), rules, arguments.jitter);
     let stop = service.stop.clone();
-    tasks.spawn(async move { schedules.run(&stop).await });
+    tasks.spawn_on(async move { schedules.run(&stop).await }, background);
     let retention = Retention { last: arguments.keep, days: arguments.keep_days };
     let (of, stop) = (service.clone(), service.stop.clone());
-    tasks.spawn(async move { retention.run(of, &stop).await });
+    tasks.spawn_on(async move { retention.run(of, &stop).await }, background);
+}
+
+/// Threads for what nobody waits for with an answer.
+struct Background(Option<Runtime>);
+
+impl Background {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self(Some(Runtime::new().context("no threads can be started")?)))
+    }
+
+    fn handle(&self) -> &Handle {
+        self.0.as_ref().expect("it is there until the end").handle()
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // What is left has had its time. A runtime can't wait for the end of another.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Goes on with jobs, where there are any, until the service is to stop.
@@ -188,6 +212,7 @@ async fn exports(
     live: Live,
 ) -> Result<Exports, Failure> {
     let store = address.open()?;
+    part_size(arguments.part_size, 0, store.limits()).map_err(Failure::usage)?;
     // What is wrong with it is better said now. What may pass is left to the jobs.
     if let Err(error) = store.is_taken("partway").await
         && !error.may_pass()
@@ -196,7 +221,8 @@ async fn exports(
     }
     let jobs = JobStore::open(&state_folder(arguments.state.as_deref())?)?;
     let secret = arguments.callback_secret_file.as_deref();
-    let callbacks = Callbacks::new(&arguments.callback_allow, secret, jobs.folder())?;
+    let callbacks =
+        Callbacks::new(&arguments.callback_allow, secret, jobs.folder()).map_err(Failure::usage)?;
     let worker = Worker::new(jobs, supply, live.clone())?;
     // The store keeps its identity though its folder may go away.
     let address = match absolute(address) {

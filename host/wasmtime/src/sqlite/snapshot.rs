@@ -161,7 +161,7 @@ impl Snapshot {
 
     /// Ends the read that is under way, if there is one: it fails with `interrupted`, and what is read next is read as
     /// ever. No copy comes out any more.
-    pub(crate) fn interrupt(&self) {
+    pub fn interrupt(&self) {
         self.about.interrupts.fetch_add(1, Ordering::Relaxed);
         self.about.interrupt.reading.interrupt();
         self.about.interrupt.copying.store(true, Ordering::Relaxed);

@@ -116,6 +116,16 @@ impl FolderStore {
         .await
     }
 
+    /// An object is not to be found in a folder that is not there either.
+    fn away(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::NoObject { .. } if !self.folder.is_dir() => {
+                StoreError::NotFound { location: self.folder.display().to_string() }
+            }
+            other => other,
+        }
+    }
+
     /// Makes new and changed names safe.
     async fn sync(&self) -> Result<(), StoreError> {
         self.blocking(self.folder.clone(), sync_folder).await
@@ -273,7 +283,8 @@ impl Store for FolderStore {
 
     async fn length(&self, name: &str) -> Result<u64, StoreError> {
         let path = self.folder.join(name);
-        reading(&self.location(name), move || Ok(fs::metadata(path)?.len())).await
+        let read = reading(&self.location(name), move || Ok(fs::metadata(path)?.len())).await;
+        read.map_err(|error| self.away(error))
     }
 
     async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError> {
@@ -285,7 +296,7 @@ impl Store for FolderStore {
             file.seek(SeekFrom::Start(range.start))?;
             Ok(file.take(left))
         };
-        let file = reading(&location, open).await?;
+        let file = reading(&location, open).await.map_err(|error| self.away(error))?;
         let pieces = stream::unfold(Some((file, location)), |place| async move {
             let (mut file, location) = place?;
             let piece = reading(&location, move || {

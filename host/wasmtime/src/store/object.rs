@@ -101,7 +101,13 @@ impl ObjectStore {
         };
         let settings = settings.ready();
         let http = Connector.connect(&settings.options).map_err(failed)?;
-        let client = settings.builder.with_bucket_name(bucket).build().map_err(failed)?;
+        let client = settings
+            .builder
+            .with_bucket_name(bucket)
+            // One by one: not every server knows how to delete many at once.
+            .with_disable_bulk_delete(true)
+            .build()
+            .map_err(failed)?;
         Ok(Self {
             client: Arc::new(client),
             listing: Listing { http, region: settings.region },

@@ -11,6 +11,8 @@ use clap::Args;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 use ipnet::IpNet;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use partway::{SnapshotMode, StoreAddress};
 use url::Url;
 
@@ -219,6 +221,9 @@ impl FromStr for Rule {
                 "neither a time such as 24h nor a cron expression such as \"30 3 * * *\" ({error})"
             )
         })?;
+        if cron.find_next_occurrence(&Timestamp::now().to_zoned(TimeZone::UTC), false).is_err() {
+            return Err("there is no such time: no day is like that".to_owned());
+        }
         Ok(Self::Cron(Box::new(cron)))
     }
 }

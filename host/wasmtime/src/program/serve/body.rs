@@ -25,6 +25,10 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         match timeout(WITHIN, Bytes::from_request(request, state)).await {
             Ok(Ok(body)) => Ok(Self(body)),
+            Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                let text = format!("the options are larger than {} KiB", LARGEST / 1024);
+                Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text))
+            }
             Ok(Err(rejection)) => Err(Refusal::new(
                 rejection.status(),
                 format!("the options can't be taken: {}", rejection.body_text()),

@@ -9,8 +9,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::http::StatusCode;
 use ipnet::IpNet;
 use reqwest::{Client, redirect};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use url::Url;
 
 use self::address::{AllowedOnly, Reach};
@@ -21,6 +24,10 @@ use super::answer::Refusal;
 /// How long a receiver may take, from the look-up of its name to the head of its answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long looking up a host's name may take before an export is refused for it, and how many are at a time.
+const LOOK_UP: Duration = Duration::from_secs(5);
+const LOOK_UPS: usize = 8;
+
 /// The longest URL, in bytes.
 const LONGEST: usize = 2048;
 
@@ -29,6 +36,8 @@ const LONGEST: usize = 2048;
 pub struct Callbacks {
     reach: Reach,
     secret: Secret,
+    /// One for each name that is being looked up: the system may take its time.
+    looking: Semaphore,
     encrypted: Client,
     /// For networks of one's own alone.
     plain: Client,
@@ -62,7 +71,8 @@ impl Callbacks {
                 .build()
                 .context("no client for callbacks can be set up")
         };
-        Ok(Self { encrypted: client(true)?, plain: client(false)?, reach, secret })
+        let looking = Semaphore::new(LOOK_UPS);
+        Ok(Self { encrypted: client(true)?, plain: client(false)?, looking, reach, secret })
     }
 
     /// Whether this may be called, as far as that can be told before it is.
@@ -77,6 +87,16 @@ impl Callbacks {
             return Err(refused(format!("it is longer than {LONGEST} bytes")));
         }
         let url = Url::parse(text).map_err(|error| refused(format!("it is no URL ({error})")))?;
-        self.reach.check(&url).await.map_err(|error| refused(error.to_string()))
+        let check = async {
+            let _turn = self.looking.acquire().await;
+            self.reach.check(&url).await
+        };
+        match timeout(LOOK_UP, check).await {
+            Ok(checked) => checked.map_err(|error| refused(error.to_string())),
+            Err(_) => {
+                let text = "the host of the callbackUrl can't be looked up just now: try again";
+                Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).again_in(10))
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@ impl Databases {
     ///
     /// # Errors
     ///
-    /// Where two have the same name, or one can't be opened.
+    /// Where two have the same name, one has two, or one can't be opened.
     pub fn new(paths: &[PathBuf], named: &[NamedDatabase]) -> anyhow::Result<Self> {
         let mut all: Vec<NamedDatabase> = Vec::new();
         let stem = |path: &PathBuf| {
@@ -34,6 +34,10 @@ impl Databases {
                 );
             }
             let path = Snapshot::hold(&path)?.path().to_owned();
+            if let Some(other) = all.iter().find(|other| other.path == path) {
+                let path = path.display();
+                bail!("{path} is served under two names, {} and {name}: give it one", other.name);
+            }
             all.push(NamedDatabase { name, path });
         }
         if all.is_empty() { Err(anyhow!("give a database")) } else { Ok(Self(all)) }

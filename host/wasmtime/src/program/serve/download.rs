@@ -95,8 +95,6 @@ pub async fn get(
     params(
         Id,
         ("redirect" = Option<u8>, Query, description = "Means nothing here", minimum = 0, maximum = 1),
-        ("Range" = Option<String>, Header, description = "One range of bytes, as `bytes=100-`"),
-        ("If-Range" = Option<String>, Header, description = "The ETag of what the client has of it"),
         ("If-None-Match" = Option<String>, Header, description = "The ETags of what the client has"),
     ),
     responses(
@@ -107,11 +105,6 @@ pub async fn get(
                 ("Content-Disposition" = String, description = "The name to keep it by"),
                 ("ETag" = String, description = "Its SHA-256, in quotes"),
             )),
-        (status = 206, description = "The bytes are there",
-            headers(
-                ("Content-Range" = String, description = "Which bytes of how many they are"),
-                ("ETag" = String, description = "The object's SHA-256, in quotes"),
-            )),
         (status = 304, description = "The client has it",
             headers(("ETag" = String, description = "The object's SHA-256, in quotes"))),
         (status = 400, description = "The query makes no sense"),
@@ -119,8 +112,6 @@ pub async fn get(
         (status = 409, description = "The export is not done",
             headers(("Retry-After" = u64, description = "When to ask again, in seconds"))),
         (status = 410, description = "The export has come to nothing, or its object is gone"),
-        (status = 416, description = "The object has no such bytes",
-            headers(("Content-Range" = String, description = "How many it has"))),
         (status = 502, description = "The store refuses"),
     )
 )]
@@ -150,10 +141,12 @@ async fn download(
         // A URL is signed for GET: what a HEAD asks for is told here.
         JobState::Done if sent_on && method == Method::GET => elsewhere(exports, &record).await,
         JobState::Done => object(exports, &record, &method, &headers).await,
-        JobState::Failed | JobState::Cancelled => Err(Refusal::new(
-            StatusCode::GONE,
-            format!("export {id} has {}, and there is nothing to download", record.state),
-        )),
+        JobState::Failed | JobState::Cancelled => {
+            let ended = if record.state == JobState::Failed { "has" } else { "was" };
+            let text =
+                format!("export {id} {ended} {}, and there is nothing to download", record.state);
+            Err(Refusal::new(StatusCode::GONE, text))
+        }
         state => {
             let text =
                 format!("export {id} is not done, but {state}: ask for its status, and come again");
@@ -204,7 +197,8 @@ async fn elsewhere(exports: &Exports, record: &JobRecord) -> Result<Response, Re
 /// The name of the object of an export that is done, if it is there still.
 async fn look<'a>(exports: &Exports, record: &'a JobRecord) -> Result<&'a str, Refusal> {
     let name = record.object.as_deref().unwrap_or_default();
-    if exports.store.length(name).await? != record.totals.bytes {
+    let length = exports.store.length(name).await?;
+    if length != record.totals.bytes || exports.is_superseded(record).await? {
         let text = format!("the object of export {} is gone: another has its name", record.id);
         return Err(Refusal::new(StatusCode::GONE, text));
     }
@@ -260,6 +254,8 @@ pub async fn object(
     let tag = format!("\"{}\"", record.sha256.as_deref().unwrap_or_default());
     let (status, range) = match wanted(headers, &tag, length) {
         Wanted::Whole => (StatusCode::OK, 0..length),
+        // Of ranges, only a GET knows (RFC 9110, 14.2).
+        Wanted::Part(_) | Wanted::Beyond if method == Method::HEAD => (StatusCode::OK, 0..length),
         Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
         Wanted::Known => (StatusCode::NOT_MODIFIED, 0..0),
         Wanted::Beyond => {

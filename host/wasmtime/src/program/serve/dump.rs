@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
-use axum::http::header::{ALLOW, CONTENT_LOCATION, LOCATION, RETRY_AFTER};
+use axum::http::header::{ACCEPT_RANGES, ALLOW, CONTENT_LOCATION, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use partway::{JobRecord, JobState};
@@ -17,6 +17,7 @@ use super::service::Service;
 use super::status::{Ticket, download_url, retry_after, status_url};
 use super::stream;
 use super::wish::Wish;
+use crate::words::incomplete;
 
 /// The path.
 pub const DUMP: &str = "/export/dump";
@@ -62,18 +63,26 @@ pub async fn get(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let plan = service.plan(&Wish::from_query(query.as_deref())?).await?;
+    let plan = service.plan(&Wish::from_query(query.as_deref())?)?;
+    service.check(&plan).await?;
     let Some(exports) = &service.exports else { return stream::answer(&service, plan).await };
     let id = exports.queue(plan, None).await?;
     let record = exports.wait(&id, &service.stop).await?;
     let reason = record.last_error.clone().unwrap_or_default();
     match record.state {
+        // Who saves what it gets is not to take it for whole.
+        JobState::Done if !record.totals.damaged.is_empty() => {
+            let url = download_url(id.as_str());
+            let error = incomplete(&record.totals.damaged);
+            Err(Refusal::failed(format!("{error}. What could be read is at {url}")))
+        }
         JobState::Done
             if record.totals.bytes <= exports.inline_size
                 && exports.downloads.available_permits() > 0 =>
         {
             let mut response = object(exports, &record, &Method::GET, &HeaderMap::new()).await?;
-            // The same bytes can be had again there.
+            // The same bytes can be had again there, and in ranges; here each GET makes an export.
+            response.headers_mut().remove(ACCEPT_RANGES);
             insert(&mut response, CONTENT_LOCATION, &download_url(id.as_str()));
             Ok(response)
         }
@@ -102,7 +111,7 @@ pub async fn ticket(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    service.plan(&Wish::from_query(query.as_deref())?).await?;
+    service.check(&service.plan(&Wish::from_query(query.as_deref())?)?).await?;
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     Ok(issued(&service, &format!("{DUMP}{query}")))
 }
@@ -155,8 +164,19 @@ pub async fn post(
     let exports = service.exports()?;
     let key = key(&headers)?;
     let wish = Wish::from_body(query.as_deref(), &headers, &body)?;
-    let plan = service.plan(&wish).await?;
-    let id = exports.queue(plan, key).await?;
+    let plan = service.plan(&wish)?;
+    // What was asked for before is there, whatever has become of its table since.
+    let known = match &key {
+        Some(key) => exports.asked_before(&plan, key).await?,
+        None => None,
+    };
+    let id = match known {
+        Some(id) => id,
+        None => {
+            service.check(&plan).await?;
+            exports.queue(plan, key).await?
+        }
+    };
     Ok(accepted(exports, &exports.find(id.as_str()).await?))
 }
 

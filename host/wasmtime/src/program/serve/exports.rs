@@ -1,14 +1,14 @@
 //! Exports to the store: asked for, waited for, looked for.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use partway::{
-    Callback, Clock, ExportRequest, JobId, JobRecord, JobState, OnChange, Pace, Queued,
-    SnapshotMode, StateError, Store, StoreAddress, StoreError, SystemClock, Worker,
+    Callback, Clock, ExportRequest, JobId, JobRecord, OnChange, Pace, Queued, SnapshotMode,
+    StateError, Store, StoreAddress, StoreError, SystemClock, Worker,
 };
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -18,6 +18,7 @@ use tracing::Span;
 
 use super::answer::{Refusal, unknown};
 use super::callbacks::Callbacks;
+use super::databases::Databases;
 use super::live::Live;
 use super::service::Plan;
 
@@ -59,13 +60,7 @@ impl Exports {
     ///
     /// 422 where the key was used for another plan, 429 where too many exports are unfinished.
     pub async fn queue(&self, plan: Plan, key: Option<String>) -> Result<JobId, Refusal> {
-        let request = ExportRequest {
-            name: plan.name,
-            format: plan.format,
-            tables: plan.tables,
-            settings: plan.settings,
-            ..self.request(plan.database)
-        };
+        let request = self.request_of(&plan);
         let (jobs, most) = (self.worker.jobs().clone(), self.most_unfinished);
         let queued = spawn_blocking(move || {
             let callback = plan.callback.as_deref();
@@ -81,12 +76,7 @@ impl Exports {
                 Ok(id)
             }
             Queued::Known(id) => Ok(id),
-            Queued::KeyTaken(id) => Err(Refusal::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                format!(
-                    "the Idempotency-Key was used for another request, export {id}: take a new one"
-                ),
-            )),
+            Queued::KeyTaken(id) => Err(key_taken(&id)),
             Queued::Full(unfinished) => Err(Refusal::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 format!(
@@ -94,6 +84,35 @@ impl Exports {
                 ),
             )
             .again_in(30)),
+        }
+    }
+
+    /// The export that was made before under a key, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// 422 where it was made of another plan.
+    pub async fn asked_before(&self, plan: &Plan, key: &str) -> Result<Option<JobId>, Refusal> {
+        let (jobs, request) = (self.worker.jobs().clone(), self.request_of(plan));
+        let (key, callback) = (key.to_owned(), plan.callback.clone());
+        let known = spawn_blocking(move || jobs.asked_before(&request, &key, callback.as_deref()));
+        match known.await?? {
+            Some(Queued::Known(id)) => {
+                about(&id);
+                Ok(Some(id))
+            }
+            Some(Queued::KeyTaken(id)) => Err(key_taken(&id)),
+            _ => Ok(None),
+        }
+    }
+
+    fn request_of(&self, plan: &Plan) -> ExportRequest {
+        ExportRequest {
+            name: plan.name.clone(),
+            format: plan.format.clone(),
+            tables: plan.tables.clone(),
+            settings: plan.settings.clone(),
+            ..self.request(plan.database.clone())
         }
     }
 
@@ -156,30 +175,39 @@ impl Exports {
     ///
     /// 404 where there is no such.
     pub async fn find(&self, id: &str) -> Result<JobRecord, Refusal> {
-        // The jobs could be found by how their ids begin, which is for people alone.
-        if id.len() != 16 || !id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(unknown(id));
-        }
-        let (jobs, id) = (self.worker.jobs().clone(), id.to_owned());
-        let record = spawn_blocking(move || match jobs.find(&id) {
-            Ok(record) => Ok(record),
-            Err(StateError::UnknownJob(id)) => Err(unknown(&id)),
-            Err(error) => Err(error.into()),
-        })
-        .await??;
+        let Some(wanted) = JobId::from_digits(id) else { return Err(unknown(id)) };
+        let jobs = self.worker.jobs().clone();
+        let record = spawn_blocking(move || jobs.get(&wanted)).await??;
         if record.store == self.identity { Ok(record) } else { Err(unknown(record.id.as_str())) }
     }
 
-    /// The exports of these databases to this store, the newest first.
+    /// The exports of these databases to this store, the newest first, so many at most.
     ///
     /// # Errors
     ///
     /// Those of the job store.
-    pub async fn list(&self) -> Result<Vec<JobRecord>, Refusal> {
-        let jobs = self.worker.jobs().clone();
-        let mut records = spawn_blocking(move || jobs.list()).await??;
-        records.retain(|record| record.store == self.identity);
-        Ok(records)
+    pub async fn list(
+        &self,
+        databases: &Databases,
+        most: usize,
+    ) -> Result<Vec<JobRecord>, Refusal> {
+        let (jobs, store) = (self.worker.jobs().clone(), self.identity.clone());
+        let paths: Vec<PathBuf> = databases.iter().map(|(_, path)| path.to_owned()).collect();
+        let newest = move || {
+            let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+            jobs.newest(&store, &paths, most)
+        };
+        Ok(spawn_blocking(newest).await??)
+    }
+
+    /// The exports that a schedule has made and whose objects are kept, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub async fn made_by_schedule(&self) -> Result<Vec<JobRecord>, Refusal> {
+        let (jobs, store) = (self.worker.jobs().clone(), self.identity.clone());
+        Ok(spawn_blocking(move || jobs.made_by_schedule(&store)).await??)
     }
 
     /// Wishes an unfinished export to be cancelled.
@@ -194,30 +222,36 @@ impl Exports {
         Ok(())
     }
 
-    /// Deletes the object of an export that is done, if it is there and still its own, and remembers that.
+    /// Deletes the object of an export that is done, if it is there and still its own, and remembers that. Whether it was
+    /// deleted now.
     ///
     /// # Errors
     ///
     /// The store's, and those of the job store.
-    pub async fn prune(&self, record: &JobRecord) -> Result<(), Refusal> {
+    pub async fn prune(&self, record: &JobRecord) -> Result<bool, Refusal> {
         let name = record.object.as_deref().unwrap_or_default();
-        let others = self.list().await?;
-        let is_anothers = others.iter().any(|other| {
-            other.id != record.id
-                && other.object.as_deref() == Some(name)
-                && other.pruned_at.is_none()
-                && (other.state == JobState::Done || !other.state.is_finished())
-        });
-        match self.store.length(name).await {
-            Ok(length) if length == record.totals.bytes && !is_anothers => {
-                self.store.delete(name).await?;
-            }
-            // Somebody has deleted it, or put another in its place.
-            Ok(_) | Err(StoreError::NoObject { .. }) => {}
+        let is_own = match self.store.length(name).await {
+            Ok(length) => length == record.totals.bytes && !self.is_superseded(record).await?,
+            // Which tells whether the store is there at all.
+            Err(StoreError::NoObject { .. }) => true,
             Err(error) => return Err(error.into()),
+        };
+        if is_own {
+            self.store.delete(name).await?;
         }
         let (jobs, id) = (self.worker.jobs().clone(), record.id.clone());
-        Ok(spawn_blocking(move || jobs.save_pruned(&id, SystemClock.now())).await??)
+        spawn_blocking(move || jobs.save_pruned(&id, SystemClock.now())).await??;
+        Ok(is_own)
+    }
+
+    /// Whether a later export has taken the name of this one's object.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub async fn is_superseded(&self, record: &JobRecord) -> Result<bool, Refusal> {
+        let (jobs, record) = (self.worker.jobs().clone(), record.clone());
+        Ok(spawn_blocking(move || jobs.is_superseded(&record)).await??)
     }
 
     /// The callback of an export, if somebody wants one.
@@ -230,14 +264,22 @@ impl Exports {
         Ok(spawn_blocking(move || jobs.callback(&id)).await??)
     }
 
-    /// The callbacks of all exports.
+    /// The callbacks of these exports, as far as somebody wants them.
     ///
     /// # Errors
     ///
     /// Those of the job store.
-    pub async fn all_callbacks(&self) -> Result<HashMap<JobId, Callback>, Refusal> {
+    pub async fn callbacks_of(
+        &self,
+        records: &[JobRecord],
+    ) -> Result<HashMap<JobId, Callback>, Refusal> {
         let jobs = self.worker.jobs().clone();
-        Ok(spawn_blocking(move || jobs.callbacks()).await??)
+        let ids: Vec<JobId> = records.iter().map(|record| record.id.clone()).collect();
+        let found = move || {
+            let found = ids.into_iter().map(|id| Ok(jobs.callback(&id)?.map(|it| (id, it))));
+            found.filter_map(Result::transpose).collect::<Result<_, StateError>>()
+        };
+        Ok(spawn_blocking(found).await??)
     }
 
     /// Forgets a finished export; its object stays. False where it is not finished after all.
@@ -254,4 +296,11 @@ impl Exports {
         let (jobs, id) = (self.worker.jobs().clone(), id.clone());
         Ok(spawn_blocking(move || jobs.get(&id)).await??)
     }
+}
+
+fn key_taken(id: &JobId) -> Refusal {
+    Refusal::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        format!("the Idempotency-Key was used for another request, export {id}: take a new one"),
+    )
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use partway::{Clock, JobRecord, JobState, SystemClock};
+use partway::{Clock, JobRecord, SystemClock};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::service::Service;
 
@@ -31,7 +32,7 @@ impl Retention {
         }
         let mut finished = exports.live.finished();
         while !stop.is_cancelled() {
-            let records = match exports.list().await {
+            let records = match exports.made_by_schedule().await {
                 Ok(records) => records,
                 Err(refusal) => {
                     tracing::error!(error = refusal.text(), "it can't be told what is to be kept");
@@ -42,14 +43,17 @@ impl Retention {
                 let of_database =
                     records.iter().filter(|record| record.request.database == database);
                 for record in self.too_many(of_database, SystemClock.now()) {
-                    match exports.prune(record).await {
-                        Ok(()) => {
+                    let span = tracing::error_span!("retention", export = %record.id);
+                    let pruned = exports.prune(record).instrument(span.clone()).await;
+                    let _span = span.entered();
+                    match pruned {
+                        Ok(_) => {
                             let object = record.object.as_deref().unwrap_or_default();
-                            tracing::info!(export = %record.id, object, "an old export is deleted");
+                            tracing::info!(object, "an old export is deleted");
                         }
                         Err(refusal) => {
                             let error = refusal.text();
-                            tracing::error!(export = %record.id, error, "an old export can't be deleted");
+                            tracing::error!(error, "an old export can't be deleted");
                         }
                     }
                 }
@@ -72,14 +76,20 @@ impl Retention {
             let days = SignedDuration::from_hours(24 * i64::from(self.days.unwrap_or(0)));
             record.finished_at.is_some_and(|at| now.duration_since(at) <= days)
         };
-        let last = self.last.unwrap_or(1).max(1) as usize;
+        let last = self.last.unwrap_or(1).max(1);
+        let (mut whole, mut incomplete) = (0, 0);
         records
             .filter(|record| {
-                record.is_scheduled && record.state == JobState::Done && record.pruned_at.is_none()
+                let is_kept = if record.totals.damaged.is_empty() {
+                    whole += 1;
+                    whole <= last
+                } else {
+                    // One with gaps stands in for none. It is of use as long as there is no newer one that is whole.
+                    incomplete += 1;
+                    whole == 0 && incomplete <= last
+                };
+                !is_kept && !is_young(record)
             })
-            .enumerate()
-            .filter(|(number, record)| *number >= last && !is_young(record))
-            .map(|(_, record)| record)
             .collect()
     }
 }

@@ -164,15 +164,15 @@ async fn list(
         };
     }
     let now = SystemClock.now();
-    let records = exports.list().await?;
-    let mut callbacks = exports.all_callbacks().await?;
+    let records = exports.list(&service.databases, limit).await?;
+    let mut callbacks = exports.callbacks_of(&records).await?;
     let shown = records.iter().filter_map(|record| {
         let database = service.databases.name(&record.request.database)?;
         let pulse = exports.live.pulse(&record.id);
         let callback = callbacks.remove(&record.id);
         Some(Status::of(record, database, pulse, now).with_callback(callback))
     });
-    Ok(result(StatusCode::OK, &shown.take(limit).collect::<Vec<_>>()))
+    Ok(result(StatusCode::OK, &shown.collect::<Vec<_>>()))
 }
 
 /// An export that is being cancelled.
@@ -210,7 +210,8 @@ struct Removed {
         (status = 202, description = "It is being cancelled", body = Answer<Cancelling>),
         (status = 400, description = "The query has something else than if=unfinished", body = Problem),
         (status = 404, description = "There is no such export", body = Problem),
-        (status = 409, description = "It was to be cancelled, and is finished", body = Problem),
+        (status = 409, description = "It was to be cancelled, and is finished; or its callback is still to be sent",
+            body = Problem),
         (status = 502, description = "The store refuses", body = Problem),
     )
 )]
@@ -235,13 +236,19 @@ async fn remove(
         return Err(Refusal::new(StatusCode::CONFLICT, text));
     }
     let has_object = record.state == JobState::Done && record.pruned_at.is_none();
+    let (mut pruned, mut forgotten) = (false, false);
     if has_object {
-        exports.prune(&record).await?;
+        pruned = exports.prune(&record).await?;
     } else {
-        exports.forget(&record.id).await?;
+        forgotten = exports.forget(&record.id).await?;
+        if !forgotten {
+            let text =
+                format!("export {id} can't be forgotten yet: its callback is still to be sent");
+            return Err(Refusal::new(StatusCode::CONFLICT, text));
+        }
     }
     let status = record.state;
-    let removed = Removed { export_id: id, status, pruned: has_object, forgotten: !has_object };
+    let removed = Removed { export_id: id, status, pruned, forgotten };
     Ok(result(StatusCode::OK, &removed))
 }
 

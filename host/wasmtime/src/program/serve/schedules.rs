@@ -108,7 +108,11 @@ impl Schedules {
                     Ok(wait) => rest = rest.min(wait),
                     Err(error) => {
                         let error = format!("{error:#}");
-                        tracing::error!(database = schedule.name, error, "no schedule is kept");
+                        tracing::error!(
+                            database = schedule.name,
+                            error,
+                            "the scheduled export could not be made, and is tried again"
+                        );
                     }
                 }
             }
@@ -131,7 +135,9 @@ impl Schedules {
             other => {
                 let first = match (&schedule.rule, &other) {
                     (Rule::Every(_), None) => now,
-                    _ => self.next(&schedule.rule, now)?,
+                    (_, None) => self.next(&schedule.rule, now)?,
+                    // Never later than by the rule before: another service may go by that one.
+                    (_, Some(before)) => self.next(&schedule.rule, now)?.min(before.next_at),
                 };
                 jobs.appoint(&request, &rule, first)?;
                 tracing::info!(database = schedule.name, rule, %first, "a schedule begins");
@@ -223,7 +229,8 @@ async fn keep(
     let made = jobs.keep_appointment(request, appointment, fingerprint.as_ref(), next_at, now)?;
     match made {
         Some(id) => {
-            tracing::info!(export = %id, %next_at, "an export is made by schedule");
+            let _span = tracing::error_span!("schedule", export = %id).entered();
+            tracing::info!(%next_at, "an export is made by schedule");
             exports.worker.look_now();
             Ok(Kept::Made)
         }

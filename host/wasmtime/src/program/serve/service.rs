@@ -77,13 +77,30 @@ impl Service {
         Semaphore::new(CHECKS)
     }
 
-    /// Has the component look whether a wish can be fulfilled.
+    /// What a wish comes to, as far as that can be told without looking into the database.
     ///
     /// # Errors
     ///
-    /// Where the database can't be opened, or the wish names what there is not: a format, a table.
-    pub async fn plan(&self, wish: &Wish) -> Result<Plan, Refusal> {
-        if let Some(url) = &wish.callback_url {
+    /// Where there is no such database, or the wish makes no sense.
+    pub fn plan(&self, wish: &Wish) -> Result<Plan, Refusal> {
+        Ok(Plan {
+            database: self.databases.path(wish.database.as_deref())?.to_owned(),
+            name: wish.name()?,
+            format: wish.format(),
+            tables: wish.tables.clone(),
+            settings: wish.settings()?,
+            callback: wish.callback_url.clone(),
+        })
+    }
+
+    /// Has the component look whether a plan can be carried out.
+    ///
+    /// # Errors
+    ///
+    /// Where the database can't be opened, the plan names what there is not: a format, a table, or the callback leads where
+    /// none goes.
+    pub async fn check(&self, plan: &Plan) -> Result<(), Refusal> {
+        if let Some(url) = &plan.callback {
             match &self.exports {
                 Some(exports) => exports.callbacks.check(url).await?,
                 None => {
@@ -93,14 +110,6 @@ impl Service {
                 }
             }
         }
-        let plan = Plan {
-            database: self.databases.path(wish.database.as_deref())?.to_owned(),
-            name: wish.name()?,
-            format: wish.format(),
-            tables: wish.tables.clone(),
-            settings: wish.settings()?,
-            callback: wish.callback_url.clone(),
-        };
         let (exporter, database) = (self.exporter.clone(), plan.database.clone());
         let options = plan.options(PART_SIZE);
         let _turn = self.checks.acquire().await;
@@ -109,7 +118,7 @@ impl Service {
             Ok::<_, Refusal>(exporter.start(PipeCtx::builder().build(snapshot, Nowhere), &options))
         });
         started.await??.map_err(|error| refusal(&error))?;
-        Ok(plan)
+        Ok(())
     }
 
     /// The exports to the store.

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use partway::{Callback, JobRecord, JobState};
 use serde::Serialize;
+use url::Url;
 use utoipa::ToSchema;
 
 use super::live::Pulse;
@@ -101,7 +102,8 @@ pub struct Status {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct CallbackStatus {
-    url: String,
+    /// Scheme and host of its URL: the rest may be a secret.
+    host: String,
     /// How often it was sent.
     attempts: u32,
     #[schema(required)]
@@ -165,10 +167,12 @@ impl Status {
     #[must_use]
     pub fn with_callback(mut self, callback: Option<Callback>) -> Self {
         self.callback = callback.map(|callback| CallbackStatus {
-            url: callback.url,
+            host: Url::parse(&callback.url)
+                .map(|url| url.origin().ascii_serialization())
+                .unwrap_or_default(),
             attempts: callback.attempts,
             delivered_at: callback.delivered_at,
-            next_try_at: callback.next_at,
+            next_try_at: callback.next_at.filter(|_| self.finished_at.is_some()),
             error: callback.last_error,
         });
         self

@@ -103,7 +103,7 @@ fn export(
     mode: SnapshotMode,
     sink: &Sink,
 ) -> Result<(), Refusal> {
-    let (snapshot, _copy) = snapshot(&plan.database, mode)?;
+    let (snapshot, _copy) = snapshot(&plan.database, mode, sink)?;
     let mut options = plan.options(PART_SIZE);
     // What has been sent can't be taken back, so go on behind damage at once.
     options.settings.push(skip_damaged());
@@ -133,7 +133,11 @@ fn export(
 
 /// The database's state, and the folder of a copy, to keep as long as it is read. A client may be slow: where writers
 /// would wait for it, it reads from a copy.
-fn snapshot(database: &Path, mode: SnapshotMode) -> Result<(Snapshot, Option<TempDir>), Refusal> {
+fn snapshot(
+    database: &Path,
+    mode: SnapshotMode,
+    sink: &Sink,
+) -> Result<(Snapshot, Option<TempDir>), Refusal> {
     let held = Snapshot::hold(database)?;
     if !mode.copies(&held, false) {
         return Ok((held, None));
@@ -141,8 +145,17 @@ fn snapshot(database: &Path, mode: SnapshotMode) -> Result<(Snapshot, Option<Tem
     let folder = tempfile::tempdir().map_err(|error| {
         Refusal::failed(format!("no folder for a copy of the database: {error}"))
     })?;
-    let copy = held.copy(&folder.path().join("copy.db"))?;
-    Ok((copy, Some(folder)))
+    let (copying, waiting) = (held.clone(), sink.clone());
+    let given_up = sink.runtime.spawn(async move {
+        tokio::select! {
+            () = waiting.sender.closed() => {}
+            () = waiting.cut_off.cancelled() => {}
+        }
+        copying.interrupt();
+    });
+    let copy = held.copy(&folder.path().join("copy.db"));
+    given_up.abort();
+    Ok((copy?, Some(folder)))
 }
 
 /// The way to the client.

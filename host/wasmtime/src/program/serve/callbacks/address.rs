@@ -64,11 +64,12 @@ pub enum AddressError {
     NoHost,
     #[error("{host} can't be looked up ({source})")]
     Unknown { host: String, source: std::io::Error },
+    // What a name leads to on this network is not for everybody to know.
     #[error(
-        "{host} is at {address}, where callbacks do not go: they go to the public internet by https, and to networks \
-         that --callback-allow names"
+        "callbacks do not go where {host} leads: they go to the public internet by https, and to networks that \
+         --callback-allow names"
     )]
-    Forbidden { host: String, address: IpAddr },
+    Forbidden { host: String },
 }
 
 /// The networks that were allowed, besides the public internet.
@@ -106,7 +107,7 @@ impl Reach {
         if self.may_reach(address, is_encrypted) {
             Ok(())
         } else {
-            Err(AddressError::Forbidden { host: address.to_string(), address })
+            Err(AddressError::Forbidden { host: address.to_string() })
         }
     }
 
@@ -130,12 +131,10 @@ impl Reach {
             .filter(|address| self.may_reach(address.ip(), is_encrypted))
             .copied()
             .collect();
-        match found.first() {
-            None => Err(unknown(std::io::ErrorKind::NotFound.into())),
-            Some(first) if may.is_empty() => {
-                Err(AddressError::Forbidden { host: name.to_owned(), address: first.ip() })
-            }
-            Some(_) => Ok(may),
+        match (found.is_empty(), may.is_empty()) {
+            (true, _) => Err(unknown(std::io::ErrorKind::NotFound.into())),
+            (false, true) => Err(AddressError::Forbidden { host: name.to_owned() }),
+            (false, false) => Ok(may),
         }
     }
 }

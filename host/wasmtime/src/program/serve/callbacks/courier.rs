@@ -1,17 +1,19 @@
 //! The courier: sends the callbacks that are due, and again those that have not arrived.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use jiff::{SignedDuration, Timestamp};
-use partway::{Callback, Clock, DueCallback, JobId, JobRecord, StateError, SystemClock};
+use partway::{Callback, Clock, DueCallback, JobRecord, StateError, SystemClock};
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use url::Url;
 
 use super::message::Message;
@@ -55,15 +57,18 @@ impl Courier {
 
     /// Sends until the service is to stop; what is on its way then arrives, or is sent again after the next start.
     pub async fn run(self, stop: &CancellationToken) {
-        let Ok(exports) = self.service.exports() else { return };
+        let courier = Arc::new(self);
+        let Ok(exports) = courier.service.exports() else { return };
         let jobs = exports.worker.jobs().clone();
         let mut finished = exports.live.finished();
-        let courier = Arc::new(self);
+        let databases: Vec<&Path> =
+            courier.service.databases.iter().map(|(_, path)| path).collect();
         let mut sending = JoinSet::new();
         let mut hosts: HashMap<String, usize> = HashMap::new();
         while !stop.is_cancelled() {
             let now = SystemClock.now();
-            let (due, next) = jobs.due_callbacks(now).unwrap_or_else(|error| {
+            let due = jobs.due_callbacks(&exports.identity, &databases, now);
+            let (due, next) = due.unwrap_or_else(|error| {
                 tracing::error!(%error, "no callbacks can be looked for");
                 (Vec::new(), None)
             });
@@ -78,12 +83,14 @@ impl Courier {
                 }
                 *at_host += 1;
                 let courier = courier.clone();
-                sending.spawn(async move {
+                let span = tracing::error_span!("callback", export = %callback.id);
+                let send = async move {
                     if let Err(error) = courier.send(&callback).await {
-                        tracing::error!(export = %callback.id, %error, "a callback can't be saved");
+                        tracing::error!(%error, "a callback can't be saved");
                     }
                     host
-                });
+                };
+                sending.spawn(send.instrument(span));
             }
             let rest = next.and_then(|next| Duration::try_from(next.duration_since(now)).ok());
             tokio::select! {
@@ -110,22 +117,25 @@ impl Courier {
         let now = SystemClock.now();
         let until = now.saturating_add(CLAIM).unwrap_or(now);
         let Some((record, callback)) = jobs.claim_callback(due, until)? else { return Ok(()) };
-        let outcome = self.deliver(&record, &callback.url).await;
+        let delivery = timeout(PATIENCE, self.deliver(&record, &callback.url)).await;
+        let outcome = delivery.unwrap_or_else(|_| {
+            Err(anyhow!("the receiver has not answered within {} s", PATIENCE.as_secs()))
+        });
         // Each cause in turn: the outermost says little.
         let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
         let (id, attempt) = (&record.id, callback.attempts);
         match outcome {
             Outcome::Arrived => {
-                tracing::info!(export = %id, attempt, "the callback has arrived");
+                tracing::info!(attempt, "the callback has arrived");
                 jobs.save_callback_delivered(id, SystemClock.now())
             }
             Outcome::Failed(error) => {
                 let next_at = next(&record, &callback);
-                tracing::warn!(export = %id, attempt, error, ?next_at, "a callback has not arrived");
+                tracing::warn!(attempt, error, ?next_at, "a callback has not arrived");
                 jobs.save_callback_failed(id, &error, next_at)
             }
             Outcome::Unwanted(error) => {
-                tracing::warn!(export = %id, attempt, error, "a callback is not wanted");
+                tracing::warn!(attempt, error, "a callback is not wanted");
                 jobs.save_callback_failed(id, &error, None)
             }
         }
@@ -133,19 +143,20 @@ impl Courier {
 
     async fn deliver(&self, record: &JobRecord, url: &str) -> anyhow::Result<Outcome> {
         let url = Url::parse(url)?;
-        let Callbacks { reach, secret, encrypted, plain } = &*self.callbacks;
+        let Callbacks { reach, secret, encrypted, plain, .. } = &*self.callbacks;
         // An address in numbers is looked up by nobody.
         reach.check(&url).await?;
         let database = self.service.databases.name(&record.request.database).unwrap_or_default();
         let body = serde_json::to_string(&Message::of(record, database))?;
-        let timestamp = SystemClock.now().as_second();
+        let (id, timestamp) = (message_id(record), SystemClock.now().as_second());
+        let signature = secret.sign(&id, timestamp, &body)?;
         let client = if url.scheme() == "https" { encrypted } else { plain };
         let answer = client
             .post(url)
             .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", message_id(&record.id))
+            .header("webhook-id", id)
             .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", secret.sign(message_id(&record.id), timestamp, &body)?)
+            .header("webhook-signature", signature)
             .body(body)
             .send()
             .await
@@ -165,9 +176,10 @@ impl Courier {
     }
 }
 
-/// The same each time it is sent: by it a receiver knows what it has had.
-fn message_id(id: &JobId) -> &str {
-    id.as_str()
+/// The same each time it is sent: by it a receiver knows what it has had. An export that was resumed ends once more.
+fn message_id(record: &JobRecord) -> String {
+    let ended = record.finished_at.map_or(0, Timestamp::as_millisecond);
+    format!("{}-{ended}", record.id)
 }
 
 fn host(url: &str) -> String {
