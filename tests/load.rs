@@ -3,12 +3,14 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use partway_testbed::{compare, restore, write_sample};
 use partway_tests::{Receiver, Reply, Server, sha256};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 /// How many clients ask how an export is doing, and how often each.
@@ -26,9 +28,10 @@ fn sample(folder: &Path, megabytes: u64) -> std::path::PathBuf {
     file
 }
 
-/// Asks for an export and waits for its end.
-fn export(server: &Server, wish: &Value) -> Value {
+/// Asks for an export and waits for its end; meanwhile its id is to be had.
+fn export(server: &Server, wish: &Value, running: &Mutex<String>) -> Value {
     let id = server.post("/export/dump", &wish.to_string()).accepted();
+    running.lock().unwrap().clone_from(&id);
     let began = Instant::now();
     loop {
         let status = server.status(&id);
@@ -38,6 +41,23 @@ fn export(server: &Server, wish: &Value) -> Value {
             _ => sleep(Duration::from_millis(100)),
         }
         assert!(began.elapsed() < Duration::from_secs(600), "{status}");
+    }
+}
+
+/// As many finished jobs as a service has after a year and more, all like the one that there is.
+fn grow_old(state: &Path) {
+    let jobs = Connection::open(state.join("jobs.db")).unwrap();
+    jobs.busy_timeout(Duration::from_secs(10)).unwrap();
+    for _ in 0..14 {
+        jobs.execute_batch(
+            "BEGIN IMMEDIATE;
+             CREATE TEMP TABLE more AS SELECT * FROM export_jobs;
+             UPDATE more SET id = lower(hex(randomblob(8))), object = id, created_at = created_at - 1000;
+             INSERT INTO export_jobs SELECT * FROM more;
+             DROP TABLE more;
+             COMMIT",
+        )
+        .unwrap();
     }
 }
 
@@ -99,9 +119,10 @@ fn clients_that_poll_and_download_hold_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
     let file = sample(folder.path(), 500);
     let server = Server::with_store(folder.path(), [file.to_str().unwrap()]);
-    let whole = export(&server, &json!({ "name": "whole.sql" }));
+    let running = Mutex::new(String::new());
+    let whole = export(&server, &json!({ "name": "whole.sql" }), &running);
+    grow_old(&folder.path().join("state"));
     let download = format!("{}{}", server.url, whole["downloadUrl"].as_str().unwrap());
-    let status = format!("{}{}", server.url, whole["statusUrl"].as_str().unwrap());
     let list = format!("{}/exports?limit=5", server.url);
     let idle_memory = server.peak_memory();
 
@@ -111,14 +132,16 @@ fn clients_that_poll_and_download_hold_nothing_up() {
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
         for number in 0..POLLING.0 {
-            let urls = [&status, &list];
-            let (is_loaded, asked) = (&is_loaded, &asked);
+            let (is_loaded, asked, running, list) = (&is_loaded, &asked, &running, &list);
+            let server = &server;
             scope.spawn(move || {
                 let agent = ureq::Agent::new_with_defaults();
                 sleep(POLLING.1 * number as u32 / POLLING.0 as u32);
                 while goes_on() {
                     if is_loaded.load(Ordering::Relaxed) {
-                        let url = urls[usize::from(number % 10 == 0)];
+                        let status =
+                            format!("{}/export/status/{}", server.url, running.lock().unwrap());
+                        let url = if number % 10 == 0 { list } else { &status };
                         let mut answer = agent.get(url).call().expect("an answer, and a good one");
                         let body = answer.body_mut().read_to_string().unwrap();
                         assert!(body.contains("\"result\""), "{body}");
@@ -158,7 +181,8 @@ fn clients_that_poll_and_download_hold_nothing_up() {
             for (loaded, times) in [(false, &mut alone), (true, &mut beside)] {
                 is_loaded.store(loaded, Ordering::Relaxed);
                 sleep(Duration::from_secs(2));
-                let done = export(&server, &json!({ "name": format!("{round}-{loaded}.sql") }));
+                let done =
+                    export(&server, &json!({ "name": format!("{round}-{loaded}.sql") }), &running);
                 assert_eq!(done["sha256"], whole["sha256"]);
                 times.push(seconds(&done));
                 fs::remove_file(done["location"].as_str().unwrap()).unwrap();
