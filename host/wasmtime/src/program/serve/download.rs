@@ -12,13 +12,10 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use futures_util::StreamExt;
-use jiff::Timestamp;
 use partway::{Clock, JobRecord, JobState, SystemClock};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
 use tracing::Span;
 use url::form_urlencoded;
-use utoipa::ToSchema;
 
 use super::answer::{Answer, Problem, Refusal, result};
 use super::document::{Dump, Guarded};
@@ -27,6 +24,7 @@ use super::range::{Wanted, wanted};
 use super::routes::Id;
 use super::service::Service;
 use super::status::{download_url, retry_after};
+use super::tickets::Pass;
 
 /// What an extended parameter of a header may not hold as it is (RFC 8187).
 const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
@@ -219,23 +217,8 @@ async fn look<'a>(exports: &Exports, record: &'a JobRecord) -> Result<&'a str, R
 )]
 pub async fn ticket(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Response, Refusal> {
     service.export(&id).await?;
-    Ok(issued(&service, &download_url(&id)))
-}
-
-/// An address that needs no token.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Pass {
-    /// A path with a query.
-    url: String,
-    /// When it is of no use any more.
-    expires_at: Timestamp,
-}
-
-/// An address with a ticket.
-pub fn issued(service: &Service, address: &str) -> Response {
-    let (url, expires_at) = service.tickets.issue(address, SystemClock.now());
-    result(StatusCode::OK, &Pass { url, expires_at })
+    let pass = service.tickets.issue(&download_url(&id), SystemClock.now());
+    Ok(result(StatusCode::OK, &pass))
 }
 
 /// The object of an export that is done, or what is wanted of it.

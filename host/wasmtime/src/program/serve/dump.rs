@@ -6,16 +6,17 @@ use axum::extract::{RawQuery, State};
 use axum::http::header::{ACCEPT_RANGES, ALLOW, CONTENT_LOCATION, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
-use partway::{JobRecord, JobState};
+use partway::{Clock, JobRecord, JobState, SystemClock};
 
 use super::answer::{Answer, Problem, Refusal, result};
 use super::body::Sent;
 use super::document::{Dump, Guarded};
-use super::download::{Pass, issued, object};
+use super::download::object;
 use super::exports::Exports;
 use super::service::Service;
-use super::status::{Ticket, download_url, retry_after, status_url};
+use super::status::{Accepted, download_url, retry_after, status_url};
 use super::stream;
+use super::tickets::Pass;
 use super::wish::Wish;
 use crate::words::incomplete;
 
@@ -45,7 +46,7 @@ const LONGEST_KEY: usize = 255;
                 ("Content-Location" = String, description = "Where it can be downloaded again"),
                 ("ETag" = String, description = "Its SHA-256, in quotes"),
             )),
-        (status = 202, description = "The export goes on: ask there for its status", body = Answer<Ticket>,
+        (status = 202, description = "The export goes on: ask there for its status", body = Answer<Accepted>,
             headers(
                 ("Location" = String, description = "The path of its status"),
                 ("Retry-After" = u64, description = "When to ask, in seconds"),
@@ -113,7 +114,8 @@ pub async fn ticket(
 ) -> Result<Response, Refusal> {
     service.check(&service.plan(&Wish::from_query(query.as_deref())?)?).await?;
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    Ok(issued(&service, &format!("{DUMP}{query}")))
+    let pass = service.tickets.issue(&format!("{DUMP}{query}"), SystemClock.now());
+    Ok(result(StatusCode::OK, &pass))
 }
 
 /// HEAD: refused, since it would make an export of which nobody hears.
@@ -140,7 +142,7 @@ pub async fn head() -> Refusal {
     responses(
         Guarded,
         (status = 202, description = "The export is made, or was made under the same key: ask there for its status",
-            body = Answer<Ticket>,
+            body = Answer<Accepted>,
             headers(
                 ("Location" = String, description = "The path of its status"),
                 ("Retry-After" = u64, description = "When to ask, in seconds"),
@@ -198,7 +200,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
 /// 202, with where to ask and when.
 fn accepted(exports: &Exports, record: &JobRecord) -> Response {
     let id = record.id.as_str();
-    let mut response = result(StatusCode::ACCEPTED, &Ticket::of(record));
+    let mut response = result(StatusCode::ACCEPTED, &Accepted::of(record));
     insert(&mut response, LOCATION, &status_url(id));
     let seconds = retry_after(record, exports.live.pulse(&record.id));
     response.headers_mut().insert(RETRY_AFTER, seconds.into());

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::range::{Wanted, wanted};
 use super::routes::not_allowed;
-use super::tickets::digits;
+use crate::words::hex;
 
 /// What the page may do: run its own script, look as its own style says, ask this service. Text can't become markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -52,7 +52,7 @@ static TAG: LazyLock<String> = LazyLock::new(|| {
     for file in &FILES {
         hash.update(file.text);
     }
-    format!("\"{}\"", digits(&hash.finalize()))
+    format!("\"{}\"", hex(&hash.finalize()))
 });
 
 /// The paths of the page.

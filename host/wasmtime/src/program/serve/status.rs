@@ -20,7 +20,7 @@ pub fn download_url(id: &str) -> String {
 /// What a client is told at once.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Ticket {
+pub struct Accepted {
     #[schema(pattern = "^[0-9a-f]{16}$")]
     export_id: String,
     status: JobState,
@@ -29,7 +29,7 @@ pub struct Ticket {
     download_url: String,
 }
 
-impl Ticket {
+impl Accepted {
     pub fn of(record: &JobRecord) -> Self {
         let id = record.id.as_str();
         Self {
@@ -53,7 +53,7 @@ pub struct Progress {
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     #[serde(flatten)]
-    ticket: Ticket,
+    accepted: Accepted,
     database: String,
     format: String,
     /// The object's name, once it has one.
@@ -131,7 +131,7 @@ impl Status {
         let expected =
             |done: u64, expected: u64| if is_finished { done } else { expected.max(done) };
         Self {
-            ticket: Ticket::of(record),
+            accepted: Accepted::of(record),
             database: database.to_owned(),
             format: record.request.format.clone(),
             name: record.object.clone(),

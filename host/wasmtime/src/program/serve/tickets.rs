@@ -8,13 +8,27 @@ use axum::http::Uri;
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
+use serde::Serialize;
 use sha2::Sha256;
+use utoipa::ToSchema;
+
+use crate::words::hex;
 
 /// How long a ticket is good: for a download to begin, not to end.
 pub const LIFE: Duration = Duration::from_secs(60);
 
 /// The last parameter of such an address.
 const PARAMETER: &str = "ticket=";
+
+/// An address that needs no token.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Pass {
+    /// A path with a query.
+    pub url: String,
+    /// When it is of no use any more.
+    pub expires_at: Timestamp,
+}
 
 /// Signs addresses. Of the tickets themselves nothing is kept: there may be any number of them.
 pub struct Tickets {
@@ -35,12 +49,13 @@ impl Tickets {
     }
 
     /// The address with a ticket for it, and until when that is good.
-    pub fn issue(&self, address: &str, now: Timestamp) -> (String, Timestamp) {
+    pub fn issue(&self, address: &str, now: Timestamp) -> Pass {
         let until = now + LIFE;
         let mark = if address.contains('?') { '&' } else { '?' };
         let second = until.as_second();
         let signed = self.sign(address, second).finalize().into_bytes();
-        (format!("{address}{mark}{PARAMETER}{second}.{}", digits(&signed)), until)
+        let url = format!("{address}{mark}{PARAMETER}{second}.{}", hex(&signed));
+        Pass { url, expires_at: until }
     }
 
     /// What an address with a ticket is good for: the same without it. None where it has no ticket; an error where the
@@ -72,11 +87,6 @@ impl Tickets {
 #[derive(Debug)]
 pub struct BadTicket;
 
-/// Bytes as hexadecimal digits.
-pub fn digits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The bytes of hexadecimal digits.
 fn bytes(digits: &str) -> Option<Vec<u8>> {
     let pairs = digits.as_bytes().chunks(2);
@@ -102,7 +112,7 @@ mod tests {
             Some(address.ok().map(|address| address.to_string()))
         };
         for address in ["/export/download/0123456789abcdef", "/export/dump?database=a%20b"] {
-            let (with, until) = tickets.issue(address, now);
+            let Pass { url: with, expires_at: until } = tickets.issue(address, now);
             assert_eq!(until.as_second(), 1_800_000_060);
             assert_eq!(admit(&tickets, &with, 59), Some(Some(address.to_owned())));
             assert_eq!(admit(&tickets, &with, 60), Some(None), "expired");

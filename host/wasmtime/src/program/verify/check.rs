@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::lexer::{Event, Lexer, Piece, Rest};
 use super::marks::{Ending, LONGEST_BEGINNING, Unfit, check_beginning, check_fragment};
 use super::scratch::{Restored, Scratch};
-use crate::words::counted;
+use crate::words::{counted, hex};
 
 /// How many of the last bytes are kept: more than an end mark has.
 const TAIL: usize = 160;
@@ -167,7 +167,7 @@ impl Check {
         let problems = self.problems();
         let restored = self.scratch.take().map(Scratch::finish);
         let (tables, rows, bytes) = (self.tables(), self.rows, self.bytes);
-        let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(&self.hash.finalize());
         Ok(Checked { tables, rows, bytes, sha256, problems, restored })
     }
 
