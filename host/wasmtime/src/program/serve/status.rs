@@ -128,8 +128,9 @@ impl Status {
             None if is_finished => whole,
             None => 0.0,
         };
-        let expected =
-            |done: u64, expected: u64| if is_finished { done } else { expected.max(done) };
+        // What was expected is an estimate; where all is there, it is known.
+        let is_whole = record.state == JobState::Done && totals.damaged.is_empty();
+        let expected = |done: u64, expected: u64| if is_whole { done } else { expected.max(done) };
         Self {
             accepted: Accepted::of(record),
             database: database.to_owned(),
