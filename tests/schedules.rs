@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use partway_tests::{Server, database, program, tiny};
+use partway_tests::{Server, damage, of_many_pages, program, tiny};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -76,21 +76,12 @@ fn what_has_changed_is_exported_and_the_newest_are_kept() {
 #[test]
 fn a_damaged_export_stands_in_for_none() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("damaged.db");
-    drop(database(
-        &file,
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
-         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)
-           INSERT INTO t SELECT i, printf('%.*c', 200, 'x') FROM n;",
-    ));
+    let file = of_many_pages(folder.path());
     let arguments = [file.to_str().unwrap(), "--every", "1s", "--jitter", "0s", "--keep", "1"];
     let server = Server::with_store(folder.path(), arguments);
     let whole = wait(&server, 1).remove(0);
-    let mut bytes = fs::read(&file).unwrap();
-    let middle = bytes.len() / 2 / 4096 * 4096;
-    bytes[middle..middle + 4096].fill(0xa5);
     for number in 2..=4 {
-        fs::write(&file, &bytes).unwrap();
+        damage(&file);
         wait(&server, number);
     }
     let began = Instant::now();

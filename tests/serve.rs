@@ -23,7 +23,9 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use partway_tests::{SLOWLY, Server, ServiceCase as Case, database, program, read, tiny};
+use partway_tests::{
+    SLOWLY, Server, ServiceCase as Case, damage, of_many_pages, program, read, tiny,
+};
 
 #[test]
 fn a_small_database_comes_in_the_answer() {
@@ -207,17 +209,8 @@ fn without_a_store_a_dump_is_streamed_no_faster_than_it_is_taken() {
 #[test]
 fn a_stream_that_fails_has_no_end() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("damaged.db");
-    drop(database(
-        &file,
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
-         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)
-           INSERT INTO t SELECT i, printf('%.*c', 200, 'x') FROM n;",
-    ));
-    let mut bytes = fs::read(&file).unwrap();
-    let middle = bytes.len() / 2 / 4096 * 4096;
-    bytes[middle..middle + 4096].fill(0xa5);
-    fs::write(&file, bytes).unwrap();
+    let file = of_many_pages(folder.path());
+    damage(&file);
     let server = Server::start([file.to_str().unwrap()]);
     let mut response = server.open("GET", "/export/dump", &[], "");
     assert_eq!(response.status(), 200);

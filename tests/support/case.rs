@@ -57,6 +57,26 @@ impl ServiceCase {
     }
 }
 
+/// A database of one table that fills some hundred pages.
+pub fn of_many_pages(folder: &Path) -> PathBuf {
+    let file = folder.join("damaged.db");
+    drop(database(
+        &file,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)
+           INSERT INTO t SELECT i, printf('%.*c', 200, 'x') FROM n;",
+    ));
+    file
+}
+
+/// Writes over a page in the middle of a database.
+pub fn damage(file: &Path) {
+    let mut bytes = fs::read(file).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0xa5);
+    fs::write(file, bytes).unwrap();
+}
+
 /// A database of one row.
 pub fn tiny(folder: &Path) -> PathBuf {
     let file = folder.join("tiny.db");

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-pub use case::{SLOWLY, ServiceCase, tiny};
+pub use case::{SLOWLY, ServiceCase, damage, of_many_pages, tiny};
 pub use export::{Never, Sliced, contents, export, export_with, job_options, runtime};
 pub use garage::{GarageServer, garage};
 pub use jobs::{jobs, saved_parts};

@@ -26,11 +26,11 @@ mod stream;
 mod tickets;
 mod wish;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use futures_util::FutureExt;
 use partway::{BundledSupply, JobStore, Pace, StateError, StoreAddress, Supply, Worker, part_size};
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
@@ -39,7 +39,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::arguments::{Rule, ServeArguments};
+use super::arguments::ServeArguments;
 use super::export::{absolute, state_folder};
 use super::failure::Failure;
 use super::signals::listen_saying;
@@ -52,7 +52,7 @@ use exports::Exports;
 use live::Live;
 use metrics::Metrics;
 use retention::Retention;
-use schedules::Schedules;
+use schedules::{Schedule, Schedules};
 use service::Service;
 use tickets::Tickets;
 
@@ -64,7 +64,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     let access = access(&arguments)?;
     let databases =
         Databases::new(&arguments.databases, &arguments.named).map_err(Failure::usage)?;
-    let rules = schedules::rules(&databases, &arguments.every).map_err(Failure::usage)?;
+    let schedules = schedules::rules(&databases, &arguments.every).map_err(Failure::usage)?;
     let supply = Arc::new(BundledSupply::default());
     let exporter =
         supply.exporter(None).context("the component inside the program can't be used")?;
@@ -107,7 +107,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         ended
     });
     let service = Arc::new(service);
-    begin_tasks(&service, &arguments, rules, background.handle());
+    begin_tasks(&service, &arguments, schedules, background.handle());
     let tasks = service.tasks.clone();
     tasks.close();
     let router = routes::router(service, access, &arguments.cors);
@@ -140,21 +140,14 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
 fn begin_tasks(
     service: &Arc<Service>,
     arguments: &ServeArguments,
-    rules: Vec<(String, PathBuf, Rule)>,
+    schedules: Vec<Schedule>,
     background: &Handle,
 ) {
-    let tasks = &service.tasks;
-    if let Some(exports) = &service.exports {
-        let courier = Courier::new(service.clone(), exports.callbacks.clone());
-        let stop = service.stop.clone();
-        tasks.spawn_on(async move { courier.run(&stop).await }, background);
-    }
-    let schedules = Schedules::new(service.clone(), rules, arguments.jitter);
-    let stop = service.stop.clone();
-    tasks.spawn_on(async move { schedules.run(&stop).await }, background);
+    let begin = |task| service.tasks.spawn_on(task, background);
+    begin(Courier::new(service.clone()).run().boxed());
+    begin(Schedules::new(service.clone(), schedules, arguments.jitter).run().boxed());
     let retention = Retention { last: arguments.keep, days: arguments.keep_days };
-    let (of, stop) = (service.clone(), service.stop.clone());
-    tasks.spawn_on(async move { retention.run(of, &stop).await }, background);
+    begin(retention.run(service.clone()).boxed());
 }
 
 /// Threads for what nobody waits for with an answer.
@@ -232,7 +225,7 @@ async fn exports(
     Ok(Exports {
         worker,
         live,
-        callbacks: Arc::new(callbacks),
+        callbacks,
         identity: address.identity(),
         address,
         store,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use partway::{
-    Callback, Clock, ExportRequest, JobId, JobRecord, OnChange, Pace, Queued, SnapshotMode,
-    StateError, Store, StoreAddress, StoreError, SystemClock, Worker,
+    Callback, Clock, ExportRequest, JobId, JobRecord, JobStore, OnChange, Pace, Queued,
+    SnapshotMode, StateError, Store, StoreAddress, StoreError, SystemClock, Worker,
 };
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -32,7 +32,7 @@ const LOOK_AT_JOB: Duration = Duration::from_secs(1);
 pub struct Exports {
     pub worker: Worker,
     pub live: Live,
-    pub callbacks: Arc<Callbacks>,
+    pub callbacks: Callbacks,
     pub address: StoreAddress,
     /// The store's name, however its address is spelled.
     pub identity: String,
@@ -54,19 +54,27 @@ pub fn about(id: &JobId) {
 }
 
 impl Exports {
+    /// Does something with the jobs, on a thread that may wait for the disk.
+    async fn with_jobs<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&JobStore) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let jobs = self.worker.jobs().clone();
+        Ok(spawn_blocking(move || work(&jobs)).await??)
+    }
+
     /// Makes a job of a plan, or finds the one that was made under the same key.
     ///
     /// # Errors
     ///
     /// 422 where the key was used for another plan, 429 where too many exports are unfinished.
     pub async fn queue(&self, plan: Plan, key: Option<String>) -> Result<JobId, Refusal> {
-        let request = self.request_of(&plan);
-        let (jobs, most) = (self.worker.jobs().clone(), self.most_unfinished);
-        let queued = spawn_blocking(move || {
+        let (request, most) = (self.request_of(&plan), self.most_unfinished);
+        let queue = move |jobs: &JobStore| {
             let callback = plan.callback.as_deref();
             jobs.queue(&request, key.as_deref(), callback, most, SystemClock.now())
-        });
-        let queued = queued.await??;
+        };
+        let queued = self.with_jobs(queue).await?;
         if let Queued::New(id) | Queued::Known(id) = &queued {
             about(id);
         }
@@ -93,10 +101,10 @@ impl Exports {
     ///
     /// 422 where it was made of another plan.
     pub async fn asked_before(&self, plan: &Plan, key: &str) -> Result<Option<JobId>, Refusal> {
-        let (jobs, request) = (self.worker.jobs().clone(), self.request_of(plan));
+        let request = self.request_of(plan);
         let (key, callback) = (key.to_owned(), plan.callback.clone());
-        let known = spawn_blocking(move || jobs.asked_before(&request, &key, callback.as_deref()));
-        match known.await?? {
+        let known = move |jobs: &JobStore| jobs.asked_before(&request, &key, callback.as_deref());
+        match self.with_jobs(known).await? {
             Some(Queued::Known(id)) => {
                 about(&id);
                 Ok(Some(id))
@@ -176,8 +184,7 @@ impl Exports {
     /// 404 where there is no such.
     pub async fn find(&self, id: &str) -> Result<JobRecord, Refusal> {
         let Some(wanted) = JobId::from_digits(id) else { return Err(unknown(id)) };
-        let jobs = self.worker.jobs().clone();
-        let record = spawn_blocking(move || jobs.get(&wanted)).await??;
+        let record = self.get(&wanted).await?;
         if record.store == self.identity { Ok(record) } else { Err(unknown(record.id.as_str())) }
     }
 
@@ -191,13 +198,13 @@ impl Exports {
         databases: &Databases,
         most: usize,
     ) -> Result<Vec<JobRecord>, Refusal> {
-        let (jobs, store) = (self.worker.jobs().clone(), self.identity.clone());
+        let store = self.identity.clone();
         let paths: Vec<PathBuf> = databases.iter().map(|(_, path)| path.to_owned()).collect();
-        let newest = move || {
+        let newest = move |jobs: &JobStore| {
             let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
             jobs.newest(&store, &paths, most)
         };
-        Ok(spawn_blocking(newest).await??)
+        self.with_jobs(newest).await
     }
 
     /// The exports that a schedule has made and whose objects are kept, the newest first.
@@ -206,8 +213,8 @@ impl Exports {
     ///
     /// Those of the job store.
     pub async fn made_by_schedule(&self) -> Result<Vec<JobRecord>, Refusal> {
-        let (jobs, store) = (self.worker.jobs().clone(), self.identity.clone());
-        Ok(spawn_blocking(move || jobs.made_by_schedule(&store)).await??)
+        let store = self.identity.clone();
+        self.with_jobs(move |jobs| jobs.made_by_schedule(&store)).await
     }
 
     /// Wishes an unfinished export to be cancelled.
@@ -216,8 +223,8 @@ impl Exports {
     ///
     /// Those of the job store.
     pub async fn cancel(&self, id: &JobId) -> Result<(), Refusal> {
-        let (jobs, id) = (self.worker.jobs().clone(), id.clone());
-        spawn_blocking(move || jobs.request_cancel(&id, SystemClock.now())).await??;
+        let id = id.clone();
+        self.with_jobs(move |jobs| jobs.request_cancel(&id, SystemClock.now())).await?;
         self.worker.look_now();
         Ok(())
     }
@@ -239,8 +246,8 @@ impl Exports {
         if is_own {
             self.store.delete(name).await?;
         }
-        let (jobs, id) = (self.worker.jobs().clone(), record.id.clone());
-        spawn_blocking(move || jobs.save_pruned(&id, SystemClock.now())).await??;
+        let id = record.id.clone();
+        self.with_jobs(move |jobs| jobs.save_pruned(&id, SystemClock.now())).await?;
         Ok(is_own)
     }
 
@@ -250,8 +257,8 @@ impl Exports {
     ///
     /// Those of the job store.
     pub async fn is_superseded(&self, record: &JobRecord) -> Result<bool, Refusal> {
-        let (jobs, record) = (self.worker.jobs().clone(), record.clone());
-        Ok(spawn_blocking(move || jobs.is_superseded(&record)).await??)
+        let record = record.clone();
+        self.with_jobs(move |jobs| jobs.is_superseded(&record)).await
     }
 
     /// The callback of an export, if somebody wants one.
@@ -260,8 +267,8 @@ impl Exports {
     ///
     /// Those of the job store.
     pub async fn callback(&self, id: &JobId) -> Result<Option<Callback>, Refusal> {
-        let (jobs, id) = (self.worker.jobs().clone(), id.clone());
-        Ok(spawn_blocking(move || jobs.callback(&id)).await??)
+        let id = id.clone();
+        self.with_jobs(move |jobs| jobs.callback(&id)).await
     }
 
     /// The callbacks of these exports, as far as somebody wants them.
@@ -273,13 +280,12 @@ impl Exports {
         &self,
         records: &[JobRecord],
     ) -> Result<HashMap<JobId, Callback>, Refusal> {
-        let jobs = self.worker.jobs().clone();
         let ids: Vec<JobId> = records.iter().map(|record| record.id.clone()).collect();
-        let found = move || {
+        let found = move |jobs: &JobStore| {
             let found = ids.into_iter().map(|id| Ok(jobs.callback(&id)?.map(|it| (id, it))));
             found.filter_map(Result::transpose).collect::<Result<_, StateError>>()
         };
-        Ok(spawn_blocking(found).await??)
+        self.with_jobs(found).await
     }
 
     /// Forgets a finished export; its object stays. False where it is not finished after all.
@@ -288,13 +294,13 @@ impl Exports {
     ///
     /// Those of the job store.
     pub async fn forget(&self, id: &JobId) -> Result<bool, Refusal> {
-        let (jobs, id) = (self.worker.jobs().clone(), id.clone());
-        Ok(spawn_blocking(move || jobs.remove(&id)).await??)
+        let id = id.clone();
+        self.with_jobs(move |jobs| jobs.remove(&id)).await
     }
 
     async fn get(&self, id: &JobId) -> Result<JobRecord, Refusal> {
-        let (jobs, id) = (self.worker.jobs().clone(), id.clone());
-        Ok(spawn_blocking(move || jobs.get(&id)).await??)
+        let id = id.clone();
+        self.with_jobs(move |jobs| jobs.get(&id)).await
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use partway::{Clock, JobRecord, SystemClock};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::service::Service;
@@ -25,8 +24,8 @@ pub struct Retention {
 
 impl Retention {
     /// Deletes, whenever an export has finished and now and then, until the service is to stop.
-    pub async fn run(self, service: Arc<Service>, stop: &CancellationToken) {
-        let Ok(exports) = service.exports() else { return };
+    pub async fn run(self, service: Arc<Service>) {
+        let Service { databases, exports: Some(exports), stop, .. } = &*service else { return };
         if self.last.is_none() && self.days.is_none() {
             return;
         }
@@ -39,7 +38,7 @@ impl Retention {
                     Vec::new()
                 }
             };
-            for (_, database) in service.databases.iter() {
+            for (_, database) in databases.iter() {
                 let of_database =
                     records.iter().filter(|record| record.request.database == database);
                 for record in self.too_many(of_database, SystemClock.now()) {

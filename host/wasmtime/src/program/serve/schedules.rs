@@ -12,7 +12,6 @@ use partway::{
 };
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use super::databases::Databases;
 use super::exports::Exports;
@@ -35,7 +34,8 @@ pub struct Schedules {
     jitter: Option<Duration>,
 }
 
-struct Schedule {
+/// When a database is exported.
+pub struct Schedule {
     name: String,
     database: PathBuf,
     rule: Rule,
@@ -47,15 +47,12 @@ enum Kept {
     Skipped(&'static str),
 }
 
-/// The rule of each database that has one.
+/// The schedule of each database that has a rule.
 ///
 /// # Errors
 ///
 /// Where a rule names no database, or a database has two.
-pub fn rules(
-    databases: &Databases,
-    rules: &[DatabaseRule],
-) -> anyhow::Result<Vec<(String, PathBuf, Rule)>> {
+pub fn rules(databases: &Databases, rules: &[DatabaseRule]) -> anyhow::Result<Vec<Schedule>> {
     let names = || databases.names().collect::<Vec<_>>().join(", ");
     for rule in rules {
         if let Some(name) = &rule.database
@@ -77,27 +74,19 @@ pub fn rules(
         .iter()
         .filter_map(|(name, path)| {
             let rule = rule_of(name)?.rule.clone();
-            Some((name.to_owned(), path.to_owned(), rule))
+            Some(Schedule { name: name.to_owned(), database: path.to_owned(), rule })
         })
         .collect())
 }
 
 impl Schedules {
-    pub fn new(
-        service: Arc<Service>,
-        rules: Vec<(String, PathBuf, Rule)>,
-        jitter: Option<Duration>,
-    ) -> Self {
-        let all = rules
-            .into_iter()
-            .map(|(name, database, rule)| Schedule { name, database, rule })
-            .collect();
+    pub fn new(service: Arc<Service>, all: Vec<Schedule>, jitter: Option<Duration>) -> Self {
         Self { service, all, jitter }
     }
 
     /// Keeps all appointments, until the service is to stop.
-    pub async fn run(self, stop: &CancellationToken) {
-        let Ok(exports) = self.service.exports() else { return };
+    pub async fn run(self) {
+        let Service { exports: Some(exports), stop, .. } = &*self.service else { return };
         if self.all.is_empty() {
             return;
         }

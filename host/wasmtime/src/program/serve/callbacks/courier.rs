@@ -12,7 +12,6 @@ use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use url::Url;
 
@@ -36,10 +35,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 const GIVEN_UP: SignedDuration = SignedDuration::from_hours(24);
 
 /// Sends callbacks.
-pub struct Courier {
-    service: Arc<Service>,
-    callbacks: Arc<Callbacks>,
-}
+pub struct Courier(Arc<Service>);
 
 /// What became of sending.
 enum Outcome {
@@ -51,18 +47,17 @@ enum Outcome {
 }
 
 impl Courier {
-    pub fn new(service: Arc<Service>, callbacks: Arc<Callbacks>) -> Self {
-        Self { service, callbacks }
+    pub fn new(service: Arc<Service>) -> Self {
+        Self(service)
     }
 
     /// Sends until the service is to stop; what is on its way then arrives, or is sent again after the next start.
-    pub async fn run(self, stop: &CancellationToken) {
+    pub async fn run(self) {
         let courier = Arc::new(self);
-        let Ok(exports) = courier.service.exports() else { return };
+        let Service { databases, exports: Some(exports), stop, .. } = &*courier.0 else { return };
         let jobs = exports.worker.jobs().clone();
         let mut finished = exports.live.finished();
-        let databases: Vec<&Path> =
-            courier.service.databases.iter().map(|(_, path)| path).collect();
+        let databases: Vec<&Path> = databases.iter().map(|(_, path)| path).collect();
         let mut sending = JoinSet::new();
         let mut hosts: HashMap<String, usize> = HashMap::new();
         while !stop.is_cancelled() {
@@ -112,12 +107,13 @@ impl Courier {
 
     /// Sends one, if nobody else does, and saves what became of it.
     async fn send(&self, due: &DueCallback) -> Result<(), StateError> {
-        let Ok(exports) = self.service.exports() else { return Ok(()) };
+        let Some(exports) = &self.0.exports else { return Ok(()) };
         let jobs = exports.worker.jobs();
         let now = SystemClock.now();
         let until = now.saturating_add(CLAIM).unwrap_or(now);
         let Some((record, callback)) = jobs.claim_callback(due, until)? else { return Ok(()) };
-        let delivery = timeout(PATIENCE, self.deliver(&record, &callback.url)).await;
+        let delivery =
+            timeout(PATIENCE, self.deliver(&exports.callbacks, &record, &callback.url)).await;
         let outcome = delivery.unwrap_or_else(|_| {
             Err(anyhow!("the receiver has not answered within {} s", PATIENCE.as_secs()))
         });
@@ -141,12 +137,17 @@ impl Courier {
         }
     }
 
-    async fn deliver(&self, record: &JobRecord, url: &str) -> anyhow::Result<Outcome> {
+    async fn deliver(
+        &self,
+        callbacks: &Callbacks,
+        record: &JobRecord,
+        url: &str,
+    ) -> anyhow::Result<Outcome> {
         let url = Url::parse(url)?;
-        let Callbacks { reach, secret, encrypted, plain, .. } = &*self.callbacks;
+        let Callbacks { reach, secret, encrypted, plain, .. } = callbacks;
         // An address in numbers is looked up by nobody.
         reach.check(&url).await?;
-        let database = self.service.databases.name(&record.request.database).unwrap_or_default();
+        let database = self.0.databases.name(&record.request.database).unwrap_or_default();
         let body = serde_json::to_string(&Message::of(record, database))?;
         let (id, timestamp) = (message_id(record), SystemClock.now().as_second());
         let signature = secret.sign(&id, timestamp, &body)?;
