@@ -125,7 +125,7 @@ fn with_a_rollback_journal_a_held_snapshot_keeps_writers_out_and_a_copy_does_not
 /// A program that was killed behind some parts.
 fn kill_behind_some_parts(file: &Path, store: &Path, folder: &Path, more: &[&str]) {
     let mut program = Program::export(file, store.to_str().unwrap(), folder)
-        .with(["--part-size", "4096", "--slice-parts", "1", "--name", "bank.sql"])
+        .with(["--part-size", "4096", "--slice-parts", "1", "--pause", "5ms", "--name", "bank.sql"])
         .with(more.iter().copied());
     let mut child = program.command.spawn().unwrap();
     while saved_parts(folder).unwrap_or(0) == 0 && child.try_wait().unwrap().is_none() {

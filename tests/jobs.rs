@@ -59,7 +59,7 @@ impl Case {
     }
 
     fn killed(&self) {
-        let mut child = self.started(self.export());
+        let mut child = self.started(self.export().with(["--pause", "5ms"]));
         child.kill().unwrap();
         assert!(!child.wait().unwrap().success(), "it had ended before it was killed");
     }

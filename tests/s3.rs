@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use partway::Store;
 use partway_testbed::write_sample;
 use partway_tests::{
-    Program, S3Server, database, export, garage, runtime, s3_against, sha256, summary,
+    Program, S3Server, database, export, garage, runtime, s3_against, saved_parts, sha256, summary,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -163,19 +163,20 @@ fn an_export_to_garage_arrives_whole_through_a_kill() {
         server.with(run)
     };
 
-    let mut child = run().command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // The state is saved when the upload has begun, and after every slice.
+    // It rests after every slice, and is never done before it is killed, however fast the machine.
+    let mut first = run().with(["--pause", "1s"]);
+    let mut child = first.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let began = Instant::now();
+    while saved_parts(folder.path()).is_none_or(|saved| saved < 2) {
+        assert!(began.elapsed() < Duration::from_secs(60), "no part was saved");
+        sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success(), "it had ended before it was killed");
     let is_begun = || {
         runtime().block_on(server.store(&store).unfinished()).is_ok_and(|found| !found.is_empty())
     };
-    while !is_begun() && began.elapsed() < Duration::from_secs(60) {
-        sleep(Duration::from_millis(10));
-    }
-    sleep(Duration::from_millis(300));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(is_begun(), "it had ended before it was killed");
+    assert!(is_begun(), "the upload it had begun is gone");
 
     let output = run().run();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
