@@ -7,6 +7,7 @@ mod random;
 mod random_database;
 mod restore;
 mod sample;
+mod shapes;
 
 pub use hard_cases::{HardCase, TextEncoding, hard_cases, write_hard_cases};
 pub use hex::hex;
@@ -15,3 +16,4 @@ pub use random::Random;
 pub use random_database::{RandomDatabase, RandomOptions, Taken};
 pub use restore::{Restorer, restore};
 pub use sample::{write_sample, write_uniform};
+pub use shapes::Shape;
