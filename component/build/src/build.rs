@@ -66,6 +66,8 @@ pub fn build(
         // A panic is a trap: there is nothing to unwind to.
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
         .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
+        // Every runtime of components has vectors; part of WebAssembly since 2.0.
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Ctarget-feature=+simd128")
         .output()
         .map_err(|source| BuildError::Start { crate_name: crate_name.clone(), source })?;
     if !output.status.success() {

@@ -50,15 +50,17 @@ impl<'a> Cells<'a> {
         })
     }
 
-    /// Whether one of the next cells, those of a row, is long.
+    /// Whether one of the next so many cells is long.
     #[inline]
-    pub(crate) fn any_long(&self, columns: usize) -> bool {
-        let row = self.kinds.as_slice().get(..columns).unwrap_or_default();
-        row.iter().any(|kind| matches!(kind, 6 | 7))
+    pub(crate) fn any_long(&self, cells: usize) -> bool {
+        let next = self.kinds.as_slice().get(..cells).unwrap_or_default();
+        // Without a branch on the way.
+        next.iter().fold(false, |any, kind| any | matches!(kind, 6 | 7))
     }
 
     /// The next cell.
-    #[inline]
+    // With what is done with the cell in the same function, its kind is asked once.
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Cell<'a>, Error> {
         match self.kinds.next() {
             Some(1) => self.integers.next().map(|value| Cell::Integer(*value)),
@@ -76,7 +78,7 @@ impl<'a> Cells<'a> {
         .ok_or_else(|| malformed("it has more cells than values"))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self) -> Option<&'a [u8]> {
         let length = *self.lengths.next()?;
         let (value, rest) = self.bytes.split_at_checked(length as usize)?;

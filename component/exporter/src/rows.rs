@@ -28,9 +28,12 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
                 break;
             }
             let mut cells = Cells::new(&batch, table.columns.len())?;
+            // Whether a row is long is asked of the row, never of its batch: batches begin where slices do.
+            let may_be_long = cells.any_long(batch.kinds.len()) || self.place.value.is_some();
             for row in 0..batch.rows {
-                // Asked of the row, never of its batch: batches begin where slices do.
-                if cells.any_long(table.columns.len()) || self.place.value.is_some() {
+                let is_long = may_be_long
+                    && (cells.any_long(table.columns.len()) || self.place.value.is_some());
+                if is_long {
                     if self.long_row(table, &mut cursor, row, &mut cells)? == Flow::Stop {
                         return Ok(Flow::Stop);
                     }
@@ -70,6 +73,7 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
     }
 
     /// Writes a row whose values are all in the batch.
+    #[inline(always)]
     fn row(&mut self, table: &TableRows, cells: &mut Cells<'_>) -> Result<(), Error> {
         let start = self.buffer.text().len();
         let begun = self.buffer.offset();
@@ -79,12 +83,12 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
             Some(_) => text.extend_from_slice(sql::NEXT_ROW),
             None => text.push(b'('),
         }
-        for column in 0..table.columns.len() {
-            if column > 0 {
-                text.push(b',');
-            }
+        for _ in 0..table.columns.len() {
             self.cells.write(text, cells.next()?);
+            text.push(b',');
         }
+        // Instead of the last comma.
+        text.pop();
         text.push(b')');
         self.open_statement(table, start, begun);
         Ok(())

@@ -183,11 +183,10 @@ impl Exporter {
     /// All of [`CallError`]. The same checkpoint may be used again.
     pub fn resume(
         &self,
-        mut ctx: PipeCtx,
+        ctx: PipeCtx,
         checkpoint: &str,
         budget: Budget,
     ) -> Result<Outcome, CallError> {
-        ctx.set_budget(budget.parts);
         let checkpoint = checkpoint.to_owned();
         self.call(ctx, |component, store| {
             component.partway_pipe_exporter().call_resume(store, &checkpoint, budget)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmtime::StoreContextMut;
-use wasmtime::component::{HasData, Linker, Resource, ResourceTable, WasmList};
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceType, WasmList};
 
 use crate::bindings::partway::pipe;
 use crate::contract::{Cursor, Pacing, Parts, Rows};
@@ -62,8 +62,6 @@ pub struct PipeCtx {
     pacing: Box<dyn Pacing>,
     counters: Arc<Counters>,
     parts_written: u32,
-    /// How many the slice may write.
-    budget: u32,
     clock: SliceClock,
 }
 
@@ -112,7 +110,6 @@ impl PipeCtxBuilder {
             pacing: self.pacing.unwrap_or_else(|| Box::new(NoPacing)),
             counters: self.counters,
             parts_written: 0,
-            budget: u32::MAX,
             clock: SliceClock::start(),
         }
     }
@@ -159,11 +156,6 @@ impl PipeCtx {
         PipeCtxBuilder::default()
     }
 
-    /// Says how many parts the slice may write.
-    pub(crate) fn set_budget(&mut self, parts: u32) {
-        self.budget = parts;
-    }
-
     /// How long the component has run by itself since its last call of the host, or since it should
     /// have ended: whichever is more. Time in the host's reads and writes does not count.
     pub(crate) fn overrun(&mut self) -> Duration {
@@ -197,40 +189,34 @@ impl PipeCtx {
     }
 }
 
-impl pipe::rows::Host for PipeCtx {
+/// The interface `rows`.
+impl PipeCtx {
     fn describe(&mut self) -> wasmtime::Result<Result<pipe::rows::Schema, pipe::rows::Error>> {
         self.serve(|ctx| Ok(ctx.rows.describe()))
     }
 
     fn scan(
         &mut self,
-        table: Vec<u8>,
-        columns: Vec<Vec<u8>>,
-        after: Option<Vec<u8>>,
+        table: &[u8],
+        columns: &[Vec<u8>],
+        after: Option<&[u8]>,
     ) -> wasmtime::Result<Result<Resource<CursorResource>, pipe::rows::Error>> {
-        self.serve(|ctx| match ctx.rows.scan(&table, &columns, after.as_deref()) {
+        self.serve(|ctx| match ctx.rows.scan(table, columns, after) {
             Ok(cursor) => Ok(Ok(ctx.table.push(CursorResource { cursor })?)),
             Err(error) => Ok(Err(error)),
         })
     }
-}
 
-impl pipe::rows::HostCursor for PipeCtx {
     fn next(
         &mut self,
-        cursor: Resource<CursorResource>,
+        cursor: &Resource<CursorResource>,
         max_bytes: u32,
-    ) -> wasmtime::Result<Result<pipe::rows::Batch, pipe::rows::Error>> {
+    ) -> wasmtime::Result<Result<Arc<pipe::rows::Batch>, pipe::rows::Error>> {
         self.serve(|ctx| {
             if ctx.is_interrupted() {
                 return Ok(Err(pipe::rows::Error::Interrupted));
             }
-            let is_last_part = ctx.parts_written.saturating_add(1) >= ctx.budget;
-            let reading = ctx.cursor(&cursor)?;
-            if is_last_part {
-                reading.may_be_last();
-            }
-            let batch = reading.next(max_bytes);
+            let batch = ctx.cursor(cursor)?.next(max_bytes);
             if let Ok(batch) = &batch {
                 ctx.counters.rows.fetch_add(u64::from(batch.rows), Ordering::Relaxed);
             }
@@ -240,15 +226,15 @@ impl pipe::rows::HostCursor for PipeCtx {
 
     fn position(
         &mut self,
-        cursor: Resource<CursorResource>,
+        cursor: &Resource<CursorResource>,
         rows: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, pipe::rows::Error>> {
-        self.serve(|ctx| Ok(ctx.cursor(&cursor)?.position(rows)))
+        self.serve(|ctx| Ok(ctx.cursor(cursor)?.position(rows)))
     }
 
     fn read(
         &mut self,
-        cursor: Resource<CursorResource>,
+        cursor: &Resource<CursorResource>,
         row: u32,
         column: u32,
         offset: u32,
@@ -258,14 +244,57 @@ impl pipe::rows::HostCursor for PipeCtx {
             if ctx.is_interrupted() {
                 return Ok(Err(pipe::rows::Error::Interrupted));
             }
-            Ok(ctx.cursor(&cursor)?.read(row, column, offset, max_bytes))
+            Ok(ctx.cursor(cursor)?.read(row, column, offset, max_bytes))
         })
     }
 
-    fn drop(&mut self, cursor: Resource<CursorResource>) -> wasmtime::Result<()> {
-        self.table.delete(cursor)?;
+    fn close(&mut self, cursor: u32) -> wasmtime::Result<()> {
+        self.table.delete(Resource::<CursorResource>::new_own(cursor))?;
         Ok(())
     }
+}
+
+/// Links `rows`. It is linked by hand and not by the generated bindings, so that a batch goes into the component's memory
+/// from where it lies, and its own memory is used again.
+fn link_rows<T: 'static>(
+    linker: &mut Linker<T>,
+    get: fn(&mut T) -> &mut PipeCtx,
+) -> wasmtime::Result<()> {
+    type Caller<'a, T> = StoreContextMut<'a, T>;
+    type Cursor = Resource<CursorResource>;
+    let mut rows = linker.instance("partway:pipe/rows@0.1.0")?;
+    rows.resource("cursor", ResourceType::host::<CursorResource>(), move |mut store, cursor| {
+        get(store.data_mut()).close(cursor)
+    })?;
+    rows.func_wrap("describe", move |mut store: Caller<'_, T>, (): ()| {
+        Ok((get(store.data_mut()).describe()?,))
+    })?;
+    rows.func_wrap(
+        "scan",
+        move |mut store: Caller<'_, T>,
+              (table, columns, after): (Vec<u8>, Vec<Vec<u8>>, Option<Vec<u8>>)| {
+            Ok((get(store.data_mut()).scan(&table, &columns, after.as_deref())?,))
+        },
+    )?;
+    rows.func_wrap(
+        "[method]cursor.next",
+        move |mut store: Caller<'_, T>, (cursor, max_bytes): (Cursor, u32)| {
+            Ok((get(store.data_mut()).next(&cursor, max_bytes)?,))
+        },
+    )?;
+    rows.func_wrap(
+        "[method]cursor.position",
+        move |mut store: Caller<'_, T>, (cursor, rows): (Cursor, u32)| {
+            Ok((get(store.data_mut()).position(&cursor, rows)?,))
+        },
+    )?;
+    rows.func_wrap(
+        "[method]cursor.read",
+        move |mut store: Caller<'_, T>,
+              (cursor, row, column, offset, max_bytes): (Cursor, u32, u32, u32, u32)| {
+            Ok((get(store.data_mut()).read(&cursor, row, column, offset, max_bytes)?,))
+        },
+    )
 }
 
 /// `parts.write`. It is linked by hand and not by the generated bindings, so that a part is read where it lies
@@ -314,7 +343,7 @@ pub fn add_to_linker<T: 'static>(
     impl HasData for Pipe {
         type Data<'a> = &'a mut PipeCtx;
     }
-    pipe::rows::add_to_linker::<T, Pipe>(linker, get)?;
+    link_rows(linker, get)?;
     linker.instance("partway:pipe/parts@0.1.0")?.func_wrap(
         "write",
         move |store: StoreContextMut<'_, T>, (number, bytes): (u32, WasmList<u8>)| {

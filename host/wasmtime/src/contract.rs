@@ -1,6 +1,8 @@
 //! What a host supplies to a component: rows, parts and pacing, as traits to implement, in the words of
 //! the WIT package `partway:pipe`.
 
+use std::sync::Arc;
+
 use crate::bindings::partway::pipe;
 
 /// The types of the WIT interface `rows`.
@@ -43,12 +45,9 @@ pub trait Rows: Send {
 
 /// A place in a table that moves forward.
 pub trait Cursor: Send {
-    /// The next rows: as many as come to `max_bytes` of text and blobs, at least one while there is any.
-    fn next(&mut self, max_bytes: u32) -> Result<pipe::rows::Batch, pipe::rows::Error>;
-
-    /// The next batch may be the last one of its slice. The next slice then asks for what it leaves over, and who keeps
-    /// the batch need not read that again.
-    fn may_be_last(&mut self) {}
+    /// The next rows: as many as come to `max_bytes` of text and blobs, at least one while there is any. The component gets
+    /// a copy; who keeps the batch may look at it later, or fill it anew once it is its only owner again.
+    fn next(&mut self, max_bytes: u32) -> Result<Arc<pipe::rows::Batch>, pipe::rows::Error>;
 
     /// The mark after the first `rows` rows of the last batch.
     fn position(&mut self, rows: u32) -> Result<Vec<u8>, pipe::rows::Error>;

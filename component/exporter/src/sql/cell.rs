@@ -3,8 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::hex::write_hex;
+use super::integer::write_integer;
 use super::real::write_real;
-use super::text::{Shape, shape, write_quoted, write_without_returns};
+use super::text::{write_quoted, write_without_returns};
 use crate::Encoding;
 use crate::batch::Cell;
 
@@ -21,13 +23,11 @@ impl CellWriter {
     }
 
     /// Appends a value that is wholly in memory. A long cell is not one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&self, to: &mut Vec<u8>, cell: Cell<'_>) {
         match cell {
             Cell::Null | Cell::Long { .. } => to.extend_from_slice(b"NULL"),
-            Cell::Integer(value) => {
-                to.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-            }
+            Cell::Integer(value) => write_integer(to, value),
             Cell::Real(value) => write_real(to, value),
             Cell::Text(bytes) => self.write_text(to, bytes),
             Cell::Blob(bytes) => {
@@ -50,19 +50,16 @@ impl CellWriter {
                 None => return write_text_as_hex(to, bytes),
             },
         };
-        match shape(text) {
-            Shape::Plain => {
-                to.push(b'\'');
-                to.extend_from_slice(text);
-                to.push(b'\'');
-            }
-            Shape::Returns if !self.raw_returns => write_without_returns(to, text),
-            Shape::Quotes | Shape::Returns => {
-                to.push(b'\'');
-                write_quoted(to, text);
-                to.push(b'\'');
-            }
-            Shape::Undecodable => write_text_as_hex(to, bytes),
+        let start = to.len();
+        to.push(b'\'');
+        let marks = write_quoted(to, text);
+        to.push(b'\'');
+        if marks.undecodable(text) {
+            to.truncate(start);
+            write_text_as_hex(to, bytes);
+        } else if marks.carriage_return && !self.raw_returns {
+            to.truncate(start);
+            write_without_returns(to, text);
         }
     }
 
@@ -113,7 +110,11 @@ pub(crate) fn value_opening(text: bool, hex: bool) -> &'static [u8] {
 
 /// Appends a piece of a long value.
 pub(crate) fn write_piece(to: &mut Vec<u8>, piece: &[u8], hex: bool) {
-    if hex { write_hex(to, piece) } else { write_quoted(to, piece) }
+    if hex {
+        write_hex(to, piece);
+    } else {
+        write_quoted(to, piece);
+    }
 }
 
 /// What a long value ends with.
@@ -127,31 +128,6 @@ fn write_text_as_hex(to: &mut Vec<u8>, bytes: &[u8]) {
     to.extend_from_slice(value_opening(true, true));
     write_hex(to, bytes);
     to.extend_from_slice(value_closing(true, true));
-}
-
-/// Appends bytes as hexadecimal digits, eight digits at a time.
-fn write_hex(to: &mut Vec<u8>, bytes: &[u8]) {
-    to.reserve(2 * bytes.len() + 8);
-    let (fours, rest) = bytes.as_chunks::<4>();
-    for four in fours {
-        to.extend_from_slice(&hex_digits(*four));
-    }
-    let mut last = [0; 4];
-    last[..rest.len()].copy_from_slice(rest);
-    to.extend_from_slice(&hex_digits(last)[..2 * rest.len()]);
-}
-
-/// The digits of four bytes, all at once: a digit a byte of the word.
-fn hex_digits(bytes: [u8; 4]) -> [u8; 8] {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let word = u64::from(u32::from_le_bytes(bytes));
-    // Each byte to a pair of its own, then each half of it to a byte, the upper half first.
-    let word = (word | (word << 16)) & 0x0000_ffff_0000_ffff;
-    let word = (word | (word << 8)) & 0x00ff_00ff_00ff_00ff;
-    let halves = ((word >> 4) & 0x000f_000f_000f_000f) | ((word & 0x000f_000f_000f_000f) << 8);
-    // 6 more than 9 is 16: that bit says which are letters.
-    let letters = ((halves + 6 * ONES) >> 4) & ONES;
-    (halves + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'9' - 1)).to_le_bytes()
 }
 
 #[cfg(test)]
@@ -179,16 +155,6 @@ mod tests {
             (Cell::Blob(b""), "x''"),
         ] {
             assert_eq!(written(Encoding::Utf8, cell), literal);
-        }
-    }
-
-    #[test]
-    fn bytes_become_two_digits_each() {
-        for length in 0..40 {
-            let bytes: Vec<u8> =
-                (0..length).map(|byte| (byte as u8).wrapping_mul(7).wrapping_add(250)).collect();
-            let expected: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(written(Encoding::Utf8, Cell::Blob(&bytes)), format!("x'{expected}'"));
         }
     }
 

@@ -2,6 +2,8 @@
 
 mod cell;
 mod d1;
+mod hex;
+mod integer;
 mod name;
 mod real;
 mod schema_text;

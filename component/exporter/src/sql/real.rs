@@ -11,6 +11,8 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::integer::write_unsigned;
+
 /// Within these bounds every version of SQLite reads digits right that are clear of the middle.
 const DECIMALS: core::ops::Range<f64> = 1e-80..1e115;
 
@@ -29,10 +31,10 @@ pub(super) fn write_real(to: &mut Vec<u8>, value: f64) {
     let value = value.abs();
     let integer = value as u64;
     if value < FIRST_GAP && integer as f64 == value {
-        to.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
+        write_unsigned(to, integer);
         to.extend_from_slice(b".0");
     } else if let Some(hundredths) = hundredths(value) {
-        to.extend_from_slice(itoa::Buffer::new().format(hundredths / 100).as_bytes());
+        write_unsigned(to, hundredths / 100);
         let digits = (hundredths % 100) as u8;
         let (tenth, hundredth) = (b'0' + digits / 10, b'0' + digits % 10);
         to.extend_from_slice(&[b'.', tenth, hundredth]);
@@ -76,12 +78,12 @@ fn hundredths(value: f64) -> Option<u64> {
 /// An integer multiplied or divided by powers of two: each step is exact, and the last one gives the float.
 fn write_exactly(to: &mut Vec<u8>, value: f64) {
     let (mantissa, exponent) = parts(value);
-    to.extend_from_slice(itoa::Buffer::new().format(mantissa).as_bytes());
+    write_unsigned(to, mantissa);
     let mut left = exponent.unsigned_abs();
     while left > 0 {
         let step = left.min(62);
         to.push(if exponent < 0 { b'/' } else { b'*' });
-        to.extend_from_slice(itoa::Buffer::new().format(1u64 << step).as_bytes());
+        write_unsigned(to, 1 << step);
         to.extend_from_slice(b".0");
         left -= step;
     }

@@ -5,88 +5,132 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// What a literal of a text has to look after.
-#[derive(Debug, PartialEq)]
-pub(super) enum Shape {
-    /// Nothing.
-    Plain,
-    /// Quotes.
-    Quotes,
-    /// Carriage returns: the `sqlite3` program drops one before a line's end when it reads a script.
-    Returns,
-    /// A NUL, at which the program ends a line and SQLite a statement, or bytes that are not UTF-8.
-    Undecodable,
-}
+use wide::u8x16;
 
-/// Finds out in one go over the text.
-pub(super) fn shape(text: &[u8]) -> Shape {
-    let marks = marks(text);
-    if marks.nul || (marks.high && core::str::from_utf8(text).is_err()) {
-        Shape::Undecodable
-    } else if marks.carriage_return {
-        Shape::Returns
-    } else if marks.quote {
-        Shape::Quotes
-    } else {
-        Shape::Plain
-    }
-}
+/// Bytes of text looked at and copied at a time.
+const AT_A_TIME: usize = 16;
 
-struct Marks {
-    nul: bool,
-    carriage_return: bool,
-    quote: bool,
+/// What speaks against a text as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Marks {
+    /// A NUL, at which the `sqlite3` program ends a line and SQLite a statement.
+    pub(super) nul: bool,
+    /// A carriage return: the program drops one before a line's end when it reads a script.
+    pub(super) carriage_return: bool,
+    /// Bytes beyond ASCII, which may be no UTF-8.
     high: bool,
 }
 
-/// Looks at eight bytes at a time: most text holds none of the marks.
-fn marks(text: &[u8]) -> Marks {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // Has its high bit set in the byte that is zero, and perhaps in those above it.
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let (chunks, rest) = text.as_chunks::<8>();
-    let (mut nul, mut carriage_return, mut quote, mut high) = (0, 0, 0, 0);
-    let mut look = |word: u64| {
-        nul |= zero(word);
-        carriage_return |= zero(word ^ (ONES * b'\r' as u64));
-        quote |= zero(word ^ (ONES * b'\'' as u64));
-        high |= word;
-    };
-    for chunk in chunks {
-        look(u64::from_le_bytes(*chunk));
+impl Marks {
+    /// Whether the text, whose marks these are, can't be written as a literal.
+    #[inline]
+    pub(super) fn undecodable(self, text: &[u8]) -> bool {
+        self.nul || (self.high && core::str::from_utf8(text).is_err())
     }
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    look(u64::from_le_bytes(last));
-    Marks {
-        nul: nul & HIGH != 0,
-        carriage_return: carriage_return & HIGH != 0,
-        quote: quote & HIGH != 0,
-        high: high & HIGH != 0,
+}
+
+/// Appends text with its quotes doubled, and says what it held otherwise: text is looked at and copied in one go,
+/// in chunks of known length. A copy of unknown length is a call out of the module.
+pub(super) fn write_quoted(to: &mut Vec<u8>, text: &[u8]) -> Marks {
+    to.reserve(2 * text.len() + AT_A_TIME);
+    let (chunks, rest) = text.as_chunks::<AT_A_TIME>();
+    let mut seen = Seen::default();
+    for chunk in chunks {
+        seen.look(chunk);
+        write_chunk(to, chunk, AT_A_TIME);
+    }
+    if !rest.is_empty() {
+        let last = padded(rest);
+        seen.look(&last);
+        write_chunk(to, &last, rest.len());
+    }
+    seen.marks()
+}
+
+/// Appends the first `length` bytes of a chunk, with quotes doubled.
+#[inline(always)]
+fn write_chunk(to: &mut Vec<u8>, chunk: &[u8; AT_A_TIME], length: usize) {
+    if u8x16::from(*chunk).simd_eq(u8x16::splat(b'\'')).any() {
+        for byte in &chunk[..length] {
+            to.push(*byte);
+            if *byte == b'\'' {
+                to.push(b'\'');
+            }
+        }
+    } else {
+        to.extend_from_slice(chunk);
+        to.truncate(to.len() - (AT_A_TIME - length));
+    }
+}
+
+/// The last bytes of a text, fewer than a chunk, filled up with spaces: by words that may overlap.
+#[inline(always)]
+fn padded(rest: &[u8]) -> [u8; AT_A_TIME] {
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+    // Words of which only the lower bytes count. Shifted by all its bits a word would stay as it is.
+    let filled = |word: u64, bytes: usize| match bytes {
+        0 => SPACES,
+        _ => word | SPACES.checked_shl(8 * bytes as u32).unwrap_or(0),
+    };
+    let length = rest.len();
+    let (lower, upper) = if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk())
+    {
+        let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+        let upper = last.checked_shr(8 * (AT_A_TIME - length) as u32).unwrap_or(0);
+        (first, filled(upper, length - 8))
+    } else if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        let lower = u64::from(first) | (u64::from(last) << (8 * (length - 4)));
+        (filled(lower, length), SPACES)
+    } else {
+        let byte = |at: usize| u64::from(rest.get(at).copied().unwrap_or(0)) << (8 * at);
+        (filled(byte(0) | byte(1) | byte(2), length), SPACES)
+    };
+    let mut chunk = [0; AT_A_TIME];
+    let (words, _) = chunk.as_chunks_mut::<8>();
+    words[0] = lower.to_le_bytes();
+    words[1] = upper.to_le_bytes();
+    chunk
+}
+
+/// What has been seen in each place of a chunk, over all chunks: no branch on the way.
+#[derive(Default)]
+struct Seen {
+    nul: u8x16,
+    carriage_return: u8x16,
+    /// All bytes, of which the highest bit counts.
+    high: u8x16,
+}
+
+impl Seen {
+    #[inline(always)]
+    fn look(&mut self, chunk: &[u8; AT_A_TIME]) {
+        let bytes = u8x16::from(*chunk);
+        self.nul |= bytes.simd_eq(u8x16::ZERO);
+        self.carriage_return |= bytes.simd_eq(u8x16::splat(b'\r'));
+        self.high |= bytes;
+    }
+
+    #[inline(always)]
+    fn marks(&self) -> Marks {
+        Marks {
+            nul: self.nul.any(),
+            carriage_return: self.carriage_return.any(),
+            high: self.high.any(),
+        }
     }
 }
 
 /// Appends a text literal of a name or of schema text, which hold no NUL.
 pub(super) fn write_literal(to: &mut Vec<u8>, text: &[u8]) {
-    if marks(text).carriage_return {
+    let start = to.len();
+    to.push(b'\'');
+    let marks = write_quoted(to, text);
+    to.push(b'\'');
+    if marks.carriage_return {
+        to.truncate(start);
         write_without_returns(to, text);
-    } else {
-        to.push(b'\'');
-        write_quoted(to, text);
-        to.push(b'\'');
     }
-}
-
-/// Appends text with its quotes doubled.
-pub(super) fn write_quoted(to: &mut Vec<u8>, text: &[u8]) {
-    let mut written = 0;
-    for quote in memchr::memchr_iter(b'\'', text) {
-        to.extend_from_slice(&text[written..=quote]);
-        to.push(b'\'');
-        written = quote + 1;
-    }
-    to.extend_from_slice(&text[written..]);
 }
 
 /// Appends text with a marker for each carriage return, inside a `replace()` that puts them back.
@@ -119,26 +163,42 @@ fn unused_marker(text: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn quoted(text: &[u8]) -> (Vec<u8>, Marks) {
+        let mut to = b"begin ".to_vec();
+        let marks = write_quoted(&mut to, text);
+        (to.split_off(6), marks)
+    }
+
     #[test]
-    fn marks_are_found_at_every_place() {
-        for length in 1..40 {
+    fn marks_are_found_and_quotes_doubled_at_every_place() {
+        for length in 1..70 {
             for at in 0..length {
-                for (byte, expected) in [
-                    (b'\'', Shape::Quotes),
-                    (b'\r', Shape::Returns),
-                    (0, Shape::Undecodable),
-                    (0xc3, Shape::Undecodable),
-                    (b'&', Shape::Plain),
-                    (0x0c, Shape::Plain),
-                    (0x01, Shape::Plain),
-                ] {
+                for byte in [b'\'', b'\r', 0, 0xc3, b'&', 0x0c, 0x01, 0x7f] {
                     let mut text = vec![b'a'; length];
                     text[at] = byte;
-                    assert_eq!(shape(&text), expected, "{byte} at {at} of {length}");
+                    let (written, marks) = quoted(&text);
+                    let doubled = String::from_utf8_lossy(&text).replace('\'', "''");
+                    assert_eq!(String::from_utf8_lossy(&written), doubled);
+                    assert_eq!(marks.nul, byte == 0, "{byte} at {at} of {length}");
+                    assert_eq!(marks.carriage_return, byte == b'\r', "{byte} at {at} of {length}");
+                    assert_eq!(marks.undecodable(&text), matches!(byte, 0 | 0xc3));
                 }
             }
         }
-        assert_eq!(shape("grüße, 世界".as_bytes()), Shape::Plain);
+        let text = "grüße, 世界".as_bytes();
+        assert!(!quoted(text).1.undecodable(text));
+        assert_eq!(quoted(b"").0, b"");
+        assert_eq!(quoted("'".repeat(50).as_bytes()).0, "'".repeat(100).as_bytes());
+    }
+
+    #[test]
+    fn what_is_filled_up_is_the_text_and_spaces() {
+        let text = b"abcdefghijklmno";
+        for length in 0..text.len() {
+            let mut expected = [b' '; AT_A_TIME];
+            expected[..length].copy_from_slice(&text[..length]);
+            assert_eq!(padded(&text[..length]), expected);
+        }
     }
 
     #[test]

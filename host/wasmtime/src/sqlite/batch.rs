@@ -9,9 +9,6 @@ use crate::contract::rows::Batch;
 /// The contract's bound on the cells of a batch that holds more than one row.
 const MOST_CELLS: usize = 32_768;
 
-/// Room made beforehand for text and blobs; memory is not used before it is written to.
-const USUAL_BYTES: u32 = 256 * 1024;
-
 const INTEGER: u8 = 1;
 const REAL: u8 = 2;
 const TEXT: u8 = 3;
@@ -37,36 +34,40 @@ pub(super) enum Keys {
 pub(super) struct Builder {
     batch: Batch,
     keys: Keys,
+    /// With more than so many cells there is no room for a row.
+    most_cells: usize,
 }
 
 impl Builder {
-    /// An empty batch of a table; `before` is where it begins.
-    pub(super) fn new(kind: &KeyKind, before: &Key, max_bytes: u32) -> Self {
-        let keys = match (kind, before) {
-            (KeyKind::Rowid(_), _) => Keys::Rowids(Vec::new()),
-            (KeyKind::Primary(_), _) => Keys::Primary { bytes: Vec::new(), ends: Vec::new() },
-            (KeyKind::Ordinal, Key::Ordinal(rows)) => Keys::Ordinals(*rows),
-            (KeyKind::Ordinal, _) => Keys::Ordinals(0),
+    /// An empty batch of a table; `before` is where it begins. A batch that was used before gives its memory, which is
+    /// warm.
+    pub(super) fn new(scan: &Scan, before: &Key, used: Option<(Batch, Keys)>) -> Self {
+        let (batch, used) = used.unzip();
+        let batch = batch.map_or_else(empty, cleared);
+        let keys = match (&scan.key, before, used) {
+            (KeyKind::Rowid(_), _, Some(Keys::Rowids(mut rowids))) => {
+                rowids.clear();
+                Keys::Rowids(rowids)
+            }
+            (KeyKind::Rowid(_), ..) => Keys::Rowids(Vec::new()),
+            (KeyKind::Primary(_), _, Some(Keys::Primary { mut bytes, mut ends })) => {
+                bytes.clear();
+                ends.clear();
+                Keys::Primary { bytes, ends }
+            }
+            (KeyKind::Primary(_), ..) => Keys::Primary { bytes: Vec::new(), ends: Vec::new() },
+            (KeyKind::Ordinal, Key::Ordinal(rows), _) => Keys::Ordinals(*rows),
+            (KeyKind::Ordinal, ..) => Keys::Ordinals(0),
         };
-        let batch = Batch {
-            rows: 0,
-            kinds: Vec::with_capacity(MOST_CELLS),
-            integers: Vec::new(),
-            reals: Vec::new(),
-            lengths: Vec::new(),
-            bytes: Vec::with_capacity(max_bytes.min(USUAL_BYTES) as usize),
-        };
-        Self { batch, keys }
+        Self { batch, keys, most_cells: MOST_CELLS.saturating_sub(scan.columns.len()) }
     }
 
     /// Whether no further row may come in.
-    pub(super) fn is_full(&self, max_bytes: u32, most_rows: u32) -> bool {
-        let cells = self.batch.kinds.len();
-        let row = cells / self.batch.rows.max(1) as usize;
+    #[inline]
+    pub(super) fn is_full(&self, max_bytes: u32) -> bool {
         self.batch.rows > 0
-            && (cells + row > MOST_CELLS
-                || self.batch.bytes.len() >= max_bytes as usize
-                || self.batch.rows >= most_rows)
+            && (self.batch.kinds.len() > self.most_cells
+                || self.batch.bytes.len() >= max_bytes as usize)
     }
 
     /// Rows taken in.
@@ -91,33 +92,47 @@ impl Builder {
         scan: &Scan,
         row: &ScanRows<'_>,
         max_bytes: u32,
+        used: impl FnOnce() -> Option<(Batch, Keys)>,
     ) -> Option<Self> {
         let before = Marks::of(&self.batch);
-        self.append_key(scan, row);
         let mut row_bytes: usize = 0;
-        for place in row.places() {
-            match *place {
-                Place::Plain(at) => self.append_cell(row.cell(at), &mut row_bytes, max_bytes),
-                Place::Guarded(at) => match (row.cell(at), row.cell(at + 1)) {
-                    // SQLite's values are shorter than 2^31 bytes.
-                    (is_text, ValueRef::Integer(length)) => {
-                        self.append_long(is_text == ValueRef::Integer(1), length as u32);
-                    }
-                    (value, _) => self.append_cell(value, &mut row_bytes, max_bytes),
-                },
+        if let Some((statement, places)) = row.plain() {
+            for place in places {
+                self.append_cell(statement.cell(*place), &mut row_bytes, max_bytes);
+            }
+        } else {
+            for place in row.places() {
+                match *place {
+                    Place::Plain(at) => self.append_cell(row.cell(at), &mut row_bytes, max_bytes),
+                    Place::Guarded(at) => match (row.cell(at), row.cell(at + 1)) {
+                        // SQLite's values are shorter than 2^31 bytes.
+                        (is_text, ValueRef::Integer(length)) => {
+                            self.append_long(is_text == ValueRef::Integer(1), length as u32);
+                        }
+                        (value, _) => self.append_cell(value, &mut row_bytes, max_bytes),
+                    },
+                }
             }
         }
+        self.append_key(scan, row, &before);
         self.batch.rows += 1;
         let fits = self.batch.rows == 1 || self.batch.bytes.len() <= max_bytes as usize;
-        if fits { None } else { Some(self.split_off_last(&before)) }
+        if fits {
+            return None;
+        }
+        let next = Self::new(scan, &Key::Start, used());
+        Some(self.move_last(&before, next))
     }
 
-    fn append_key(&mut self, scan: &Scan, row: &ScanRows<'_>) {
+    fn append_key(&mut self, scan: &Scan, row: &ScanRows<'_>, before: &Marks) {
         match (&mut self.keys, &scan.key) {
             (Keys::Rowids(rowids), _) => {
-                if let ValueRef::Integer(rowid) = row.cell(0) {
-                    rowids.push(rowid);
-                }
+                // It is most often the row's first cell, and so was just taken in.
+                let rowid = match row.places().first() {
+                    Some(Place::Plain(0)) => self.batch.integers.get(before.integers).copied(),
+                    _ => row.cell(0).as_i64().ok(),
+                };
+                rowids.extend(rowid);
             }
             (Keys::Primary { bytes, ends }, KeyKind::Primary(columns)) => {
                 bytes.push(PRIMARY);
@@ -164,28 +179,56 @@ impl Builder {
         self.batch.lengths.push(length);
     }
 
-    fn split_off_last(&mut self, before: &Marks) -> Self {
-        let batch = &mut self.batch;
-        batch.rows -= 1;
-        let keys = match &mut self.keys {
-            Keys::Rowids(rowids) => Keys::Rowids(rowids.split_off(batch.rows as usize)),
-            Keys::Primary { bytes, ends } => {
-                ends.truncate(batch.rows as usize);
-                let bytes = bytes.split_off(ends.last().copied().unwrap_or(0));
-                Keys::Primary { ends: vec![bytes.len()], bytes }
+    /// Moves the last row to an empty batch behind this one.
+    fn move_last(&mut self, before: &Marks, mut to: Self) -> Self {
+        let (from, to_batch) = (&mut self.batch, &mut to.batch);
+        from.rows -= 1;
+        to_batch.rows = 1;
+        move_from(&mut from.kinds, before.kinds, &mut to_batch.kinds);
+        move_from(&mut from.integers, before.integers, &mut to_batch.integers);
+        move_from(&mut from.reals, before.reals, &mut to_batch.reals);
+        move_from(&mut from.lengths, before.lengths, &mut to_batch.lengths);
+        move_from(&mut from.bytes, before.bytes, &mut to_batch.bytes);
+        let rows = from.rows as usize;
+        match (&mut self.keys, &mut to.keys) {
+            (Keys::Rowids(from), Keys::Rowids(to)) => move_from(from, rows, to),
+            (Keys::Primary { bytes, ends }, Keys::Primary { bytes: to_bytes, ends: to_ends }) => {
+                ends.truncate(rows);
+                move_from(bytes, ends.last().copied().unwrap_or(0), to_bytes);
+                to_ends.push(to_bytes.len());
             }
-            Keys::Ordinals(first) => Keys::Ordinals(*first + u64::from(batch.rows)),
-        };
-        let batch = Batch {
-            rows: 1,
-            kinds: batch.kinds.split_off(before.kinds),
-            integers: batch.integers.split_off(before.integers),
-            reals: batch.reals.split_off(before.reals),
-            lengths: batch.lengths.split_off(before.lengths),
-            bytes: batch.bytes.split_off(before.bytes),
-        };
-        Self { batch, keys }
+            (Keys::Ordinals(first), to) => *to = Keys::Ordinals(*first + rows as u64),
+            _ => {}
+        }
+        to
     }
+}
+
+fn move_from<T: Copy>(from: &mut Vec<T>, start: usize, to: &mut Vec<T>) {
+    to.extend_from_slice(&from[start..]);
+    from.truncate(start);
+}
+
+/// A batch of nothing.
+pub(super) fn empty() -> Batch {
+    Batch {
+        rows: 0,
+        kinds: Vec::new(),
+        integers: Vec::new(),
+        reals: Vec::new(),
+        lengths: Vec::new(),
+        bytes: Vec::new(),
+    }
+}
+
+fn cleared(mut batch: Batch) -> Batch {
+    batch.rows = 0;
+    batch.kinds.clear();
+    batch.integers.clear();
+    batch.reals.clear();
+    batch.lengths.clear();
+    batch.bytes.clear();
+    batch
 }
 
 /// The place behind row `row`, counted from 0.

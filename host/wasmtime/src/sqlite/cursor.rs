@@ -1,19 +1,17 @@
-//! One scan in progress: batches from a position on, some of them read ahead.
+//! One scan in progress: batches from a position on.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, Result};
 
-use super::batch::{Builder, Keys, tail};
+use super::ahead::{Back, Filled, Front, queue};
+use super::batch::Builder;
 use super::error::rows_error;
 use super::key::Key;
 use super::long::{LongValue, Piece};
 use super::scan::{Read, Scan, ScanRows};
-use crate::contract::rows::{Batch, Error as RowsError};
-
-/// Batches that wait to be asked for. Two even out what reading and formatting take from batch to batch.
-const AHEAD: usize = 2;
+use crate::contract::rows::Error as RowsError;
 
 /// A scan, and where it stands.
 pub(super) struct Cursor<'c> {
@@ -30,27 +28,21 @@ pub(super) struct Cursor<'c> {
     /// The batch in the making: of rows that did not fit into the last one, or that came before the end
     /// of a range.
     begun: Option<Builder>,
-    /// The batches that were read ahead.
-    ready: VecDeque<(Batch, Keys)>,
-    /// How the scan ended behind those; the end of the table, or a failure, which stays.
-    ended: Option<std::result::Result<(), RowsError>>,
+    /// Where complete batches go.
+    back: Back,
+    /// Whether the end of the table, or a failure, has gone there too.
+    is_ended: bool,
     /// The text and blob bytes of a batch, the same for the whole scan.
     max_bytes: u32,
-    /// The batch that was handed out last, where it may be its slice's last.
-    kept: Option<Batch>,
-    /// Batches handed out in this slice, and in the one before: about as many are to be expected.
-    handed_out: u32,
-    expected: u32,
-    /// The rows of a batch, where less than fits is wanted.
-    most_rows: u32,
     /// The long value that was read from last.
     value: Option<(Key, usize, LongValue<'c>)>,
 }
 
 impl<'c> Cursor<'c> {
-    /// A scan that begins behind a key.
-    pub(super) fn new(connection: &'c Connection, scan: Scan, from: Key) -> Self {
-        Self {
+    /// A scan that begins behind a key, and where its batches come out.
+    pub(super) fn new(connection: &'c Connection, scan: Scan, from: Key) -> (Self, Front) {
+        let (front, back) = queue(from.clone());
+        let cursor = Self {
             connection,
             scan,
             last: from.clone(),
@@ -59,69 +51,46 @@ impl<'c> Cursor<'c> {
             read: Read::Plain,
             rows: None,
             begun: None,
-            ready: VecDeque::new(),
-            ended: None,
+            back,
+            is_ended: false,
             max_bytes: 0,
-            most_rows: u32::MAX,
-            kept: None,
-            handed_out: 0,
-            expected: 0,
             value: None,
-        }
+        };
+        (cursor, front)
     }
 
-    /// The next batch and the keys of its rows. All calls ask for the same bytes; but one who goes on with a scan may
-    /// get more at first than it asked for, by what was read for the one before.
-    pub(super) fn next(
-        &mut self,
-        max_bytes: u32,
-        keeps: bool,
-    ) -> std::result::Result<(Batch, Keys), RowsError> {
-        self.value = None;
+    /// Says how many bytes of text and blobs a batch may have.
+    pub(super) fn set_max_bytes(&mut self, max_bytes: u32) {
         self.max_bytes = max_bytes;
-        if self.ready.is_empty() {
-            self.read_ahead();
-        }
-        match (self.ready.pop_front(), &self.ended) {
-            (Some((batch, keys)), _) => {
-                self.handed_out += 1;
-                // To keep one costs a copy.
-                let is_near_end = self.handed_out + 1 >= self.expected;
-                self.kept = (keeps && is_near_end).then(|| batch.clone());
-                Ok((batch, keys))
-            }
-            (None, Some(Err(error))) => Err(error.clone()),
-            (None, _) => Ok(Builder::new(&self.scan.key, &self.last, 0).finish()),
-        }
     }
 
-    /// Whether there is use in reading a further batch before it is asked for.
-    pub(super) fn wants_more(&self) -> bool {
-        self.ended.is_none() && self.ready.len() < AHEAD
-    }
-
-    /// Reads one more batch.
-    pub(super) fn read_ahead(&mut self) {
-        if self.ended.is_some() {
-            return;
+    /// Reads one more batch, and says whether to read on.
+    pub(super) fn read_ahead(&mut self) -> bool {
+        if self.is_ended || !self.back.wants_more() {
+            return false;
         }
-        match self.fill() {
-            Ok(false) => return,
-            Ok(true) => self.ended = Some(Ok(())),
-            Err(error) => self.ended = Some(Err(rows_error(&self.scan.shown, &error))),
-        }
+        let end = match self.fill() {
+            Ok(false) => return true,
+            Ok(true) => Ok(Builder::new(&self.scan, &self.last, self.back.used()).finish()),
+            Err(error) => Err(rows_error(&self.scan.shown, &error)),
+        };
         // What came before a failure comes out, wherever the scan began: the same rows each time.
-        self.ready.extend(self.begun.take().filter(|rest| rest.rows() > 0).map(Builder::finish));
+        if let Some(rest) = self.begun.take().filter(|rest| rest.rows() > 0) {
+            self.back.put(Ok(filled(rest)));
+        }
+        self.back.put(end.map(|(batch, keys)| Filled { batch: Arc::new(batch), keys }));
+        self.is_ended = true;
         self.rows = None;
+        false
     }
 
     /// Reads rows until a batch is complete, or the table is at its end: then true.
     fn fill(&mut self) -> Result<bool> {
-        let builder = self.begun.take();
+        let begun = self.begun.take();
         let mut builder =
-            builder.unwrap_or_else(|| Builder::new(&self.scan.key, &self.last, self.max_bytes));
+            begun.unwrap_or_else(|| Builder::new(&self.scan, &self.last, self.back.used()));
         loop {
-            if builder.is_full(self.max_bytes, self.most_rows) {
+            if builder.is_full(self.max_bytes) {
                 self.push(builder);
                 return Ok(false);
             }
@@ -135,8 +104,9 @@ impl<'c> Cursor<'c> {
             let next = loop {
                 match rows.step() {
                     Ok(true) => {
-                        let next = builder.append(&self.scan, &rows, self.max_bytes);
-                        if next.is_some() || builder.is_full(self.max_bytes, self.most_rows) {
+                        let next =
+                            builder.append(&self.scan, &rows, self.max_bytes, || self.back.used());
+                        if next.is_some() || builder.is_full(self.max_bytes) {
                             break Ok(next);
                         }
                     }
@@ -210,47 +180,12 @@ impl<'c> Cursor<'c> {
         if let Some(last) = builder.last_key() {
             self.last = last;
         }
-        self.ready.push_back(builder.finish());
-    }
-
-    /// Whether it can be gone on with: it has not failed.
-    pub(super) fn is_well(&self) -> bool {
-        !matches!(self.ended, Some(Err(_)))
-    }
-
-    /// A further slice begins.
-    pub(super) fn begin_slice(&mut self) {
-        self.expected = std::mem::take(&mut self.handed_out);
+        self.back.put(Ok(filled(builder)));
     }
 
     /// Whether it reads what another scan does.
     pub(super) fn scans_same(&self, scan: &Scan) -> bool {
         self.scan.name == scan.name && self.scan.columns == scan.columns
-    }
-
-    /// Hands out next what a slice has left over of the batch that was handed out last: its last `rows` rows, which lie
-    /// behind `key`. False where that can't be.
-    pub(super) fn hand_out_again(&mut self, scan: &Scan, key: &Key, keys: Keys, rows: u32) -> bool {
-        let again = match self.kept.take() {
-            Some(batch) => {
-                let used = batch.rows.saturating_sub(rows);
-                Some(tail(batch, keys, used, self.scan.columns.len()))
-            }
-            None => {
-                let mut again = Cursor::new(self.connection, scan.clone(), key.clone());
-                again.max_bytes = self.max_bytes;
-                again.most_rows = rows;
-                again.read_ahead();
-                again.ready.pop_front()
-            }
-        };
-        match again {
-            Some((batch, keys)) if batch.rows == rows => {
-                self.ready.push_front((batch, keys));
-                true
-            }
-            _ => false,
-        }
     }
 
     /// Bytes of a long value.
@@ -273,4 +208,9 @@ impl<'c> Cursor<'c> {
         });
         read.map_err(|error| rows_error(&self.scan.shown, &error))
     }
+}
+
+fn filled(builder: Builder) -> Filled {
+    let (batch, keys) = builder.finish();
+    Filled { batch: Arc::new(batch), keys }
 }

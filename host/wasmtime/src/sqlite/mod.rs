@@ -1,5 +1,6 @@
 //! `rows` over SQLite: one held read transaction.
 
+mod ahead;
 mod authorizer;
 mod batch;
 mod copy;

@@ -1,6 +1,6 @@
 //! The thread that owns the connection: it answers requests, and between them reads ahead.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,16 +8,15 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 
 use rusqlite::Connection;
 
-use super::batch::Keys;
+use super::ahead::Front;
 use super::copy::copy;
 use super::cursor::Cursor;
 use super::describe::describe;
 use super::error::rows_error;
-use super::key::Key;
 use super::long::Piece;
-use super::parked::{LastBatch, Parked};
+use super::parked::Parked;
 use super::scan::Scan;
-use crate::contract::rows::{Batch, Error as RowsError, Schema};
+use crate::contract::rows::{Error as RowsError, Schema};
 
 /// Where an answer goes.
 pub(super) type Reply<T> = SyncSender<Result<T, RowsError>>;
@@ -26,16 +25,16 @@ pub(super) type Reply<T> = SyncSender<Result<T, RowsError>>;
 pub(super) enum Request {
     /// The schema.
     Describe(Reply<Schema>),
-    /// A scan of a table; the answer is the cursor's number, and the key it stands behind.
-    Open { table: Vec<u8>, columns: Vec<Vec<u8>>, after: Vec<u8>, reply: Reply<(u64, Key)> },
-    /// The next batch of a cursor, to be kept as well if it may be its slice's last.
-    Next { cursor: u64, max_bytes: u32, keeps: bool, reply: Reply<(Batch, Keys)> },
+    /// A scan of a table; the answer is the cursor's number, and where its batches come out.
+    Open { table: Vec<u8>, columns: Vec<Vec<u8>>, after: Vec<u8>, reply: Reply<(u64, Front)> },
+    /// Batches are wanted of a cursor, of so many bytes of text and blobs.
+    Read { cursor: u64, max_bytes: u32 },
     /// A piece of a long value.
     Piece(Piece, Reply<Vec<u8>>),
     /// A copy of the database in a new file.
     Copy { to: PathBuf, stop: Arc<AtomicBool>, reply: Reply<()> },
     /// The cursor is not needed any more. The next slice may want to go on from within its last batch.
-    Close { cursor: u64, last: Option<LastBatch> },
+    Close { cursor: u64, front: Option<Front> },
 }
 
 /// Answers requests until nobody is left to make any.
@@ -44,22 +43,15 @@ pub(super) fn run(connection: &Connection, requests: &Receiver<Request>) {
         connection,
         schema: None,
         cursors: HashMap::new(),
+        wanted: VecDeque::new(),
         parked: None,
         last_cursor: 0,
-        asked: 0,
     };
     loop {
-        let ahead = reader.cursors.get_mut(&reader.asked).filter(|cursor| cursor.wants_more());
-        let request = match ahead {
-            None => requests.recv().ok(),
-            Some(cursor) => match requests.try_recv() {
-                Ok(request) => Some(request),
-                Err(TryRecvError::Disconnected) => None,
-                Err(TryRecvError::Empty) => {
-                    cursor.read_ahead();
-                    continue;
-                }
-            },
+        let request = match requests.try_recv() {
+            Err(TryRecvError::Empty) if reader.read_ahead() => continue,
+            Err(TryRecvError::Empty) => requests.recv().ok(),
+            request => request.ok(),
         };
         match request {
             Some(request) => reader.serve(request),
@@ -72,12 +64,12 @@ struct Reader<'c> {
     connection: &'c Connection,
     schema: Option<Schema>,
     cursors: HashMap<u64, Cursor<'c>>,
+    /// The cursors to read ahead for, in turn.
+    wanted: VecDeque<u64>,
     /// The scan that was closed last.
     parked: Option<Parked<'c>>,
     /// The cursors' numbers count from 1.
     last_cursor: u64,
-    /// The cursor that was last asked for a batch, and so will be again.
-    asked: u64,
 }
 
 impl<'c> Reader<'c> {
@@ -91,10 +83,11 @@ impl<'c> Reader<'c> {
             Request::Open { table, columns, after, reply } => {
                 reply.send(self.open(&table, &columns, &after)).ok();
             }
-            Request::Next { cursor, max_bytes, keeps, reply } => {
-                self.asked = cursor;
-                let next = self.cursor(cursor).and_then(|cursor| cursor.next(max_bytes, keeps));
-                reply.send(next).ok();
+            Request::Read { cursor, max_bytes } => {
+                if let Ok(reading) = self.cursor(cursor) {
+                    reading.set_max_bytes(max_bytes);
+                    self.want(cursor);
+                }
             }
             Request::Piece(piece, reply) => {
                 reply.send(self.cursor(piece.cursor).and_then(|cursor| cursor.piece(&piece))).ok();
@@ -102,11 +95,29 @@ impl<'c> Reader<'c> {
             Request::Copy { to, stop, reply } => {
                 reply.send(copy(self.connection, &to, &stop).map_err(RowsError::Failed)).ok();
             }
-            Request::Close { cursor, last } => {
+            Request::Close { cursor, front } => {
+                self.wanted.retain(|wanted| *wanted != cursor);
                 let closed = self.cursors.remove(&cursor);
-                self.parked = closed.zip(last).and_then(|(cursor, last)| Parked::new(cursor, last));
+                self.parked =
+                    closed.zip(front).and_then(|(cursor, front)| Parked::new(cursor, front));
             }
         }
+    }
+
+    fn want(&mut self, cursor: u64) {
+        if !self.wanted.contains(&cursor) {
+            self.wanted.push_front(cursor);
+        }
+    }
+
+    /// Reads a batch ahead; false: nobody wants one.
+    fn read_ahead(&mut self) -> bool {
+        let Some(number) = self.wanted.pop_front() else { return false };
+        let goes_on = self.cursors.get_mut(&number).is_some_and(Cursor::read_ahead);
+        if goes_on {
+            self.wanted.push_back(number);
+        }
+        true
     }
 
     fn cursor(&mut self, number: u64) -> Result<&mut Cursor<'c>, RowsError> {
@@ -127,15 +138,18 @@ impl<'c> Reader<'c> {
         table: &[u8],
         columns: &[Vec<u8>],
         after: &[u8],
-    ) -> Result<(u64, Key), RowsError> {
+    ) -> Result<(u64, Front), RowsError> {
         let connection = self.connection;
         let scan = Scan::new(connection, self.schema()?, table, columns)?;
         let key = scan.key(after)?;
-        let parked = self.parked.take().and_then(|parked| parked.go_on(&scan, &key));
-        let cursor = parked.unwrap_or_else(|| Cursor::new(connection, scan, key.clone()));
         self.last_cursor += 1;
+        let parked = self.parked.take().and_then(|parked| parked.go_on(&scan, &key));
+        if parked.is_some() {
+            self.want(self.last_cursor);
+        }
+        let (cursor, front) = parked.unwrap_or_else(|| Cursor::new(connection, scan, key));
         self.cursors.insert(self.last_cursor, cursor);
-        Ok((self.last_cursor, key))
+        Ok((self.last_cursor, front))
     }
 }
 

@@ -207,8 +207,9 @@ impl Scan {
             Some(first) => first?,
             None => Statement::prepare(connection, b"SELECT 0 WHERE 0", &[])?,
         };
-        let more = statements.collect::<Result<_>>()?;
-        Ok(ScanRows { first, more, width, places: self.places(read) })
+        let more: Vec<_> = statements.collect::<Result<_>>()?;
+        let plain = (read == Read::Plain && more.is_empty()).then(|| self.places.clone());
+        Ok(ScanRows { first, more, width, places: self.places(read), plain })
     }
 
     /// Where a row has the cells of the columns asked for.
@@ -317,6 +318,9 @@ pub(super) struct ScanRows<'c> {
     more: Vec<Statement<'c>>,
     width: usize,
     places: Vec<Place>,
+    /// The places, where all cells come as they are from one statement: so it is but for very wide tables and long
+    /// values.
+    plain: Option<Vec<usize>>,
 }
 
 impl ScanRows<'_> {
@@ -325,7 +329,14 @@ impl ScanRows<'_> {
         &self.places
     }
 
+    /// The statement and the places in it, where there is nothing else to look after.
+    #[inline]
+    pub(super) fn plain(&self) -> Option<(&Statement<'_>, &[usize])> {
+        self.plain.as_deref().map(|places| (&self.first, places))
+    }
+
     /// Goes to the next row; false: there is none.
+    #[inline]
     pub(super) fn step(&mut self) -> Result<bool> {
         let is_row = self.first.step()?;
         for statement in &mut self.more {

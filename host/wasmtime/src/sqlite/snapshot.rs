@@ -10,13 +10,12 @@ use std::time::Duration;
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
 use serde::{Deserialize, Serialize};
 
+use super::ahead::{Front, gone};
 use super::authorizer::only_read;
-use super::batch::{Keys, key_at};
 use super::error::OpenError;
 use super::fingerprint::Fingerprint;
 use super::key::Key;
 use super::long::Piece;
-use super::parked::LastBatch;
 use super::reader::{Reply, Request, run};
 use crate::contract::rows::{Batch, Error as RowsError, Schema};
 use crate::contract::{Cursor, Rows};
@@ -191,7 +190,6 @@ fn ask<T>(
     request: impl FnOnce(Reply<T>) -> Request,
 ) -> Result<T, RowsError> {
     let (reply, answer) = sync_channel(1);
-    let gone = || RowsError::Failed("the thread that reads the database has ended".to_owned());
     requests.send(request(reply)).map_err(|_| gone())?;
     answer.recv().map_err(|_| gone())?
 }
@@ -207,7 +205,7 @@ impl Rows for Snapshot {
         columns: &[Vec<u8>],
         after: Option<&[u8]>,
     ) -> Result<Box<dyn Cursor>, RowsError> {
-        let (number, key) = self.ask(|reply| Request::Open {
+        let (number, front) = self.ask(|reply| Request::Open {
             table: table.to_vec(),
             columns: columns.to_vec(),
             after: after.unwrap_or_default().to_vec(),
@@ -218,10 +216,7 @@ impl Rows for Snapshot {
             interrupts: self.about.interrupts.load(Ordering::Relaxed),
             about: self.about.clone(),
             number,
-            rows: 0,
-            keys: None,
-            before: key,
-            keeps: false,
+            front: Some(front),
         }))
     }
 }
@@ -233,39 +228,22 @@ struct SnapshotCursor {
     /// As many had there been when it was opened.
     interrupts: u32,
     number: u64,
-    /// Rows of the last batch.
-    rows: u32,
-    keys: Option<Keys>,
-    /// Where the last batch begins.
-    before: Key,
-    /// Whether the next batch is to be kept for the next slice.
-    keeps: bool,
+    /// None when it is closed.
+    front: Option<Front>,
 }
 
 impl SnapshotCursor {
     fn key(&self, rows: u32) -> Result<Key, RowsError> {
-        let Some(row) = rows.checked_sub(1) else { return Ok(self.before.clone()) };
-        self.keys
-            .as_ref()
-            .filter(|_| rows <= self.rows)
-            .and_then(|keys| key_at(keys, row))
-            .ok_or_else(|| RowsError::InvalidCell(format!("the last batch has no {rows} rows")))
+        self.front.as_ref().ok_or_else(gone)?.key(rows)
     }
 }
 
 impl Cursor for SnapshotCursor {
-    fn next(&mut self, max_bytes: u32) -> Result<Batch, RowsError> {
-        self.before = self.key(self.rows)?;
-        let (cursor, keeps) = (self.number, self.keeps);
-        let (batch, keys) =
-            ask(&self.requests, |reply| Request::Next { cursor, max_bytes, keeps, reply })?;
-        self.rows = batch.rows;
-        self.keys = Some(keys);
-        Ok(batch)
-    }
-
-    fn may_be_last(&mut self) {
-        self.keeps = true;
+    fn next(&mut self, max_bytes: u32) -> Result<Arc<Batch>, RowsError> {
+        let (cursor, requests) = (self.number, &self.requests);
+        // Where the thread is gone, the queue says so.
+        let read = || drop(requests.send(Request::Read { cursor, max_bytes }));
+        self.front.as_mut().ok_or_else(gone)?.next(read)
     }
 
     fn position(&mut self, rows: u32) -> Result<Vec<u8>, RowsError> {
@@ -290,10 +268,8 @@ impl Drop for SnapshotCursor {
     fn drop(&mut self) {
         // A scan that was interrupted is not gone on with: SQLite interrupts all reads as long as one is open.
         let is_well = self.about.interrupts.load(Ordering::Relaxed) == self.interrupts;
-        let keys = self.keys.take().filter(|_| is_well);
-        let last =
-            keys.map(|keys| LastBatch { before: self.before.clone(), rows: self.rows, keys });
-        self.requests.send(Request::Close { cursor: self.number, last }).ok();
+        let front = self.front.take().filter(|_| is_well);
+        self.requests.send(Request::Close { cursor: self.number, front }).ok();
     }
 }
 

@@ -74,6 +74,7 @@ impl<'c> Statement<'c> {
     }
 
     /// Goes to the next row; false: there is none.
+    #[inline]
     pub(super) fn step(&mut self) -> Result<bool> {
         // SAFETY: the statement lives, and no cell of the row before is borrowed any more.
         match unsafe { ffi::sqlite3_step(self.raw.as_ptr()) } {

@@ -1,0 +1,240 @@
+//! Batches read ahead of who asks for them: the queue between the thread that reads and the one that formats.
+//!
+//! Who asks takes from the queue itself: the other thread is asked for nothing as long as there is something in it, and
+//! goes on reading meanwhile. It is woken when few are left, not for each that is taken.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+
+use super::batch::{Keys, empty, key_at, place_of, tail};
+use super::key::Key;
+use crate::contract::rows::{Batch, Error as RowsError};
+
+/// So many wait at most. They even out what reading and formatting take from batch to batch.
+const MOST: usize = 4;
+
+/// When so many are left, the reader goes on.
+const FEW: usize = 2;
+
+/// A batch, with the keys of its rows.
+#[derive(Debug)]
+pub(super) struct Filled {
+    pub(super) batch: Arc<Batch>,
+    pub(super) keys: Keys,
+}
+
+#[derive(Default)]
+struct Level {
+    waiting: AtomicUsize,
+    /// Whether the reader has stopped until few are left.
+    rests: AtomicBool,
+}
+
+/// The reader's end.
+pub(super) struct Back {
+    level: Arc<Level>,
+    batches: Sender<Result<Filled, RowsError>>,
+    used: Receiver<(Batch, Keys)>,
+}
+
+/// The end of who asks. It outlives a slice, with what it has not used.
+pub(super) struct Front {
+    level: Arc<Level>,
+    batches: Receiver<Result<Filled, RowsError>>,
+    used: SyncSender<(Batch, Keys)>,
+    /// Where the last batch begins.
+    before: Key,
+    last: Option<Filled>,
+    /// What the slice before has left over of its last batch.
+    left: Option<Filled>,
+    /// How the rows have ended.
+    ended: Option<Result<(), RowsError>>,
+    /// Whether the reader has been asked to begin.
+    begun: bool,
+}
+
+/// A queue of a scan that begins behind a key.
+pub(super) fn queue(before: Key) -> (Front, Back) {
+    let level = Arc::new(Level::default());
+    let (sender, batches) = channel();
+    let (used, unused) = sync_channel(MOST);
+    let back = Back { level: level.clone(), batches: sender, used: unused };
+    let front =
+        Front { level, batches, used, before, last: None, left: None, ended: None, begun: false };
+    (front, back)
+}
+
+impl Back {
+    /// Puts in a batch, an empty one where the table is at its end, or the failure that it ends with.
+    pub(super) fn put(&self, batch: Result<Filled, RowsError>) {
+        self.level.waiting.fetch_add(1, Ordering::SeqCst);
+        // Who has gone away needs none.
+        self.batches.send(batch).ok();
+    }
+
+    /// Whether to read on. Where not, the other end says when.
+    pub(super) fn wants_more(&self) -> bool {
+        if self.level.waiting.load(Ordering::SeqCst) < MOST {
+            return true;
+        }
+        self.level.rests.store(true, Ordering::SeqCst);
+        // It may have taken some just before it could see that.
+        self.level.waiting.load(Ordering::SeqCst) <= FEW && self.level.stop_resting()
+    }
+
+    /// A batch that nobody looks at any more.
+    pub(super) fn used(&self) -> Option<(Batch, Keys)> {
+        self.used.try_recv().ok()
+    }
+}
+
+impl Level {
+    fn stop_resting(&self) -> bool {
+        self.rests.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Front {
+    /// The next batch; `wake` is called where the reader has to be told to read.
+    pub(super) fn next(&mut self, wake: impl Fn()) -> Result<Arc<Batch>, RowsError> {
+        if let Some(last) = self.last.take() {
+            self.before = self.place(&last, last.batch.rows)?;
+            if let Some(batch) = Arc::into_inner(last.batch) {
+                self.used.try_send((batch, last.keys)).ok();
+            }
+        }
+        let filled = match self.left.take() {
+            Some(left) => left,
+            None => self.receive(wake)?,
+        };
+        Ok(self.last.insert(filled).batch.clone())
+    }
+
+    fn receive(&mut self, wake: impl Fn()) -> Result<Filled, RowsError> {
+        if self.ended.is_none() {
+            if !self.begun {
+                self.begun = true;
+                wake();
+            }
+            match self.batches.recv().unwrap_or_else(|_| Err(gone())) {
+                Ok(filled) if filled.batch.rows > 0 => {
+                    let waiting = self.level.waiting.fetch_sub(1, Ordering::SeqCst) - 1;
+                    if waiting <= FEW && self.level.stop_resting() {
+                        wake();
+                    }
+                    return Ok(filled);
+                }
+                end => self.ended = Some(end.map(drop)),
+            }
+        }
+        match &self.ended {
+            Some(Err(error)) => Err(error.clone()),
+            _ => Ok(Filled { batch: Arc::new(empty()), keys: Keys::Ordinals(0) }),
+        }
+    }
+
+    /// The place behind the first `rows` rows of the last batch.
+    pub(super) fn key(&self, rows: u32) -> Result<Key, RowsError> {
+        match &self.last {
+            Some(last) => self.place(last, rows),
+            None if rows == 0 => Ok(self.before.clone()),
+            None => Err(no_rows(rows)),
+        }
+    }
+
+    fn place(&self, last: &Filled, rows: u32) -> Result<Key, RowsError> {
+        let Some(row) = rows.checked_sub(1) else { return Ok(self.before.clone()) };
+        Some(&last.keys)
+            .filter(|_| rows <= last.batch.rows)
+            .and_then(|keys| key_at(keys, row))
+            .ok_or_else(|| no_rows(rows))
+    }
+
+    /// Goes on behind `key`, a place in the last batch, whose rest is handed out once more. False where it is none.
+    pub(super) fn go_on(&mut self, key: &Key, columns: usize) -> bool {
+        let Some(Filled { batch, keys }) = self.last.take() else { return false };
+        let used = if *key == self.before { Some(0) } else { place_of(&keys, batch.rows, key) };
+        let Some(used) = used else { return false };
+        if used < batch.rows {
+            let batch = Arc::unwrap_or_clone(batch);
+            let (batch, keys) = tail(batch, keys, used, columns);
+            self.left = Some(Filled { batch: Arc::new(batch), keys });
+        }
+        self.before = key.clone();
+        true
+    }
+
+    /// Whether there is use in keeping it for the next slice.
+    pub(super) fn is_well(&self) -> bool {
+        self.last.is_some() && !matches!(self.ended, Some(Err(_)))
+    }
+}
+
+fn no_rows(rows: u32) -> RowsError {
+    RowsError::InvalidCell(format!("the last batch has no {rows} rows"))
+}
+
+pub(super) fn gone() -> RowsError {
+    RowsError::Failed("the thread that reads the database has ended".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(rowid: i64) -> Filled {
+        let batch = Batch { rows: 1, kinds: vec![1], integers: vec![rowid], ..empty() };
+        Filled { batch: Arc::new(batch), keys: Keys::Rowids(vec![rowid]) }
+    }
+
+    #[test]
+    fn the_reader_rests_when_it_is_far_ahead_and_is_woken_when_few_are_left() {
+        let (mut front, back) = queue(Key::Start);
+        let mut rowid = 0;
+        while back.wants_more() {
+            rowid += 1;
+            back.put(Ok(filled(rowid)));
+        }
+        assert_eq!(rowid, MOST as i64);
+        let woken = std::cell::Cell::new(0);
+        for taken in 1..=MOST {
+            let wake = || woken.set(woken.get() + 1);
+            assert_eq!(front.next(wake).unwrap().integers, [taken as i64]);
+            // Once to begin, and once when few are left.
+            assert_eq!(woken.get(), 1 + u32::from(MOST - taken <= FEW), "{taken} taken");
+            assert_eq!(front.key(1).unwrap(), Key::Rowid(taken as i64));
+        }
+        assert!(back.wants_more());
+    }
+
+    #[test]
+    fn an_end_stays_and_a_reader_that_is_gone_is_a_failure() {
+        let (mut front, back) = queue(Key::Rowid(3));
+        back.put(Ok(Filled { batch: Arc::new(empty()), keys: Keys::Ordinals(0) }));
+        for _ in 0..2 {
+            assert_eq!(front.next(|| ()).unwrap().rows, 0);
+            assert_eq!(front.key(0).unwrap(), Key::Rowid(3));
+        }
+        let (mut front, back) = queue(Key::Start);
+        drop(back);
+        for _ in 0..2 {
+            assert!(matches!(front.next(|| ()), Err(RowsError::Failed(_))));
+        }
+    }
+
+    #[test]
+    fn what_a_slice_has_left_over_is_handed_out_once_more() {
+        let (mut front, back) = queue(Key::Start);
+        let batch = Batch { rows: 3, kinds: vec![1; 3], integers: vec![5, 6, 9], ..empty() };
+        back.put(Ok(Filled { batch: Arc::new(batch), keys: Keys::Rowids(vec![5, 6, 9]) }));
+        back.put(Ok(filled(11)));
+        front.next(|| ()).unwrap();
+        assert!(front.is_well());
+        assert!(front.go_on(&Key::Rowid(6), 1));
+        assert_eq!(front.key(0).unwrap(), Key::Rowid(6));
+        assert_eq!(front.next(|| ()).unwrap().integers, [9]);
+        assert_eq!(front.next(|| ()).unwrap().integers, [11]);
+        assert!(!front.go_on(&Key::Rowid(6), 1), "that place lies in another batch");
+    }
+}
