@@ -14,7 +14,7 @@ use crate::run::{run, shown};
 const VERSION: &str = "2.5.0";
 
 /// The one bucket.
-const BUCKET: &str = "exports";
+pub const BUCKET: &str = "exports";
 
 const REGION: &str = "garage";
 
@@ -159,7 +159,7 @@ impl Garage {
     }
 
     /// What any program that speaks S3 is told of it.
-    fn for_programs(&self) -> [(&'static str, String); 4] {
+    pub fn for_programs(&self) -> [(&'static str, String); 4] {
         [
             ("AWS_ENDPOINT_URL", self.endpoint()),
             ("AWS_REGION", REGION.to_owned()),
@@ -190,7 +190,7 @@ pub fn garage(folder: &Path) -> Result<()> {
 }
 
 /// The program, from crates.io where it is not there yet.
-fn install() -> Result<PathBuf> {
+pub fn install() -> Result<PathBuf> {
     let root = match std::env::var_os("GARAGE_ROOT").filter(|root| !root.is_empty()) {
         Some(root) => PathBuf::from(root),
         None => {

@@ -34,7 +34,7 @@ enum Task {
         /// A database of your own; without one, a sample of about 100 MB is made
         database: Option<PathBuf>,
     },
-    /// Run every test
+    /// Run every test, and check that no speed was lost
     Test {
         /// Also those that take long
         #[arg(long)]
@@ -47,15 +47,8 @@ enum Task {
     },
     /// Write docs/FIDELITY.md: what a dump keeps of each hard case
     Fidelity,
-    /// Measure exports side by side with `sqlite3 .dump`
-    Bench {
-        /// The size of the generated database, in megabytes
-        #[arg(long, default_value_t = 420, value_parser = clap::value_parser!(u64).range(1..))]
-        megabytes: u64,
-        /// How many pairs of runs
-        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-        pairs: u32,
-    },
+    /// Measure how fast exports are, beside `sqlite3 .dump` and others, and write docs/PERFORMANCE.md
+    Bench(bench::Arguments),
     /// Measure what it costs to cut an export into slices
     Slices {
         /// The size of the generated database, in megabytes; the default makes parts of about 5 MiB
@@ -76,7 +69,7 @@ fn main() -> Result<()> {
         Task::Test { long } => test::test(long),
         Task::Garage { folder } => garage::garage(&folder),
         Task::Fidelity => fidelity::fidelity(),
-        Task::Bench { megabytes, pairs } => bench::bench(megabytes, pairs),
+        Task::Bench(arguments) => bench::bench(&arguments),
         Task::Slices { megabytes, pairs } => bench::slices(megabytes, pairs),
         Task::Dist => dist::dist(),
     }

@@ -1,4 +1,4 @@
-//! Programs that are written in Python, for the tests of the service.
+//! What is written in Python: programs for the tests of the service, a client for the benchmarks.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,21 +14,30 @@ const PACKAGES: [&str; 2] = ["schemathesis==4.32.5", "prometheus_client==0.26.0"
 /// The folder of the programs, installed from PyPI where they are not there yet; none, and a line that says so, where
 /// there is no Python for them.
 pub fn tools() -> Result<Option<PathBuf>> {
-    let is_new_enough = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
-    if output(Command::new("python3").args(["-c", is_new_enough])).is_err() {
+    let tools = environment("python", &PACKAGES)?;
+    if tools.is_none() {
         eprintln!(
             "test: no Python 3.10 with venv here: the service is not tried by its description"
         );
+    }
+    Ok(tools)
+}
+
+/// The programs' folder of an environment of its own that has packages, installed from PyPI where they are not there
+/// yet; none where there is no Python for it.
+pub fn environment(name: &str, packages: &[&str]) -> Result<Option<PathBuf>> {
+    let is_new_enough = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
+    if output(Command::new("python3").args(["-c", is_new_enough])).is_err() {
         return Ok(None);
     }
-    let folder = target().join("tools").join("python");
+    let folder = target().join("tools").join(name);
     // Written last: without it, what is there may be half of it, or of other versions.
-    let (list, packages) = (folder.join("packages"), PACKAGES.join("\n"));
-    if fs::read_to_string(&list).ok().as_deref() != Some(&packages) {
+    let (list, wanted) = (folder.join("packages"), packages.join("\n"));
+    if fs::read_to_string(&list).ok().as_deref() != Some(&wanted) {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
         let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        run(Command::new(folder.join("bin/python")).args(install).args(PACKAGES))?;
-        fs::write(&list, packages)?;
+        run(Command::new(folder.join("bin/python")).args(install).args(packages))?;
+        fs::write(&list, wanted)?;
     }
     Ok(Some(folder.join("bin")))
 }

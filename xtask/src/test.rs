@@ -1,9 +1,10 @@
-//! `cargo xtask test`: every test.
+//! `cargo xtask test`: every test, and whether speed was lost.
 
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::bench;
 use crate::browser::browser;
 use crate::garage::Garage;
 use crate::python;
@@ -40,7 +41,9 @@ pub fn test(long: bool) -> Result<()> {
             .args(["test", "--release", "--package", "partway-tests", "--test", "simulation"])
             .args(["--", "--ignored", "--nocapture", LONG_SIMULATION]))?;
     }
-    Ok(())
+    // Alone: beside tests it would measure them as well.
+    drop(garage);
+    bench::check()
 }
 
 /// So many schedules that an optimized build is worth its while.

@@ -6,9 +6,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use partway_testbed::write_uniform;
 
+use super::databases::{folder, generated};
 use super::measured::{Run, measure, median};
-use super::{export_to, generated};
-use crate::run::{build_program, target};
+use super::peers::export_to;
+use crate::run::build_program;
 use crate::setup::setup;
 
 /// How many slices are compared with one.
@@ -18,8 +19,7 @@ const SLICES: u64 = 1_000;
 pub fn slices(megabytes: u64, pairs: u32) -> Result<()> {
     setup()?;
     let program = build_program()?;
-    let folder = target().join("bench");
-    fs::create_dir_all(&folder)?;
+    let folder = folder()?;
     let database = generated(&folder, "uniform", megabytes, write_uniform)?;
     let export =
         |part_size: u64, slicing: &[&str]| export(&program, &database, &folder, part_size, slicing);

@@ -1,0 +1,53 @@
+//! `cargo xtask bench --check`: whether speed was lost, in a minute, on machines that nobody has tuned.
+//!
+//! The bounds are far below what is measured, so that a busy machine does not fail a good change.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use partway_testbed::Shape;
+
+use super::bound::Bound;
+use super::databases::{folder, shaped};
+use super::measured::{in_turn, measure};
+use super::peers::{Peer, Programs};
+use crate::run::output;
+
+/// How often `.dump`'s time must be Partway's at least.
+const LEAST: [(Shape, Bound); 2] =
+    [(Shape::Real, Bound::AtLeast(1.3)), (Shape::Integers, Bound::AtLeast(1.3))];
+
+const MEGABYTES: u64 = 40;
+const ROUNDS: u32 = 5;
+
+/// Fails where Partway is not as much faster than `sqlite3 .dump` as it must be.
+pub fn check() -> Result<()> {
+    if output(Command::new("sqlite3").arg("--version")).is_err() {
+        eprintln!("bench: there is no sqlite3 program here: speed is not checked");
+        return Ok(());
+    }
+    let programs = Programs::build()?;
+    let folder = folder()?;
+    let mut lost = Vec::new();
+    for (shape, least) in LEAST {
+        let database = shaped(&folder, shape, MEGABYTES)?;
+        println!("\n-- speed: {}", shape.description());
+        let peers = [Peer::Dump, Peer::Partway];
+        let [dump, ours] = in_turn(ROUNDS, [".dump", "partway"], |which| {
+            measure(&mut peers[which].command(&programs, &database))
+        })?;
+        let ratio = dump.ratio_by_neighbours(&ours);
+        println!(".dump / partway {}", least.judged(ratio));
+        if !least.holds(ratio) {
+            lost.push(format!("{}: {}", shape.description(), least.beside(ratio)));
+        }
+    }
+    if !lost.is_empty() {
+        bail!(
+            "speed was lost. Time of `sqlite3 FILE .dump` to that of `partway export FILE`: {}. See what has become \
+             slower with `cargo xtask bench`; where the machine was busy, try again with `cargo xtask bench --check`",
+            lost.join("; ")
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Who is measured.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{cargo, run, shown, target};
+
+/// What is built for it.
+pub struct Programs {
+    pub partway: PathBuf,
+    /// The floor and the native formatter.
+    pub peers: PathBuf,
+}
+
+impl Programs {
+    /// Builds them for speed, both at once, so that they read with the same SQLite.
+    pub fn build() -> Result<Self> {
+        run(cargo().args([
+            "build",
+            "--release",
+            "--package",
+            "partway",
+            "--package",
+            "partway-peers",
+        ]))?;
+        let program = |name: &str| {
+            target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+        };
+        Ok(Self { partway: program("partway"), peers: program("partway-peers") })
+    }
+}
+
+/// Who makes a dump, or does a part of the work.
+#[derive(Clone, Copy)]
+pub enum Peer {
+    /// `sqlite3 FILE .dump`.
+    Dump,
+    /// `partway export FILE`.
+    Partway,
+    /// Reads every cell, and writes nothing.
+    Floor,
+    /// The exporter's code outside of WebAssembly, on one thread.
+    Native,
+    /// `iterdump` of Python's module sqlite3.
+    Python,
+}
+
+impl Peer {
+    /// The command that has a dump of a database on standard output, which goes nowhere.
+    pub fn command(self, programs: &Programs, database: &Path) -> Command {
+        let mut command = Command::new(match self {
+            Self::Dump => Path::new("sqlite3"),
+            Self::Partway => &programs.partway,
+            Self::Floor | Self::Native => &programs.peers,
+            Self::Python => Path::new("python3"),
+        });
+        match self {
+            Self::Dump => command.arg(database).arg(".dump"),
+            Self::Partway => command.arg("export").arg(database),
+            Self::Floor => command.arg("floor").arg(database),
+            Self::Native => command.arg("native").arg(database),
+            Self::Python => command.args(["-c", ITERDUMP]).arg(database),
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+}
+
+/// As Python's documentation of `Connection.iterdump` has it.
+const ITERDUMP: &str = "\
+import sqlite3, sys
+for line in sqlite3.connect(sys.argv[1]).iterdump():
+    sys.stdout.write(line + '\\n')
+";
+
+/// `partway export` to a folder or bucket, with its state in another folder.
+pub fn export_to(
+    partway: &Path,
+    database: &Path,
+    store: impl AsRef<std::ffi::OsStr>,
+    folder: &Path,
+) -> Command {
+    let mut command = Command::new(partway);
+    command.arg("export").arg(database).arg("--to").arg(store);
+    command.arg("--state").arg(folder.join("state"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// How many bytes a command prints.
+pub fn printed(command: &mut Command) -> Result<u64> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("starting {}", shown(command)))?;
+    let mut text = child.stdout.take().context("no pipe")?;
+    let bytes = io::copy(&mut text, &mut io::sink())?;
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("{} failed ({status})", shown(command));
+    }
+    Ok(bytes)
+}

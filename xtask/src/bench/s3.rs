@@ -1,0 +1,119 @@
+//! Exports to an S3 server on this machine: beside making the dump alone, and uploading it alone.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use partway_testbed::Shape;
+
+use super::PART_SIZE;
+use super::bound::Bound::{self, AtMost};
+use super::databases::{megabytes, shaped};
+use super::measured::{Run, in_turn, measure};
+use super::peers::{Peer, Programs, export_to};
+use super::report::Table;
+use crate::garage::{self, BUCKET, Garage};
+use crate::python;
+
+/// Of Partway's time to the larger of the two others: making and uploading at once costs little more than either.
+const AT_ONCE: Bound = AtMost(1.25);
+
+/// How many parts Partway has on their way to S3 (`StoreLimits::in_flight` of its `ObjectStore`).
+const ON_THEIR_WAY: u32 = 3;
+
+const BOTO3: &str = "boto3==1.44.5";
+
+/// What is to be installed for it.
+pub struct Tools {
+    /// A Python that has boto3; without one there is nothing to compare with.
+    python: Option<PathBuf>,
+}
+
+impl Tools {
+    /// Installs them where they are not there yet.
+    pub fn install() -> Result<Self> {
+        let python = match python::environment("boto3", &[BOTO3]) {
+            Ok(Some(bin)) => Some(bin.join("python")),
+            Ok(None) => None,
+            Err(error) => {
+                eprintln!("bench: {error:#}");
+                None
+            }
+        };
+        if python.is_none() {
+            eprintln!("bench: there is no Python with boto3 here: exports to S3 are left out");
+        } else {
+            garage::install()?;
+        }
+        Ok(Self { python })
+    }
+}
+
+pub fn s3(
+    programs: &Programs,
+    tools: &Tools,
+    folder: &Path,
+    size: u64,
+    rounds: u32,
+) -> Result<Vec<Table>> {
+    let mut table = Table::new(
+        "To S3, on this machine",
+        &format!(
+            "Medians, in seconds, of the real-looking shape, in parts of {PART_SIZE} bytes: an export to a folder, the \
+             upload of the same object by boto3 ({ON_THEIR_WAY} parts at a time; without the start of Python), and an \
+             export to S3. The server is Garage, a new one for each run: one that has blocks of the same content \
+             already would not write them again."
+        ),
+        &["SQL, MB", "to a folder", "boto3", "partway to S3", "to the larger of the two"],
+    );
+    let Some(python) = &tools.python else {
+        table.note("Left out: there was no Python with boto3.");
+        return Ok(vec![table]);
+    };
+    let database = shaped(folder, Shape::Real, size)?;
+    println!("\n-- S3, {} ({:.0} MB)", Shape::Real.description(), megabytes(&database)?);
+    let object = folder.join("object.sql");
+    measure(Peer::Partway.command(programs, &database).stdout(File::create(&object)?))?;
+    let [plain, upload, ours] = in_turn(rounds, ["to a folder", "boto3", "to S3"], |which| {
+        if which == 0 {
+            let store = folder.join("store");
+            fs::create_dir_all(&store)?;
+            let mut export = export_to(&programs.partway, &database, &store, folder);
+            let run = measure(export.args(["--part-size", &PART_SIZE.to_string()]));
+            fs::remove_dir_all(&store)?;
+            return run;
+        }
+        let place = tempfile::tempdir_in(folder)?;
+        let server = Garage::start(place.path()).context("starting an S3 server")?;
+        if which == 1 {
+            return uploaded(python, &object, &server, folder);
+        }
+        let bucket = format!("s3://{BUCKET}/bench");
+        let mut export = export_to(&programs.partway, &database, bucket, folder);
+        measure(export.args(["--part-size", &PART_SIZE.to_string()]).envs(server.for_programs()))
+    })?;
+    table.row(vec![
+        format!("{:.0}", megabytes(&object)?),
+        format!("{:.3}", plain.seconds()),
+        format!("{:.3}", upload.seconds()),
+        format!("{:.3}", ours.seconds()),
+        AT_ONCE.judged(ours.seconds() / plain.seconds().max(upload.seconds())),
+    ]);
+    fs::remove_file(&object)?;
+    Ok(vec![table])
+}
+
+/// The upload of a file, by its own clock: the start of Python is not its work.
+fn uploaded(python: &Path, object: &Path, server: &Garage, folder: &Path) -> Result<Run> {
+    let said = folder.join("upload.seconds");
+    let mut upload = Command::new(python);
+    upload.args(["-c", include_str!("upload.py")]).arg(object).args([BUCKET, "bench/object.sql"]);
+    upload.args([PART_SIZE.to_string(), ON_THEIR_WAY.to_string()]);
+    upload.envs(server.for_programs()).stdin(Stdio::null()).stdout(File::create(&said)?);
+    let run = measure(&mut upload)?;
+    let text = fs::read_to_string(&said)?;
+    let seconds = text.trim().parse().with_context(|| format!("no seconds: {text:?}"))?;
+    fs::remove_file(said)?;
+    Ok(Run { seconds, ..run })
+}
