@@ -1,4 +1,12 @@
-//! Builds the export component and leaves it where the crate includes it from.
+//! Builds the export component and leaves it where the crate includes it from, with what it compiles to for the machine that
+//! the crate is built for.
+
+#[cfg(feature = "bundled")]
+#[path = "src/engine/settings.rs"]
+mod settings;
+
+#[cfg(feature = "bundled")]
+use partway_component_build::Config;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     #[cfg(feature = "bundled")]
@@ -13,7 +21,9 @@ mod bundle {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    use partway_component_build::{Toolchain, build};
+    use partway_component_build::{Toolchain, build, precompile};
+
+    use super::settings::settings;
 
     pub fn bundle() -> Result<(), Box<dyn Error>> {
         // The last three tell a stub from the component: without them, a build after a lint would keep it.
@@ -28,8 +38,22 @@ mod bundle {
         }
         println!("cargo::rerun-if-changed=build.rs");
         let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("no OUT_DIR")?);
-        fs::write(out.join("exporter.wasm"), component(&out)?)?;
+        let component = component(&out)?;
+        fs::write(out.join("exporter.wasm"), &component)?;
+        fs::write(out.join("exporter.cwasm"), code(&component))?;
         Ok(())
+    }
+
+    /// What the component compiles to; nothing where it can't be compiled here: then the program does so when it starts.
+    fn code(component: &[u8]) -> Vec<u8> {
+        if component.is_empty() {
+            return Vec::new();
+        }
+        let target = env::var("TARGET").unwrap_or_default();
+        precompile(component, settings(), &target).unwrap_or_else(|error| {
+            println!("cargo::warning={}", error.to_string().replace('\n', " "));
+            Vec::new()
+        })
     }
 
     fn component(out: &Path) -> Result<Vec<u8>, Box<dyn Error>> {

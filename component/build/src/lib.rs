@@ -3,10 +3,17 @@
 //!
 //! [`Toolchain::find`] takes the first toolchain that can; [`build`] compiles a component's crate
 //! with it and encodes the core module. The build scripts of `partway` and of the tests call both,
-//! and `cargo xtask setup` installs what they look for.
+//! and `cargo xtask setup` installs what they look for. With the feature `precompile`, `precompile` makes
+//! machine code of a component.
 
 mod build;
+#[cfg(feature = "precompile")]
+mod precompile;
 mod toolchain;
 
 pub use build::{BuildError, build, encode};
+#[cfg(feature = "precompile")]
+pub use precompile::{PrecompileError, precompile};
 pub use toolchain::{NoToolchain, TARGET, Toolchain};
+#[cfg(feature = "precompile")]
+pub use wasmtime::Config;

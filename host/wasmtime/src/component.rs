@@ -1,23 +1,19 @@
 //! A component, loaded: compiled once, with a fresh instance for every slice.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap,
-    UpdateDeadline,
-};
+use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::bindings::{ExportComponent, ExportComponentPre};
 use crate::context::{PipeCtx, add_to_linker};
 use crate::contract::exporter::{Budget, Error, Options, Outcome};
+#[cfg(feature = "bundled")]
+use crate::engine::engine;
+use crate::engine::{compiling_engine, tick};
 use crate::hex::hex;
 use crate::limits::{Limiter, Limits};
-
-/// How often a running component is looked at.
-const TICK: Duration = Duration::from_millis(50);
 
 /// Why a component could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +46,12 @@ pub enum LoadError {
         /// The engine's reason.
         reason: String,
     },
+}
+
+impl LoadError {
+    fn engine(error: wasmtime::Error) -> Self {
+        Self::Engine { reason: format!("{error:#}") }
+    }
 }
 
 /// Why a call of a component gave no result.
@@ -94,6 +96,7 @@ pub struct Exporter {
     pre: ExportComponentPre<SliceState>,
     limits: Limits,
     digest: String,
+    is_precompiled: bool,
 }
 
 impl std::fmt::Debug for Exporter {
@@ -109,14 +112,39 @@ struct SliceState {
 }
 
 impl Exporter {
-    /// The component that comes with this crate: it writes SQL dumps.
+    /// The component that comes with this crate: it writes SQL dumps. It was compiled when the crate was, and is compiled anew
+    /// only where that does not fit the machine.
     ///
     /// # Errors
     ///
     /// [`LoadError::Engine`].
     #[cfg(feature = "bundled")]
     pub fn bundled() -> Result<Self, LoadError> {
-        Self::new(BUNDLED)
+        // SAFETY: the build script wrote it, of this component.
+        unsafe { Self::precompiled(PRECOMPILED, BUNDLED) }
+    }
+
+    /// A component that may have been compiled already, to `code`; `bytes` are compiled where it was not, or for another
+    /// machine, in another way or by another version of the compiler.
+    ///
+    /// # Safety
+    ///
+    /// Nothing looks at the instructions in `code`: it must have been made of `bytes` by
+    /// [`Engine::precompile_component`], or be nothing that could be taken for its outcome.
+    #[cfg(feature = "bundled")]
+    unsafe fn precompiled(code: &[u8], bytes: &[u8]) -> Result<Self, LoadError> {
+        if !code.is_empty() {
+            let engine = engine().map_err(LoadError::engine)?;
+            // SAFETY: as the caller says. wasmtime compares version, machine and settings before it trusts the rest.
+            match unsafe { Component::deserialize(&engine, code) } {
+                Ok(component) => {
+                    let exporter = Self::of(&engine, &component, bytes)?;
+                    return Ok(Self { is_precompiled: true, ..exporter });
+                }
+                Err(error) => tracing::debug!("the component is compiled anew: {error:#}"),
+            }
+        }
+        Self::new(bytes)
     }
 
     /// A component out of a file.
@@ -136,19 +164,28 @@ impl Exporter {
     ///
     /// [`LoadError::NotAComponent`], [`LoadError::OtherWorld`] and [`LoadError::Engine`].
     pub fn new(bytes: &[u8]) -> Result<Self, LoadError> {
-        let engine = engine()?;
+        let engine = compiling_engine().map_err(LoadError::engine)?;
         let component = Component::from_binary(&engine, bytes)
             .map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })?;
-        let mut linker = Linker::new(&engine);
+        Self::of(&engine, &component, bytes)
+    }
+
+    fn of(engine: &Engine, component: &Component, bytes: &[u8]) -> Result<Self, LoadError> {
+        let mut linker = Linker::new(engine);
         add_to_linker(&mut linker, |state: &mut SliceState| &mut state.pipe)
-            .map_err(|error| LoadError::Engine { reason: format!("{error:#}") })?;
+            .map_err(LoadError::engine)?;
         let pre = linker
-            .instantiate_pre(&component)
+            .instantiate_pre(component)
             .and_then(ExportComponentPre::new)
             .map_err(|error| LoadError::OtherWorld { reason: format!("{error:#}") })?;
-        tick(&engine);
+        tick(engine);
         let digest = hex(&Sha256::digest(bytes));
-        Ok(Self { pre, limits: Limits::default(), digest })
+        Ok(Self { pre, limits: Limits::default(), digest, is_precompiled: false })
+    }
+
+    /// Whether it was compiled when the crate was, and not at the start: a first start then takes no longer than any.
+    pub fn is_precompiled(&self) -> bool {
+        self.is_precompiled
     }
 
     /// The SHA-256 of the component's bytes, in hexadecimal digits: checkpoints are of use to the same
@@ -234,53 +271,104 @@ impl Exporter {
 #[cfg(feature = "bundled")]
 const BUNDLED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/exporter.wasm"));
 
+/// What it was compiled to, where the build could.
+#[cfg(feature = "bundled")]
+const PRECOMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/exporter.cwasm"));
+
 /// The bytes of the component that comes with this crate, for a host of one's own.
 #[cfg(feature = "bundled")]
 pub fn bundled_component() -> &'static [u8] {
     BUNDLED
 }
 
-/// An engine for export components: synchronous, interruptible, with no feature they do not need.
-fn engine() -> Result<Engine, LoadError> {
-    let mut config = Config::new();
-    config.wasm_component_model(true).concurrency_support(false).epoch_interruption(true);
-    // Compiling takes 150 ms, reading what was compiled before 2 ms. Without a folder for it, nothing is kept.
-    #[cfg(feature = "cache")]
-    config.cache(wasmtime::Cache::from_file(None).ok());
-    let mut pooling = config.clone();
-    pooling.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
-    Engine::new(&pooling)
-        // The pool reserves addresses, some GiB for each slice at a time, which a system may not grant.
-        .or_else(|_| Engine::new(&config))
-        .map_err(|error| LoadError::Engine { reason: format!("{error:#}") })
-}
+#[cfg(all(test, feature = "bundled"))]
+mod tests {
+    use wasmtime::Config;
 
-/// Where slices get their memory: from a pool, in which what one slice has used is cleared for the next. Without it each
-/// slice asks the system for every page anew, 1,500 of them with parts of 5 MiB, which took as long as a tenth of what
-/// the slice does (1,000 slices of one part each).
-fn pool() -> PoolingAllocationConfig {
-    /// Slices at a time, in all jobs of a process.
-    const SLICES: u32 = 64;
-    /// What a slice uses of its memory by default; more goes back to the system.
-    const KEPT: usize = 64 * 1024 * 1024;
-    let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(SLICES)
-        .total_core_instances(4 * SLICES)
-        .total_memories(SLICES)
-        .total_tables(4 * SLICES)
-        .linear_memory_keep_resident(KEPT)
-        .table_keep_resident(KEPT);
-    pool
-}
+    use super::{BUNDLED, Exporter, PRECOMPILED};
+    use crate::exporter::Options;
+    use crate::{PipeCtx, Snapshot, parts};
 
-/// Lets the engine's epochs pass for as long as it lives.
-fn tick(engine: &Engine) {
-    let engine = engine.weak();
-    std::thread::spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(TICK);
+    struct Nowhere;
+
+    impl crate::Parts for Nowhere {
+        fn write(&mut self, _number: u32, _bytes: &[u8]) -> Result<(), parts::Error> {
+            Ok(())
         }
-    });
+    }
+
+    /// Whether the machine of this test has what the build script counts on.
+    fn is_usual_machine() -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return std::is_x86_feature_detected!("avx2")
+            && std::is_x86_feature_detected!("fma")
+            && std::is_x86_feature_detected!("bmi1")
+            && std::is_x86_feature_detected!("bmi2")
+            && std::is_x86_feature_detected!("lzcnt")
+            && std::is_x86_feature_detected!("popcnt");
+        #[cfg(not(target_arch = "x86_64"))]
+        cfg!(target_arch = "aarch64")
+    }
+
+    fn starts(exporter: &Exporter) -> bool {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("app.db");
+        let database = rusqlite::Connection::open(&file).expect("a database");
+        database.execute_batch("CREATE TABLE t (a)").expect("a table");
+        let snapshot = Snapshot::hold(&file).expect("a snapshot");
+        let options = Options {
+            format: "sql".into(),
+            tables: vec![],
+            part_size: 64 * 1024,
+            settings: vec![],
+        };
+        exporter.start(PipeCtx::builder().build(snapshot, Nowhere), &options).is_ok()
+    }
+
+    #[test]
+    fn the_component_of_the_crate_is_compiled_with_it() {
+        let exporter = Exporter::bundled().expect("the component");
+        assert_eq!(exporter.is_precompiled(), is_usual_machine());
+        assert!(starts(&exporter));
+        let compiled = Exporter::new(BUNDLED).expect("the component");
+        assert!(!compiled.is_precompiled());
+        assert_eq!(exporter.digest(), compiled.digest());
+    }
+
+    /// What a compiler makes of the component that is set up as `set` says.
+    fn code(set: impl FnOnce(&mut Config)) -> Vec<u8> {
+        let mut config = crate::engine::settings();
+        set(&mut config);
+        let engine = wasmtime::Engine::new(&config).expect("an engine");
+        engine.precompile_component(BUNDLED).expect("code")
+    }
+
+    #[test]
+    fn code_that_does_not_fit_is_compiled_anew() {
+        let other_machine = code(|config| {
+            let other = if cfg!(windows) { "unknown-linux-gnu" } else { "pc-windows-msvc" };
+            config.target(&format!("{}-{other}", std::env::consts::ARCH)).expect("a target");
+        });
+        let other_settings = code(|config| {
+            config.epoch_interruption(false);
+        });
+        let other_version = code(|config| {
+            let version = wasmtime::ModuleVersionStrategy::Custom("47.0.0".into());
+            config.module_version(version).expect("a version");
+        });
+        let cut_off = PRECOMPILED[..PRECOMPILED.len() / 2].to_vec();
+        for code in
+            [other_machine, other_settings, other_version, cut_off, b"code".to_vec(), vec![]]
+        {
+            // SAFETY: the component's code, or too little of it to be taken for any.
+            let exporter = unsafe { Exporter::precompiled(&code, BUNDLED) }.expect("the component");
+            assert!(!exporter.is_precompiled());
+            assert!(starts(&exporter));
+        }
+        // What is compared is the difference, not that it was compiled in a test.
+        let own = code(|_| {});
+        // SAFETY: the component's code.
+        let exporter = unsafe { Exporter::precompiled(&own, BUNDLED) }.expect("the component");
+        assert!(exporter.is_precompiled() && starts(&exporter));
+    }
 }

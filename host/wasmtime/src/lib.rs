@@ -1,6 +1,6 @@
 //! Streaming exports of SQLite databases of any size, by a WebAssembly component in bounded slices.
 //!
-//! This crate is the host: it compiles an export component, gives it rows of a SQLite database and
+//! This crate is the host: it runs an export component, gives it rows of a SQLite database and
 //! takes its parts to a folder, S3 or R2. A whole export, slice by slice:
 //!
 //! ```
@@ -64,11 +64,12 @@
 //!
 //! # Features
 //!
-//! - `bundled` (default): the export component inside the crate. Its build needs a toolchain for
+//! - `bundled` (default): the export component inside the crate, compiled when the crate is. Its build needs a toolchain for
 //!   `wasm32-unknown-unknown`; `cargo xtask setup` in the project installs one. Without it the crate
-//!   takes any component's bytes.
-//! - `cache`: what a component was compiled to is kept in the user's cache folder (wasmtime's own cache), and
-//!   the next start takes 2 ms instead of 150.
+//!   takes any component's bytes. Built for processors of another kind than the building machine's, or run on an x86-64 one
+//!   without AVX2, it compiles the component at its start.
+//! - `cache`: what a component was compiled to at a start is kept in the user's cache folder (wasmtime's own cache), and
+//!   the next start takes 3 ms instead of 150: for components from files, and for the bundled one where it does not fit.
 //! - `program` (default): the command-line program, with `cache`.
 
 mod bindings;
@@ -76,6 +77,7 @@ mod blocking;
 mod component;
 mod context;
 mod contract;
+mod engine;
 mod hex;
 mod job;
 mod jobs;
