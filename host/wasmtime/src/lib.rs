@@ -69,7 +69,7 @@
 //!   takes any component's bytes. Built for processors of another kind than the building machine's, or run on an x86-64 one
 //!   without AVX2, it compiles the component at its start.
 //! - `cache`: what a component was compiled to at a start is kept in the user's cache folder (wasmtime's own cache), and
-//!   the next start takes 3 ms instead of 150: for components from files, and for the bundled one where it does not fit.
+//!   the next start takes 4 ms instead of 150: for components from files, and for the bundled one where it does not fit.
 //! - `program` (default): the command-line program, with `cache`.
 
 mod bindings;

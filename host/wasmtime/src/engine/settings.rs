@@ -11,7 +11,7 @@ pub fn settings() -> Config {
         .wasm_component_model(true)
         .concurrency_support(false)
         .epoch_interruption(true)
-        // It is for backtraces, which wasmtime makes none of here, and would be an eighth of what a start has to load.
+        // It is for backtraces, which wasmtime makes none of here, and would be a tenth of what a start has to load.
         .generate_address_map(false);
     config
 }
