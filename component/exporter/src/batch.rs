@@ -13,6 +13,8 @@ pub(crate) enum Cell<'a> {
     Integer(i64),
     Real(f64),
     Text(&'a [u8]),
+    /// Text whose bytes are known to be UTF-8.
+    Utf8(&'a [u8]),
     Blob(&'a [u8]),
     /// A value of so many bytes that is not in the batch.
     Long {
@@ -28,6 +30,8 @@ pub(crate) struct Cells<'a> {
     reals: core::slice::Iter<'a, f64>,
     lengths: core::slice::Iter<'a, u32>,
     bytes: &'a [u8],
+    /// Whether the bytes of all cells are UTF-8, taken as one text: many short ones take longer to look at.
+    is_utf8: bool,
 }
 
 impl<'a> Cells<'a> {
@@ -47,6 +51,7 @@ impl<'a> Cells<'a> {
             reals: batch.reals.iter(),
             lengths: batch.lengths.iter(),
             bytes: &batch.bytes,
+            is_utf8: simdutf8::basic::from_utf8(&batch.bytes).is_ok(),
         })
     }
 
@@ -65,7 +70,7 @@ impl<'a> Cells<'a> {
         match self.kinds.next() {
             Some(1) => self.integers.next().map(|value| Cell::Integer(*value)),
             Some(2) => self.reals.next().map(|value| Cell::Real(*value)),
-            Some(3) => self.take().map(Cell::Text),
+            Some(3) => self.take().map(|text| self.text(text)),
             Some(4) => self.take().map(Cell::Blob),
             Some(5) => Some(Cell::Null),
             Some(kind @ (6 | 7)) => {
@@ -76,6 +81,17 @@ impl<'a> Cells<'a> {
             None => return Err(malformed("it has fewer cells than it says")),
         }
         .ok_or_else(|| malformed("it has more cells than values"))
+    }
+
+    /// A text, which is UTF-8 if all is and neither end cuts a character.
+    #[inline(always)]
+    fn text(&self, text: &'a [u8]) -> Cell<'a> {
+        let begins_here = |bytes: &[u8]| bytes.first().is_none_or(|byte| byte & 0xc0 != 0x80);
+        if self.is_utf8 && begins_here(text) && begins_here(self.bytes) {
+            Cell::Utf8(text)
+        } else {
+            Cell::Text(text)
+        }
     }
 
     #[inline(always)]
@@ -111,7 +127,7 @@ mod tests {
             all,
             [
                 Cell::Integer(-7),
-                Cell::Text(b"ab"),
+                Cell::Utf8(b"ab"),
                 Cell::Null,
                 Cell::Real(0.5),
                 Cell::Blob(b"c"),
@@ -119,6 +135,25 @@ mod tests {
             ]
         );
         assert!(cells.next().is_err());
+    }
+
+    #[test]
+    fn a_text_that_ends_within_a_character_is_not_known_to_be_utf_8() {
+        let texts = |bytes: &[u8], lengths: &[u32]| {
+            let kinds = vec![3; lengths.len()];
+            let lengths = lengths.to_vec();
+            let batch =
+                Batch { rows: 1, kinds, lengths, bytes: bytes.to_vec(), ..Batch::default() };
+            let mut cells = Cells::new(&batch, batch.kinds.len()).unwrap();
+            let known = |cell: Cell<'_>| matches!(cell, Cell::Utf8(_));
+            batch.kinds.iter().map(|_| known(cells.next().unwrap())).collect::<Vec<_>>()
+        };
+        assert_eq!(texts("aé".as_bytes(), &[3]), [true]);
+        assert_eq!(texts("aéb".as_bytes(), &[1, 2, 0, 1]), [true, true, true, true]);
+        // Together they are UTF-8, each by itself some are not.
+        assert_eq!(texts("aéb".as_bytes(), &[2, 2]), [false, false]);
+        assert_eq!(texts("aéb".as_bytes(), &[2, 0, 1, 1]), [false, false, false, true]);
+        assert_eq!(texts(b"a\xff", &[1, 1]), [false, false]);
     }
 
     #[test]

@@ -13,9 +13,10 @@ use super::measured::{in_turn, measure};
 use super::peers::{Peer, Programs};
 use crate::run::output;
 
-/// How often `.dump`'s time must be Partway's at least.
+/// How often `.dump`'s time must be Partway's at least: half of what is measured on two quiet cores (3.7 and 3.2). With one
+/// core taken by something else these still hold.
 const LEAST: [(Shape, Bound); 2] =
-    [(Shape::Real, Bound::AtLeast(1.3)), (Shape::Integers, Bound::AtLeast(1.3))];
+    [(Shape::Real, Bound::AtLeast(1.8)), (Shape::Integers, Bound::AtLeast(1.5))];
 
 const MEGABYTES: u64 = 40;
 const ROUNDS: u32 = 5;

@@ -29,7 +29,8 @@ impl CellWriter {
             Cell::Null | Cell::Long { .. } => to.extend_from_slice(b"NULL"),
             Cell::Integer(value) => write_integer(to, value),
             Cell::Real(value) => write_real(to, value),
-            Cell::Text(bytes) => self.write_text(to, bytes),
+            Cell::Text(bytes) => self.write_text(to, bytes, false),
+            Cell::Utf8(bytes) => self.write_text(to, bytes, true),
             Cell::Blob(bytes) => {
                 to.extend_from_slice(value_opening(false, true));
                 write_hex(to, bytes);
@@ -38,14 +39,14 @@ impl CellWriter {
         }
     }
 
-    fn write_text(&self, to: &mut Vec<u8>, bytes: &[u8]) {
+    fn write_text(&self, to: &mut Vec<u8>, bytes: &[u8], is_utf8: bool) {
         let decoded;
-        let text = match self.encoding {
-            Encoding::Utf8 => bytes,
+        let (text, is_utf8) = match self.encoding {
+            Encoding::Utf8 => (bytes, is_utf8),
             Encoding::Utf16le | Encoding::Utf16be => match self.decode_utf16(bytes) {
                 Some(text) => {
                     decoded = text;
-                    decoded.as_bytes()
+                    (decoded.as_bytes(), true)
                 }
                 None => return write_text_as_hex(to, bytes),
             },
@@ -54,7 +55,7 @@ impl CellWriter {
         to.push(b'\'');
         let marks = write_quoted(to, text);
         to.push(b'\'');
-        if marks.undecodable(text) {
+        if marks.nul || (!is_utf8 && marks.undecodable(text)) {
             to.truncate(start);
             write_text_as_hex(to, bytes);
         } else if marks.carriage_return && !self.raw_returns {

@@ -33,34 +33,22 @@ impl Marks {
 /// in chunks of known length. A copy of unknown length is a call out of the module.
 pub(super) fn write_quoted(to: &mut Vec<u8>, text: &[u8]) -> Marks {
     to.reserve(2 * text.len() + AT_A_TIME);
-    let (chunks, rest) = text.as_chunks::<AT_A_TIME>();
     let mut seen = Seen::default();
-    for chunk in chunks {
-        seen.look(chunk);
-        write_chunk(to, chunk, AT_A_TIME);
-    }
-    if !rest.is_empty() {
-        let last = padded(rest);
-        seen.look(&last);
-        write_chunk(to, &last, rest.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let chunk = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
+        seen.look(&chunk);
+        let quotes = u8x16::from(chunk).simd_eq(u8x16::splat(b'\'')).to_bitmask();
+        // Up to a quote and with it, or all of it; what is copied beyond is taken back.
+        let length = rest.len().min(AT_A_TIME).min(quotes.trailing_zeros() as usize + 1);
+        to.extend_from_slice(&chunk);
+        to.truncate(to.len() - (AT_A_TIME - length));
+        if quotes != 0 {
+            to.push(b'\'');
+        }
+        rest = &rest[length..];
     }
     seen.marks()
-}
-
-/// Appends the first `length` bytes of a chunk, with quotes doubled.
-#[inline(always)]
-fn write_chunk(to: &mut Vec<u8>, chunk: &[u8; AT_A_TIME], length: usize) {
-    if u8x16::from(*chunk).simd_eq(u8x16::splat(b'\'')).any() {
-        for byte in &chunk[..length] {
-            to.push(*byte);
-            if *byte == b'\'' {
-                to.push(b'\'');
-            }
-        }
-    } else {
-        to.extend_from_slice(chunk);
-        to.truncate(to.len() - (AT_A_TIME - length));
-    }
 }
 
 /// The last bytes of a text, fewer than a chunk, filled up with spaces: by words that may overlap.

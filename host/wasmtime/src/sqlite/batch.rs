@@ -101,18 +101,7 @@ impl Builder {
                 self.append_cell(statement.cell(*place), &mut row_bytes, max_bytes);
             }
         } else {
-            for place in row.places() {
-                match *place {
-                    Place::Plain(at) => self.append_cell(row.cell(at), &mut row_bytes, max_bytes),
-                    Place::Guarded(at) => match (row.cell(at), row.cell(at + 1)) {
-                        // SQLite's values are shorter than 2^31 bytes.
-                        (is_text, ValueRef::Integer(length)) => {
-                            self.append_long(is_text == ValueRef::Integer(1), length as u32);
-                        }
-                        (value, _) => self.append_cell(value, &mut row_bytes, max_bytes),
-                    },
-                }
-            }
+            self.append_guarded(row, &mut row_bytes, max_bytes);
         }
         self.append_key(scan, row, &before);
         self.batch.rows += 1;
@@ -124,6 +113,24 @@ impl Builder {
         Some(self.move_last(&before, next))
     }
 
+    /// Takes in the cells of a row some of which may be long, or which come from several statements.
+    #[inline(never)]
+    fn append_guarded(&mut self, row: &ScanRows<'_>, row_bytes: &mut usize, max_bytes: u32) {
+        for place in row.places() {
+            match *place {
+                Place::Plain(at) => self.append_cell(row.cell(at), row_bytes, max_bytes),
+                Place::Guarded(at) => match (row.cell(at), row.cell(at + 1)) {
+                    // SQLite's values are shorter than 2^31 bytes.
+                    (is_text, ValueRef::Integer(length)) => {
+                        self.append_long(is_text == ValueRef::Integer(1), length as u32);
+                    }
+                    (value, _) => self.append_cell(value, row_bytes, max_bytes),
+                },
+            }
+        }
+    }
+
+    #[inline]
     fn append_key(&mut self, scan: &Scan, row: &ScanRows<'_>, before: &Marks) {
         match (&mut self.keys, &scan.key) {
             (Keys::Rowids(rowids), _) => {
@@ -145,7 +152,7 @@ impl Builder {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn append_cell(&mut self, value: ValueRef<'_>, row_bytes: &mut usize, max_bytes: u32) {
         let batch = &mut self.batch;
         match value {
@@ -163,7 +170,7 @@ impl Builder {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn append_bytes(&mut self, kind: u8, bytes: &[u8], row_bytes: &mut usize, max_bytes: u32) {
         if *row_bytes + bytes.len() > max_bytes as usize {
             return self.append_long(kind == TEXT, bytes.len() as u32);
@@ -174,6 +181,7 @@ impl Builder {
         self.batch.bytes.extend_from_slice(bytes);
     }
 
+    #[cold]
     fn append_long(&mut self, text: bool, length: u32) {
         self.batch.kinds.push(if text { LONG_TEXT } else { LONG_BLOB });
         self.batch.lengths.push(length);
