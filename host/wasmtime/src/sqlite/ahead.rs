@@ -1,7 +1,7 @@
 //! Batches read ahead of who asks for them: the queue between the thread that reads and the one that formats.
 //!
 //! Who asks takes from the queue itself: the other thread is asked for nothing as long as there is something in it, and
-//! goes on reading meanwhile. It is woken when few are left, not for each that is taken.
+//! goes on reading meanwhile. It is woken to begin and when few are left, not for each that is taken.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -50,8 +50,8 @@ pub(super) struct Front {
     left: Option<Filled>,
     /// How the rows have ended.
     ended: Option<Result<(), RowsError>>,
-    /// Whether the reader has been asked to begin.
-    begun: bool,
+    /// What the reader was asked for when it began: the text and blob bytes of a batch.
+    max_bytes: Option<u32>,
 }
 
 /// A queue of a scan that begins behind a key.
@@ -60,8 +60,16 @@ pub(super) fn queue(before: Key) -> (Front, Back) {
     let (sender, batches) = channel();
     let (used, unused) = sync_channel(MOST);
     let back = Back { level: level.clone(), batches: sender, used: unused };
-    let front =
-        Front { level, batches, used, before, last: None, left: None, ended: None, begun: false };
+    let front = Front {
+        level,
+        batches,
+        used,
+        before,
+        last: None,
+        left: None,
+        ended: None,
+        max_bytes: None,
+    };
     (front, back)
 }
 
@@ -97,7 +105,11 @@ impl Level {
 
 impl Front {
     /// The next batch; `wake` is called where the reader has to be told to read.
-    pub(super) fn next(&mut self, wake: impl Fn()) -> Result<Arc<Batch>, RowsError> {
+    pub(super) fn next(
+        &mut self,
+        max_bytes: u32,
+        wake: impl Fn(),
+    ) -> Result<Arc<Batch>, RowsError> {
         if let Some(last) = self.last.take() {
             self.before = self.place(&last, last.batch.rows)?;
             if let Some(batch) = Arc::into_inner(last.batch) {
@@ -106,15 +118,15 @@ impl Front {
         }
         let filled = match self.left.take() {
             Some(left) => left,
-            None => self.receive(wake)?,
+            None => self.receive(max_bytes, wake)?,
         };
         Ok(self.last.insert(filled).batch.clone())
     }
 
-    fn receive(&mut self, wake: impl Fn()) -> Result<Filled, RowsError> {
+    fn receive(&mut self, max_bytes: u32, wake: impl Fn()) -> Result<Filled, RowsError> {
         if self.ended.is_none() {
-            if !self.begun {
-                self.begun = true;
+            if self.max_bytes.is_none() {
+                self.max_bytes = Some(max_bytes);
                 wake();
             }
             match self.batches.recv().unwrap_or_else(|_| Err(gone())) {
@@ -132,6 +144,19 @@ impl Front {
             Some(Err(error)) => Err(error.clone()),
             _ => Ok(Filled { batch: Arc::new(empty()), keys: Keys::Ordinals(0) }),
         }
+    }
+
+    /// Says what the reader begins with, before anybody asks. False where it has begun already.
+    pub(super) fn expect(&mut self, max_bytes: u32) -> bool {
+        let is_new = self.max_bytes.is_none();
+        self.max_bytes.get_or_insert(max_bytes);
+        is_new
+    }
+
+    /// Whether what it has in store was cut for batches of another size, and nothing of it has been handed out since the
+    /// slice began.
+    pub(super) fn is_of_another_size(&self, max_bytes: u32) -> bool {
+        self.last.is_none() && self.max_bytes.is_some_and(|begun| begun != max_bytes)
     }
 
     /// The place behind the first `rows` rows of the last batch.
@@ -165,9 +190,9 @@ impl Front {
         true
     }
 
-    /// Whether there is use in keeping it for the next slice.
-    pub(super) fn is_well(&self) -> bool {
-        self.last.is_some() && !matches!(self.ended, Some(Err(_)))
+    /// Whether anything was taken from it: else there is no use in keeping it for the next slice.
+    pub(super) fn has_begun(&self) -> bool {
+        self.last.is_some()
     }
 }
 
@@ -200,7 +225,7 @@ mod tests {
         let woken = std::cell::Cell::new(0);
         for taken in 1..=MOST {
             let wake = || woken.set(woken.get() + 1);
-            assert_eq!(front.next(wake).unwrap().integers, [taken as i64]);
+            assert_eq!(front.next(9, wake).unwrap().integers, [taken as i64]);
             // Once to begin, and once when few are left.
             assert_eq!(woken.get(), 1 + u32::from(MOST - taken <= FEW), "{taken} taken");
             assert_eq!(front.key(1).unwrap(), Key::Rowid(taken as i64));
@@ -213,13 +238,13 @@ mod tests {
         let (mut front, back) = queue(Key::Rowid(3));
         back.put(Ok(Filled { batch: Arc::new(empty()), keys: Keys::Ordinals(0) }));
         for _ in 0..2 {
-            assert_eq!(front.next(|| ()).unwrap().rows, 0);
+            assert_eq!(front.next(9, || ()).unwrap().rows, 0);
             assert_eq!(front.key(0).unwrap(), Key::Rowid(3));
         }
         let (mut front, back) = queue(Key::Start);
         drop(back);
         for _ in 0..2 {
-            assert!(matches!(front.next(|| ()), Err(RowsError::Failed(_))));
+            assert!(matches!(front.next(9, || ()), Err(RowsError::Failed(_))));
         }
     }
 
@@ -229,12 +254,12 @@ mod tests {
         let batch = Batch { rows: 3, kinds: vec![1; 3], integers: vec![5, 6, 9], ..empty() };
         back.put(Ok(Filled { batch: Arc::new(batch), keys: Keys::Rowids(vec![5, 6, 9]) }));
         back.put(Ok(filled(11)));
-        front.next(|| ()).unwrap();
-        assert!(front.is_well());
+        front.next(9, || ()).unwrap();
+        assert!(front.has_begun());
         assert!(front.go_on(&Key::Rowid(6), 1));
         assert_eq!(front.key(0).unwrap(), Key::Rowid(6));
-        assert_eq!(front.next(|| ()).unwrap().integers, [9]);
-        assert_eq!(front.next(|| ()).unwrap().integers, [11]);
+        assert_eq!(front.next(9, || ()).unwrap().integers, [9]);
+        assert_eq!(front.next(9, || ()).unwrap().integers, [11]);
         assert!(!front.go_on(&Key::Rowid(6), 1), "that place lies in another batch");
     }
 }

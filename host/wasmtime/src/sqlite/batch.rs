@@ -30,6 +30,17 @@ pub(super) enum Keys {
     Ordinals(u64),
 }
 
+impl Keys {
+    /// The bytes that they take, where that is not the same for all: a key may hold a long value.
+    #[inline]
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Primary { bytes, .. } => bytes.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// A batch in the making, with the key of each of its rows.
 pub(super) struct Builder {
     batch: Batch,
@@ -67,7 +78,8 @@ impl Builder {
     pub(super) fn is_full(&self, max_bytes: u32) -> bool {
         self.batch.rows > 0
             && (self.batch.kinds.len() > self.most_cells
-                || self.batch.bytes.len() >= max_bytes as usize)
+                || self.batch.bytes.len() >= max_bytes as usize
+                || self.keys.bytes() >= max_bytes as usize)
     }
 
     /// Rows taken in.

@@ -32,6 +32,7 @@ pub(super) struct Cursor<'c> {
     back: Back,
     /// Whether the end of the table, or a failure, has gone there too.
     is_ended: bool,
+    has_failed: bool,
     /// The text and blob bytes of a batch, the same for the whole scan.
     max_bytes: u32,
     /// The long value that was read from last.
@@ -53,15 +54,27 @@ impl<'c> Cursor<'c> {
             begun: None,
             back,
             is_ended: false,
+            has_failed: false,
             max_bytes: 0,
             value: None,
         };
         (cursor, front)
     }
 
-    /// Says how many bytes of text and blobs a batch may have.
-    pub(super) fn set_max_bytes(&mut self, max_bytes: u32) {
+    /// Batches are wanted again, of so many bytes of text and blobs.
+    pub(super) fn begin(&mut self, max_bytes: u32) {
         self.max_bytes = max_bytes;
+        self.forget_value();
+    }
+
+    /// Lets go of the long value that was read from last, which may be held in memory.
+    pub(super) fn forget_value(&mut self) {
+        self.value = None;
+    }
+
+    /// Whether reading has failed, if only further ahead than anybody has asked for.
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     /// Reads one more batch, and says whether to read on.
@@ -78,6 +91,7 @@ impl<'c> Cursor<'c> {
         if let Some(rest) = self.begun.take().filter(|rest| rest.rows() > 0) {
             self.back.put(Ok(filled(rest)));
         }
+        self.has_failed = end.is_err();
         self.back.put(end.map(|(batch, keys)| Filled { batch: Arc::new(batch), keys }));
         self.is_ended = true;
         self.rows = None;
@@ -197,9 +211,13 @@ impl<'c> Cursor<'c> {
                 self.scan.shown
             )));
         }
-        let opened = match self.value.take() {
-            Some((key, column, value)) if (&key, column) == (&piece.key, piece.column) => Ok(value),
-            _ => LongValue::open(self.connection, &self.scan, &piece.key, piece.column),
+        let is_same = |(key, column, _): &(Key, usize, LongValue<'c>)| {
+            (key, *column) == (&piece.key, piece.column)
+        };
+        // Another value is let go of before this one is opened.
+        let opened = match self.value.take().filter(is_same) {
+            Some((.., value)) => Ok(value),
+            None => LongValue::open(self.connection, &self.scan, &piece.key, piece.column),
         };
         let read = opened.and_then(|value| {
             let bytes = value.read(piece.offset, piece.max_bytes)?;

@@ -13,8 +13,9 @@ pub(super) struct Parked<'c> {
 
 impl<'c> Parked<'c> {
     /// Keeps a scan that is closed, if there is use in it.
-    pub(super) fn new(cursor: Cursor<'c>, front: Front) -> Option<Self> {
-        front.is_well().then_some(Self { cursor, front })
+    pub(super) fn new(mut cursor: Cursor<'c>, front: Front) -> Option<Self> {
+        cursor.forget_value();
+        (front.has_begun() && !cursor.has_failed()).then_some(Self { cursor, front })
     }
 
     /// The scan, gone on with behind `key`. None where it is of another table or another place.

@@ -21,12 +21,23 @@ use crate::contract::rows::{Error as RowsError, Schema};
 /// Where an answer goes.
 pub(super) type Reply<T> = SyncSender<Result<T, RowsError>>;
 
+/// What is to be scanned, and behind which position.
+#[derive(Debug, Clone)]
+pub(super) struct Open {
+    pub(super) table: Vec<u8>,
+    pub(super) columns: Vec<Vec<u8>>,
+    pub(super) after: Vec<u8>,
+    /// The text and blob bytes that a batch is expected to be asked for: reading begins at once. With small tables the wait for
+    /// another request took most of the time.
+    pub(super) max_bytes: Option<u32>,
+}
+
 /// What the thread can be asked.
 pub(super) enum Request {
     /// The schema.
     Describe(Reply<Schema>),
     /// A scan of a table; the answer is the cursor's number, and where its batches come out.
-    Open { table: Vec<u8>, columns: Vec<Vec<u8>>, after: Vec<u8>, reply: Reply<(u64, Front)> },
+    Open(Open, Reply<(u64, Front)>),
     /// Batches are wanted of a cursor, of so many bytes of text and blobs.
     Read { cursor: u64, max_bytes: u32 },
     /// A piece of a long value.
@@ -80,12 +91,12 @@ impl<'c> Reader<'c> {
                 let schema = self.schema().cloned();
                 reply.send(schema).ok();
             }
-            Request::Open { table, columns, after, reply } => {
-                reply.send(self.open(&table, &columns, &after)).ok();
+            Request::Open(open, reply) => {
+                reply.send(self.open(&open)).ok();
             }
             Request::Read { cursor, max_bytes } => {
                 if let Ok(reading) = self.cursor(cursor) {
-                    reading.set_max_bytes(max_bytes);
+                    reading.begin(max_bytes);
                     self.want(cursor);
                 }
             }
@@ -133,21 +144,22 @@ impl<'c> Reader<'c> {
         self.schema.as_ref().ok_or_else(closed)
     }
 
-    fn open(
-        &mut self,
-        table: &[u8],
-        columns: &[Vec<u8>],
-        after: &[u8],
-    ) -> Result<(u64, Front), RowsError> {
+    fn open(&mut self, open: &Open) -> Result<(u64, Front), RowsError> {
         let connection = self.connection;
-        let scan = Scan::new(connection, self.schema()?, table, columns)?;
-        let key = scan.key(after)?;
+        let scan = Scan::new(connection, self.schema()?, &open.table, &open.columns)?;
+        let key = scan.key(&open.after)?;
         self.last_cursor += 1;
         let parked = self.parked.take().and_then(|parked| parked.go_on(&scan, &key));
         if parked.is_some() {
             self.want(self.last_cursor);
         }
-        let (cursor, front) = parked.unwrap_or_else(|| Cursor::new(connection, scan, key));
+        let (mut cursor, mut front) = parked.unwrap_or_else(|| Cursor::new(connection, scan, key));
+        if let Some(max_bytes) = open.max_bytes
+            && front.expect(max_bytes)
+        {
+            cursor.begin(max_bytes);
+            self.want(self.last_cursor);
+        }
         self.cursors.insert(self.last_cursor, cursor);
         Ok((self.last_cursor, front))
     }

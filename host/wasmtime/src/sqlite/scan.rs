@@ -13,7 +13,7 @@ use super::statement::Statement;
 use crate::contract::rows::{ColumnKind, Encoding, Error as RowsError, Schema, TableFlags};
 
 /// What a scan reads: a table, its columns, and the key that orders it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Scan {
     /// The table's name, quoted.
     table: Vec<u8>,
@@ -32,7 +32,7 @@ pub(super) struct Scan {
 }
 
 /// What orders a table.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum KeyKind {
     /// The rowid, under a name that reaches it (quoted).
     Rowid(Vec<u8>),
@@ -43,7 +43,7 @@ pub(super) enum KeyKind {
 }
 
 /// A column of a primary key, in the key's own direction and collation.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct KeyColumn {
     /// Quoted.
     name: Vec<u8>,

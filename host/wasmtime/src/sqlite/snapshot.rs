@@ -16,7 +16,7 @@ use super::error::OpenError;
 use super::fingerprint::Fingerprint;
 use super::key::Key;
 use super::long::Piece;
-use super::reader::{Reply, Request, run};
+use super::reader::{Open, Reply, Request, run};
 use crate::contract::rows::{Batch, Error as RowsError, Schema};
 use crate::contract::{Cursor, Rows};
 
@@ -51,6 +51,8 @@ struct About {
     interrupt: Interrupt,
     /// How often a read was ended.
     interrupts: AtomicU32,
+    /// What was last asked for: the text and blob bytes of a batch; 0 where nothing was.
+    max_bytes: AtomicU32,
 }
 
 /// The way to end a read from another thread.
@@ -98,6 +100,7 @@ impl Snapshot {
                 wal,
                 interrupt,
                 interrupts: AtomicU32::new(0),
+                max_bytes: AtomicU32::new(0),
             }),
         })
     }
@@ -205,16 +208,21 @@ impl Rows for Snapshot {
         columns: &[Vec<u8>],
         after: Option<&[u8]>,
     ) -> Result<Box<dyn Cursor>, RowsError> {
-        let (number, front) = self.ask(|reply| Request::Open {
+        // Before the scan is there, and with it what it may have read ahead.
+        let interrupts = self.about.interrupts.load(Ordering::Relaxed);
+        let open = Open {
             table: table.to_vec(),
             columns: columns.to_vec(),
             after: after.unwrap_or_default().to_vec(),
-            reply,
-        })?;
+            // As the scan before was read, so most likely this one will be.
+            max_bytes: Some(self.about.max_bytes.load(Ordering::Relaxed)).filter(|max| *max > 0),
+        };
+        let (number, front) = self.ask(|reply| Request::Open(open.clone(), reply))?;
         Ok(Box::new(SnapshotCursor {
             requests: self.requests.clone(),
-            interrupts: self.about.interrupts.load(Ordering::Relaxed),
+            interrupts,
             about: self.about.clone(),
+            open,
             number,
             front: Some(front),
         }))
@@ -227,6 +235,8 @@ struct SnapshotCursor {
     about: Arc<About>,
     /// As many had there been when it was opened.
     interrupts: u32,
+    /// What it was opened with.
+    open: Open,
     number: u64,
     /// None when it is closed.
     front: Option<Front>,
@@ -236,14 +246,28 @@ impl SnapshotCursor {
     fn key(&self, rows: u32) -> Result<Key, RowsError> {
         self.front.as_ref().ok_or_else(gone)?.key(rows)
     }
+
+    /// Opens it without what an earlier scan has left: that was read for another export.
+    fn open_anew(&mut self) -> Result<(), RowsError> {
+        self.requests.send(Request::Close { cursor: self.number, front: None }).ok();
+        let open = Open { max_bytes: None, ..self.open.clone() };
+        let (number, front) = ask(&self.requests, |reply| Request::Open(open, reply))?;
+        self.number = number;
+        self.front = Some(front);
+        Ok(())
+    }
 }
 
 impl Cursor for SnapshotCursor {
     fn next(&mut self, max_bytes: u32) -> Result<Arc<Batch>, RowsError> {
+        if self.front.as_ref().is_some_and(|front| front.is_of_another_size(max_bytes)) {
+            self.open_anew()?;
+        }
+        self.about.max_bytes.store(max_bytes, Ordering::Relaxed);
         let (cursor, requests) = (self.number, &self.requests);
         // Where the thread is gone, the queue says so.
         let read = || drop(requests.send(Request::Read { cursor, max_bytes }));
-        self.front.as_mut().ok_or_else(gone)?.next(read)
+        self.front.as_mut().ok_or_else(gone)?.next(max_bytes, read)
     }
 
     fn position(&mut self, rows: u32) -> Result<Vec<u8>, RowsError> {
@@ -321,5 +345,37 @@ fn may_be_read(path: &Path) -> bool {
     {
         let _ = path;
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scan_of_other_sizes_does_not_go_on_with_what_was_read_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("texts.db");
+        let connection = Connection::open(&file).unwrap();
+        let texts = "CREATE TABLE t (a);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+             INSERT INTO t SELECT printf('%100s', i) FROM n";
+        connection.execute_batch(texts).unwrap();
+        let mut snapshot = Snapshot::hold(&file).unwrap();
+        let columns = [b"rowid".to_vec(), b"a".to_vec()];
+        let mut read = |max_bytes: u32, batches: usize| {
+            let mut cursor = snapshot.scan(b"t", &columns, None).unwrap();
+            (0..batches).map(|_| cursor.next(max_bytes).unwrap()).collect::<Vec<_>>()
+        };
+        let large = read(10_000, 1);
+        assert_eq!(large[0].rows, 100);
+        // Its texts are all long for whoever asks for less than they have.
+        for batch in read(50, 20) {
+            assert!(batch.kinds.chunks(2).all(|row| row == [1, 6]), "{:?}", batch.kinds);
+        }
+        // The same size goes on where the slice before began.
+        let again = read(50, 1);
+        assert_eq!(again[0].integers[0], 1);
+        assert_eq!(read(10_000, 6).iter().map(|batch| batch.rows).sum::<u32>(), 500);
     }
 }
