@@ -112,7 +112,8 @@ fn the_program_killed_between_and_within_slices_ends_with_the_same_object() {
     let Sample { folder, file, store } = &sample;
     let reference = export(file, folder.path(), 1024 * 1024, || ALL).finished.sha256;
 
-    let run = || sample.export("128KiB");
+    // With its rests it takes longer than all the lives that it is given here, however fast the machine.
+    let run = || sample.export("64KiB").with(["--pause", "15ms"]);
     let mut random = Random::new(11);
     let mut kills = 0;
     let last = loop {
@@ -147,6 +148,7 @@ fn an_export_goes_on_where_it_was_interrupted() {
     let Sample { folder, file, store } = &sample;
     let run = || sample.export("64KiB");
     let mut child = run()
+        .with(["--pause", "10ms"])
         .command
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
@@ -172,7 +174,8 @@ fn a_database_that_has_changed_is_exported_from_its_start() {
     let sample = Sample::new();
     let Sample { folder, file, store } = &sample;
     let run = || sample.export("64KiB");
-    let mut child = run().command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut first = run().with(["--pause", "10ms"]);
+    let mut child = first.command.stdout(std::process::Stdio::null()).spawn().unwrap();
     wait_for_parts(store, 10 * 64 * 1024);
     child.kill().unwrap();
     child.wait().unwrap();
