@@ -7,7 +7,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use partway_testbed::write_sample;
-use partway_tests::{Program, database, export, jobs, saved_parts, sha256, summary};
+use partway_tests::{
+    Program, database, export, jobs, saved_parts, sha256, summary, wait_for_parts,
+};
 use rusqlite::Connection;
 
 struct Case {
@@ -46,16 +48,8 @@ impl Case {
     fn started(&self, run: Program) -> Child {
         let mut run = run;
         let child = run.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        self.wait_for_parts(3);
+        wait_for_parts(self.folder.path(), 3);
         child
-    }
-
-    fn wait_for_parts(&self, parts: u64) {
-        let began = Instant::now();
-        while saved_parts(self.folder.path()).is_none_or(|saved| saved < parts) {
-            assert!(began.elapsed() < Duration::from_secs(30), "no part was saved");
-            sleep(Duration::from_millis(2));
-        }
     }
 
     fn killed(&self) {
@@ -173,13 +167,13 @@ fn a_pause_between_slices_is_kept_and_ends_at_a_signal() {
     let paused = |pause| case.export().with(["--pause", pause]);
     let child = case.started(paused("100ms"));
     let (before, began) = (saved_parts(case.folder.path()).unwrap(), Instant::now());
-    case.wait_for_parts(before + 5);
+    wait_for_parts(case.folder.path(), before + 5);
     assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
     signal(&child, "-TERM");
     failed(&child.wait_with_output().unwrap(), 130, "interrupted behind");
 
     let child = paused("1h").command.stderr(Stdio::piped()).spawn().unwrap();
-    case.wait_for_parts(saved_parts(case.folder.path()).unwrap() + 1);
+    wait_for_parts(case.folder.path(), saved_parts(case.folder.path()).unwrap() + 1);
     sleep(Duration::from_millis(100));
     let began = Instant::now();
     signal(&child, "-TERM");

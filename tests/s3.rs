@@ -5,12 +5,13 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::Stdio;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use partway::Store;
 use partway_testbed::write_sample;
 use partway_tests::{
-    Program, S3Server, database, export, garage, runtime, s3_against, saved_parts, sha256, summary,
+    Program, S3Server, database, export, garage, runtime, s3_against, sha256, summary,
+    wait_for_parts,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -166,11 +167,7 @@ fn an_export_to_garage_arrives_whole_through_a_kill() {
     // It rests after every slice, and is never done before it is killed, however fast the machine.
     let mut first = run().with(["--pause", "1s"]);
     let mut child = first.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let began = Instant::now();
-    while saved_parts(folder.path()).is_none_or(|saved| saved < 2) {
-        assert!(began.elapsed() < Duration::from_secs(60), "no part was saved");
-        sleep(Duration::from_millis(10));
-    }
+    wait_for_parts(folder.path(), 2);
     child.kill().unwrap();
     assert!(!child.wait().unwrap().success(), "it had ended before it was killed");
     let is_begun = || {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
@@ -32,4 +34,13 @@ pub fn saved_parts(folder: &Path) -> Option<u64> {
     let sql = "SELECT totals ->> 'parts' FROM export_jobs WHERE finished_at IS NULL \
                ORDER BY rowid DESC LIMIT 1";
     connection.query_row(sql, [], |row| row.get(0)).ok()
+}
+
+/// Waits until the newest unfinished job has saved so many parts.
+pub fn wait_for_parts(folder: &Path, parts: u64) {
+    let began = Instant::now();
+    while saved_parts(folder).is_none_or(|saved| saved < parts) {
+        assert!(began.elapsed() < Duration::from_secs(30), "no part was saved");
+        sleep(Duration::from_millis(2));
+    }
 }

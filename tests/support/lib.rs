@@ -18,7 +18,7 @@ use rusqlite::Connection;
 pub use case::{SLOWLY, ServiceCase, damage, of_many_pages, tiny};
 pub use export::{Never, Sliced, contents, export, export_with, job_options, runtime};
 pub use garage::{GarageServer, garage};
-pub use jobs::{jobs, saved_parts};
+pub use jobs::{jobs, saved_parts, wait_for_parts};
 pub use program::{Program, program, summary};
 pub use receiver::{Received, Receiver, Reply};
 pub use round_trip::round_trip;

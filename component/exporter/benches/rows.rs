@@ -4,16 +4,19 @@
 //! Throughput is in bytes of SQL. What holds here holds inside of WebAssembly by and large only: `cargo xtask bench`
 //! measures that.
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 use std::rc::Rc;
 
+#[path = "../tests/one_table/mod.rs"]
+mod one_table;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use one_table::one_table;
 use partway_exporter::{
-    AutoVacuum, Batch, Budget, Column, ColumnKind, Cursor, Encoding, Kind, Object, Options,
-    Outcome, Pacing, Parts, PartsError, Position, Rows, RowsError, Schema, Table, TableFlags, Text,
-    resume, start,
+    Batch, Budget, Cursor, Options, Outcome, Pacing, Parts, PartsError, Position, Rows, RowsError,
+    Schema, Text, resume, start,
 };
+use partway_testbed::Random;
 
 /// How often a batch is handed out: enough that the beginning of a slice does not count.
 const BATCHES: u32 = 16;
@@ -23,9 +26,9 @@ const MOST_CELLS: usize = 32_768;
 const MOST_BYTES: usize = 256 * 1024;
 
 /// A batch of eight columns whose cells are of these kinds in turn.
-fn batch(mut cell: impl FnMut(&mut Batch, &mut Numbers)) -> Batch {
+fn batch(mut cell: impl FnMut(&mut Batch, &mut Random)) -> Batch {
     let mut batch = Batch::default();
-    let mut numbers = Numbers(2027);
+    let mut numbers = Random::new(2027);
     while batch.kinds.len() + COLUMNS <= MOST_CELLS && batch.bytes.len() < MOST_BYTES {
         for _ in 0..COLUMNS {
             cell(&mut batch, &mut numbers);
@@ -59,7 +62,7 @@ fn kinds() -> Vec<(&'static str, Batch)> {
     ]
 }
 
-fn integer(batch: &mut Batch, numbers: &mut Numbers) {
+fn integer(batch: &mut Batch, numbers: &mut Random) {
     batch.kinds.push(1);
     // Of all lengths.
     let digits = numbers.below(10) as u32;
@@ -67,38 +70,37 @@ fn integer(batch: &mut Batch, numbers: &mut Numbers) {
 }
 
 /// Hundredths.
-fn price(batch: &mut Batch, numbers: &mut Numbers) {
+fn price(batch: &mut Batch, numbers: &mut Random) {
     batch.kinds.push(2);
     batch.reals.push(numbers.below(1_000_000) as f64 / 100.0);
 }
 
 /// Floats that need all of their digits.
-fn float(batch: &mut Batch, numbers: &mut Numbers) {
+fn float(batch: &mut Batch, numbers: &mut Random) {
     batch.kinds.push(2);
     batch.reals.push(numbers.below(1 << 40) as f64 / 7.0e6);
 }
 
-fn short_text(batch: &mut Batch, numbers: &mut Numbers) {
+fn short_text(batch: &mut Batch, numbers: &mut Random) {
     let words = 1 + numbers.below(4);
     bytes(batch, 3, &text(numbers, words, &["parcel", "late", "grüße", "on", "Monday"]));
 }
 
-fn long_text(batch: &mut Batch, numbers: &mut Numbers) {
+fn long_text(batch: &mut Batch, numbers: &mut Random) {
     bytes(batch, 3, &text(numbers, 600, &["parcel", "late", "grüße", "on", "Monday"]));
 }
 
-fn quotes(batch: &mut Batch, numbers: &mut Numbers) {
+fn quotes(batch: &mut Batch, numbers: &mut Random) {
     let words = 4 + numbers.below(12);
     bytes(batch, 3, &text(numbers, words, &["it's", "late", "customer's", "'on'", "Monday"]));
 }
 
-fn blob(batch: &mut Batch, numbers: &mut Numbers) {
-    let length = numbers.below(400);
-    let content: Vec<u8> = (0..length).map(|_| numbers.below(256) as u8).collect();
-    bytes(batch, 4, &content);
+fn blob(batch: &mut Batch, numbers: &mut Random) {
+    let length = numbers.below(400) as usize;
+    bytes(batch, 4, &numbers.bytes(length));
 }
 
-fn null(batch: &mut Batch, _: &mut Numbers) {
+fn null(batch: &mut Batch, _: &mut Random) {
     batch.kinds.push(5);
 }
 
@@ -108,21 +110,9 @@ fn bytes(batch: &mut Batch, kind: u8, content: &[u8]) {
     batch.bytes.extend_from_slice(content);
 }
 
-fn text(numbers: &mut Numbers, words: u64, of: &[&str]) -> Vec<u8> {
-    let words = (0..words).map(|_| of[numbers.below(of.len() as u64) as usize]);
+fn text(numbers: &mut Random, words: u64, of: &[&str]) -> Vec<u8> {
+    let words = (0..words).map(|_| numbers.pick(of));
     words.collect::<Vec<_>>().join(" ").into_bytes()
-}
-
-/// Numbers without order, the same every time (SplitMix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }
 
 /// A database of one table, whose rows are a batch over and over.
@@ -137,38 +127,10 @@ impl Rows for Repeated {
     type Cursor = Scan;
 
     fn describe(&self) -> Result<Schema, RowsError> {
-        let column = |number: usize| Column {
-            name: format!("c{number}").into(),
-            declared_type: Vec::new(),
-            kind: ColumnKind::Ordinary,
-            primary_key: 0,
-        };
-        let mut sql = String::from("CREATE TABLE t (");
-        for number in 0..COLUMNS {
-            write!(sql, "c{number}, ").map_err(|error| RowsError::Failed(error.to_string()))?;
-        }
-        sql.push_str("PRIMARY KEY (c0)) WITHOUT ROWID");
-        let table = Table {
-            columns: (0..COLUMNS).map(column).collect(),
-            rowid: None,
-            references: Vec::new(),
-            flags: TableFlags { without_rowid: true, ..TableFlags::default() },
-            estimated_rows: None,
-        };
-        Ok(Schema {
-            encoding: Encoding::Utf8,
-            user_version: 0,
-            application_id: 0,
-            page_size: 4096,
-            auto_vacuum: AutoVacuum::None,
-            objects: vec![Object {
-                kind: Kind::Table,
-                name: b"t".to_vec(),
-                on: b"t".to_vec(),
-                sql: Some(sql.into()),
-                table: Some(table),
-            }],
-        })
+        let columns: Vec<String> = (0..COLUMNS).map(|number| format!("c{number}")).collect();
+        let sql =
+            format!("CREATE TABLE t ({}, PRIMARY KEY (c0)) WITHOUT ROWID", columns.join(", "));
+        Ok(one_table(columns, &sql))
     }
 
     fn scan(&self, _: &[u8], _: &[Text], _: Option<&[u8]>) -> Result<Scan, RowsError> {

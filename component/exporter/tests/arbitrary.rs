@@ -1,10 +1,12 @@
 //! Whatever a host hands in, checkpoints and batches alike: an answer or an error with a reason, never a panic
 //! and never without end.
 
+mod one_table;
+
+use one_table::one_table;
 use partway_exporter::{
-    AutoVacuum, Batch, Budget, Column, ColumnKind, Cursor, Encoding, Error, Kind, Object, Options,
-    Outcome, Pacing, Parts, PartsError, Position, Rows, RowsError, Schema, Table, TableFlags, Text,
-    resume, start,
+    Batch, Budget, Cursor, Error, Options, Outcome, Pacing, Parts, PartsError, Position, Rows,
+    RowsError, Schema, Text, resume, start,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -25,34 +27,8 @@ impl Rows for Host {
     type Cursor = Scan;
 
     fn describe(&self) -> Result<Schema, RowsError> {
-        let column = |name: &str| Column {
-            name: name.into(),
-            declared_type: Vec::new(),
-            kind: ColumnKind::Ordinary,
-            primary_key: 0,
-        };
-        let table = Table {
-            columns: vec![column("a"), column("b")],
-            rowid: None,
-            references: Vec::new(),
-            flags: TableFlags { without_rowid: true, ..TableFlags::default() },
-            estimated_rows: None,
-        };
-        let object = Object {
-            kind: Kind::Table,
-            name: b"t".to_vec(),
-            on: b"t".to_vec(),
-            sql: Some(b"CREATE TABLE t (a PRIMARY KEY, b) WITHOUT ROWID".to_vec()),
-            table: Some(table),
-        };
-        Ok(Schema {
-            encoding: Encoding::Utf8,
-            user_version: 0,
-            application_id: 0,
-            page_size: 4096,
-            auto_vacuum: AutoVacuum::None,
-            objects: vec![object],
-        })
+        let columns = ["a", "b"].map(str::to_owned);
+        Ok(one_table(columns, "CREATE TABLE t (a PRIMARY KEY, b) WITHOUT ROWID"))
     }
 
     fn scan(&self, _: &[u8], _: &[Text], _: Option<&[u8]>) -> Result<Scan, RowsError> {

@@ -55,7 +55,8 @@ impl CellWriter {
         to.push(b'\'');
         let marks = write_quoted(to, text);
         to.push(b'\'');
-        if marks.nul || (!is_utf8 && marks.undecodable(text)) {
+        let undecodable = if is_utf8 { marks.nul } else { marks.undecodable(text) };
+        if undecodable {
             to.truncate(start);
             write_text_as_hex(to, bytes);
         } else if marks.carriage_return && !self.raw_returns {

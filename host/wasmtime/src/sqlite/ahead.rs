@@ -24,6 +24,13 @@ pub(super) struct Filled {
     pub(super) keys: Keys,
 }
 
+impl Filled {
+    /// What the end of a table gives.
+    pub(super) fn nothing() -> Self {
+        Self { batch: Arc::new(empty()), keys: Keys::Ordinals(0) }
+    }
+}
+
 #[derive(Default)]
 struct Level {
     waiting: AtomicUsize,
@@ -142,7 +149,7 @@ impl Front {
         }
         match &self.ended {
             Some(Err(error)) => Err(error.clone()),
-            _ => Ok(Filled { batch: Arc::new(empty()), keys: Keys::Ordinals(0) }),
+            _ => Ok(Filled::nothing()),
         }
     }
 
@@ -236,7 +243,7 @@ mod tests {
     #[test]
     fn an_end_stays_and_a_reader_that_is_gone_is_a_failure() {
         let (mut front, back) = queue(Key::Rowid(3));
-        back.put(Ok(Filled { batch: Arc::new(empty()), keys: Keys::Ordinals(0) }));
+        back.put(Ok(Filled::nothing()));
         for _ in 0..2 {
             assert_eq!(front.next(9, || ()).unwrap().rows, 0);
             assert_eq!(front.key(0).unwrap(), Key::Rowid(3));

@@ -84,7 +84,7 @@ impl<'c> Cursor<'c> {
         }
         let end = match self.fill() {
             Ok(false) => return true,
-            Ok(true) => Ok(Builder::new(&self.scan, &self.last, self.back.used()).finish()),
+            Ok(true) => Ok(Filled::nothing()),
             Err(error) => Err(rows_error(&self.scan.shown, &error)),
         };
         // What came before a failure comes out, wherever the scan began: the same rows each time.
@@ -92,7 +92,7 @@ impl<'c> Cursor<'c> {
             self.back.put(Ok(filled(rest)));
         }
         self.has_failed = end.is_err();
-        self.back.put(end.map(|(batch, keys)| Filled { batch: Arc::new(batch), keys }));
+        self.back.put(end);
         self.is_ended = true;
         self.rows = None;
         false
