@@ -143,6 +143,19 @@ impl Garage {
         command(&self.program, &self.folder, arguments)
     }
 
+    /// The processor time that the server has taken so far, where the system tells it (Linux).
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        /// Of the times in `stat`, always (`proc_pid_stat(5)`; `USER_HZ`).
+        const TICKS: f64 = 100.0;
+        let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", self.server.id())) else {
+            return Ok(f64::NAN);
+        };
+        // The program's name, in brackets, may hold anything; the times are the 12th and 13th field behind it.
+        let behind = stat.rsplit_once(") ").context("no program in /proc/PID/stat")?.1;
+        let times: Vec<f64> = behind.split(' ').skip(11).take(2).flat_map(str::parse).collect();
+        Ok(times.iter().sum::<f64>() / TICKS)
+    }
+
     fn endpoint(&self) -> String {
         format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }

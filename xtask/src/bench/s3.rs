@@ -1,8 +1,10 @@
 //! Exports to an S3 server on this machine: beside making the dump alone, and uploading it alone.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::available_parallelism;
 
 use anyhow::{Context, Result};
 use partway_testbed::Shape;
@@ -62,10 +64,19 @@ pub fn s3(
         &format!(
             "Medians, in seconds, of the real-looking shape, in parts of {PART_SIZE} bytes: an export to a folder, the \
              upload of the same object by boto3 ({ON_THEIR_WAY} parts at a time; without the start of Python), and an \
-             export to S3. The server is Garage, a new one for each run: one that has blocks of the same content \
-             already would not write them again."
+             export to S3; with a copy of the database first, as is the rule outside of WAL mode, and with none. The \
+             server is Garage, a new one for each run: one that has blocks of the same content already would not write \
+             them again. It shares the processors: an export to S3 can't be faster than its own and the server's \
+             processor time, divided by the processors."
         ),
-        &["SQL, MB", "to a folder", "boto3", "partway to S3", "to the larger of the two"],
+        &[
+            "",
+            "to a folder",
+            "boto3",
+            "partway to S3",
+            "to the larger of the two",
+            "by processors at least",
+        ],
     );
     let Some(python) = &tools.python else {
         table.note("Left out: there was no Python with boto3.");
@@ -75,33 +86,58 @@ pub fn s3(
     println!("\n-- S3, {} ({:.0} MB)", Shape::Real.description(), megabytes(&database)?);
     let object = folder.join("object.sql");
     measure(Peer::Partway.command(programs, &database).stdout(File::create(&object)?))?;
-    let [plain, upload, ours] = in_turn(rounds, ["to a folder", "boto3", "to S3"], |which| {
-        if which == 0 {
-            let store = folder.join("store");
-            fs::create_dir_all(&store)?;
-            let mut export = export_to(&programs.partway, &database, &store, folder);
-            let run = measure(export.args(["--part-size", &PART_SIZE.to_string()]));
-            fs::remove_dir_all(&store)?;
-            return run;
-        }
-        let place = tempfile::tempdir_in(folder)?;
-        let server = Garage::start(place.path()).context("starting an S3 server")?;
-        if which == 1 {
-            return uploaded(python, &object, &server, folder);
-        }
-        let bucket = format!("s3://{BUCKET}/bench");
-        let mut export = export_to(&programs.partway, &database, bucket, folder);
-        measure(export.args(["--part-size", &PART_SIZE.to_string()]).envs(server.for_programs()))
-    })?;
-    table.row(vec![
-        format!("{:.0}", megabytes(&object)?),
-        format!("{:.3}", plain.seconds()),
-        format!("{:.3}", upload.seconds()),
-        format!("{:.3}", ours.seconds()),
-        AT_ONCE.judged(ours.seconds() / plain.seconds().max(upload.seconds())),
-    ]);
+    let export = |store: &dyn AsRef<OsStr>, snapshot: &str| {
+        let mut export = export_to(&programs.partway, &database, store.as_ref(), folder);
+        export.args(["--part-size", &PART_SIZE.to_string(), "--snapshot", snapshot]);
+        export
+    };
+    let exported_to_folder = |snapshot| {
+        let store = folder.join("store");
+        fs::create_dir_all(&store)?;
+        let run = measure(&mut export(&store, snapshot))?;
+        fs::remove_dir_all(&store)?;
+        Ok(run)
+    };
+    let exported_to_s3 = |snapshot| {
+        served(folder, |server| {
+            let bucket = format!("s3://{BUCKET}/bench");
+            measure(export(&bucket, snapshot).envs(server.for_programs()))
+        })
+    };
+    let whats = ["boto3", "copy: folder", "copy: S3", "hold: folder", "hold: S3"];
+    let [upload, copied, ours_copied, held, ours_held] =
+        in_turn(rounds, whats, |which| match which {
+            0 => served(folder, |server| uploaded(python, &object, server, folder)),
+            1 => exported_to_folder("copy"),
+            2 => exported_to_s3("copy"),
+            3 => exported_to_folder("hold"),
+            _ => exported_to_s3("hold"),
+        })?;
+    let processors = available_parallelism()?.get() as f64;
+    for (name, plain, ours) in
+        [("a copy first", &copied, &ours_copied), ("no copy", &held, &ours_held)]
+    {
+        table.row(vec![
+            name.to_owned(),
+            format!("{:.3}", plain.seconds()),
+            format!("{:.3}", upload.seconds()),
+            format!("{:.3}", ours.seconds()),
+            AT_ONCE.judged(ours.seconds() / plain.seconds().max(upload.seconds())),
+            format!("{:.3}", ours.cpu_seconds() / processors),
+        ]);
+    }
     fs::remove_file(&object)?;
     Ok(vec![table])
+}
+
+/// A run against a new server, with the server's processor time.
+fn served(folder: &Path, run: impl FnOnce(&Garage) -> Result<Run>) -> Result<Run> {
+    let place = tempfile::tempdir_in(folder)?;
+    let server = Garage::start(place.path()).context("starting an S3 server")?;
+    let before = server.cpu_seconds()?;
+    let run = run(&server)?;
+    let cpu_seconds = run.cpu_seconds + server.cpu_seconds()? - before;
+    Ok(Run { cpu_seconds, ..run })
 }
 
 /// The upload of a file, by its own clock: the start of Python is not its work.
