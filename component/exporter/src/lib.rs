@@ -11,6 +11,7 @@
 //! | `plan` | the steps of an export, out of the schema |
 //! | `slice` | one slice: step by step, until the budget or the end |
 //! | `rows` | a table's rows, into statements |
+//! | `ahead` | scans opened before they are needed |
 //! | `long` | rows with values too long for a batch |
 //! | `batch` | reading a batch's cells |
 //! | `part` | the buffer, and where parts are cut |
@@ -20,6 +21,7 @@
 
 extern crate alloc;
 
+mod ahead;
 mod batch;
 mod checkpoint;
 mod contract;

@@ -14,8 +14,13 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
     /// The rows of one table.
     pub(crate) fn table(&mut self, table: &TableRows) -> Result<Flow, Error> {
         let after = self.place.after.take();
-        let mut cursor = self.rows.scan(&table.table, &table.columns, after.as_deref())?;
+        let mut cursor = match self.ahead.take(self.place.step) {
+            Some(opened) => opened?,
+            None => self.rows.scan(&table.table, &table.columns, after.as_deref())?,
+        };
+        self.ahead.fill(self.rows, self.plan, self.place.step);
         self.place.after = after;
+        let mut batches = 0;
         loop {
             let batch = match cursor.next(self.plan.long.batch_bytes) {
                 Err(RowsError::Corrupt(_)) if self.plan.skip_damaged => {
@@ -27,6 +32,7 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
             if batch.rows == 0 {
                 break;
             }
+            batches += 1;
             let mut cells = Cells::new(&batch, table.columns.len())?;
             // Whether a row is long is asked of the row, never of its batch: batches begin where slices do.
             let may_be_long = cells.any_long(batch.kinds.len()) || self.place.value.is_some();
@@ -58,6 +64,7 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
                 String::from_utf8_lossy(&table.table)
             )));
         }
+        self.ahead.note(batches);
         self.close_statement();
         self.counts.tables += u32::from(table.counted);
         self.next_step();

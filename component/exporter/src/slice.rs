@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::ahead::Ahead;
 use crate::checkpoint::{Checkpoint, Counts, Place, SMALLEST_PART};
 use crate::part::PartBuffer;
 use crate::plan::{Plan, Step};
@@ -39,6 +40,7 @@ pub fn resume<R: Rows>(
     }
     let slice = Slice {
         rows,
+        ahead: Ahead::new(),
         parts,
         pacing,
         plan: &plan,
@@ -71,8 +73,9 @@ pub(crate) enum Flow {
 }
 
 /// One slice at work.
-pub(crate) struct Slice<'a, R, P, C> {
+pub(crate) struct Slice<'a, R: Rows, P, C> {
     pub(crate) rows: &'a R,
+    pub(crate) ahead: Ahead<R::Cursor>,
     parts: &'a mut P,
     pacing: &'a C,
     pub(crate) plan: &'a Plan,

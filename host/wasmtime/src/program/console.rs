@@ -23,7 +23,8 @@ impl Watch for Console {
                         counted(totals.parts.into(), "part")
                     );
                 }
-                *progress = Some(Progress::of(*expected, counters));
+                let expected = *expected;
+                *progress = Some(Progress::of(move || expected, counters));
             }
             JobEvent::Slice(totals) => {
                 if let Some(progress) = &*progress {

@@ -23,14 +23,17 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows an export by its counters, if standard error is a terminal.
-    pub fn of(expected: Expected, counters: &Arc<Counters>) -> Self {
+    /// Shows an export by its counters, if standard error is a terminal. What is expected is asked for only then.
+    pub fn of(
+        expected: impl FnOnce() -> Expected + Send + 'static,
+        counters: &Arc<Counters>,
+    ) -> Self {
         let mut progress = Self::default();
         if std::io::stderr().is_terminal() {
             let (counters, slices) = (counters.clone(), progress.slices.clone());
             let ended = progress.ended.clone();
             progress.drawer =
-                Some(thread::spawn(move || draw(&counters, &slices, &ended, expected.rows)));
+                Some(thread::spawn(move || draw(&counters, &slices, &ended, expected().rows)));
         }
         progress
     }

@@ -33,7 +33,8 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
         settings,
     };
     let counters = Arc::new(Counters::default());
-    let progress = Progress::of(snapshot.expected(&arguments.tables), &counters);
+    let (read, tables) = (snapshot.clone(), arguments.tables.clone());
+    let progress = Progress::of(move || read.expected(&tables), &counters);
     let pacing = UntilStopped(stop);
     let outcome = tokio::task::spawn_blocking(move || {
         let first = PipeCtx::builder().build(snapshot.clone(), StandardOutput);

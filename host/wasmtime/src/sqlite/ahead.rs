@@ -1,17 +1,21 @@
 //! Batches read ahead of who asks for them: the queue between the thread that reads and the one that formats.
 //!
 //! Who asks takes from the queue itself: the other thread is asked for nothing as long as there is something in it, and
-//! goes on reading meanwhile. It is woken to begin and when few are left, not for each that is taken.
+//! goes on reading meanwhile. It is woken to begin and when few are left, not for each that is taken. Nor is who asks woken
+//! for each small batch: the reader holds them until it has some, or nothing else to do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel};
 
 use super::batch::{Keys, empty, key_at, place_of, tail};
 use super::key::Key;
 use crate::contract::rows::{Batch, Error as RowsError};
 
-/// So many wait at most. They even out what reading and formatting take from batch to batch.
+/// Room for batches that nobody looks at any more, of all scans together: as many as small tables hold at a time.
+pub(super) const MOST_USED: usize = 40;
+
+/// So many wait at most, once somebody has asked; before that it is one. They even out what reading and formatting take from batch to batch.
 const MOST: usize = 4;
 
 /// When so many are left, the reader goes on.
@@ -31,9 +35,15 @@ impl Filled {
     }
 }
 
+/// A batch to fill anew.
+pub(super) type Used = (Batch, Keys);
+
 #[derive(Default)]
 struct Level {
     waiting: AtomicUsize,
+    /// Whether anybody has asked for a batch yet.
+    is_asked: AtomicBool,
+    has_failed: AtomicBool,
     /// Whether the reader has stopped until few are left.
     rests: AtomicBool,
 }
@@ -42,14 +52,15 @@ struct Level {
 pub(super) struct Back {
     level: Arc<Level>,
     batches: Sender<Result<Filled, RowsError>>,
-    used: Receiver<(Batch, Keys)>,
+    /// What is not handed over yet.
+    held: Vec<Result<Filled, RowsError>>,
 }
 
 /// The end of who asks. It outlives a slice, with what it has not used.
 pub(super) struct Front {
     level: Arc<Level>,
     batches: Receiver<Result<Filled, RowsError>>,
-    used: SyncSender<(Batch, Keys)>,
+    used: SyncSender<Used>,
     /// Where the last batch begins.
     before: Key,
     last: Option<Filled>,
@@ -61,46 +72,51 @@ pub(super) struct Front {
     max_bytes: Option<u32>,
 }
 
-/// A queue of a scan that begins behind a key.
-pub(super) fn queue(before: Key) -> (Front, Back) {
+/// A queue of a scan that begins behind a key. `max_bytes`: what the reader begins with before anybody asks. Batches that are
+/// done with go to `used`.
+pub(super) fn queue(before: Key, max_bytes: Option<u32>, used: SyncSender<Used>) -> (Front, Back) {
     let level = Arc::new(Level::default());
     let (sender, batches) = channel();
-    let (used, unused) = sync_channel(MOST);
-    let back = Back { level: level.clone(), batches: sender, used: unused };
-    let front = Front {
-        level,
-        batches,
-        used,
-        before,
-        last: None,
-        left: None,
-        ended: None,
-        max_bytes: None,
-    };
+    let back = Back { level: level.clone(), batches: sender, held: Vec::new() };
+    let front =
+        Front { level, batches, used, before, last: None, left: None, ended: None, max_bytes };
     (front, back)
 }
 
 impl Back {
     /// Puts in a batch, an empty one where the table is at its end, or the failure that it ends with.
-    pub(super) fn put(&self, batch: Result<Filled, RowsError>) {
+    pub(super) fn put(&mut self, batch: Result<Filled, RowsError>) {
+        if batch.is_err() {
+            self.level.has_failed.store(true, Ordering::SeqCst);
+        }
         self.level.waiting.fetch_add(1, Ordering::SeqCst);
-        // Who has gone away needs none.
-        self.batches.send(batch).ok();
+        self.held.push(batch);
+    }
+
+    /// About how many bytes are not handed over yet.
+    pub(super) fn held_bytes(&self) -> usize {
+        let batches = self.held.iter().flatten().map(|filled| &filled.batch);
+        batches.map(|batch| batch.kinds.len() * size_of::<i64>() + batch.bytes.len()).sum()
+    }
+
+    /// Hands over what was put in.
+    pub(super) fn hand_over(&mut self) {
+        for batch in self.held.drain(..) {
+            // Who has gone away needs none.
+            self.batches.send(batch).ok();
+        }
     }
 
     /// Whether to read on. Where not, the other end says when.
     pub(super) fn wants_more(&self) -> bool {
-        if self.level.waiting.load(Ordering::SeqCst) < MOST {
+        let is_asked = || self.level.is_asked.load(Ordering::SeqCst);
+        let most = if is_asked() { MOST } else { 1 };
+        if self.level.waiting.load(Ordering::SeqCst) < most {
             return true;
         }
         self.level.rests.store(true, Ordering::SeqCst);
         // It may have taken some just before it could see that.
-        self.level.waiting.load(Ordering::SeqCst) <= FEW && self.level.stop_resting()
-    }
-
-    /// A batch that nobody looks at any more.
-    pub(super) fn used(&self) -> Option<(Batch, Keys)> {
-        self.used.try_recv().ok()
+        is_asked() && self.level.waiting.load(Ordering::SeqCst) <= FEW && self.level.stop_resting()
     }
 }
 
@@ -132,6 +148,7 @@ impl Front {
 
     fn receive(&mut self, max_bytes: u32, wake: impl Fn()) -> Result<Filled, RowsError> {
         if self.ended.is_none() {
+            self.level.is_asked.store(true, Ordering::SeqCst);
             if self.max_bytes.is_none() {
                 self.max_bytes = Some(max_bytes);
                 wake();
@@ -153,11 +170,14 @@ impl Front {
         }
     }
 
-    /// Says what the reader begins with, before anybody asks. False where it has begun already.
-    pub(super) fn expect(&mut self, max_bytes: u32) -> bool {
-        let is_new = self.max_bytes.is_none();
-        self.max_bytes.get_or_insert(max_bytes);
-        is_new
+    /// The text and blob bytes of its batches, where that is known.
+    pub(super) fn max_bytes(&self) -> Option<u32> {
+        self.max_bytes
+    }
+
+    /// Whether reading has failed, if only further ahead than anybody has asked for.
+    pub(super) fn has_failed(&self) -> bool {
+        self.level.has_failed.load(Ordering::SeqCst)
     }
 
     /// Whether what it has in store was cut for batches of another size, and nothing of it has been handed out since the
@@ -213,7 +233,14 @@ pub(super) fn gone() -> RowsError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::sync_channel;
+
     use super::*;
+
+    /// A queue whose reader begins when it is asked.
+    fn asked(before: Key) -> (Front, Back) {
+        queue(before, None, sync_channel(MOST_USED).0)
+    }
 
     fn filled(rowid: i64) -> Filled {
         let batch = Batch { rows: 1, kinds: vec![1], integers: vec![rowid], ..empty() };
@@ -222,33 +249,44 @@ mod tests {
 
     #[test]
     fn the_reader_rests_when_it_is_far_ahead_and_is_woken_when_few_are_left() {
-        let (mut front, back) = queue(Key::Start);
-        let mut rowid = 0;
-        while back.wants_more() {
-            rowid += 1;
-            back.put(Ok(filled(rowid)));
-        }
-        assert_eq!(rowid, MOST as i64);
+        let (mut front, mut back) = asked(Key::Start);
         let woken = std::cell::Cell::new(0);
+        let wake = || woken.set(woken.get() + 1);
+        let mut read = {
+            let mut rowid = 0;
+            move |back: &mut Back| {
+                while back.wants_more() {
+                    rowid += 1;
+                    back.put(Ok(filled(rowid)));
+                }
+                back.hand_over();
+                rowid
+            }
+        };
+        // Of a scan that nobody has asked, one; and it rests already when it is asked.
+        assert_eq!(read(&mut back), 1);
+        assert_eq!(front.next(9, wake).unwrap().integers, [1]);
+        assert_eq!(woken.replace(0), 2);
+        assert_eq!(read(&mut back), 1 + MOST as i64);
         for taken in 1..=MOST {
-            let wake = || woken.set(woken.get() + 1);
-            assert_eq!(front.next(9, wake).unwrap().integers, [taken as i64]);
-            // Once to begin, and once when few are left.
-            assert_eq!(woken.get(), 1 + u32::from(MOST - taken <= FEW), "{taken} taken");
-            assert_eq!(front.key(1).unwrap(), Key::Rowid(taken as i64));
+            assert_eq!(front.next(9, wake).unwrap().integers, [1 + taken as i64]);
+            // Once when few are left.
+            assert_eq!(woken.get(), u32::from(MOST - taken <= FEW), "{taken} taken");
+            assert_eq!(front.key(1).unwrap(), Key::Rowid(1 + taken as i64));
         }
         assert!(back.wants_more());
     }
 
     #[test]
     fn an_end_stays_and_a_reader_that_is_gone_is_a_failure() {
-        let (mut front, back) = queue(Key::Rowid(3));
+        let (mut front, mut back) = asked(Key::Rowid(3));
         back.put(Ok(Filled::nothing()));
+        back.hand_over();
         for _ in 0..2 {
             assert_eq!(front.next(9, || ()).unwrap().rows, 0);
             assert_eq!(front.key(0).unwrap(), Key::Rowid(3));
         }
-        let (mut front, back) = queue(Key::Start);
+        let (mut front, back) = asked(Key::Start);
         drop(back);
         for _ in 0..2 {
             assert!(matches!(front.next(9, || ()), Err(RowsError::Failed(_))));
@@ -257,10 +295,11 @@ mod tests {
 
     #[test]
     fn what_a_slice_has_left_over_is_handed_out_once_more() {
-        let (mut front, back) = queue(Key::Start);
+        let (mut front, mut back) = asked(Key::Start);
         let batch = Batch { rows: 3, kinds: vec![1; 3], integers: vec![5, 6, 9], ..empty() };
         back.put(Ok(Filled { batch: Arc::new(batch), keys: Keys::Rowids(vec![5, 6, 9]) }));
         back.put(Ok(filled(11)));
+        back.hand_over();
         front.next(9, || ()).unwrap();
         assert!(front.has_begun());
         assert!(front.go_on(&Key::Rowid(6), 1));

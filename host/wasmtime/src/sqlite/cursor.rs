@@ -1,11 +1,13 @@
 //! One scan in progress: batches from a position on.
 
+use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, Result};
 
-use super::ahead::{Back, Filled, Front, queue};
+use super::ahead::{Back, Filled, Used};
 use super::batch::Builder;
 use super::error::rows_error;
 use super::key::Key;
@@ -16,7 +18,7 @@ use crate::contract::rows::Error as RowsError;
 /// A scan, and where it stands.
 pub(super) struct Cursor<'c> {
     connection: &'c Connection,
-    scan: Scan,
+    scan: Arc<Scan>,
     /// Behind this key the ranges lie.
     from: Key,
     /// Behind the last row of the last complete batch.
@@ -30,9 +32,10 @@ pub(super) struct Cursor<'c> {
     begun: Option<Builder>,
     /// Where complete batches go.
     back: Back,
+    /// Batches that nobody looks at any more, of whatever scan.
+    used: Rc<Receiver<Used>>,
     /// Whether the end of the table, or a failure, has gone there too.
     is_ended: bool,
-    has_failed: bool,
     /// The text and blob bytes of a batch, the same for the whole scan.
     max_bytes: u32,
     /// The long value that was read from last.
@@ -40,10 +43,15 @@ pub(super) struct Cursor<'c> {
 }
 
 impl<'c> Cursor<'c> {
-    /// A scan that begins behind a key, and where its batches come out.
-    pub(super) fn new(connection: &'c Connection, scan: Scan, from: Key) -> (Self, Front) {
-        let (front, back) = queue(from.clone());
-        let cursor = Self {
+    /// A scan that begins behind a key.
+    pub(super) fn new(
+        connection: &'c Connection,
+        scan: Arc<Scan>,
+        from: Key,
+        back: Back,
+        used: Rc<Receiver<Used>>,
+    ) -> Self {
+        Self {
             connection,
             scan,
             last: from.clone(),
@@ -53,12 +61,11 @@ impl<'c> Cursor<'c> {
             rows: None,
             begun: None,
             back,
+            used,
             is_ended: false,
-            has_failed: false,
             max_bytes: 0,
             value: None,
-        };
-        (cursor, front)
+        }
     }
 
     /// Batches are wanted again, of so many bytes of text and blobs.
@@ -72,9 +79,9 @@ impl<'c> Cursor<'c> {
         self.value = None;
     }
 
-    /// Whether reading has failed, if only further ahead than anybody has asked for.
-    pub(super) fn has_failed(&self) -> bool {
-        self.has_failed
+    /// What is read and not handed over yet.
+    pub(super) fn back(&mut self) -> &mut Back {
+        &mut self.back
     }
 
     /// Reads one more batch, and says whether to read on.
@@ -91,7 +98,6 @@ impl<'c> Cursor<'c> {
         if let Some(rest) = self.begun.take().filter(|rest| rest.rows() > 0) {
             self.back.put(Ok(filled(rest)));
         }
-        self.has_failed = end.is_err();
         self.back.put(end);
         self.is_ended = true;
         self.rows = None;
@@ -101,8 +107,8 @@ impl<'c> Cursor<'c> {
     /// Reads rows until a batch is complete, or the table is at its end: then true.
     fn fill(&mut self) -> Result<bool> {
         let begun = self.begun.take();
-        let mut builder =
-            begun.unwrap_or_else(|| Builder::new(&self.scan, &self.last, self.back.used()));
+        let mut builder = begun
+            .unwrap_or_else(|| Builder::new(&self.scan, &self.last, self.used.try_recv().ok()));
         loop {
             if builder.is_full(self.max_bytes) {
                 self.push(builder);
@@ -118,8 +124,9 @@ impl<'c> Cursor<'c> {
             let next = loop {
                 match rows.step() {
                     Ok(true) => {
-                        let next =
-                            builder.append(&self.scan, &rows, self.max_bytes, || self.back.used());
+                        let next = builder.append(&self.scan, &rows, self.max_bytes, || {
+                            self.used.try_recv().ok()
+                        });
                         if next.is_some() || builder.is_full(self.max_bytes) {
                             break Ok(next);
                         }
@@ -195,11 +202,6 @@ impl<'c> Cursor<'c> {
             self.last = last;
         }
         self.back.put(Ok(filled(builder)));
-    }
-
-    /// Whether it reads what another scan does.
-    pub(super) fn scans_same(&self, scan: &Scan) -> bool {
-        self.scan.name == scan.name && self.scan.columns == scan.columns
     }
 
     /// Bytes of a long value.

@@ -33,21 +33,18 @@ pub(super) fn describe(connection: &Connection) -> rusqlite::Result<Schema> {
             _ => continue,
         };
         let name = bytes(row, 1)?;
-        let table = match kind {
-            ObjectKind::Table => {
-                let flags = kinds.get(&name).copied().unwrap_or(TableFlags::empty());
-                let mut table = table(connection, &name, flags)?;
-                table.estimated_rows = match estimates.get(&name) {
-                    Some(rows) => Some(*rows),
-                    None => last_rowid(connection, &name, table.rowid.as_deref()),
-                };
-                Some(table)
-            }
-            _ => None,
-        };
         let sql = match row.get_ref(3)? {
             ValueRef::Null => None,
             _ => Some(bytes(row, 3)?),
+        };
+        let table = match kind {
+            ObjectKind::Table => {
+                let flags = kinds.get(&name).copied().unwrap_or(TableFlags::empty());
+                let mut table = table(connection, &name, flags, sql.as_deref())?;
+                table.estimated_rows = estimates.get(&name).copied();
+                Some(table)
+            }
+            _ => None,
         };
         objects.push(Object { kind, name, on: bytes(row, 2)?, sql, table });
     }
@@ -94,7 +91,17 @@ fn table_kinds(connection: &Connection) -> rusqlite::Result<HashMap<Vec<u8>, Tab
     Ok(kinds)
 }
 
-fn table(connection: &Connection, name: &[u8], flags: TableFlags) -> rusqlite::Result<Table> {
+/// A table. `sql` made it: what it has no word for need not be asked. Each question takes as long as reading some rows,
+/// and there may be thousands of tables.
+fn table(
+    connection: &Connection,
+    name: &[u8],
+    flags: TableFlags,
+    sql: Option<&[u8]>,
+) -> rusqlite::Result<Table> {
+    let says = |word: &[u8]| {
+        sql.is_none_or(|sql| sql.windows(word.len()).any(|text| text.eq_ignore_ascii_case(word)))
+    };
     let mut statement = connection
         .prepare_cached("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
     let columns: rusqlite::Result<Vec<Column>> = statement
@@ -122,9 +129,10 @@ fn table(connection: &Connection, name: &[u8], flags: TableFlags) -> rusqlite::R
     let rowid = if is_virtual || flags.contains(TableFlags::WITHOUT_ROWID) {
         None
     } else {
-        rowid_name(connection, name, &columns)?
+        rowid_name(connection, name, &columns, says(b"desc"))?
     };
-    let references = if is_virtual { Vec::new() } else { references(connection, name)? };
+    let references =
+        if !is_virtual && says(b"references") { references(connection, name)? } else { Vec::new() };
     Ok(Table { columns, rowid, references, flags, estimated_rows: None })
 }
 
@@ -142,15 +150,18 @@ fn rowid_name(
     connection: &Connection,
     table: &[u8],
     columns: &[Column],
+    may_descend: bool,
 ) -> rusqlite::Result<Option<Vec<u8>>> {
     let mut key = columns.iter().filter(|column| column.primary_key > 0);
     if let (Some(column), None) = (key.next(), key.next())
         && column.declared_type.eq_ignore_ascii_case(b"INTEGER")
     {
-        // `INTEGER PRIMARY KEY DESC` is an ordinary column, and then the key has an index of its own.
-        let has_index: bool = connection
-            .prepare_cached("SELECT count(*) FROM pragma_index_list(?1) WHERE origin = 'pk'")?
-            .query_row([as_text(table)], |row| row.get(0))?;
+        // `INTEGER PRIMARY KEY DESC` (but not `PRIMARY KEY (a DESC)`) is an ordinary column, and then the key has an
+        // index of its own.
+        let has_index: bool = may_descend
+            && connection
+                .prepare_cached("SELECT count(*) FROM pragma_index_list(?1) WHERE origin = 'pk'")?
+                .query_row([as_text(table)], |row| row.get(0))?;
         if !has_index {
             return Ok(Some(column.name.clone()));
         }
@@ -180,8 +191,8 @@ fn estimates(connection: &Connection) -> HashMap<Vec<u8>, u64> {
 }
 
 /// The largest rowid: as many rows as there are at most, where they were numbered from 1.
-fn last_rowid(connection: &Connection, table: &[u8], rowid: Option<&[u8]>) -> Option<u64> {
-    let sql = [b"SELECT max(", &quoted(rowid?)[..], b") FROM ", &quoted(table)].concat();
+pub(super) fn last_rowid(connection: &Connection, table: &[u8], rowid: &[u8]) -> Option<u64> {
+    let sql = [b"SELECT max(", &quoted(rowid)[..], b") FROM ", &quoted(table)].concat();
     let mut statement = Statement::prepare(connection, &sql, &[]).ok()?;
     match (statement.step().ok()?, statement.cell(0)) {
         (true, ValueRef::Integer(last)) => Some(last.try_into().unwrap_or(0)),

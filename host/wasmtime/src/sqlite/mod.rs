@@ -3,8 +3,11 @@
 mod ahead;
 mod authorizer;
 mod batch;
+mod catalog;
 mod copy;
 mod cursor;
+mod cursor_handle;
+mod database_file;
 mod describe;
 mod error;
 mod fingerprint;

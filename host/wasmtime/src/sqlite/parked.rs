@@ -1,26 +1,39 @@
 //! A scan that a slice has left, kept for the next slice: what it had read ahead is not read again.
 
+use std::sync::Arc;
+
 use super::ahead::Front;
-use super::cursor::Cursor;
 use super::key::Key;
 use super::scan::Scan;
 
 /// A scan between two slices.
-pub(super) struct Parked<'c> {
-    cursor: Cursor<'c>,
+pub(super) struct Parked {
+    /// Its number.
+    pub(super) cursor: u64,
+    scan: Arc<Scan>,
     front: Front,
+    /// As many reads had been ended when it was opened.
+    interrupts: u32,
 }
 
-impl<'c> Parked<'c> {
+impl Parked {
     /// Keeps a scan that is closed, if there is use in it.
-    pub(super) fn new(mut cursor: Cursor<'c>, front: Front) -> Option<Self> {
-        cursor.forget_value();
-        (front.has_begun() && !cursor.has_failed()).then_some(Self { cursor, front })
+    pub(super) fn new(
+        cursor: u64,
+        scan: &Arc<Scan>,
+        front: Front,
+        interrupts: u32,
+    ) -> Option<Self> {
+        front.has_begun().then(|| Self { cursor, scan: scan.clone(), front, interrupts })
     }
 
-    /// The scan, gone on with behind `key`. None where it is of another table or another place.
-    pub(super) fn go_on(mut self, scan: &Scan, key: &Key) -> Option<(Cursor<'c>, Front)> {
-        let goes_on = self.cursor.scans_same(scan) && self.front.go_on(key, scan.columns.len());
-        goes_on.then_some((self.cursor, self.front))
+    /// The queue, gone on with behind `key`. None where it is of another table or another place, and where reading has
+    /// failed or was ended: SQLite ends all reads as long as one of them is open.
+    pub(super) fn go_on(mut self, scan: &Scan, key: &Key, interrupts: u32) -> Option<Front> {
+        let goes_on = self.interrupts == interrupts
+            && !self.front.has_failed()
+            && self.scan.reads_same(scan)
+            && self.front.go_on(key, scan.columns.len());
+        goes_on.then_some(self.front)
     }
 }

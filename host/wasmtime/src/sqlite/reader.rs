@@ -2,61 +2,80 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, sync_channel};
 
 use rusqlite::Connection;
 
-use super::ahead::Front;
+use super::ahead::{Back, Used, gone};
+use super::catalog::Catalog;
 use super::copy::copy;
 use super::cursor::Cursor;
-use super::describe::describe;
-use super::error::rows_error;
+use super::describe::last_rowid;
+use super::key::Key;
 use super::long::Piece;
-use super::parked::Parked;
 use super::scan::Scan;
-use crate::contract::rows::{Error as RowsError, Schema};
+use crate::contract::rows::Error as RowsError;
+
+/// About so many bytes of small batches are held before they are handed over, and who waits for them is woken. Waking a
+/// thread takes as long as reading some kilobytes.
+const MOST_HELD: usize = 128 * 1024;
 
 /// Where an answer goes.
 pub(super) type Reply<T> = SyncSender<Result<T, RowsError>>;
 
-/// What is to be scanned, and behind which position.
-#[derive(Debug, Clone)]
+/// What is to be scanned, and behind which place.
 pub(super) struct Open {
-    pub(super) table: Vec<u8>,
-    pub(super) columns: Vec<Vec<u8>>,
-    pub(super) after: Vec<u8>,
-    /// The text and blob bytes that a batch is expected to be asked for: reading begins at once. With small tables the wait for
-    /// another request took most of the time.
+    /// The cursor's number from now on.
+    pub(super) cursor: u64,
+    pub(super) scan: Arc<Scan>,
+    pub(super) after: Key,
+    /// Where its batches come out.
+    pub(super) back: Back,
+    /// The text and blob bytes that a batch is expected to be asked for: reading begins before anybody asks.
     pub(super) max_bytes: Option<u32>,
 }
 
 /// What the thread can be asked.
 pub(super) enum Request {
     /// The schema.
-    Describe(Reply<Schema>),
-    /// A scan of a table; the answer is the cursor's number, and where its batches come out.
-    Open(Open, Reply<(u64, Front)>),
+    Describe(Reply<Arc<Catalog>>),
+    /// About how many rows there are in these tables, each with the name of its rowid.
+    Estimate(Vec<(Vec<u8>, Vec<u8>)>, Reply<u64>),
+    /// A scan of a table.
+    Open(Open),
     /// Batches are wanted of a cursor, of so many bytes of text and blobs.
     Read { cursor: u64, max_bytes: u32 },
     /// A piece of a long value.
     Piece(Piece, Reply<Vec<u8>>),
-    /// A copy of the database in a new file.
-    Copy { to: PathBuf, stop: Arc<AtomicBool>, reply: Reply<()> },
-    /// The cursor is not needed any more. The next slice may want to go on from within its last batch.
-    Close { cursor: u64, front: Option<Front> },
+    /// A copy of the database in a new file. `wal`: whether a part of it may be in a log.
+    Copy { to: PathBuf, wal: bool, stop: Arc<AtomicBool>, reply: Reply<()> },
+    /// The cursor is not needed for the time being.
+    Rest { cursor: u64 },
+    /// The cursor is not needed any more.
+    Close { cursor: u64 },
 }
 
-/// Answers requests until nobody is left to make any.
-pub(super) fn run(connection: &Connection, requests: &Receiver<Request>) {
+/// Asks the thread, and waits for its answer.
+pub(super) fn ask<T>(
+    requests: &Sender<Request>,
+    request: impl FnOnce(Reply<T>) -> Request,
+) -> Result<T, RowsError> {
+    let (reply, answer) = sync_channel(1);
+    requests.send(request(reply)).map_err(|_| gone())?;
+    answer.recv().map_err(|_| gone())?
+}
+
+/// Answers requests until nobody is left to make any. Batches that are done with come back by `used`.
+pub(super) fn run(connection: &Connection, requests: &Receiver<Request>, used: Receiver<Used>) {
     let mut reader = Reader {
         connection,
-        schema: None,
         cursors: HashMap::new(),
         wanted: VecDeque::new(),
-        parked: None,
-        last_cursor: 0,
+        holding: Vec::new(),
+        used: Rc::new(used),
     };
     loop {
         let request = match requests.try_recv() {
@@ -73,14 +92,12 @@ pub(super) fn run(connection: &Connection, requests: &Receiver<Request>) {
 
 struct Reader<'c> {
     connection: &'c Connection,
-    schema: Option<Schema>,
     cursors: HashMap<u64, Cursor<'c>>,
-    /// The cursors to read ahead for, in turn.
+    /// The cursors to read ahead for, the first of them first.
     wanted: VecDeque<u64>,
-    /// The scan that was closed last.
-    parked: Option<Parked<'c>>,
-    /// The cursors' numbers count from 1.
-    last_cursor: u64,
+    /// Those that hold batches which are not handed over yet.
+    holding: Vec<u64>,
+    used: Rc<Receiver<Used>>,
 }
 
 impl<'c> Reader<'c> {
@@ -88,83 +105,81 @@ impl<'c> Reader<'c> {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Describe(reply) => {
-                let schema = self.schema().cloned();
-                reply.send(schema).ok();
+                reply.send(Catalog::read(self.connection).map(Arc::new)).ok();
             }
-            Request::Open(open, reply) => {
-                reply.send(self.open(&open)).ok();
+            Request::Estimate(tables, reply) => {
+                let rows = tables
+                    .iter()
+                    .filter_map(|(table, rowid)| last_rowid(self.connection, table, rowid));
+                reply.send(Ok(rows.fold(0, u64::saturating_add))).ok();
             }
+            Request::Open(open) => self.open(open),
             Request::Read { cursor, max_bytes } => {
                 if let Ok(reading) = self.cursor(cursor) {
                     reading.begin(max_bytes);
-                    self.want(cursor);
+                    self.wanted.retain(|wanted| *wanted != cursor);
+                    self.wanted.push_front(cursor);
                 }
             }
             Request::Piece(piece, reply) => {
                 reply.send(self.cursor(piece.cursor).and_then(|cursor| cursor.piece(&piece))).ok();
             }
-            Request::Copy { to, stop, reply } => {
-                reply.send(copy(self.connection, &to, &stop).map_err(RowsError::Failed)).ok();
+            Request::Copy { to, wal, stop, reply } => {
+                self.hand_over();
+                reply.send(copy(self.connection, &to, wal, &stop).map_err(RowsError::Failed)).ok();
             }
-            Request::Close { cursor, front } => {
+            Request::Rest { cursor } => {
                 self.wanted.retain(|wanted| *wanted != cursor);
-                let closed = self.cursors.remove(&cursor);
-                self.parked =
-                    closed.zip(front).and_then(|(cursor, front)| Parked::new(cursor, front));
+                if let Ok(resting) = self.cursor(cursor) {
+                    resting.forget_value();
+                }
+            }
+            Request::Close { cursor } => {
+                self.wanted.retain(|wanted| *wanted != cursor);
+                self.cursors.remove(&cursor);
             }
         }
     }
 
-    fn want(&mut self, cursor: u64) {
-        if !self.wanted.contains(&cursor) {
-            self.wanted.push_front(cursor);
+    fn open(&mut self, Open { cursor, scan, after, back, max_bytes }: Open) {
+        let mut opened = Cursor::new(self.connection, scan, after, back, self.used.clone());
+        if let Some(max_bytes) = max_bytes {
+            opened.begin(max_bytes);
+            self.wanted.push_back(cursor);
         }
+        self.cursors.insert(cursor, opened);
     }
 
     /// Reads a batch ahead; false: nobody wants one.
     fn read_ahead(&mut self) -> bool {
-        let Some(number) = self.wanted.pop_front() else { return false };
-        let goes_on = self.cursors.get_mut(&number).is_some_and(Cursor::read_ahead);
-        if goes_on {
-            self.wanted.push_back(number);
+        let Some(number) = self.wanted.front().copied() else {
+            self.hand_over();
+            return false;
+        };
+        if !self.cursors.get_mut(&number).is_some_and(Cursor::read_ahead) {
+            self.wanted.pop_front();
+        }
+        if self.holding.last() != Some(&number) {
+            self.holding.push(number);
+        }
+        let held =
+            |number| self.cursors.get_mut(number).map_or(0, |cursor| cursor.back().held_bytes());
+        if self.holding.iter().map(held).sum::<usize>() >= MOST_HELD {
+            self.hand_over();
         }
         true
     }
 
+    fn hand_over(&mut self) {
+        for number in self.holding.drain(..) {
+            if let Some(cursor) = self.cursors.get_mut(&number) {
+                cursor.back().hand_over();
+            }
+        }
+    }
+
     fn cursor(&mut self, number: u64) -> Result<&mut Cursor<'c>, RowsError> {
+        let closed = || RowsError::InvalidCell("the cursor is closed".to_owned());
         self.cursors.get_mut(&number).ok_or_else(closed)
     }
-
-    fn schema(&mut self) -> Result<&Schema, RowsError> {
-        if self.schema.is_none() {
-            let schema =
-                describe(self.connection).map_err(|error| rows_error("the schema", &error))?;
-            self.schema = Some(schema);
-        }
-        self.schema.as_ref().ok_or_else(closed)
-    }
-
-    fn open(&mut self, open: &Open) -> Result<(u64, Front), RowsError> {
-        let connection = self.connection;
-        let scan = Scan::new(connection, self.schema()?, &open.table, &open.columns)?;
-        let key = scan.key(&open.after)?;
-        self.last_cursor += 1;
-        let parked = self.parked.take().and_then(|parked| parked.go_on(&scan, &key));
-        if parked.is_some() {
-            self.want(self.last_cursor);
-        }
-        let (mut cursor, mut front) = parked.unwrap_or_else(|| Cursor::new(connection, scan, key));
-        if let Some(max_bytes) = open.max_bytes
-            && front.expect(max_bytes)
-        {
-            cursor.begin(max_bytes);
-            self.want(self.last_cursor);
-        }
-        self.cursors.insert(self.last_cursor, cursor);
-        Ok((self.last_cursor, front))
-    }
-}
-
-fn closed() -> RowsError {
-    RowsError::InvalidCell("the cursor is closed".to_owned())
 }

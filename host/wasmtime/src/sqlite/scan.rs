@@ -7,10 +7,11 @@ use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Result};
 
-use super::error::{rows_error, shown};
+use super::catalog::Catalog;
+use super::error::shown;
 use super::key::{Key, KeyCell};
 use super::statement::Statement;
-use crate::contract::rows::{ColumnKind, Encoding, Error as RowsError, Schema, TableFlags};
+use crate::contract::rows::{ColumnKind, Encoding, Error as RowsError};
 
 /// What a scan reads: a table, its columns, and the key that orders it.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(super) struct Scan {
 }
 
 /// What orders a table.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum KeyKind {
     /// The rowid, under a name that reaches it (quoted).
     Rowid(Vec<u8>),
@@ -43,7 +44,7 @@ pub(super) enum KeyKind {
 }
 
 /// A column of a primary key, in the key's own direction and collation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct KeyColumn {
     /// Quoted.
     name: Vec<u8>,
@@ -65,24 +66,12 @@ pub(super) enum Read {
 impl Scan {
     /// Resolves names against the schema.
     pub(super) fn new(
-        connection: &Connection,
-        schema: &Schema,
+        catalog: &Catalog,
         name: &[u8],
         columns: &[Vec<u8>],
     ) -> std::result::Result<Self, RowsError> {
         let shown = shown(name);
-        let unknown = || RowsError::UnknownTable(format!("there is no {shown}"));
-        let table = schema
-            .objects
-            .iter()
-            .filter(|object| object.name == name)
-            .find_map(|object| object.table.as_ref())
-            .ok_or_else(unknown)?;
-        if table.flags.contains(TableFlags::VIRTUAL) {
-            return Err(RowsError::Unavailable(format!(
-                "{shown} is virtual: its rows live in its shadow tables"
-            )));
-        }
+        let (table, key) = catalog.table(name)?;
         for column in columns {
             let known = table
                 .columns
@@ -96,15 +85,6 @@ impl Scan {
                 )));
             }
         }
-        let key = if table.flags.contains(TableFlags::WITHOUT_ROWID) {
-            let key = primary_key(connection, name).map_err(|error| rows_error(&shown, &error))?;
-            KeyKind::Primary(key)
-        } else {
-            match &table.rowid {
-                Some(rowid) => KeyKind::Rowid(quoted(rowid)),
-                None => KeyKind::Ordinal,
-            }
-        };
         let mut read = key.names();
         let mut place = |column: Vec<u8>| match read.iter().position(|known| *known == column) {
             Some(place) => place,
@@ -115,7 +95,8 @@ impl Scan {
         };
         let places = columns.iter().map(|column| place(quoted(column))).collect();
         // SQLite knows no name with a NUL in it.
-        let c_string = |name: &[u8]| CString::new(name).map_err(|_| unknown());
+        let unknown = |_| RowsError::UnknownTable(format!("there is no {shown}"));
+        let c_string = |name: &[u8]| CString::new(name).map_err(unknown);
         Ok(Self {
             table: quoted(name),
             name: c_string(name)?,
@@ -123,12 +104,17 @@ impl Scan {
                 .iter()
                 .map(|column| c_string(column))
                 .collect::<std::result::Result<_, _>>()?,
-            key,
+            key: key.clone(),
             read,
             places,
-            utf8: schema.encoding == Encoding::Utf8,
+            utf8: catalog.schema.encoding == Encoding::Utf8,
             shown,
         })
+    }
+
+    /// Whether it reads what another scan does.
+    pub(super) fn reads_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.columns == other.columns
     }
 
     /// The place that a position means.
@@ -401,7 +387,7 @@ fn order(columns: &[KeyColumn]) -> Vec<u8> {
 }
 
 /// The columns of a WITHOUT ROWID table's primary key, out of the index that is the table.
-fn primary_key(connection: &Connection, table: &[u8]) -> Result<Vec<KeyColumn>> {
+pub(super) fn primary_key(connection: &Connection, table: &[u8]) -> Result<Vec<KeyColumn>> {
     let mut statement = connection.prepare_cached(
         "SELECT x.name, x.\"desc\", x.coll \
          FROM pragma_index_list(?1) AS i, pragma_index_xinfo(i.name) AS x \

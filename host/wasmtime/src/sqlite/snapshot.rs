@@ -1,23 +1,25 @@
 //! A held read transaction on a database file.
 
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::mpsc::{Sender, channel, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
+use std::{fmt, io};
 
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
 use serde::{Deserialize, Serialize};
 
-use super::ahead::{Front, gone};
+use super::ahead::{MOST_USED, Used};
 use super::authorizer::only_read;
+use super::catalog::Catalog;
+use super::cursor_handle::CursorHandle;
 use super::error::OpenError;
 use super::fingerprint::Fingerprint;
-use super::key::Key;
-use super::long::Piece;
-use super::reader::{Open, Reply, Request, run};
-use crate::contract::rows::{Batch, Error as RowsError, Schema};
+use super::parked::Parked;
+use super::reader::{Reply, Request, ask, run};
+use super::scan::Scan;
+use crate::contract::rows::{Error as RowsError, Schema};
 use crate::contract::{Cursor, Rows};
 
 /// How long to wait for a writer that holds the database.
@@ -42,17 +44,28 @@ pub struct Expected {
     pub rows: u64,
 }
 
-#[derive(Debug)]
-struct About {
+/// What all clones of a snapshot share, and their scans.
+pub(super) struct About {
     path: PathBuf,
     fingerprint: Option<Fingerprint>,
     bytes: u64,
     wal: bool,
     interrupt: Interrupt,
-    /// How often a read was ended.
     interrupts: AtomicU32,
-    /// What was last asked for: the text and blob bytes of a batch; 0 where nothing was.
+    /// 0 where nothing was asked for.
     max_bytes: AtomicU32,
+    /// Read when it is first asked for.
+    catalog: OnceLock<Arc<Catalog>>,
+    /// Cursors' numbers count from 1.
+    last_cursor: AtomicU64,
+    used: SyncSender<Used>,
+    parked: Mutex<Option<Parked>>,
+}
+
+impl fmt::Debug for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("About").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// The way to end a read from another thread.
@@ -60,12 +73,6 @@ struct Interrupt {
     reading: InterruptHandle,
     /// Whether no copy is to be made any more.
     copying: Arc<AtomicBool>,
-}
-
-impl std::fmt::Debug for Interrupt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Interrupt")
-    }
 }
 
 impl Snapshot {
@@ -87,9 +94,10 @@ impl Snapshot {
         let interrupt =
             Interrupt { reading: connection.get_interrupt_handle(), copying: Arc::default() };
         let (requests, receiver) = channel();
+        let (used, unused) = sync_channel(MOST_USED);
         std::thread::Builder::new()
             .name("partway-reader".to_owned())
-            .spawn(move || run(&connection, &receiver))
+            .spawn(move || run(&connection, &receiver, unused))
             .map_err(other)?;
         Ok(Self {
             requests,
@@ -101,6 +109,10 @@ impl Snapshot {
                 interrupt,
                 interrupts: AtomicU32::new(0),
                 max_bytes: AtomicU32::new(0),
+                catalog: OnceLock::new(),
+                last_cursor: AtomicU64::new(0),
+                used,
+                parked: Mutex::default(),
             }),
         })
     }
@@ -128,18 +140,24 @@ impl Snapshot {
 
     /// How much there is to export of these tables (none: all), as far as the database knows without counting.
     pub fn expected(&self, tables: &[String]) -> Expected {
-        let Ok(schema) = self.clone().describe() else { return Expected::default() };
+        let Ok(catalog) = self.catalog() else { return Expected::default() };
         let is_wanted = |name: &[u8]| {
             tables.is_empty()
                 || tables.iter().any(|table| name.eq_ignore_ascii_case(table.as_bytes()))
         };
         let mut expected = Expected::default();
-        for object in schema.objects.iter().filter(|object| is_wanted(&object.name)) {
-            if let Some(table) = &object.table {
-                expected.tables += 1;
-                expected.rows += table.estimated_rows.unwrap_or(0);
+        let mut unknown = Vec::new();
+        for object in catalog.schema.objects.iter().filter(|object| is_wanted(&object.name)) {
+            let Some(table) = &object.table else { continue };
+            expected.tables += 1;
+            match (table.estimated_rows, &table.rowid) {
+                (Some(rows), _) => expected.rows = expected.rows.saturating_add(rows),
+                (None, Some(rowid)) => unknown.push((object.name.clone(), rowid.clone())),
+                (None, None) => {}
             }
         }
+        let rows = self.ask(|reply| Request::Estimate(unknown, reply)).unwrap_or_default();
+        expected.rows = expected.rows.saturating_add(rows);
         expected
     }
 
@@ -147,7 +165,7 @@ impl Snapshot {
     /// it, and another process finds it as it is. Free pages are copied too. Delete the file when it is of no use
     /// any more.
     ///
-    /// The copy is made page by page by SQLite's backup and not by the file system, even one that could share
+    /// The copy is made through SQLite, in WAL mode by its backup, and not by the file system, even one that could share
     /// the blocks: opening the file for that, and closing it, would drop the locks that this process holds on it.
     ///
     /// # Errors
@@ -156,7 +174,8 @@ impl Snapshot {
     pub fn copy(&self, to: &Path) -> Result<Self, OpenError> {
         let path = to.to_owned();
         let stop = self.about.interrupt.copying.clone();
-        self.ask(|reply| Request::Copy { to: to.to_owned(), stop, reply })
+        let wal = self.is_wal();
+        self.ask(|reply| Request::Copy { to: to.to_owned(), wal, stop, reply })
             .map_err(|error| OpenError::Copy { path, reason: reason_of(error) })?;
         Self::hold(to)
     }
@@ -167,6 +186,16 @@ impl Snapshot {
         self.about.interrupts.fetch_add(1, Ordering::Relaxed);
         self.about.interrupt.reading.interrupt();
         self.about.interrupt.copying.store(true, Ordering::Relaxed);
+    }
+
+    /// The schema.
+    fn catalog(&self) -> Result<&Catalog, RowsError> {
+        let known = &self.about.catalog;
+        if let Some(catalog) = known.get() {
+            return Ok(catalog);
+        }
+        let read = self.ask(Request::Describe)?;
+        Ok(known.get_or_init(|| read))
     }
 
     /// Asks the thread that owns the connection.
@@ -188,18 +217,9 @@ fn reason_of(error: RowsError) -> String {
     }
 }
 
-fn ask<T>(
-    requests: &Sender<Request>,
-    request: impl FnOnce(Reply<T>) -> Request,
-) -> Result<T, RowsError> {
-    let (reply, answer) = sync_channel(1);
-    requests.send(request(reply)).map_err(|_| gone())?;
-    answer.recv().map_err(|_| gone())?
-}
-
 impl Rows for Snapshot {
     fn describe(&mut self) -> Result<Schema, RowsError> {
-        self.ask(Request::Describe)
+        Ok(self.catalog()?.schema.clone())
     }
 
     fn scan(
@@ -208,92 +228,49 @@ impl Rows for Snapshot {
         columns: &[Vec<u8>],
         after: Option<&[u8]>,
     ) -> Result<Box<dyn Cursor>, RowsError> {
-        // Before the scan is there, and with it what it may have read ahead.
-        let interrupts = self.about.interrupts.load(Ordering::Relaxed);
-        let open = Open {
-            table: table.to_vec(),
-            columns: columns.to_vec(),
-            after: after.unwrap_or_default().to_vec(),
-            // As the scan before was read, so most likely this one will be.
-            max_bytes: Some(self.about.max_bytes.load(Ordering::Relaxed)).filter(|max| *max > 0),
-        };
-        let (number, front) = self.ask(|reply| Request::Open(open.clone(), reply))?;
-        Ok(Box::new(SnapshotCursor {
-            requests: self.requests.clone(),
-            interrupts,
-            about: self.about.clone(),
-            open,
-            number,
-            front: Some(front),
-        }))
+        let scan = Scan::new(self.catalog()?, table, columns)?;
+        let from = scan.key(after.unwrap_or_default())?;
+        Ok(Box::new(CursorHandle::open(&self.requests, &self.about, scan, from)))
     }
 }
 
-/// A scan of one table, on this side of the thread.
-struct SnapshotCursor {
-    requests: Sender<Request>,
-    about: Arc<About>,
-    /// As many had there been when it was opened.
-    interrupts: u32,
-    /// What it was opened with.
-    open: Open,
-    number: u64,
-    /// None when it is closed.
-    front: Option<Front>,
-}
-
-impl SnapshotCursor {
-    fn key(&self, rows: u32) -> Result<Key, RowsError> {
-        self.front.as_ref().ok_or_else(gone)?.key(rows)
+impl About {
+    /// How often a read was ended.
+    pub(super) fn interrupts(&self) -> u32 {
+        self.interrupts.load(Ordering::Relaxed)
     }
 
-    /// Opens it without what an earlier scan has left: that was read for another export.
-    fn open_anew(&mut self) -> Result<(), RowsError> {
-        self.requests.send(Request::Close { cursor: self.number, front: None }).ok();
-        let open = Open { max_bytes: None, ..self.open.clone() };
-        let (number, front) = ask(&self.requests, |reply| Request::Open(open, reply))?;
-        self.number = number;
-        self.front = Some(front);
-        Ok(())
-    }
-}
-
-impl Cursor for SnapshotCursor {
-    fn next(&mut self, max_bytes: u32) -> Result<Arc<Batch>, RowsError> {
-        if self.front.as_ref().is_some_and(|front| front.is_of_another_size(max_bytes)) {
-            self.open_anew()?;
-        }
-        self.about.max_bytes.store(max_bytes, Ordering::Relaxed);
-        let (cursor, requests) = (self.number, &self.requests);
-        // Where the thread is gone, the queue says so.
-        let read = || drop(requests.send(Request::Read { cursor, max_bytes }));
-        self.front.as_mut().ok_or_else(gone)?.next(max_bytes, read)
+    /// What was last asked for: the text and blob bytes of a batch; none where nothing was.
+    pub(super) fn max_bytes(&self) -> Option<u32> {
+        Some(self.max_bytes.load(Ordering::Relaxed)).filter(|max| *max > 0)
     }
 
-    fn position(&mut self, rows: u32) -> Result<Vec<u8>, RowsError> {
-        Ok(self.key(rows)?.encode())
+    pub(super) fn set_max_bytes(&self, max_bytes: u32) {
+        self.max_bytes.store(max_bytes, Ordering::Relaxed);
     }
 
-    fn read(
-        &mut self,
-        row: u32,
-        column: u32,
-        offset: u32,
-        max_bytes: u32,
-    ) -> Result<Vec<u8>, RowsError> {
-        let key = self.key(row.saturating_add(1))?;
-        let column = column as usize;
-        let piece = Piece { cursor: self.number, key, column, offset, max_bytes };
-        ask(&self.requests, |reply| Request::Piece(piece, reply))
+    /// A number for a cursor.
+    pub(super) fn next_cursor(&self) -> u64 {
+        self.last_cursor.fetch_add(1, Ordering::Relaxed) + 1
     }
-}
 
-impl Drop for SnapshotCursor {
-    fn drop(&mut self) {
-        // A scan that was interrupted is not gone on with: SQLite interrupts all reads as long as one is open.
-        let is_well = self.about.interrupts.load(Ordering::Relaxed) == self.interrupts;
-        let front = self.front.take().filter(|_| is_well);
-        self.requests.send(Request::Close { cursor: self.number, front }).ok();
+    /// Where batches go that nobody looks at any more.
+    pub(super) fn used(&self) -> SyncSender<Used> {
+        self.used.clone()
+    }
+
+    /// Keeps a scan for the next slice, and gives the one that was kept before.
+    pub(super) fn park(&self, parked: Parked) -> Option<Parked> {
+        self.parked().replace(parked)
+    }
+
+    /// The scan that was closed last.
+    pub(super) fn take_parked(&self) -> Option<Parked> {
+        self.parked().take()
+    }
+
+    fn parked(&self) -> MutexGuard<'_, Option<Parked>> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -377,5 +354,72 @@ mod tests {
         let again = read(50, 1);
         assert_eq!(again[0].integers[0], 1);
         assert_eq!(read(10_000, 6).iter().map(|batch| batch.rows).sum::<u32>(), 500);
+    }
+
+    #[test]
+    fn a_scan_that_was_left_before_an_interruption_goes_on_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rows.db");
+        let connection = Connection::open(&file).unwrap();
+        let rows = "CREATE TABLE t (a);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
+             INSERT INTO t SELECT i FROM n";
+        connection.execute_batch(rows).unwrap();
+        let mut snapshot = Snapshot::hold(&file).unwrap();
+        let columns = [b"rowid".to_vec()];
+        let mut after = None;
+        let mut last = 0;
+        for slice in 0.. {
+            let mut cursor = snapshot.scan(b"t", &columns, after.as_deref()).unwrap();
+            let batch = cursor.next(1000).unwrap();
+            if batch.rows == 0 {
+                break;
+            }
+            assert_eq!(batch.integers[0], last + 1);
+            last = batch.integers[batch.integers.len() - 1];
+            after = Some(cursor.position(batch.rows).unwrap());
+            // While it is read ahead, and when it is closed: what was read by then is of no use.
+            let open = (slice % 2 == 0).then_some(cursor);
+            snapshot.interrupt();
+            drop(open);
+        }
+        assert_eq!(last, 200_000);
+    }
+
+    #[test]
+    fn scans_that_are_open_at_a_time_do_not_disturb_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tables.db");
+        let connection = Connection::open(&file).unwrap();
+        for table in 0..40 {
+            let rows = table * 97 % 60;
+            let sql = format!(
+                "CREATE TABLE t{table} (a);
+                 WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+                 INSERT INTO t{table} SELECT printf('%500s', i) FROM n WHERE i > 0"
+            );
+            connection.execute_batch(&sql).unwrap();
+        }
+        let mut snapshot = Snapshot::hold(&file).unwrap();
+        let columns = [b"rowid".to_vec(), b"a".to_vec()];
+        // The second time they are read before anybody asks.
+        for _ in 0..2 {
+            let mut cursors: Vec<_> = (0..40)
+                .map(|table| {
+                    let name = format!("t{table}").into_bytes();
+                    (snapshot.scan(&name, &columns, None).unwrap(), table * 97 % 60, 0)
+                })
+                .collect();
+            // A batch of each in turn, from the last to the first: of five rows, or the rest.
+            while !cursors.is_empty() {
+                cursors.reverse();
+                cursors.retain_mut(|(cursor, rows, read)| {
+                    let batch = cursor.next(2500).unwrap();
+                    assert_eq!(batch.rows, 5.min(*rows - *read));
+                    *read += batch.rows;
+                    batch.rows > 0
+                });
+            }
+        }
     }
 }
