@@ -6,25 +6,26 @@ use alloc::collections::VecDeque;
 use crate::plan::{Plan, Step};
 use crate::{Rows, RowsError};
 
-/// So many are open at most, beside the one being read. When half of them are used up, more are opened.
+/// So many are open at most, beside the one being read. It begins with few, since a table that is large after all takes a
+/// batch of the host's memory. When half of them are used up, more are opened.
 const MOST: usize = 32;
 
 /// Scans that are open and not read yet, by their steps and in the order of those.
 pub(crate) struct Ahead<C> {
     opened: VecDeque<(u32, Result<C, RowsError>)>,
-    /// Whether the last table came in one batch. With large tables nothing is won.
-    tables_are_small: bool,
+    /// How many are to be open: more with each table that came in one batch, none behind a larger one.
+    wanted: usize,
 }
 
 impl<C> Ahead<C> {
     /// None yet.
     pub(crate) fn new() -> Self {
-        Self { opened: VecDeque::new(), tables_are_small: false }
+        Self { opened: VecDeque::new(), wanted: 0 }
     }
 
     /// Notes how many batches a table came in.
     pub(crate) fn note(&mut self, batches: u32) {
-        self.tables_are_small = batches <= 1;
+        self.wanted = if batches <= 1 { MOST.min(2 * self.wanted + 2) } else { 0 };
     }
 
     /// The scan of a step, if it is open; what was wrong with opening it comes out now, in its turn.
@@ -34,12 +35,12 @@ impl<C> Ahead<C> {
 
     /// Opens those behind a step, if that is of use.
     pub(crate) fn fill(&mut self, rows: &impl Rows<Cursor = C>, plan: &Plan, step: u32) {
-        if !self.tables_are_small || self.opened.len() > MOST / 2 {
+        if self.opened.len() > self.wanted / 2 {
             return;
         }
         let behind = self.opened.back().map_or(step, |(last, _)| *last) as usize + 1;
         for (number, step) in plan.steps.iter().enumerate().skip(behind) {
-            if self.opened.len() == MOST {
+            if self.opened.len() >= self.wanted {
                 break;
             }
             if let Step::Rows(table) = step {

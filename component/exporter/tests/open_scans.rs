@@ -151,6 +151,14 @@ fn large_tables_are_opened_in_their_turn() {
 }
 
 #[test]
+fn one_small_table_is_no_reason_to_open_many() {
+    let tables = Tables::new([1, 2, 2, 2, 2, 2, 2, 2, 2, 2]);
+    assert!(matches!(tables.export().unwrap(), Outcome::Done(_)));
+    assert_eq!(tables.asked.borrow().most_open, 3);
+    assert_eq!(tables.asked.borrow().scanned, names(0..10));
+}
+
+#[test]
 fn a_scan_that_can_not_be_opened_is_an_error_in_its_turn() {
     let tables = Tables { broken: Some(7), ..Tables::new([1; 50]) };
     assert!(matches!(tables.export(), Err(Error::ReadFailed(text)) if text.contains("broken")));

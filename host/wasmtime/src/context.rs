@@ -16,8 +16,8 @@ pub struct CursorResource {
     cursor: Box<dyn Cursor>,
 }
 
-/// The most cursors that a component may hold at a time. One is usual; a component that merges tables holds
-/// some.
+/// The most cursors that a component may hold at a time, as `rows.wit` has it. The export component holds up to 33: small
+/// tables are opened ahead of their turn.
 const MOST_CURSORS: usize = 64;
 
 /// Counts of what has crossed between component and host, to watch a slice while it runs. Parts of

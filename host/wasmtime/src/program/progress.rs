@@ -23,7 +23,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows an export by its counters, if standard error is a terminal. What is expected is asked for only then.
+    /// Shows an export by its counters, if standard error is a terminal. `expected` is called only then, on another
+    /// thread.
     pub fn of(
         expected: impl FnOnce() -> Expected + Send + 'static,
         counters: &Arc<Counters>,

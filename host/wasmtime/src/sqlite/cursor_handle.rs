@@ -119,7 +119,9 @@ impl Cursor for CursorHandle {
 
 impl Drop for CursorHandle {
     fn drop(&mut self) {
-        let front = self.front.take();
+        // SQLite ends all reads as long as one of them is open: one that was ended is not kept.
+        let is_well = self.about.interrupts() == self.interrupts;
+        let front = self.front.take().filter(|_| is_well);
         let parked =
             front.and_then(|front| Parked::new(self.number, &self.scan, front, self.interrupts));
         // Of several the one that was closed last is kept.

@@ -91,17 +91,13 @@ fn table_kinds(connection: &Connection) -> rusqlite::Result<HashMap<Vec<u8>, Tab
     Ok(kinds)
 }
 
-/// A table. `sql` made it: what it has no word for need not be asked. Each question takes as long as reading some rows,
-/// and there may be thousands of tables.
+/// A table. `sql` made it.
 fn table(
     connection: &Connection,
     name: &[u8],
     flags: TableFlags,
     sql: Option<&[u8]>,
 ) -> rusqlite::Result<Table> {
-    let says = |word: &[u8]| {
-        sql.is_none_or(|sql| sql.windows(word.len()).any(|text| text.eq_ignore_ascii_case(word)))
-    };
     let mut statement = connection
         .prepare_cached("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
     let columns: rusqlite::Result<Vec<Column>> = statement
@@ -129,11 +125,18 @@ fn table(
     let rowid = if is_virtual || flags.contains(TableFlags::WITHOUT_ROWID) {
         None
     } else {
-        rowid_name(connection, name, &columns, says(b"desc"))?
+        rowid_name(connection, name, &columns)?
     };
     let references =
-        if !is_virtual && says(b"references") { references(connection, name)? } else { Vec::new() };
+        if !is_virtual && may_refer(sql) { references(connection, name)? } else { Vec::new() };
     Ok(Table { columns, rowid, references, flags, estimated_rows: None })
+}
+
+/// Whether a table that this SQL made may have foreign keys: each has the word. To ask takes as long as reading some rows, and
+/// there may be thousands of tables.
+fn may_refer(sql: Option<&[u8]>) -> bool {
+    const WORD: &[u8] = b"REFERENCES";
+    sql.is_none_or(|sql| sql.windows(WORD.len()).any(|text| text.eq_ignore_ascii_case(WORD)))
 }
 
 /// The tables that a table's foreign keys name.
@@ -150,18 +153,16 @@ fn rowid_name(
     connection: &Connection,
     table: &[u8],
     columns: &[Column],
-    may_descend: bool,
 ) -> rusqlite::Result<Option<Vec<u8>>> {
     let mut key = columns.iter().filter(|column| column.primary_key > 0);
     if let (Some(column), None) = (key.next(), key.next())
         && column.declared_type.eq_ignore_ascii_case(b"INTEGER")
     {
-        // `INTEGER PRIMARY KEY DESC` (but not `PRIMARY KEY (a DESC)`) is an ordinary column, and then the key has an
-        // index of its own.
-        let has_index: bool = may_descend
-            && connection
-                .prepare_cached("SELECT count(*) FROM pragma_index_list(?1) WHERE origin = 'pk'")?
-                .query_row([as_text(table)], |row| row.get(0))?;
+        // `INTEGER PRIMARY KEY DESC` and `PRIMARY KEY (a, a)` are ordinary columns, and then the key has an index of its
+        // own.
+        let has_index: bool = connection
+            .prepare_cached("SELECT count(*) FROM pragma_index_list(?1) WHERE origin = 'pk'")?
+            .query_row([as_text(table)], |row| row.get(0))?;
         if !has_index {
             return Ok(Some(column.name.clone()));
         }
@@ -197,5 +198,40 @@ pub(super) fn last_rowid(connection: &Connection, table: &[u8], rowid: &[u8]) ->
     match (statement.step().ok()?, statement.cell(0)) {
         (true, ValueRef::Integer(last)) => Some(last.try_into().unwrap_or(0)),
         _ => Some(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rowid_goes_by_the_name_that_reaches_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        for (columns, rowid) in [
+            ("(a INTEGER PRIMARY KEY)", Some("a")),
+            ("(a INTEGER, PRIMARY KEY (a DESC))", Some("a")),
+            ("(a INTEGER PRIMARY KEY DESC)", Some("rowid")),
+            ("(a INTEGER, PRIMARY KEY (a, A))", Some("rowid")),
+            ("(a INT PRIMARY KEY, rowid)", Some("_rowid_")),
+            ("(rowid, _rowid_, oid)", None),
+            ("(a INTEGER PRIMARY KEY) WITHOUT ROWID", None),
+        ] {
+            connection
+                .execute_batch(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t {columns}"))
+                .unwrap();
+            let table = describe(&connection).unwrap().objects.remove(0).table.unwrap();
+            assert_eq!(table.rowid.as_deref(), rowid.map(str::as_bytes), "{columns}");
+        }
+    }
+
+    #[test]
+    fn foreign_keys_are_found_however_they_are_written() {
+        let connection = Connection::open_in_memory().unwrap();
+        let tables = "CREATE TABLE t (a, b REFERENCES\tu, FOREIGN KEY (a) references[v](c));
+             ALTER TABLE t ADD COLUMN d/**/ReFeReNcEs w";
+        connection.execute_batch(tables).unwrap();
+        let table = describe(&connection).unwrap().objects.remove(0).table.unwrap();
+        assert_eq!(table.references, [b"u", b"v", b"w"]);
     }
 }

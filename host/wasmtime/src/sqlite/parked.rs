@@ -28,7 +28,7 @@ impl Parked {
     }
 
     /// The queue, gone on with behind `key`. None where it is of another table or another place, and where reading has
-    /// failed or was ended: SQLite ends all reads as long as one of them is open.
+    /// failed or was ended meanwhile.
     pub(super) fn go_on(mut self, scan: &Scan, key: &Key, interrupts: u32) -> Option<Front> {
         let goes_on = self.interrupts == interrupts
             && !self.front.has_failed()

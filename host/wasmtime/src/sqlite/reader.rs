@@ -72,6 +72,7 @@ pub(super) fn ask<T>(
 pub(super) fn run(connection: &Connection, requests: &Receiver<Request>, used: Receiver<Used>) {
     let mut reader = Reader {
         connection,
+        catalog: None,
         cursors: HashMap::new(),
         wanted: VecDeque::new(),
         holding: Vec::new(),
@@ -92,6 +93,7 @@ pub(super) fn run(connection: &Connection, requests: &Receiver<Request>, used: R
 
 struct Reader<'c> {
     connection: &'c Connection,
+    catalog: Option<Arc<Catalog>>,
     cursors: HashMap<u64, Cursor<'c>>,
     /// The cursors to read ahead for, the first of them first.
     wanted: VecDeque<u64>,
@@ -105,7 +107,7 @@ impl<'c> Reader<'c> {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Describe(reply) => {
-                reply.send(Catalog::read(self.connection).map(Arc::new)).ok();
+                reply.send(self.catalog()).ok();
             }
             Request::Estimate(tables, reply) => {
                 let rows = tables
@@ -141,6 +143,14 @@ impl<'c> Reader<'c> {
         }
     }
 
+    fn catalog(&mut self) -> Result<Arc<Catalog>, RowsError> {
+        if let Some(catalog) = &self.catalog {
+            return Ok(catalog.clone());
+        }
+        let catalog = Arc::new(Catalog::read(self.connection)?);
+        Ok(self.catalog.insert(catalog).clone())
+    }
+
     fn open(&mut self, Open { cursor, scan, after, back, max_bytes }: Open) {
         let mut opened = Cursor::new(self.connection, scan, after, back, self.used.clone());
         if let Some(max_bytes) = max_bytes {
@@ -159,13 +169,17 @@ impl<'c> Reader<'c> {
         if !self.cursors.get_mut(&number).is_some_and(Cursor::read_ahead) {
             self.wanted.pop_front();
         }
-        if self.holding.last() != Some(&number) {
+        if !self.holding.contains(&number) {
             self.holding.push(number);
         }
         let held =
             |number| self.cursors.get_mut(number).map_or(0, |cursor| cursor.back().held_bytes());
         if self.holding.iter().map(held).sum::<usize>() >= MOST_HELD {
             self.hand_over();
+            // In turn, or one that is used up as fast as it is read would keep the others waiting.
+            if self.wanted.len() > 1 {
+                self.wanted.rotate_left(1);
+            }
         }
         true
     }
