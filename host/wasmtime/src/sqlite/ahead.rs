@@ -15,7 +15,8 @@ use crate::contract::rows::{Batch, Error as RowsError};
 /// Room for batches that nobody looks at any more, of all scans together: as many as small tables hold at a time.
 pub(super) const MOST_USED: usize = 40;
 
-/// So many wait at most, once somebody has asked; before that it is one. They even out what reading and formatting take from batch to batch.
+/// So many wait at most, once somebody has asked; before that it is one. They even out what reading and formatting take from
+/// batch to batch.
 const MOST: usize = 4;
 
 /// When so many are left, the reader goes on.

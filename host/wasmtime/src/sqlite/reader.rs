@@ -72,7 +72,6 @@ pub(super) fn ask<T>(
 pub(super) fn run(connection: &Connection, requests: &Receiver<Request>, used: Receiver<Used>) {
     let mut reader = Reader {
         connection,
-        catalog: None,
         cursors: HashMap::new(),
         wanted: VecDeque::new(),
         holding: Vec::new(),
@@ -93,7 +92,6 @@ pub(super) fn run(connection: &Connection, requests: &Receiver<Request>, used: R
 
 struct Reader<'c> {
     connection: &'c Connection,
-    catalog: Option<Arc<Catalog>>,
     cursors: HashMap<u64, Cursor<'c>>,
     /// The cursors to read ahead for, the first of them first.
     wanted: VecDeque<u64>,
@@ -107,7 +105,7 @@ impl<'c> Reader<'c> {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Describe(reply) => {
-                reply.send(self.catalog()).ok();
+                reply.send(Catalog::read(self.connection).map(Arc::new)).ok();
             }
             Request::Estimate(tables, reply) => {
                 let rows = tables
@@ -141,14 +139,6 @@ impl<'c> Reader<'c> {
                 self.cursors.remove(&cursor);
             }
         }
-    }
-
-    fn catalog(&mut self) -> Result<Arc<Catalog>, RowsError> {
-        if let Some(catalog) = &self.catalog {
-            return Ok(catalog.clone());
-        }
-        let catalog = Arc::new(Catalog::read(self.connection)?);
-        Ok(self.catalog.insert(catalog).clone())
     }
 
     fn open(&mut self, Open { cursor, scan, after, back, max_bytes }: Open) {

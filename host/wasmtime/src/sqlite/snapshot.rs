@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -55,7 +55,7 @@ pub(super) struct About {
     /// 0 where nothing was asked for.
     max_bytes: AtomicU32,
     /// Read when it is first asked for.
-    catalog: OnceLock<Arc<Catalog>>,
+    catalog: Mutex<Option<Arc<Catalog>>>,
     /// Cursors' numbers count from 1.
     last_cursor: AtomicU64,
     used: SyncSender<Used>,
@@ -109,7 +109,7 @@ impl Snapshot {
                 interrupt,
                 interrupts: AtomicU32::new(0),
                 max_bytes: AtomicU32::new(0),
-                catalog: OnceLock::new(),
+                catalog: Mutex::default(),
                 last_cursor: AtomicU64::new(0),
                 used,
                 parked: Mutex::default(),
@@ -189,13 +189,13 @@ impl Snapshot {
     }
 
     /// The schema.
-    fn catalog(&self) -> Result<&Catalog, RowsError> {
-        let known = &self.about.catalog;
-        if let Some(catalog) = known.get() {
-            return Ok(catalog);
+    fn catalog(&self) -> Result<Arc<Catalog>, RowsError> {
+        // Who asks meanwhile waits: it is read once.
+        let mut known = self.about.catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(catalog) = &*known {
+            return Ok(catalog.clone());
         }
-        let read = self.ask(Request::Describe)?;
-        Ok(known.get_or_init(|| read))
+        Ok(known.insert(self.ask(Request::Describe)?).clone())
     }
 
     /// Asks the thread that owns the connection.
@@ -228,7 +228,8 @@ impl Rows for Snapshot {
         columns: &[Vec<u8>],
         after: Option<&[u8]>,
     ) -> Result<Box<dyn Cursor>, RowsError> {
-        let scan = Scan::new(self.catalog()?, table, columns)?;
+        let catalog = self.catalog()?;
+        let scan = Scan::new(&catalog, table, columns)?;
         let from = scan.key(after.unwrap_or_default())?;
         Ok(Box::new(CursorHandle::open(&self.requests, &self.about, scan, from)))
     }
@@ -329,16 +330,21 @@ fn may_be_read(path: &Path) -> bool {
 mod tests {
     use super::*;
 
+    /// A snapshot of a new database that this SQL makes, and the folder it lies in.
+    fn held(sql: &str) -> (tempfile::TempDir, Snapshot) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("made.db");
+        Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+        let snapshot = Snapshot::hold(&file).unwrap();
+        (folder, snapshot)
+    }
+
     #[test]
     fn a_scan_of_other_sizes_does_not_go_on_with_what_was_read_before() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("texts.db");
-        let connection = Connection::open(&file).unwrap();
         let texts = "CREATE TABLE t (a);
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
              INSERT INTO t SELECT printf('%100s', i) FROM n";
-        connection.execute_batch(texts).unwrap();
-        let mut snapshot = Snapshot::hold(&file).unwrap();
+        let (_folder, mut snapshot) = held(texts);
         let columns = [b"rowid".to_vec(), b"a".to_vec()];
         let mut read = |max_bytes: u32, batches: usize| {
             let mut cursor = snapshot.scan(b"t", &columns, None).unwrap();
@@ -358,14 +364,10 @@ mod tests {
 
     #[test]
     fn a_scan_that_was_left_before_an_interruption_goes_on_behind_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("rows.db");
-        let connection = Connection::open(&file).unwrap();
         let rows = "CREATE TABLE t (a);
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
              INSERT INTO t SELECT i FROM n";
-        connection.execute_batch(rows).unwrap();
-        let mut snapshot = Snapshot::hold(&file).unwrap();
+        let (_folder, mut snapshot) = held(rows);
         let columns = [b"rowid".to_vec()];
         let mut after = None;
         let mut last = 0;
@@ -388,19 +390,15 @@ mod tests {
 
     #[test]
     fn scans_that_are_open_at_a_time_do_not_disturb_each_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("tables.db");
-        let connection = Connection::open(&file).unwrap();
-        for table in 0..40 {
+        let table = |table: u32| {
             let rows = table * 97 % 60;
-            let sql = format!(
+            format!(
                 "CREATE TABLE t{table} (a);
                  WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
-                 INSERT INTO t{table} SELECT printf('%500s', i) FROM n WHERE i > 0"
-            );
-            connection.execute_batch(&sql).unwrap();
-        }
-        let mut snapshot = Snapshot::hold(&file).unwrap();
+                 INSERT INTO t{table} SELECT printf('%500s', i) FROM n WHERE i > 0;"
+            )
+        };
+        let (_folder, mut snapshot) = held(&(0..40).map(table).collect::<String>());
         let columns = [b"rowid".to_vec(), b"a".to_vec()];
         // The second time they are read before anybody asks.
         for _ in 0..2 {
