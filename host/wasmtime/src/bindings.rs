@@ -1,11 +1,21 @@
-//! The WIT package `partway:pipe`, as wasmtime sees it. Generated; what of it is public is re-exported by
-//! name from the crate's front.
+//! The types of the WIT package `partway:pipe`, as wasmtime sees them: generated from `wit/`, where each item is
+//! documented.
 
 #![allow(missing_docs, reason = "generated from the WIT package, which documents each item")]
 
-wasmtime::component::bindgen!({
-    path: "../../wit",
-    world: "export-component",
-    with: { "partway:pipe/rows.cursor": crate::context::CursorResource },
-    imports: { default: trappable },
-});
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "wit",
+        world: "export-component",
+        with: { "partway:pipe/rows.cursor": crate::context::CursorResource },
+        imports: { default: trappable },
+    });
+}
+
+pub use generated::exports::partway::pipe::exporter;
+pub use generated::partway::pipe::{parts, rows};
+
+pub use crate::instance::ExportComponent;
+
+/// Checks, before anything runs, that a component exports what the world says.
+pub(crate) use generated::ExportComponentPre as CheckedExports;

@@ -1,36 +1,99 @@
-//! The engine that components run in.
+//! The engines that components run in.
 
-mod settings;
-
+use std::sync::OnceLock;
+use std::thread;
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
-
-pub use settings::settings;
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result,
+};
 
 /// How often a running component is looked at.
 const TICK: Duration = Duration::from_millis(50);
 
-/// An engine for a component that is compiled already.
-#[cfg(feature = "bundled")]
-pub fn engine() -> wasmtime::Result<Engine> {
-    with_pool(settings())
+/// Lets the epochs of an engine pass, every 50 ms, for as long as this lives: that is how
+/// [`Limits::overrun`](crate::Limits::overrun) is kept. One for each engine of your own.
+#[derive(Debug)]
+pub struct Ticker {
+    /// Dropped with the ticker, which ends the thread at its next tick.
+    _alive: std::sync::Arc<()>,
 }
 
-/// An engine for a component that has to be compiled.
-pub fn compiling_engine() -> wasmtime::Result<Engine> {
-    let config = settings();
-    // Compiling takes 150 ms, reading what was compiled before 4 ms. Without a folder for it, nothing is kept.
-    #[cfg(feature = "cache")]
-    let config = {
-        let mut config = config;
-        config.cache(wasmtime::Cache::from_file(None).ok());
+impl Ticker {
+    /// Starts a thread that does nothing else.
+    ///
+    /// # Errors
+    ///
+    /// Where no thread can be started.
+    pub fn start(engine: &Engine) -> std::io::Result<Self> {
+        let engine = engine.weak();
+        let ticker = Self { _alive: std::sync::Arc::default() };
+        let alive = std::sync::Arc::downgrade(&ticker._alive);
+        thread::Builder::new().name("partway-ticker".to_owned()).spawn(move || {
+            while alive.strong_count() > 0
+                && let Some(engine) = engine.upgrade()
+            {
+                engine.increment_epoch();
+                drop(engine);
+                thread::sleep(TICK);
+            }
+        })?;
+        Ok(ticker)
+    }
+}
+
+/// The configuration of an engine for export components: interruptible, without features that they do not need. Add to it
+/// what your own components need. One that compiles differently can't load what this crate has compiled, and compiles the
+/// component anew.
+pub fn config() -> Config {
+    // All that has a say in the code stands in the build script of partway-prebuilt as well.
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        // It is for backtraces, which wasmtime makes none of here, and would be a tenth of what a start has to load.
+        .generate_address_map(false);
+    config
+}
+
+/// The process' engine for a component that is compiled already. Made once: with it comes a pool of memory.
+#[cfg(feature = "precompiled")]
+pub(crate) fn loading() -> Result<&'static Engine> {
+    static ENGINE: OnceLock<(Engine, Ticker)> = OnceLock::new();
+    once(&ENGINE, config)
+}
+
+/// The process' engine for components that have to be compiled.
+pub(crate) fn compiling() -> Result<&'static Engine> {
+    static ENGINE: OnceLock<(Engine, Ticker)> = OnceLock::new();
+    once(&ENGINE, || {
+        let config = config();
+        // Compiling takes 150 ms, reading what was compiled before 4 ms. Without a folder for it, nothing is kept.
+        #[cfg(feature = "cache")]
+        let config = {
+            let mut config = config;
+            config.cache(wasmtime::Cache::from_file(None).ok());
+            config
+        };
         config
-    };
-    with_pool(config)
+    })
 }
 
-fn with_pool(config: Config) -> wasmtime::Result<Engine> {
+fn once(
+    engine: &'static OnceLock<(Engine, Ticker)>,
+    config: impl FnOnce() -> Config,
+) -> Result<&'static Engine> {
+    if let Some((engine, _)) = engine.get() {
+        return Ok(engine);
+    }
+    let made = with_pool(config())?;
+    let ticker = Ticker::start(&made)?;
+    // Another thread may have been first.
+    Ok(&engine.get_or_init(|| (made, ticker)).0)
+}
+
+fn with_pool(config: Config) -> Result<Engine> {
     let mut pooling = config.clone();
     pooling.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     // The pool reserves addresses, some GiB for each slice at a time, which a system may not grant.
@@ -56,16 +119,4 @@ fn pool() -> PoolingAllocationConfig {
         // a fifth of the whole start.
         .pagemap_scan(Enabled::Auto);
     pool
-}
-
-/// Lets the engine's epochs pass for as long as it lives.
-pub fn tick(engine: &Engine) {
-    let engine = engine.weak();
-    std::thread::spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(TICK);
-        }
-    });
 }

@@ -1,111 +1,124 @@
-//! Streaming exports of SQLite databases of any size, by a WebAssembly component in bounded slices.
+//! Runs Partway's export components in wasmtime.
 //!
-//! This crate is the host: it runs an export component, gives it rows of a SQLite database and
-//! takes its parts to a folder, S3 or R2. A whole export, slice by slice:
+//! An export component turns one database into one object, a bounded *slice* of work per call. It imports the interfaces
+//! `rows`, `parts` and `pacing` of the WIT package `partway:pipe`; this crate supplies them from the traits
+//! [`Rows`](rows::Rows), [`Parts`](parts::Parts) and [`Pacing`](pacing::Pacing). It knows no database and no store:
+//! `partway-sqlite` implements `Rows` over SQLite, `partway-store` `Parts` over folders, S3 and R2.
+//!
+//! A whole export, slice by slice, of rows that the program has itself:
 //!
 //! ```
-//! use std::sync::Arc;
-//! use std::time::{Duration, Instant};
+//! use std::sync::{Arc, Mutex};
 //!
-//! use partway::exporter::Budget;
-//! use partway::{Counters, Exporter, FolderStore, Job, JobOptions, Pacing, Snapshot, Store};
+//! use partway_wasmtime::exporter::{Budget, Exporter, Options, Outcome};
+//! use partway_wasmtime::parts::{self, Parts};
+//! use partway_wasmtime::rows::{self, Cursor, Rows, Schema};
+//! use partway_wasmtime::{PipeCtx, async_trait};
+//! #
+//! # #[derive(Clone)]
+//! # struct Memory;
+//! #
+//! # #[async_trait]
+//! # impl Rows for Memory {
+//! #     async fn describe(&mut self) -> Result<Schema, rows::Error> {
+//! #         let (encoding, auto_vacuum) = (rows::Encoding::Utf8, rows::AutoVacuum::None);
+//! #         Ok(Schema {
+//! #             encoding, user_version: 7, application_id: 0, page_size: 4096, auto_vacuum, objects: vec![],
+//! #         })
+//! #     }
+//! #     async fn scan(
+//! #         &mut self, table: &[u8], _: &[Vec<u8>], _: Option<&[u8]>,
+//! #     ) -> Result<Box<dyn Cursor>, rows::Error> {
+//! #         Err(rows::Error::UnknownTable(String::from_utf8_lossy(table).into_owned()))
+//! #     }
+//! # }
 //!
-//! /// Ends a slice when its time is over.
-//! struct Until(Instant);
+//! /// Keeps parts in memory; yours would send them somewhere.
+//! #[derive(Clone, Default)]
+//! struct Kept(Arc<Mutex<Vec<u8>>>);
 //!
-//! impl Pacing for Until {
-//!     fn should_yield(&self) -> bool {
-//!         Instant::now() >= self.0
+//! #[async_trait]
+//! impl Parts for Kept {
+//!     async fn write(&mut self, _number: u32, bytes: &[u8]) -> Result<(), parts::Error> {
+//!         let mut kept = self.0.lock().map_err(|_| parts::Error::Failed("poisoned".into()))?;
+//!         kept.extend(bytes);
+//!         Ok(())
 //!     }
 //! }
 //!
-//! # #[tokio::main]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let folder = tempfile::tempdir()?;
-//! # let database = folder.path().join("app.db");
-//! # rusqlite::Connection::open(&database)?.execute_batch("CREATE TABLE t (a)")?;
-//! let exporter = Exporter::bundled()?;
-//! let snapshot = Snapshot::hold(&database)?;
-//! let store: Arc<dyn Store> = Arc::new(FolderStore::new(folder.path()));
-//! let options = JobOptions {
-//!     format: "sql".into(),
-//!     tables: vec![],
-//!     part_size: partway::part_size(None, snapshot.bytes(), store.limits())?,
-//!     settings: vec![],
-//! };
-//! let counters = Arc::new(Counters::default());
-//!
-//! let mut job = Job::begin(&exporter, &snapshot, &store, "app.sql", options).await?;
-//! while !job.is_ended() {
-//!     let pacing = Until(Instant::now() + Duration::from_secs(25));
-//!     let budget = Budget { parts: 100 };
-//!     job.slice(&exporter, &snapshot, &store, pacing, budget, &counters).await?;
-//!     // All parts of the slice are safe. With `job` saved here (it is `Serialize`), another process
-//!     // can go on from this point. `Worker` does all this, and saves it too.
+//! # #[cfg(feature = "prebuilt")]
+//! fn dump(rows: impl Rows + Clone + 'static) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+//!     let exporter = Exporter::prebuilt()?; // or Exporter::from_file(Path::new("other.wasm"))
+//!     let options = Options {
+//!         format: "sql".into(),
+//!         tables: vec![],
+//!         part_size: 64 * 1024,
+//!         settings: vec![],
+//!     };
+//!     let kept = Kept::default();
+//!     let mut checkpoint = exporter.start(rows.clone(), &options)?;
+//!     // Each slice runs in a fresh instance. Between two of them the checkpoint is all there is to keep.
+//!     loop {
+//!         let ctx = PipeCtx::builder().build(rows.clone(), kept.clone());
+//!         match exporter.resume(ctx, &checkpoint, Budget { parts: 8 })? {
+//!             Outcome::More(more) => checkpoint = more.checkpoint,
+//!             Outcome::Done(_) => break,
+//!         }
+//!     }
+//!     let dump = kept.0.lock().map_err(|_| "poisoned")?.clone();
+//!     Ok(dump)
 //! }
-//! let finished = job.complete(&store).await?;
-//! println!("{}, SHA-256 {}", finished.location, finished.sha256);
-//! # Ok(())
-//! # }
+//! # #[cfg(feature = "prebuilt")]
+//! # assert!(String::from_utf8(dump(Memory)?)?.contains("PRAGMA user_version=7;"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The layers
+//! # An engine, a linker and a store of your own
 //!
-//! - [`Worker`] goes on with exports as jobs, which a [`JobStore`] keeps in a file: claimed by one process at a time, tried
-//!   again when they fail, gone on with after any crash. [`Worker::run_due`] is the timer.
-//! - [`Job`] is an export as a whole: slices, receipts, the hash, the finished object.
-//! - [`Exporter`] is a component, compiled: it runs one slice, in a fresh instance, within [`Limits`].
-//! - [`PipeCtx`] is what a slice sees of its host: rows, parts and pacing, behind the traits [`Rows`],
-//!   [`Parts`] and [`Pacing`]. [`add_to_linker`] puts them into a linker of your own.
-//! - [`Snapshot`] is [`Rows`] over SQLite, [`Store`] the place for objects, [`Upload`] [`Parts`] on
-//!   the way to one.
-//!
-//! The types of [`rows`], [`parts`] and [`exporter`] are those of the WIT package `partway:pipe`.
+//! [`add_to_linker_sync`] puts the three interfaces into a linker whose stores' data implement [`PipeView`], and
+#![cfg_attr(feature = "async", doc = "[`add_to_linker_async`] does for asynchronous calls;")]
+#![cfg_attr(
+    not(feature = "async"),
+    doc = "`add_to_linker_async` (feature `async`) does for asynchronous calls;"
+)]
+//! [`bindings::ExportComponent`] calls the component. [`limit`] holds such a store to its context's [`Limits`], for which
+//! the engine needs a [`Ticker`]. [`Exporter::with_engine`](exporter::Exporter::with_engine) does all of this in an engine
+//! of yours.
 //!
 //! # Features
 //!
-//! - `bundled` (default): the export component inside the crate, compiled when the crate is. Its build needs a toolchain for
-//!   `wasm32-unknown-unknown`; `cargo xtask setup` in the project installs one. Without it the crate
-//!   takes any component's bytes. Built for processors of another kind than the building machine's, or run on an x86-64 one
-//!   without AVX2, it compiles the component at its start.
+//! - `async` (default): asynchronous hosts.
+//! - `prebuilt` (default): the export component that writes SQL dumps, inside the crate.
+//! - `precompiled`: that component as machine code, so that a start takes some ms instead of 150. Built for processors of
+//!   another kind than the building machine's, or run on an x86-64 one without AVX2, it is compiled at the start.
 //! - `cache`: what a component was compiled to at a start is kept in the user's cache folder (wasmtime's own cache), and
-//!   the next start takes 4 ms instead of 150: for components from files, and for the bundled one where it does not fit.
-//! - `program` (default): the command-line program, with `cache`.
+//!   the next start takes 4 ms instead of 150.
 
-mod bindings;
-mod blocking;
-mod component;
+pub mod bindings;
+mod clock;
 mod context;
-mod contract;
+mod counters;
 mod engine;
-mod hex;
-mod job;
-mod jobs;
+mod error;
+pub mod exporter;
+mod instance;
 mod limits;
-mod part_size;
-mod sqlite;
-mod store;
+mod linker;
+pub mod pacing;
+pub mod parts;
+#[cfg(feature = "prebuilt")]
+mod prebuilt;
+pub mod rows;
 
-#[cfg(feature = "bundled")]
-pub use component::bundled_component;
-pub use component::{CallError, Exporter, LoadError};
-pub use context::{Counters, PipeCtx, PipeCtxBuilder, add_to_linker};
-pub use contract::{Cursor, Pacing, Parts, Rows, exporter, parts, rows};
-pub use job::{Finished, Job, JobError, JobOptions, Totals};
-#[cfg(feature = "bundled")]
-pub use jobs::BundledSupply;
-#[doc(hidden)]
-pub use jobs::CommitMoment;
-pub use jobs::{
-    Admission, Alarm, Appointment, Callback, Clock, DueCallback, DueJob, ExportRequest, Holder,
-    JobEvent, JobId, JobRecord, JobState, JobStore, OnChange, Pace, Prune, PruneFailure, Pruned,
-    Queued, SnapshotMode, StateError, StepError, Supply, SystemClock, Watch, Worker, prune,
-    skip_damaged,
-};
-pub use limits::Limits;
-pub use part_size::{PartSizeError, part_size};
-pub use sqlite::{Expected, Fingerprint, OpenError, Snapshot};
-pub use store::{
-    AddressError, FolderStore, HashState, ObjectAddress, ObjectBytes, ObjectStore, Receipt,
-    Settled, Settling, Store, StoreAddress, StoreError, StoreLimits, Unfinished, Upload, UploadId,
-};
+/// For implementing [`Rows`](rows::Rows), [`Cursor`](rows::Cursor) and [`Parts`](parts::Parts).
+pub use async_trait::async_trait;
+pub use context::{PipeCtx, PipeCtxBuilder, PipeCtxView, PipeView};
+pub use counters::Counters;
+pub use engine::{Ticker, config};
+pub use error::{CallError, LoadError};
+#[cfg(feature = "async")]
+pub use limits::limit_async;
+pub use limits::{Limiter, Limits, limit};
+#[cfg(feature = "async")]
+pub use linker::add_to_linker_async;
+pub use linker::add_to_linker_sync;

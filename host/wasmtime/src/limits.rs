@@ -1,9 +1,10 @@
-//! What a component may use. A component is somebody's code: it gets memory and time up to these bounds
-//! and no further.
+//! What a component may use. A component is somebody's code: it gets memory and time up to these bounds and no further.
 
 use std::time::Duration;
 
-use wasmtime::ResourceLimiter;
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+
+use crate::context::PipeView;
 
 const MIB: usize = 1024 * 1024;
 
@@ -13,11 +14,11 @@ pub struct Limits {
     /// Linear memory, in bytes. By default 64 MiB, or twice the part size and 32 MiB where that is
     /// more (see [`Limits::for_part_size`]).
     pub memory: usize,
-    /// Time in the component itself without a call of the host, or after the host has wished the slice
+    /// Time in the component itself without a call of the host, or after the host has wanted the slice
     /// to end; the host's own reads and writes do not count. By default 60 seconds, where
     /// a component needs some milliseconds.
     pub overrun: Duration,
-    /// Elements in all tables, by default 10,000. A component of this crate's has some dozens.
+    /// Elements in all tables, by default 10,000. The export component has some dozens.
     pub table_elements: usize,
 }
 
@@ -36,18 +37,61 @@ impl Limits {
     }
 }
 
+/// Holds the component in a store to the limits of its context: its memory and tables, what one call may hand to the host,
+/// and its time, for which the engine must have [epoch interruption](wasmtime::Config::epoch_interruption) and a
+/// [`Ticker`](crate::Ticker).
+///
+/// Where a call fails, [`CallError::new`](crate::CallError::new) says which limit it was.
+pub fn limit<T: PipeView + 'static>(store: &mut Store<T>) {
+    limit_and(store, || UpdateDeadline::Continue(1));
+}
+
+/// As [`limit`], for components that are called asynchronously: every 50 ms the component yields to other tasks.
+#[cfg(feature = "async")]
+pub fn limit_async<T: PipeView + 'static>(store: &mut Store<T>) {
+    limit_and(store, || UpdateDeadline::Yield(1));
+}
+
+fn limit_and<T: PipeView + 'static>(
+    store: &mut Store<T>,
+    go_on: impl Fn() -> UpdateDeadline + Send + Sync + 'static,
+) {
+    // A part at most goes over in one call, and so never more than the memory.
+    let memory = store.data_mut().pipe().ctx.limiter().limits.memory;
+    store.set_hostcall_fuel(memory);
+    store.limiter(|data| data.pipe().ctx.limiter());
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |mut store| {
+        if store.data_mut().pipe().ctx.has_overrun() {
+            return Ok(UpdateDeadline::Interrupt);
+        }
+        Ok(go_on())
+    });
+}
+
 /// Holds one slice to its limits, and remembers that it ran into one: a component that is refused
 /// memory can only trap, and the trap does not say why.
 #[derive(Debug)]
-pub(crate) struct Limiter {
+pub struct Limiter {
     limits: Limits,
     memory: usize,
-    pub(crate) refused_memory: bool,
+    refused_memory: bool,
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: Limits) -> Self {
+    /// For one store.
+    pub fn new(limits: Limits) -> Self {
         Self { limits, memory: 0, refused_memory: false }
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Whether the component was refused memory.
+    pub fn has_refused_memory(&self) -> bool {
+        self.refused_memory
     }
 }
 
@@ -96,7 +140,7 @@ mod tests {
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.memory_growing(0, 30, None).unwrap());
         assert!(!limiter.memory_growing(60, 80, None).unwrap());
-        assert!(limiter.refused_memory);
+        assert!(limiter.has_refused_memory());
         assert!(limiter.memory_growing(60, 70, None).unwrap());
     }
 }

@@ -11,7 +11,7 @@ mod shapes;
 
 pub use hard_cases::{HardCase, TextEncoding, hard_cases, write_hard_cases};
 pub use hex::hex;
-pub use partway_compare::{Difference, compare};
+pub use partway_verify::{Difference, compare};
 pub use random::Random;
 pub use random_database::{RandomDatabase, RandomOptions, Taken};
 pub use restore::{Restorer, restore};

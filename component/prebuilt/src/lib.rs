@@ -1,0 +1,15 @@
+//! Partway's components, built: WebAssembly as bytes.
+//!
+//! A published package holds them. In the repository its build script makes them, which takes a toolchain for
+//! `wasm32-unknown-unknown` (`cargo xtask setup` installs one).
+
+/// The export component: the world `partway:pipe/export-component@0.1.0`, writing SQL dumps. It imports the interfaces
+/// `rows`, `parts` and `pacing`, and nothing else.
+///
+/// Empty under clippy and on docs.rs, where nothing runs it.
+pub const EXPORTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/exporter.wasm"));
+
+/// What [`EXPORTER`] compiles to for wasmtime, with the settings of partway-wasmtime, on x86-64 for processors with AVX2.
+/// Empty where it could not be compiled.
+#[cfg(feature = "precompiled")]
+pub const EXPORTER_CODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/exporter.cwasm"));

@@ -1,0 +1,131 @@
+//! What can go wrong with the state that jobs are kept in.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::record::JobId;
+
+/// Why the job store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The folder can't be used.
+    #[error("the state folder {} can't be used; give another one by --state", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The file can't be opened for writing.
+    #[error(
+        "the jobs in {} can't be opened for writing ({reason}): give this user the right to, or another folder by \
+         --state",
+        path.display()
+    )]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        reason: String,
+    },
+    /// The file is damaged, or something else than jobs.
+    #[error(
+        "{} is damaged, or holds no jobs of partway ({reason}); it was left as it is. Put it aside, or give another \
+         folder by --state: unfinished exports then start over",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file was written by a newer version.
+    #[error(
+        "{} was written by a newer version of partway (format {found}; this one knows {known}), and was left as it is: \
+         use that version, or another folder by --state",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest that is understood here.
+        known: i64,
+    },
+    /// No room is left.
+    #[error("no room is left for the jobs in {}: make room", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process holds the file.
+    #[error("{} is locked by another process: try again", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another reason.
+    #[error("the jobs in {} can't be read or written: {reason}", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        reason: String,
+    },
+    /// What is to be saved can't be written as text.
+    #[error("the job can't be saved ({reason}): exports to a store need paths in UTF-8")]
+    Unsaveable {
+        /// Why not.
+        reason: String,
+    },
+    /// There is no such job.
+    #[error("there is no job {0}: see partway jobs list")]
+    UnknownJob(String),
+    /// Several jobs begin like that.
+    #[error("several jobs begin with {0}: write more of it")]
+    AmbiguousJob(String),
+    /// Another process has taken the job over; what this one did since is without effect.
+    #[error("job {0} has been taken over by another process")]
+    LeaseLost(JobId),
+    /// The same is being exported already.
+    #[error(
+        "{database} is being exported to {store} by another process, as job {id}: wait for it to end, cancel it by \
+         partway jobs cancel {id}, or export at the same time by --concurrent"
+    )]
+    Running {
+        /// The job that runs.
+        id: JobId,
+        /// Its database.
+        database: String,
+        /// Its store.
+        store: String,
+    },
+}
+
+impl StateError {
+    /// What SQLite's error means for the file.
+    pub(crate) fn from_sqlite(path: &std::path::Path, error: &rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let path = path.to_owned();
+        let reason = match error {
+            rusqlite::Error::SqliteFailure(code, None) => code.to_string(),
+            rusqlite::Error::SqliteFailure(_, Some(text)) => text.clone(),
+            other => other.to_string(),
+        };
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { path, reason }
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Self::ReadOnly { path, reason }
+            }
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
+            Some(_) => Self::Failed { path, reason },
+            // A column holds what no version has written.
+            None => Self::Damaged { path, reason },
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Leases: which process may go on with a job, and what it may save.
+//!
+//! Each claim gives a lease with a number of its own. A change under a lease takes effect only while the job's number
+//! is still that one, so a process that was thought dead, or overslept, changes nothing any more.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Transaction, params};
+
+use crate::error::StateError;
+use crate::record::{JobId, JobRecord};
+use crate::store::{JobStore, Problem, optional};
+
+/// How long a lease lasts unless it is renewed. A process that dies on this machine is noticed at once; this is for one
+/// that hangs, or for another machine on the same folder.
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+
+/// The right to go on with a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub(crate) id: JobId,
+    token: i64,
+}
+
+/// What became of a claim.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// The job is this process' now.
+    Claimed(Lease, Box<JobRecord>),
+    /// Another process is at work on it.
+    Held,
+    /// It is finished.
+    Finished(Box<JobRecord>),
+    /// Its alarm is not due, or no longer.
+    NotDue,
+}
+
+/// What the store knows of a lease.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Beat {
+    /// All is well.
+    Held,
+    /// Somebody wants the job cancelled.
+    Unwanted,
+    /// Another process has the job.
+    Lost,
+}
+
+impl JobStore {
+    /// Claims a job, if nobody else is at work on it.
+    pub(crate) fn claim(
+        &self,
+        id: &JobId,
+        owner: &str,
+        now: Timestamp,
+        only_if_due: bool,
+    ) -> Result<Claim, StateError> {
+        self.write(|transaction| {
+            let mut records = self.records(transaction, "WHERE id = ?1", [&id.0])?;
+            let Some(record) = records.pop() else {
+                return Err(StateError::UnknownJob(id.0.clone()).into());
+            };
+            match &record.holder {
+                _ if record.state.is_finished() => return Ok(Claim::Finished(Box::new(record))),
+                Some(holder) if holder.owner != owner && record.is_held(now) => {
+                    return Ok(Claim::Held);
+                }
+                _ if only_if_due && record.wake_at.is_none_or(|at| at > now) => {
+                    return Ok(Claim::NotDue);
+                }
+                _ => {}
+            }
+            let token = take_lease(transaction, id, owner, now)?;
+            Ok(Claim::Claimed(Lease { id: id.clone(), token }, Box::new(record)))
+        })
+    }
+
+    /// Looks whether the lease still holds.
+    pub(crate) fn beat(&self, lease: &Lease) -> Result<Beat, StateError> {
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT lease_token, unwanted FROM export_jobs WHERE id = ?1")?;
+            let row =
+                statement.query_row([&lease.id.0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
+            Ok(match optional(row)? {
+                Some((token, false)) if token == lease.token => Beat::Held,
+                Some((token, true)) if token == lease.token => Beat::Unwanted,
+                _ => Beat::Lost,
+            })
+        })
+    }
+
+    /// Makes the lease last longer.
+    pub(crate) fn renew(&self, lease: &Lease, now: Timestamp) -> Result<(), StateError> {
+        self.under(lease, |transaction| {
+            transaction.execute(
+                "UPDATE export_jobs SET lease_until = ?2 WHERE id = ?1",
+                params![lease.id.0, end(now)],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Takes a name in the store, unless another unfinished job has it.
+    pub(crate) fn take_name(&self, lease: &Lease, name: &str) -> Result<bool, StateError> {
+        self.under(lease, |transaction| {
+            let taken = transaction.execute(
+                "UPDATE OR IGNORE export_jobs SET object = ?2 WHERE id = ?1",
+                params![lease.id.0, name],
+            )?;
+            Ok(taken > 0)
+        })
+    }
+
+    /// Gives the job back; its alarm stays as it is.
+    pub(crate) fn release(&self, lease: &Lease) -> Result<(), StateError> {
+        self.under(lease, |transaction| release(transaction, lease))
+    }
+
+    /// Changes a job in one transaction, if the lease still holds.
+    pub(crate) fn under<T>(
+        &self,
+        lease: &Lease,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>,
+    ) -> Result<T, StateError> {
+        self.write(|transaction| {
+            let mut statement =
+                transaction.prepare_cached("SELECT lease_token FROM export_jobs WHERE id = ?1")?;
+            let token = statement.query_row([&lease.id.0], |row| row.get::<_, i64>(0));
+            if optional(token)? != Some(lease.token) {
+                return Err(StateError::LeaseLost(lease.id.clone()).into());
+            }
+            work(transaction)
+        })
+    }
+}
+
+/// Gives somebody the lease on a job.
+fn take_lease(
+    transaction: &Transaction<'_>,
+    id: &JobId,
+    owner: &str,
+    now: Timestamp,
+) -> Result<i64, Problem> {
+    Ok(transaction.query_row(
+        "UPDATE export_jobs SET lease_owner = ?2, lease_until = ?3, lease_token = lease_token + 1 \
+         WHERE id = ?1 RETURNING lease_token",
+        params![id.0, owner, end(now)],
+        |row| row.get(0),
+    )?)
+}
+
+/// As [`take_lease`], where somebody wants it.
+pub(crate) fn lease_to(
+    transaction: &Transaction<'_>,
+    id: &JobId,
+    owner: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    match owner {
+        Some(owner) => take_lease(transaction, id, owner, now).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// When a lease ends that begins then, in milliseconds since 1970.
+pub(crate) fn end(now: Timestamp) -> i64 {
+    now.as_millisecond().saturating_add(LEASE.as_millis() as i64)
+}
+
+/// Without its owner a lease is none.
+pub(crate) fn release(transaction: &Transaction<'_>, lease: &Lease) -> Result<(), Problem> {
+    transaction.execute(
+        "UPDATE export_jobs SET lease_owner = NULL, lease_until = NULL WHERE id = ?1",
+        [&lease.id.0],
+    )?;
+    Ok(())
+}

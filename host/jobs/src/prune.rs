@@ -1,0 +1,181 @@
+//! What is left behind: finished jobs, uploads that no job owns, copies that no job reads.
+
+use std::collections::HashSet;
+use std::fs;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::error::StateError;
+use crate::owner::is_alive;
+use crate::record::{JobId, JobRecord, JobState};
+use crate::store::JobStore;
+use crate::supply::Supply;
+use partway_store::StoreAddress;
+
+/// What is to be pruned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prune {
+    /// Stores to look for uploads in, besides those that jobs have exported to.
+    pub stores: Vec<StoreAddress>,
+    /// Finished jobs that have been so for this long.
+    pub finished_for: Duration,
+    /// Uploads that began this long ago, or in a folder were last written to. They may be another machine's: give them
+    /// time.
+    pub uploads_older_than: Duration,
+    /// Only find out what there is.
+    pub dry_run: bool,
+}
+
+/// What was pruned.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// The jobs that were forgotten.
+    pub jobs: Vec<JobId>,
+    /// Where the uploads were to make objects that were thrown away.
+    pub uploads: Vec<String>,
+    /// Failed and cancelled jobs that were kept, though they are finished: something in their stores may be theirs.
+    pub kept: Vec<JobId>,
+    /// Stores that could not be looked into, and uploads that could not be thrown away.
+    pub failures: Vec<PruneFailure>,
+}
+
+/// What could not be pruned.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {reason}")]
+pub struct PruneFailure {
+    /// The store, or the upload's object.
+    pub what: String,
+    /// Why not.
+    pub reason: String,
+}
+
+/// Prunes.
+///
+/// # Errors
+///
+/// Those of the job store. What a store refuses is told in [`Pruned::failures`], and the rest is done.
+pub async fn prune(
+    jobs: &JobStore,
+    supply: &dyn Supply,
+    now: Timestamp,
+    what: &Prune,
+) -> Result<Pruned, StateError> {
+    let mut pruned = Pruned::default();
+    let records = jobs.list()?;
+    // By its jobs alone a store is known to the next pruning.
+    let mut unclean = HashSet::new();
+    for (identity, address) in stores(&records, &what.stores) {
+        if address.identity() != identity {
+            let reason =
+                "the environment now leads to another server; set AWS_ENDPOINT_URL as it was";
+            unclean.insert(identity.clone());
+            pruned.failures.push(PruneFailure { what: identity, reason: reason.to_owned() });
+            continue;
+        }
+        match uploads(jobs, supply, now, what, &address, &mut pruned).await {
+            Ok(true) => {}
+            Ok(false) => drop(unclean.insert(identity)),
+            Err(error) => {
+                unclean.insert(identity.clone());
+                pruned.failures.push(PruneFailure { what: identity, reason: error });
+            }
+        }
+    }
+    let callbacks = jobs.callbacks()?;
+    for record in &records {
+        if callbacks.get(&record.id).is_some_and(|callback| callback.next_at.is_some()) {
+            // Somebody is still to be told.
+            continue;
+        }
+        let is_old = record.finished_at.is_some_and(|at| is_past(now, at, what.finished_for));
+        let is_settled = record.state == JobState::Done || !unclean.contains(&record.store);
+        if is_old && !is_settled {
+            pruned.kept.push(record.id.clone());
+        } else if is_old && (what.dry_run || jobs.remove(&record.id)?) {
+            pruned.jobs.push(record.id.clone());
+        }
+    }
+    if !what.dry_run {
+        files(jobs)?;
+    }
+    Ok(pruned)
+}
+
+/// Every store once, by its identity.
+fn stores(records: &[JobRecord], given: &[StoreAddress]) -> Vec<(String, StoreAddress)> {
+    let of_jobs = records.iter().map(|record| (record.store.clone(), record.request.store.clone()));
+    let given = given.iter().map(|address| (address.identity(), address.clone()));
+    let mut seen = HashSet::new();
+    of_jobs.chain(given).filter(|(identity, _)| seen.insert(identity.clone())).collect()
+}
+
+/// Throws away the uploads of a store that no job owns; true where none of them is left.
+async fn uploads(
+    jobs: &JobStore,
+    supply: &dyn Supply,
+    now: Timestamp,
+    what: &Prune,
+    address: &StoreAddress,
+    pruned: &mut Pruned,
+) -> Result<bool, String> {
+    let store = supply.store(address).map_err(|error| error.to_string())?;
+    let unfinished = store.unfinished().await.map_err(|error| error.to_string())?;
+    let mut is_clean = true;
+    for upload in unfinished {
+        let changed = Timestamp::try_from(upload.changed).unwrap_or(Timestamp::MAX);
+        // Asked anew for each: a job may have begun meanwhile.
+        let owned = jobs.owned_uploads().map_err(|error| error.to_string())?;
+        if owned.contains(&upload.upload.id) {
+            continue;
+        }
+        if !is_past(now, changed, what.uploads_older_than) {
+            is_clean = false;
+            continue;
+        }
+        let location = store.location(&upload.upload.name);
+        if !what.dry_run
+            && let Err(error) = store.abort(&upload.upload).await
+        {
+            is_clean = false;
+            pruned.failures.push(PruneFailure { what: location, reason: error.to_string() });
+            continue;
+        }
+        pruned.uploads.push(location);
+    }
+    Ok(is_clean)
+}
+
+/// Whether something was so long ago, and not in the future by a clock that was put back.
+fn is_past(now: Timestamp, at: Timestamp, time: Duration) -> bool {
+    Duration::try_from(now.duration_since(at)).is_ok_and(|ago| ago >= time)
+}
+
+/// Deletes copies of databases that no unfinished job reads, and the marks of processes that are dead.
+fn files(jobs: &JobStore) -> Result<(), StateError> {
+    let folder = |source| StateError::Folder { path: jobs.folder().to_owned(), source };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(jobs.folder()).map_err(folder)? {
+        found.push(entry.map_err(folder)?.path());
+    }
+    let unfinished: HashSet<JobId> = jobs
+        .list()?
+        .into_iter()
+        .filter(|record| !record.state.is_finished())
+        .map(|record| record.id)
+        .collect();
+    for path in found {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if let Some(id) = name.strip_prefix("process-").and_then(|name| name.strip_suffix(".lock"))
+        {
+            // Asking deletes that of a dead one.
+            is_alive(jobs.folder(), id);
+        } else if let Some(rest) = name.strip_prefix("copy-") {
+            let id = rest.split('.').next().unwrap_or_default();
+            if !unfinished.contains(&JobId(id.to_owned())) {
+                fs::remove_file(&path).ok();
+            }
+        }
+    }
+    Ok(())
+}

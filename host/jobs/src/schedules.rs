@@ -1,0 +1,143 @@
+//! Schedules: when exports are made that nobody asks for, as kept between runs of whoever makes them.
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use crate::error::StateError;
+use crate::record::{JobId, JobRecord};
+use crate::request::ExportRequest;
+use crate::store::{JobStore, from_json, insert, json, time};
+use partway_sqlite::Fingerprint;
+
+/// When the next export of a database is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appointment {
+    /// The rule that it was reckoned by, as it was given.
+    pub rule: String,
+    /// When.
+    pub next_at: Timestamp,
+    /// The export that was made last.
+    pub last_job: Option<JobId>,
+    /// The state that the database was in just before.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl JobStore {
+    /// The appointment for the exports of a database to a store.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn appointment(&self, request: &ExportRequest) -> Result<Option<Appointment>, StateError> {
+        let (database, store) = key(request);
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT * FROM export_schedules WHERE database = ?1 AND store = ?2",
+            )?;
+            let mut rows = statement.query_map([&database, &store], |row| {
+                Ok(Appointment {
+                    rule: row.get("rule")?,
+                    next_at: time(row, "next_at")?.unwrap_or_default(),
+                    last_job: row.get::<_, Option<String>>("last_job")?.map(JobId),
+                    fingerprint: from_json(row, "fingerprint")?,
+                })
+            })?;
+            Ok(rows.next().transpose()?)
+        })
+    }
+
+    /// Makes or moves the appointment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn appoint(
+        &self,
+        request: &ExportRequest,
+        rule: &str,
+        next_at: Timestamp,
+    ) -> Result<(), StateError> {
+        let (database, store) = key(request);
+        self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO export_schedules (database, store, rule, next_at) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT DO UPDATE SET rule = excluded.rule, next_at = excluded.next_at",
+                params![database, store, rule, next_at.as_millisecond()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Keeps an appointment: makes the job, and the next appointment. None where another process has kept it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn keep_appointment(
+        &self,
+        request: &ExportRequest,
+        kept: &Appointment,
+        fingerprint: Option<&Fingerprint>,
+        next_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<JobId>, StateError> {
+        let (database, store) = key(request);
+        let fingerprint = fingerprint.map(json).transpose()?;
+        self.write(|transaction| {
+            let moved = transaction.execute(
+                "UPDATE export_schedules SET next_at = ?4, fingerprint = ?5 \
+                 WHERE database = ?1 AND store = ?2 AND next_at = ?3",
+                params![
+                    database,
+                    store,
+                    kept.next_at.as_millisecond(),
+                    next_at.as_millisecond(),
+                    fingerprint
+                ],
+            )?;
+            if moved == 0 {
+                return Ok(None);
+            }
+            let id = insert(transaction, request, None, now)?;
+            transaction.execute("UPDATE export_jobs SET scheduled = 1 WHERE id = ?1", [&id.0])?;
+            transaction.execute(
+                "UPDATE export_schedules SET last_job = ?3 WHERE database = ?1 AND store = ?2",
+                params![database, store, id.0],
+            )?;
+            Ok(Some(id))
+        })
+    }
+
+    /// The jobs to a store that schedules have made and whose objects are kept, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn made_by_schedule(&self, store: &str) -> Result<Vec<JobRecord>, StateError> {
+        self.read(|connection| {
+            let those = "WHERE store = ?1 AND scheduled AND state = 'done' AND pruned_at IS NULL \
+                         ORDER BY created_at DESC, rowid DESC";
+            self.records(connection, those, [store])
+        })
+    }
+
+    /// Saves that a job's object has been deleted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn save_pruned(&self, id: &JobId, now: Timestamp) -> Result<(), StateError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE export_jobs SET pruned_at = ?2 WHERE id = ?1 AND pruned_at IS NULL",
+                params![id.0, now.as_millisecond()],
+            )?;
+            Ok(())
+        })
+    }
+}
+
+/// What an appointment goes by.
+fn key(request: &ExportRequest) -> (String, String) {
+    (request.database.display().to_string(), request.store.identity())
+}

@@ -1,0 +1,423 @@
+//! The job store: jobs in a SQLite file, which any number of processes may use at the same time.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use serde::de::DeserializeOwned;
+
+use crate::error::StateError;
+use crate::owner::is_alive;
+use crate::record::{Holder, JobId, JobRecord, JobState};
+use crate::request::ExportRequest;
+use crate::schema;
+use partway_sqlite::Expected;
+
+/// The file's name in the state folder.
+const FILE: &str = "jobs.db";
+
+/// Jobs, as they are kept in a folder.
+///
+/// Every change is one transaction, safe on the disk when the call returns. Clones share a connection.
+#[derive(Clone)]
+pub struct JobStore(Arc<Inner>);
+
+struct Inner {
+    folder: PathBuf,
+    file: PathBuf,
+    connection: Mutex<Connection>,
+    /// Whoever reads does not wait for a write, not even one of another process.
+    reader: Mutex<Connection>,
+    hook: Option<CommitHook>,
+}
+
+/// A job whose alarm is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueJob {
+    /// Its name.
+    pub id: JobId,
+    /// Whether it is still to be begun.
+    pub is_new: bool,
+}
+
+/// Asked before and after each commit; see [`JobStore::with_commit_hook`].
+type CommitHook = Box<dyn Fn(CommitMoment) -> bool + Send + Sync>;
+
+/// A moment at which a simulated process may die.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitMoment {
+    /// Nothing is written yet.
+    Before,
+    /// All is written, and nobody knows.
+    After,
+}
+
+impl fmt::Debug for JobStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobStore").field("file", &self.0.file).finish_non_exhaustive()
+    }
+}
+
+impl JobStore {
+    /// Opens the jobs of a folder, which is made where there is none, for its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file. One that can't be used is left as it is.
+    pub fn open(folder: &Path) -> Result<Self, StateError> {
+        schema::create_folder(folder)?;
+        let file = folder.join(FILE);
+        let connection = Mutex::new(schema::open(&file)?);
+        let reader = Mutex::new(schema::open_reader(&file)?);
+        let folder = folder.to_owned();
+        Ok(Self(Arc::new(Inner { folder, file, connection, reader, hook: None })))
+    }
+
+    /// Asks `hook` before and after each commit, and fails where it says false: to simulate crashes.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_commit_hook(
+        self,
+        hook: impl Fn(CommitMoment) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let mut inner =
+            Arc::into_inner(self.0).expect("the hook is set before the store is shared");
+        inner.hook = Some(Box::new(hook));
+        Self(Arc::new(inner))
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.0.folder
+    }
+
+    /// Where the copy of the database lies that a job reads, if it reads one.
+    pub fn copy_path(&self, id: &JobId) -> PathBuf {
+        self.0.folder.join(format!("copy-{id}.db"))
+    }
+
+    /// All jobs, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn list(&self) -> Result<Vec<JobRecord>, StateError> {
+        self.read(|connection| self.records(connection, "ORDER BY created_at DESC, rowid DESC", []))
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::UnknownJob`].
+    pub fn get(&self, id: &JobId) -> Result<JobRecord, StateError> {
+        let mut records =
+            self.read(|connection| self.records(connection, "WHERE id = ?1", [&id.0]))?;
+        records.pop().ok_or_else(|| StateError::UnknownJob(id.0.clone()))
+    }
+
+    /// The newest jobs that export one of these databases to a store, so many at most.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn newest(
+        &self,
+        store: &str,
+        databases: &[&Path],
+        most: usize,
+    ) -> Result<Vec<JobRecord>, StateError> {
+        let databases = paths(databases)?;
+        self.read(|connection| {
+            let those = "WHERE store = ?1 AND database IN (SELECT value FROM json_each(?2)) \
+                         ORDER BY created_at DESC, rowid DESC LIMIT ?3";
+            self.records(connection, those, params![store, databases, most as i64])
+        })
+    }
+
+    /// Whether the object of a job that is done has given its name to that of a later one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn is_superseded(&self, record: &JobRecord) -> Result<bool, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM export_jobs AS later JOIN export_jobs AS this ON this.id = ?1 \
+                 WHERE later.store = this.store AND later.object = this.object \
+                     AND later.finished_at >= this.finished_at AND later.state = 'done' \
+                     AND later.rowid > this.rowid)",
+            )?;
+            Ok(statement.query_row([&record.id.0], |row| row.get(0))?)
+        })
+    }
+
+    /// The job whose id begins like that.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::UnknownJob`] and [`StateError::AmbiguousJob`].
+    pub fn find(&self, beginning: &str) -> Result<JobRecord, StateError> {
+        let mut records = self.read(|connection| {
+            self.records(connection, "WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2", [beginning])
+        })?;
+        match (records.pop(), records.is_empty() && !beginning.is_empty()) {
+            (Some(record), true) => Ok(record),
+            (Some(_), false) => Err(StateError::AmbiguousJob(beginning.to_owned())),
+            (None, _) => Err(StateError::UnknownJob(beginning.to_owned())),
+        }
+    }
+
+    /// The jobs whose alarm is due, the longest overdue first, and when the next of the others is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn due(&self, now: Timestamp) -> Result<(Vec<DueJob>, Option<Timestamp>), StateError> {
+        self.read(|connection| {
+            let mut due = Vec::new();
+            let mut statement = connection.prepare_cached(
+                "SELECT id, wake_at, state = 'waiting' AND NOT unwanted AS is_new FROM export_jobs \
+                 WHERE wake_at IS NOT NULL ORDER BY wake_at",
+            )?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let wake_at = time(row, "wake_at")?;
+                if wake_at.is_some_and(|at| at > now) {
+                    return Ok((due, wake_at));
+                }
+                due.push(DueJob { id: JobId(row.get("id")?), is_new: row.get("is_new")? });
+            }
+            Ok((due, None))
+        })
+    }
+
+    /// Forgets a finished job; false where it is not finished, or somebody is still to be told of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StateError`] that speak of the file.
+    pub fn remove(&self, id: &JobId) -> Result<bool, StateError> {
+        self.write(|transaction| {
+            let removed = transaction.execute(
+                "DELETE FROM export_jobs WHERE id = ?1 AND finished_at IS NOT NULL \
+                     AND NOT EXISTS (SELECT 1 FROM export_callbacks WHERE job = ?1 AND next_at IS NOT NULL)",
+                [&id.0],
+            )?;
+            Ok(removed > 0)
+        })
+    }
+
+    /// The names that unfinished jobs have taken in a store.
+    pub(crate) fn taken_names(&self, store: &str, but: &JobId) -> Result<Vec<String>, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT object FROM export_jobs \
+                 WHERE store = ?1 AND id <> ?2 AND finished_at IS NULL AND object IS NOT NULL",
+            )?;
+            let names = statement.query_map(params![store, but.0], |row| row.get(0))?;
+            Ok(names.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The ids of uploads that unfinished jobs have begun.
+    pub(crate) fn owned_uploads(&self) -> Result<Vec<String>, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT upload_id FROM export_jobs WHERE finished_at IS NULL AND upload_id IS NOT NULL",
+            )?;
+            let ids = statement.query_map([], |row| row.get(0))?;
+            Ok(ids.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// A random word.
+    pub(crate) fn random_word(&self) -> Result<String, StateError> {
+        self.read(|connection| {
+            Ok(connection.query_row("SELECT lower(hex(randomblob(8)))", [], |row| row.get(0))?)
+        })
+    }
+
+    /// Reads.
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Problem>,
+    ) -> Result<T, StateError> {
+        let reader = self.0.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&reader).map_err(|problem| self.error(problem))
+    }
+
+    /// Changes something, in one transaction.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>,
+    ) -> Result<T, StateError> {
+        let mut connection = self.connection();
+        let run = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = work(&transaction)?;
+            self.hook(CommitMoment::Before)?;
+            transaction.commit()?;
+            self.hook(CommitMoment::After)?;
+            Ok(answer)
+        };
+        run().map_err(|problem| self.error(problem))
+    }
+
+    fn hook(&self, moment: CommitMoment) -> Result<(), Problem> {
+        match &self.0.hook {
+            Some(hook) if !hook(moment) => {
+                let reason = format!("simulated failure: {moment:?}");
+                Err(StateError::Failed { path: self.0.file.clone(), reason }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A transaction that a panic has ended was rolled back.
+        self.0.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn error(&self, problem: Problem) -> StateError {
+        match problem {
+            Problem::Sqlite(error) => StateError::from_sqlite(&self.0.file, &error),
+            Problem::State(error) => error,
+        }
+    }
+
+    /// The jobs that a clause chooses.
+    pub(crate) fn records(
+        &self,
+        connection: &Connection,
+        those: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<Vec<JobRecord>, Problem> {
+        let mut statement =
+            connection.prepare_cached(&format!("SELECT * FROM export_jobs {those}"))?;
+        let records = statement.query_map(parameters, |row| self.record(row))?;
+        Ok(records.collect::<Result<_, _>>()?)
+    }
+
+    fn record(&self, row: &Row<'_>) -> rusqlite::Result<JobRecord> {
+        let state: String = row.get("state")?;
+        let owner: Option<String> = row.get("lease_owner")?;
+        let holder = match (owner, time(row, "lease_until")?) {
+            (Some(owner), Some(until)) => {
+                Some(Holder { is_alive: is_alive(&self.0.folder, &owner), owner, until })
+            }
+            _ => None,
+        };
+        Ok(JobRecord {
+            id: JobId(row.get("id")?),
+            state: JobState::from_word(&state).ok_or_else(|| odd("state", state))?,
+            request: from_json(row, "options")?.ok_or_else(|| odd("options", String::new()))?,
+            store: row.get("store")?,
+            object: row.get("object")?,
+            part_size: row.get("part_size")?,
+            skips_damaged: row.get("skips_damaged")?,
+            totals: from_json(row, "totals")?.unwrap_or_default(),
+            expected: from_json::<Expected>(row, "expected")?.unwrap_or_default(),
+            starts: row.get("starts")?,
+            attempts: row.get("attempts")?,
+            wake_at: time(row, "wake_at")?,
+            holder,
+            is_unwanted: row.get("unwanted")?,
+            created_at: time(row, "created_at")?.unwrap_or_default(),
+            moved_at: time(row, "moved_at")?.unwrap_or_default(),
+            finished_at: time(row, "finished_at")?,
+            last_error: row.get("last_error")?,
+            location: row.get("location")?,
+            sha256: row.get("sha256")?,
+            is_scheduled: row.get("scheduled")?,
+            pruned_at: time(row, "pruned_at")?,
+        })
+    }
+}
+
+/// Makes a new job, due at once.
+pub(crate) fn insert(
+    transaction: &Transaction<'_>,
+    request: &ExportRequest,
+    key: Option<&str>,
+    now: Timestamp,
+) -> Result<JobId, Problem> {
+    let id: String = transaction.query_row(
+        "INSERT INTO export_jobs \
+             (id, state, database, store, name, options, request_key, wake_at, created_at, moved_at) \
+         VALUES (lower(hex(randomblob(8))), 'waiting', ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6) RETURNING id",
+        params![
+            request.database.display().to_string(),
+            request.store.identity(),
+            request.name.as_deref().unwrap_or_default(),
+            json(request)?,
+            key,
+            now.as_millisecond()
+        ],
+        |row| row.get(0),
+    )?;
+    Ok(JobId(id))
+}
+
+/// What a transaction may fail with.
+pub(crate) enum Problem {
+    Sqlite(rusqlite::Error),
+    State(StateError),
+}
+
+impl From<rusqlite::Error> for Problem {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<StateError> for Problem {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+/// A value as JSON text.
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, StateError> {
+    serde_json::to_string(value)
+        .map_err(|error| StateError::Unsaveable { reason: error.to_string() })
+}
+
+/// Paths of databases as JSON text, as jobs have them.
+pub(crate) fn paths(paths: &[&Path]) -> Result<String, StateError> {
+    json(&paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>())
+}
+
+/// A column of JSON text, unless it is NULL.
+pub(crate) fn from_json<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: &str,
+) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(|error| odd(column, error.to_string())))
+        .transpose()
+}
+
+/// A column of milliseconds, unless it is NULL.
+pub(crate) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    let milliseconds: Option<i64> = row.get(column)?;
+    milliseconds
+        .map(|at| Timestamp::from_millisecond(at).map_err(|error| odd(column, error.to_string())))
+        .transpose()
+}
+
+/// What no version has written.
+fn odd(column: &str, reason: String) -> rusqlite::Error {
+    let reason = format!("column {column}: {reason}");
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, reason.into())
+}
+
+/// A single row, or none.
+pub(crate) fn optional<T>(row: rusqlite::Result<T>) -> Result<Option<T>, Problem> {
+    Ok(row.optional()?)
+}

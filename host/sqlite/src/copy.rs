@@ -1,0 +1,104 @@
+//! A copy of a database's present state.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+use tempfile::TempPath;
+
+use crate::database_file::DatabaseFile;
+
+/// Pages that are copied between two looks whether the copy is still wanted.
+const PAGES: i32 = 4096;
+
+/// Bytes that are copied between two such looks where the file is copied.
+const BLOCK: usize = 1024 * 1024;
+
+/// Copies what a connection sees in its transaction into a new file, until somebody interrupts it. What is under that name
+/// appears whole, and safe against a crash, or not at all. `wal`: whether a part of it may be in a log.
+pub(crate) fn copy(
+    from: &Connection,
+    to: &Path,
+    wal: bool,
+    stop: &AtomicBool,
+) -> Result<(), String> {
+    let words = |error: io::Error| error.to_string();
+    let unfinished = create(to).map_err(words)?;
+    // Elsewhere a file of more than a gigabyte may hold bytes that can't be read: SQLite's locks lie on them.
+    if wal || cfg!(not(unix)) {
+        pages(from, &unfinished, stop).map_err(|error| error.to_string())?;
+    } else {
+        blocks(from, &unfinished, stop)?;
+    }
+    if stop.load(Ordering::Relaxed) {
+        return Err("interrupted".to_owned());
+    }
+    finish(unfinished, to).map_err(words)
+}
+
+/// An empty file beside another, that its owner alone may read: a copy is as private as the database. Another process
+/// that copies to the same name has one of its own.
+fn create(to: &Path) -> io::Result<TempPath> {
+    let mut name = to.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    let folder = to.parent().unwrap_or(Path::new("."));
+    Ok(tempfile::Builder::new().prefix(&name).tempfile_in(folder)?.into_temp_path())
+}
+
+/// Copies the file itself. Without a log nothing changes in it while the connection's transaction is open (a writer has to
+/// wait before it touches a page), and page by page it takes twice as long.
+///
+/// It is read through SQLite: another opening of the file would, when closed, drop the locks of this process.
+fn blocks(from: &Connection, to: &Path, stop: &AtomicBool) -> Result<(), String> {
+    let words = |error: io::Error| error.to_string();
+    let file = DatabaseFile::of(from).map_err(|error| error.to_string())?;
+    let mut to = OpenOptions::new().write(true).open(to).map_err(words)?;
+    let mut block = vec![0; BLOCK];
+    let (mut offset, length) = (0, file.length().map_err(|error| error.to_string())?);
+    while offset < length && !stop.load(Ordering::Relaxed) {
+        let block = &mut block[..BLOCK.min((length - offset) as usize)];
+        file.read(block, offset).map_err(|error| error.to_string())?;
+        to.write_all(block).map_err(words)?;
+        offset += block.len() as u64;
+    }
+    // A read that failed may have ended it.
+    if from.is_autocommit() { Err("the transaction has ended".to_owned()) } else { Ok(()) }
+}
+
+/// Copies page by page.
+fn pages(from: &Connection, to: &Path, stop: &AtomicBool) -> rusqlite::Result<()> {
+    let mut copy = Connection::open(to)?;
+    copy.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")?;
+    {
+        // The connection's own transaction holds the state from the first page to the last.
+        let backup = Backup::new(from, &mut copy)?;
+        loop {
+            match backup.step(PAGES)? {
+                StepResult::Done => break,
+                StepResult::Busy | StepResult::Locked => {
+                    std::thread::sleep(Duration::from_millis(10))
+                }
+                _ => {}
+            }
+            if stop.load(Ordering::Relaxed) {
+                let interrupted = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT);
+                return Err(rusqlite::Error::SqliteFailure(interrupted, None));
+            }
+        }
+    }
+    // A log of its own would have to be made before the copy can be read.
+    copy.execute_batch("PRAGMA journal_mode=DELETE;")
+}
+
+fn finish(unfinished: TempPath, to: &Path) -> io::Result<()> {
+    File::open(&unfinished)?.sync_all()?;
+    unfinished.persist(to).map_err(|error| error.error)?;
+    match to.parent() {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,237 @@
+//! The schema of a database, as the contract wants it.
+
+use std::collections::HashMap;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+
+use crate::scan::{as_text, quoted};
+use crate::statement::Statement;
+use partway_wasmtime::rows::{
+    AutoVacuum, Column, ColumnKind, Encoding, Object, ObjectKind, Schema, Table, TableFlags,
+};
+
+/// Reads the whole schema.
+pub(crate) fn describe(connection: &Connection) -> rusqlite::Result<Schema> {
+    let number = |pragma: &str| {
+        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+    };
+    let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
+    let kinds = table_kinds(connection)?;
+    let estimates = estimates(connection);
+
+    let mut objects = Vec::new();
+    let mut statement =
+        connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let kind = match row.get_ref(0)? {
+            ValueRef::Text(b"table") => ObjectKind::Table,
+            ValueRef::Text(b"index") => ObjectKind::Index,
+            ValueRef::Text(b"view") => ObjectKind::View,
+            ValueRef::Text(b"trigger") => ObjectKind::Trigger,
+            _ => continue,
+        };
+        let name = bytes(row, 1)?;
+        let sql = match row.get_ref(3)? {
+            ValueRef::Null => None,
+            _ => Some(bytes(row, 3)?),
+        };
+        let table = match kind {
+            ObjectKind::Table => {
+                let flags = kinds.get(&name).copied().unwrap_or(TableFlags::empty());
+                let mut table = table(connection, &name, flags, sql.as_deref())?;
+                table.estimated_rows = estimates.get(&name).copied();
+                Some(table)
+            }
+            _ => None,
+        };
+        objects.push(Object { kind, name, on: bytes(row, 2)?, sql, table });
+    }
+    Ok(Schema {
+        encoding: match encoding.as_str() {
+            "UTF-16le" => Encoding::Utf16le,
+            "UTF-16be" => Encoding::Utf16be,
+            _ => Encoding::Utf8,
+        },
+        user_version: number("user_version")? as i32,
+        application_id: number("application_id")? as i32,
+        page_size: number("page_size")? as u32,
+        auto_vacuum: match number("auto_vacuum")? {
+            1 => AutoVacuum::Full,
+            2 => AutoVacuum::Incremental,
+            _ => AutoVacuum::None,
+        },
+        objects,
+    })
+}
+
+fn bytes(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<u8>> {
+    Ok(row.get_ref(index)?.as_bytes_or_null()?.unwrap_or_default().to_vec())
+}
+
+fn table_kinds(connection: &Connection) -> rusqlite::Result<HashMap<Vec<u8>, TableFlags>> {
+    let mut kinds = HashMap::new();
+    let mut statement = connection
+        .prepare("SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let mut flags = match row.get_ref(1)? {
+            ValueRef::Text(b"virtual") => TableFlags::VIRTUAL,
+            ValueRef::Text(b"shadow") => TableFlags::SHADOW,
+            _ => TableFlags::empty(),
+        };
+        for (index, flag) in [(2, TableFlags::WITHOUT_ROWID), (3, TableFlags::STRICT)] {
+            if row.get(index)? {
+                flags |= flag;
+            }
+        }
+        kinds.insert(bytes(row, 0)?, flags);
+    }
+    Ok(kinds)
+}
+
+/// A table. `sql` made it.
+fn table(
+    connection: &Connection,
+    name: &[u8],
+    flags: TableFlags,
+    sql: Option<&[u8]>,
+) -> rusqlite::Result<Table> {
+    let mut statement = connection
+        .prepare_cached("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
+    let columns: rusqlite::Result<Vec<Column>> = statement
+        .query_map([as_text(name)], |row| {
+            Ok(Column {
+                name: bytes(row, 0)?,
+                declared_type: bytes(row, 1)?,
+                primary_key: row.get(2)?,
+                kind: match row.get(3)? {
+                    1 => ColumnKind::Hidden,
+                    2 => ColumnKind::GeneratedVirtual,
+                    3 => ColumnKind::GeneratedStored,
+                    _ => ColumnKind::Ordinary,
+                },
+            })
+        })
+        .and_then(|columns| columns.collect());
+    let is_virtual = flags.contains(TableFlags::VIRTUAL);
+    let columns = match columns {
+        Ok(columns) => columns,
+        // The module is not there, so nobody knows the columns.
+        Err(_) if is_virtual => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let rowid = if is_virtual || flags.contains(TableFlags::WITHOUT_ROWID) {
+        None
+    } else {
+        rowid_name(connection, name, &columns)?
+    };
+    let references =
+        if !is_virtual && may_refer(sql) { references(connection, name)? } else { Vec::new() };
+    Ok(Table { columns, rowid, references, flags, estimated_rows: None })
+}
+
+/// Whether a table that this SQL made may have foreign keys: each has the word. To ask takes as long as reading some rows, and
+/// there may be thousands of tables.
+fn may_refer(sql: Option<&[u8]>) -> bool {
+    const WORD: &[u8] = b"REFERENCES";
+    sql.is_none_or(|sql| sql.windows(WORD.len()).any(|text| text.eq_ignore_ascii_case(WORD)))
+}
+
+/// The tables that a table's foreign keys name.
+fn references(connection: &Connection, table: &[u8]) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let mut statement = connection
+        .prepare_cached("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?1) ORDER BY 1")?;
+    let names = statement.query_map([as_text(table)], |row| bytes(row, 0))?;
+    names.collect()
+}
+
+/// The name that reaches a rowid table's rowid: of its INTEGER PRIMARY KEY, or one of the three that SQLite
+/// has for it, where no column is called so.
+fn rowid_name(
+    connection: &Connection,
+    table: &[u8],
+    columns: &[Column],
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    let mut key = columns.iter().filter(|column| column.primary_key > 0);
+    if let (Some(column), None) = (key.next(), key.next())
+        && column.declared_type.eq_ignore_ascii_case(b"INTEGER")
+    {
+        // `INTEGER PRIMARY KEY DESC` and `PRIMARY KEY (a, a)` are ordinary columns, and then the key has an index of its
+        // own.
+        let has_index: bool = connection
+            .prepare_cached("SELECT count(*) FROM pragma_index_list(?1) WHERE origin = 'pk'")?
+            .query_row([as_text(table)], |row| row.get(0))?;
+        if !has_index {
+            return Ok(Some(column.name.clone()));
+        }
+    }
+    let free = |name: &&[u8]| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let names: [&[u8]; 3] = [b"rowid", b"_rowid_", b"oid"];
+    Ok(names.into_iter().find(free).map(<[u8]>::to_vec))
+}
+
+/// Row counts that `ANALYZE` left; none where it never ran.
+fn estimates(connection: &Connection) -> HashMap<Vec<u8>, u64> {
+    let read = || -> rusqlite::Result<HashMap<Vec<u8>, u64>> {
+        let mut estimates = HashMap::new();
+        let mut statement = connection.prepare("SELECT tbl, stat FROM sqlite_stat1")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let stat = bytes(row, 1)?;
+            let first = stat.split(|byte| *byte == b' ').next().unwrap_or_default();
+            if let Some(rows) = std::str::from_utf8(first).ok().and_then(|text| text.parse().ok()) {
+                estimates.insert(bytes(row, 0)?, rows);
+            }
+        }
+        Ok(estimates)
+    };
+    // They are for progress only, and most databases have none.
+    read().unwrap_or_default()
+}
+
+/// The largest rowid: as many rows as there are at most, where they were numbered from 1.
+pub(crate) fn last_rowid(connection: &Connection, table: &[u8], rowid: &[u8]) -> Option<u64> {
+    let sql = [b"SELECT max(", &quoted(rowid)[..], b") FROM ", &quoted(table)].concat();
+    let mut statement = Statement::prepare(connection, &sql, &[]).ok()?;
+    match (statement.step().ok()?, statement.cell(0)) {
+        (true, ValueRef::Integer(last)) => Some(last.try_into().unwrap_or(0)),
+        _ => Some(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rowid_goes_by_the_name_that_reaches_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        for (columns, rowid) in [
+            ("(a INTEGER PRIMARY KEY)", Some("a")),
+            ("(a INTEGER, PRIMARY KEY (a DESC))", Some("a")),
+            ("(a INTEGER PRIMARY KEY DESC)", Some("rowid")),
+            ("(a INTEGER, PRIMARY KEY (a, A))", Some("rowid")),
+            ("(a INT PRIMARY KEY, rowid)", Some("_rowid_")),
+            ("(rowid, _rowid_, oid)", None),
+            ("(a INTEGER PRIMARY KEY) WITHOUT ROWID", None),
+        ] {
+            connection
+                .execute_batch(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t {columns}"))
+                .unwrap();
+            let table = describe(&connection).unwrap().objects.remove(0).table.unwrap();
+            assert_eq!(table.rowid.as_deref(), rowid.map(str::as_bytes), "{columns}");
+        }
+    }
+
+    #[test]
+    fn foreign_keys_are_found_however_they_are_written() {
+        let connection = Connection::open_in_memory().unwrap();
+        let tables = "CREATE TABLE t (a, b REFERENCES\tu, FOREIGN KEY (a) references[v](c));
+             ALTER TABLE t ADD COLUMN d/**/ReFeReNcEs w";
+        connection.execute_batch(tables).unwrap();
+        let table = describe(&connection).unwrap().objects.remove(0).table.unwrap();
+        assert_eq!(table.references, [b"u", b"v", b"w"]);
+    }
+}

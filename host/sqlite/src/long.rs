@@ -1,0 +1,76 @@
+//! A long value, opened to be read piece by piece: a fresh handle for each piece would walk the value's
+//! pages from its start each time.
+
+use rusqlite::blob::Blob;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, Error, MAIN_DB, Result};
+
+use crate::key::Key;
+use crate::scan::{KeyKind, Scan};
+use crate::statement::Statement;
+use rusqlite::types::ValueRef;
+
+/// Which bytes of which value.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) cursor: u64,
+    pub(crate) key: Key,
+    pub(crate) column: usize,
+    pub(crate) offset: u32,
+    pub(crate) max_bytes: u32,
+}
+
+/// A value to read from.
+pub(crate) enum LongValue<'c> {
+    /// Where it lies, without being loaded.
+    Stored(Blob<'c>),
+    /// Loaded whole, as the only cell of a row.
+    Loaded(Statement<'c>),
+}
+
+impl<'c> LongValue<'c> {
+    /// Opens the value of a column in the row with this key.
+    pub(crate) fn open(
+        connection: &'c Connection,
+        scan: &Scan,
+        key: &Key,
+        column: usize,
+    ) -> Result<Self> {
+        // Only a rowid table's values can be opened where they lie.
+        if let (KeyKind::Rowid(_), Key::Rowid(rowid), Some(name)) =
+            (&scan.key, key, scan.columns.get(column))
+        {
+            let blob =
+                connection.blob_open(MAIN_DB, scan.name.as_c_str(), name.as_c_str(), *rowid, true);
+            // It fails for a table with generated columns, and for a default that no row stores: such
+            // a value is loaded.
+            if let Ok(blob) = blob {
+                return Ok(Self::Stored(blob));
+            }
+        }
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
+        let row = scan.one_cell(connection, key, column)?;
+        row.map(Self::Loaded).ok_or(Error::QueryReturnedNoRows)
+    }
+
+    /// Bytes from `offset` on: `max_bytes` of them, fewer only where the value ends.
+    pub(crate) fn read(&self, offset: u32, max_bytes: u32) -> Result<Vec<u8>> {
+        let offset = offset as usize;
+        match self {
+            Self::Stored(blob) => {
+                let mut bytes = vec![0; blob.len().saturating_sub(offset).min(max_bytes as usize)];
+                if !bytes.is_empty() {
+                    blob.read_at_exact(&mut bytes, offset)?;
+                }
+                Ok(bytes)
+            }
+            Self::Loaded(row) => match row.cell(0) {
+                ValueRef::Text(value) | ValueRef::Blob(value) => {
+                    let rest = value.get(offset..).unwrap_or_default();
+                    Ok(rest[..rest.len().min(max_bytes as usize)].to_vec())
+                }
+                _ => Ok(Vec::new()),
+            },
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The names that a folder's files have and get: hidden ones, the object's own, the next that is free.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use crate::numbered;
+
+/// A hidden file is `.NAME.xxxxxx` with this ending.
+pub(super) const ENDING: &str = ".partway";
+
+/// The random letters and digits before it.
+pub(super) const RANDOM: usize = 6;
+
+/// The object's name in that of a hidden file; none where it is another file's.
+pub(super) fn object_name(hidden: &str) -> Option<&str> {
+    let (name, random) = hidden.strip_prefix('.')?.strip_suffix(ENDING)?.rsplit_once('.')?;
+    let is_ours = random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_ours && !name.is_empty()).then_some(name)
+}
+
+/// Gives a hidden file its name, or the next that is free.
+pub(super) fn publish(hidden: &Path, folder: &Path, name: &str) -> io::Result<String> {
+    let mut number = 1;
+    loop {
+        let free = numbered(name, number);
+        let path = folder.join(&free);
+        match fs::hard_link(hidden, &path) {
+            Ok(()) => return Ok(free),
+            // Whoever let go of completing may still be at it, on its thread.
+            Err(_) if is_same_file(hidden, &path) => return Ok(free),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            // A file system without links: between look and rename another may take the name.
+            Err(_) if !path.exists() => {
+                fs::rename(hidden, &path)?;
+                return Ok(free);
+            }
+            Err(_) => number += 1,
+        }
+    }
+}
+
+/// What tells a file from others in its folder, under whatever name: its number; none where the system has none.
+pub(super) fn identity(meta: &fs::Metadata) -> Option<String> {
+    #[cfg(unix)]
+    {
+        let number = std::os::unix::fs::MetadataExt::ino(meta);
+        // Numbers are given out again; with the time at which the file was made, where the system keeps it, they tell.
+        let made = meta.created().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
+        Some(match made {
+            Some(made) => format!("{number}@{}", made.as_nanos()),
+            None => number.to_string(),
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = meta;
+        None
+    }
+}
+
+/// Whether two names are of one file; never, where the system does not tell.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path| fs::metadata(path).ok().as_ref().and_then(identity);
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+/// The name of a file in a folder, other than one that it is known to have.
+pub(super) fn find(
+    folder: &Path,
+    wanted: &str,
+    except: Option<&OsStr>,
+) -> io::Result<Option<String>> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if Some(name.as_os_str()) == except {
+            continue;
+        }
+        // One that has gone meanwhile is not looked for.
+        let Ok(meta) = entry.metadata() else { continue };
+        if meta.is_file() && identity(&meta).as_deref() == Some(wanted) {
+            return Ok(name.into_string().ok());
+        }
+    }
+    Ok(None)
+}
+
+/// Makes a new or changed name in a folder safe; only Unix lets a folder be opened for that.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,45 @@
+//! Counts of what crosses between component and host.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts of what has crossed between component and host, to watch a slice while it runs. Parts of a slice that fails are
+/// counted too.
+#[derive(Debug, Default)]
+pub struct Counters {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    parts: AtomicU64,
+}
+
+impl Counters {
+    /// Rows handed to the component.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Bytes in the parts that the component has written.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Parts that the component has written.
+    pub fn parts(&self) -> u64 {
+        self.parts.load(Ordering::Relaxed)
+    }
+
+    /// Starts from the counts of a checkpoint.
+    pub fn set(&self, rows: u64, bytes: u64, parts: u64) {
+        self.rows.store(rows, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+        self.parts.store(parts, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_rows(&self, rows: u32) {
+        self.rows.fetch_add(u64::from(rows), Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_part(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.parts.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,101 @@
+//! Why a component can't be loaded, and why a call of it gave no result.
+
+use std::path::PathBuf;
+
+use wasmtime::Trap;
+
+use crate::bindings::exporter::Error;
+use crate::context::PipeCtx;
+use crate::limits::Limits;
+
+/// Why a component could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file can't be read.
+    #[error("the component {} can't be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The bytes are no WebAssembly component.
+    #[error("it is no WebAssembly component: {reason}")]
+    NotAComponent {
+        /// The compiler's reason.
+        reason: String,
+    },
+    /// It is a component, but of another world: it imports something else, or does not export the exporter.
+    #[error(
+        "it is a component, but not one of the world partway:pipe/export-component@0.1.0: {reason}"
+    )]
+    OtherWorld {
+        /// What does not fit.
+        reason: String,
+    },
+    /// This machine can't run WebAssembly the way it is set up here.
+    #[error("the WebAssembly engine can't be set up: {reason}")]
+    Engine {
+        /// The engine's reason.
+        reason: String,
+    },
+}
+
+impl LoadError {
+    pub(crate) fn engine(error: wasmtime::Error) -> Self {
+        Self::Engine { reason: format!("{error:#}") }
+    }
+}
+
+/// Why a call of a component gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The component says why.
+    #[error("{}", message(.0))]
+    Exporter(Error),
+    /// It needs more memory than it may have.
+    #[error(
+        "the component needs more than its {} MiB of memory; a smaller part size needs less",
+        .0.memory / (1024 * 1024)
+    )]
+    OutOfMemory(Limits),
+    /// It ran on by itself and did not end.
+    #[error("the component did not end the slice: cut off after {} s by itself", .0.overrun.as_secs())]
+    Overrun(Limits),
+    /// All places for slices in the process' pool are taken.
+    #[error("too many slices run at a time: try again when one has ended")]
+    TooMany,
+    /// It failed in another way: a fault of the component.
+    #[error("the component failed: {0}")]
+    Trap(String),
+}
+
+impl CallError {
+    /// What wasmtime's error means, of a call in the store of this context.
+    pub fn new(error: &wasmtime::Error, ctx: &mut PipeCtx) -> Self {
+        let limiter = ctx.limiter();
+        let limits = limiter.limits();
+        if limiter.has_refused_memory() {
+            Self::OutOfMemory(limits)
+        } else if error.downcast_ref() == Some(&Trap::Interrupt) {
+            Self::Overrun(limits)
+        } else if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+            Self::TooMany
+        } else {
+            Self::Trap(format!("{error:#}"))
+        }
+    }
+}
+
+/// An error of the contract, in words.
+fn message(error: &Error) -> &str {
+    match error {
+        Error::InvalidOptions(text)
+        | Error::InvalidCheckpoint(text)
+        | Error::ReadFailed(text)
+        | Error::Corrupt(text)
+        | Error::WriteFailed(text)
+        | Error::TooLarge(text) => text,
+        Error::Interrupted => "interrupted",
+    }
+}

@@ -1,0 +1,236 @@
+//! A component, loaded: compiled once, with a fresh instance for every slice.
+
+use std::fmt;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
+use wasmtime::{Engine, Store};
+
+use crate::bindings::exporter::Error;
+use crate::bindings::{CheckedExports, ExportComponent};
+use crate::context::{PipeCtx, PipeCtxView, PipeView};
+use crate::engine;
+use crate::error::{CallError, LoadError};
+use crate::limits::limit;
+use crate::linker::add_to_linker_sync;
+use crate::parts::NoParts;
+use crate::rows::Rows;
+
+pub use crate::bindings::exporter::{
+    Budget, Error as ExportError, More, Options, Outcome, Progress, Summary,
+};
+
+/// An export component, compiled and ready to run slices, each in a fresh instance. Clones share it.
+#[derive(Clone)]
+pub struct Exporter {
+    component: Component,
+    blocking: InstancePre<SliceState>,
+    #[cfg(feature = "async")]
+    asynchronous: InstancePre<SliceState>,
+    digest: String,
+    is_precompiled: bool,
+}
+
+impl fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exporter").field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+/// What a slice's store holds.
+struct SliceState {
+    ctx: PipeCtx,
+    table: ResourceTable,
+}
+
+impl PipeView for SliceState {
+    fn pipe(&mut self) -> PipeCtxView<'_> {
+        PipeCtxView { ctx: &mut self.ctx, table: &mut self.table }
+    }
+}
+
+impl Exporter {
+    /// A component out of its bytes, in an engine that all exporters of this process share.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::NotAComponent`], [`LoadError::OtherWorld`] and [`LoadError::Engine`].
+    pub fn new(bytes: &[u8]) -> Result<Self, LoadError> {
+        Self::with_engine(engine::compiling().map_err(LoadError::engine)?, bytes)
+    }
+
+    /// A component out of a file.
+    ///
+    /// # Errors
+    ///
+    /// All of [`LoadError`].
+    pub fn from_file(path: &Path) -> Result<Self, LoadError> {
+        let bytes = std::fs::read(path)
+            .map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+        Self::new(&bytes)
+    }
+
+    /// A component out of its bytes, in an engine of your own. The engine's
+    /// [epochs](wasmtime::Config::epoch_interruption) have to pass, by a [`Ticker`](crate::Ticker) or otherwise, or a
+    /// component that does not end is not interrupted.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::NotAComponent`], [`LoadError::OtherWorld`] and [`LoadError::Engine`].
+    pub fn with_engine(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
+        let component = Component::from_binary(engine, bytes)
+            .map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })?;
+        Self::link(component, bytes, false)
+    }
+
+    /// Links a component that was compiled from these bytes.
+    pub(crate) fn link(
+        component: Component,
+        bytes: &[u8],
+        is_precompiled: bool,
+    ) -> Result<Self, LoadError> {
+        let mut linker = Linker::new(component.engine());
+        add_to_linker_sync(&mut linker).map_err(LoadError::engine)?;
+        let other_world =
+            |error: wasmtime::Error| LoadError::OtherWorld { reason: format!("{error:#}") };
+        let blocking = linker.instantiate_pre(&component).map_err(other_world)?;
+        CheckedExports::new(blocking.clone()).map_err(other_world)?;
+        Ok(Self {
+            blocking,
+            #[cfg(feature = "async")]
+            asynchronous: {
+                let mut linker = Linker::new(component.engine());
+                crate::linker::add_to_linker_async(&mut linker).map_err(LoadError::engine)?;
+                linker.instantiate_pre(&component).map_err(other_world)?
+            },
+            component,
+            digest: base16ct::lower::encode_string(&Sha256::digest(bytes)),
+            is_precompiled,
+        })
+    }
+
+    /// Whether it was compiled when the crate was, and not at the start: a first start then takes no longer than any.
+    pub fn is_precompiled(&self) -> bool {
+        self.is_precompiled
+    }
+
+    /// The SHA-256 of the component's bytes, in hexadecimal digits: checkpoints are of use to the same component only.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Checks the options against a database's schema and gives the first checkpoint. It blocks, as
+    /// [`Exporter::resume`] does.
+    ///
+    /// # Errors
+    ///
+    /// All of [`CallError`].
+    pub fn start(&self, rows: impl Rows + 'static, options: &Options) -> Result<String, CallError> {
+        let options = options.clone();
+        self.call(PipeCtx::builder().build(rows, NoParts), |component, store| {
+            component.call_start(store, options)
+        })
+    }
+
+    /// Does one slice, in a fresh instance, within the limits of its context. It blocks: in asynchronous code call it on a
+    /// thread for that, such as `spawn_blocking` gives.
+    ///
+    /// # Errors
+    ///
+    /// All of [`CallError`]. The same checkpoint may be used again.
+    pub fn resume(
+        &self,
+        ctx: PipeCtx,
+        checkpoint: &str,
+        budget: Budget,
+    ) -> Result<Outcome, CallError> {
+        let checkpoint = checkpoint.to_owned();
+        self.call(ctx, |component, store| component.call_resume(store, checkpoint, budget))
+    }
+
+    fn call<T>(
+        &self,
+        ctx: PipeCtx,
+        call: impl FnOnce(
+            &ExportComponent,
+            &mut Store<SliceState>,
+        ) -> wasmtime::Result<Result<T, Error>>,
+    ) -> Result<T, CallError> {
+        let mut store = self.store(ctx);
+        limit(&mut store);
+        let result = self
+            .blocking
+            .instantiate(&mut store)
+            .and_then(|instance| ExportComponent::new(&mut store, &instance))
+            .and_then(|component| call(&component, &mut store));
+        answer(result, &mut store)
+    }
+
+    fn store(&self, ctx: PipeCtx) -> Store<SliceState> {
+        Store::new(self.component.engine(), SliceState { ctx, table: ResourceTable::new() })
+    }
+}
+
+/// The same for asynchronous hosts.
+#[cfg(feature = "async")]
+impl Exporter {
+    /// As [`Exporter::start`], without blocking.
+    ///
+    /// # Errors
+    ///
+    /// All of [`CallError`].
+    pub async fn start_async(
+        &self,
+        rows: impl Rows + 'static,
+        options: &Options,
+    ) -> Result<String, CallError> {
+        let mut store = self.store(PipeCtx::builder().build(rows, NoParts));
+        let result = match self.instantiate_async(&mut store).await {
+            Ok(component) => component.call_start_async(&mut store, options.clone()).await,
+            Err(error) => Err(error),
+        };
+        answer(result, &mut store)
+    }
+
+    /// As [`Exporter::resume`]: where rows or parts are waited for, other tasks run; every 50 ms of its own work the
+    /// component yields to them. Dropped before it ends, the slice is as if it had not begun.
+    ///
+    /// # Errors
+    ///
+    /// All of [`CallError`]. The same checkpoint may be used again.
+    pub async fn resume_async(
+        &self,
+        ctx: PipeCtx,
+        checkpoint: &str,
+        budget: Budget,
+    ) -> Result<Outcome, CallError> {
+        let mut store = self.store(ctx);
+        let result = match self.instantiate_async(&mut store).await {
+            Ok(component) => {
+                component.call_resume_async(&mut store, checkpoint.to_owned(), budget).await
+            }
+            Err(error) => Err(error),
+        };
+        answer(result, &mut store)
+    }
+
+    async fn instantiate_async(
+        &self,
+        store: &mut Store<SliceState>,
+    ) -> wasmtime::Result<ExportComponent> {
+        crate::limits::limit_async(store);
+        let instance = self.asynchronous.instantiate_async(&mut *store).await?;
+        ExportComponent::new(store, &instance)
+    }
+}
+
+fn answer<T>(
+    result: wasmtime::Result<Result<T, Error>>,
+    store: &mut Store<SliceState>,
+) -> Result<T, CallError> {
+    match result {
+        Ok(answer) => answer.map_err(CallError::Exporter),
+        Err(error) => Err(CallError::new(&error, &mut store.data_mut().ctx)),
+    }
+}

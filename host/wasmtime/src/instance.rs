@@ -1,0 +1,140 @@
+//! A component's instance, and the functions that it exports.
+
+use wasmtime::component::{
+    Component, ComponentNamedList, Instance, Lift, Linker, Lower, TypedFunc,
+};
+use wasmtime::{AsContextMut, Error as WasmtimeError, Result as WasmtimeResult};
+
+use crate::bindings::exporter::{Budget, Error, Options, Outcome};
+
+const EXPORTER: &str = "partway:pipe/exporter@0.1.0";
+
+/// An instance of the world `export-component` in a store of your own. Its functions answer as `exporter.wit` says;
+/// wasmtime's error means that the component has failed or was interrupted, and
+/// [`CallError::new`](crate::CallError::new) says why.
+pub struct ExportComponent {
+    start: TypedFunc<(Options,), (Result<String, Error>,)>,
+    resume: TypedFunc<(String, Budget), (Result<Outcome, Error>,)>,
+}
+
+impl std::fmt::Debug for ExportComponent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExportComponent").finish_non_exhaustive()
+    }
+}
+
+impl ExportComponent {
+    /// Instantiates a component, whose imports are those that
+    /// [`add_to_linker_sync`](crate::add_to_linker_sync) has linked.
+    ///
+    /// # Errors
+    ///
+    /// Where the component is of another world.
+    pub fn instantiate<T: 'static>(
+        mut store: impl AsContextMut<Data = T>,
+        component: &Component,
+        linker: &Linker<T>,
+    ) -> WasmtimeResult<Self> {
+        let instance = linker.instantiate(&mut store, component)?;
+        Self::new(store, &instance)
+    }
+
+    /// As [`ExportComponent::instantiate`], with imports that [`add_to_linker_async`](crate::add_to_linker_async) has
+    /// linked.
+    ///
+    /// # Errors
+    ///
+    /// Where the component is of another world.
+    #[cfg(feature = "async")]
+    pub async fn instantiate_async<T: Send + 'static>(
+        mut store: impl AsContextMut<Data = T>,
+        component: &Component,
+        linker: &Linker<T>,
+    ) -> WasmtimeResult<Self> {
+        let instance = linker.instantiate_async(&mut store, component).await?;
+        Self::new(store, &instance)
+    }
+
+    /// The exported functions of an instance.
+    ///
+    /// # Errors
+    ///
+    /// Where it is one of another world.
+    pub fn new(mut store: impl AsContextMut, instance: &Instance) -> WasmtimeResult<Self> {
+        let start = function(&mut store, instance, "start")?;
+        Ok(Self { start, resume: function(store, instance, "resume")? })
+    }
+
+    /// Checks the options against the schema and gives the first checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// The component has failed.
+    pub fn call_start(
+        &self,
+        store: impl AsContextMut,
+        options: Options,
+    ) -> WasmtimeResult<Result<String, Error>> {
+        Ok(self.start.call(store, (options,))?.0)
+    }
+
+    /// Does one slice from a checkpoint on.
+    ///
+    /// # Errors
+    ///
+    /// The component has failed, or was interrupted.
+    pub fn call_resume(
+        &self,
+        store: impl AsContextMut,
+        checkpoint: String,
+        budget: Budget,
+    ) -> WasmtimeResult<Result<Outcome, Error>> {
+        Ok(self.resume.call(store, (checkpoint, budget))?.0)
+    }
+
+    /// As [`ExportComponent::call_start`], of an instance that was made asynchronously.
+    ///
+    /// # Errors
+    ///
+    /// The component has failed.
+    #[cfg(feature = "async")]
+    pub async fn call_start_async(
+        &self,
+        store: impl AsContextMut<Data: Send>,
+        options: Options,
+    ) -> WasmtimeResult<Result<String, Error>> {
+        Ok(self.start.call_async(store, (options,)).await?.0)
+    }
+
+    /// As [`ExportComponent::call_resume`], of an instance that was made asynchronously. Dropped before it ends, the slice
+    /// is as if it had not begun.
+    ///
+    /// # Errors
+    ///
+    /// The component has failed, or was interrupted.
+    #[cfg(feature = "async")]
+    pub async fn call_resume_async(
+        &self,
+        store: impl AsContextMut<Data: Send>,
+        checkpoint: String,
+        budget: Budget,
+    ) -> WasmtimeResult<Result<Outcome, Error>> {
+        Ok(self.resume.call_async(store, (checkpoint, budget)).await?.0)
+    }
+}
+
+fn function<Params, Return>(
+    mut store: impl AsContextMut,
+    instance: &Instance,
+    name: &str,
+) -> WasmtimeResult<TypedFunc<Params, Return>>
+where
+    Params: ComponentNamedList + Lower,
+    Return: ComponentNamedList + Lift,
+{
+    let missing = || WasmtimeError::msg(format!("the component does not export {EXPORTER} {name}"));
+    let exporter = instance.get_export_index(&mut store, None, EXPORTER).ok_or_else(missing)?;
+    let function =
+        instance.get_export_index(&mut store, Some(&exporter), name).ok_or_else(missing)?;
+    instance.get_typed_func(store, function)
+}

@@ -1,0 +1,90 @@
+//! From a crate to a component: compile, then encode.
+
+use std::path::{Path, PathBuf};
+
+use wit_component::ComponentEncoder;
+
+use crate::toolchain::{TARGET, Toolchain};
+
+/// Why a component could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// cargo could not be started.
+    #[error("cargo could not be started to build {crate_name}")]
+    Start {
+        /// The component's crate.
+        crate_name: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The compiler refused.
+    #[error("building {crate_name} for {TARGET} failed:\n{messages}")]
+    Compile {
+        /// The component's crate.
+        crate_name: String,
+        /// What cargo printed.
+        messages: String,
+    },
+    /// The compiled module is not where it should be.
+    #[error("the compiled module {} can't be read", path.display())]
+    Read {
+        /// Where it should be.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The module is no component of the world its bindings name.
+    #[error("the module of {crate_name} can't be made a component: {reason}")]
+    Encode {
+        /// The component's crate.
+        crate_name: String,
+        /// The encoder's reason.
+        reason: String,
+    },
+}
+
+/// Compiles the crate `crate_name`, whose manifest is `manifest`, in release mode under
+/// `target_folder`, and gives the component's bytes.
+pub fn build(
+    toolchain: &Toolchain,
+    manifest: &Path,
+    crate_name: &str,
+    target_folder: &Path,
+) -> Result<Vec<u8>, BuildError> {
+    let crate_name = crate_name.to_owned();
+    let output = toolchain
+        .cargo()
+        .args(["build", "--release", "--target", TARGET, "--package", &crate_name])
+        .arg("--manifest-path")
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(target_folder)
+        .args(toolchain.arguments())
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")
+        .env("CARGO_PROFILE_RELEASE_LTO", "fat")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+        // A panic is a trap: there is nothing to unwind to.
+        .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
+        // Every runtime of components has vectors; part of WebAssembly since 2.0.
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Ctarget-feature=+simd128")
+        .output()
+        .map_err(|source| BuildError::Start { crate_name: crate_name.clone(), source })?;
+    if !output.status.success() {
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(BuildError::Compile { crate_name, messages });
+    }
+    let module = format!("{}.wasm", crate_name.replace('-', "_"));
+    let path = target_folder.join(TARGET).join("release").join(module);
+    let module = std::fs::read(&path).map_err(|source| BuildError::Read { path, source })?;
+    encode(&module).map_err(|reason| BuildError::Encode { crate_name, reason })
+}
+
+/// Turns a core module with wit-bindgen's description of its world into a component of that world.
+fn encode(module: &[u8]) -> Result<Vec<u8>, String> {
+    ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| format!("{error:#}"))
+}
