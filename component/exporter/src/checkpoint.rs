@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Options};
+use crate::pipe::{Error, Options};
 
 /// Goes up with every change that an older component could not read.
 const VERSION: u32 = 1;

@@ -4,9 +4,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{
-    AutoVacuum, Batch, Budget, Column, ColumnKind, Encoding, Error, Kind, Object, Options, Outcome,
-    PartsError, Position, Progress, Rows, RowsError, Schema, Table, TableFlags, Text,
+use crate::pipe::{
+    AutoVacuum, Batch, Budget, Column, ColumnKind, Encoding, Error, Object, ObjectKind, Options,
+    Outcome, PartsError, Position, Progress, Rows, RowsError, Schema, Table, TableFlags, Text,
 };
 use bindings::exports::partway::pipe::exporter as export;
 use bindings::partway::pipe::{pacing, parts, rows};
@@ -193,10 +193,10 @@ impl From<rows::Object> for Object {
     fn from(object: rows::Object) -> Self {
         Self {
             kind: match object.kind {
-                rows::ObjectKind::Table => Kind::Table,
-                rows::ObjectKind::Index => Kind::Index,
-                rows::ObjectKind::View => Kind::View,
-                rows::ObjectKind::Trigger => Kind::Trigger,
+                rows::ObjectKind::Table => ObjectKind::Table,
+                rows::ObjectKind::Index => ObjectKind::Index,
+                rows::ObjectKind::View => ObjectKind::View,
+                rows::ObjectKind::Trigger => ObjectKind::Trigger,
             },
             name: object.name,
             on: object.on,

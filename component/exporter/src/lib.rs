@@ -7,37 +7,36 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | `contract` | the WIT package's types and traits, natively |
+//! | `pipe` | the WIT package's types and traits, natively |
 //! | `plan` | the steps of an export, out of the schema |
 //! | `slice` | one slice: step by step, until the budget or the end |
 //! | `rows` | a table's rows, into statements |
-//! | `ahead` | scans opened before they are needed |
+//! | `open_scans` | scans opened before they are needed |
 //! | `long` | rows with values too long for a batch |
-//! | `batch` | reading a batch's cells |
-//! | `part` | the buffer, and where parts are cut |
+//! | `cells` | reading a batch's cells |
+//! | `part_buffer` | the buffer, and where parts are cut |
 //! | `checkpoint` | the saved place, as JSON text |
 //! | `sql` | the text of a SQL dump |
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
 
-mod ahead;
-mod batch;
+mod cells;
 mod checkpoint;
-mod contract;
-mod error;
 #[cfg(target_arch = "wasm32")]
 mod guest;
 mod long;
-mod part;
+mod open_scans;
+mod part_buffer;
+mod pipe;
 mod plan;
 mod rows;
 mod slice;
 mod sql;
 
-pub use contract::{
-    AutoVacuum, Batch, Budget, Column, ColumnKind, Cursor, Encoding, Kind, More, Object, Options,
-    Outcome, Pacing, Parts, Position, Progress, Rows, Schema, Summary, Table, TableFlags, Text,
+pub use pipe::{
+    AutoVacuum, Batch, Budget, Column, ColumnKind, Cursor, Encoding, Error, More, Object,
+    ObjectKind, Options, Outcome, Pacing, Parts, PartsError, Position, Progress, Rows, RowsError,
+    Schema, Summary, Table, TableFlags, Text,
 };
-pub use error::{Error, PartsError, RowsError};
 pub use slice::{resume, start};

@@ -4,12 +4,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::batch::{Cell, Cells};
+use crate::cells::{Cell, Cells};
 use crate::checkpoint::ValuePlace;
+use crate::pipe::{Cursor, Error, Pacing, Parts, Rows, RowsError};
 use crate::plan::TableRows;
 use crate::slice::{Flow, Slice};
 use crate::sql;
-use crate::{Cursor, Error, Pacing, Parts, Rows, RowsError};
 
 /// A value that is not in its batch.
 #[derive(Clone, Copy)]

@@ -4,8 +4,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::pipe::{Encoding, Text};
 use crate::sql::Scratch;
-use crate::{Encoding, Text};
 
 /// One step of an export.
 #[derive(Debug, Clone, PartialEq)]

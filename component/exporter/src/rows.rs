@@ -4,21 +4,21 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::batch::Cells;
+use crate::cells::Cells;
+use crate::pipe::{Cursor, Error, Pacing, Parts, Rows, RowsError};
 use crate::plan::TableRows;
 use crate::slice::{Flow, Slice};
 use crate::sql;
-use crate::{Cursor, Error, Pacing, Parts, Rows, RowsError};
 
 impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
     /// The rows of one table.
     pub(crate) fn table(&mut self, table: &TableRows) -> Result<Flow, Error> {
         let after = self.place.after.take();
-        let mut cursor = match self.ahead.take(self.place.step) {
+        let mut cursor = match self.open_scans.take(self.place.step) {
             Some(opened) => opened?,
             None => self.rows.scan(&table.table, &table.columns, after.as_deref())?,
         };
-        self.ahead.fill(self.rows, self.plan, self.place.step);
+        self.open_scans.fill(self.rows, self.plan, self.place.step);
         self.place.after = after;
         let mut batches = 0;
         loop {
@@ -64,7 +64,7 @@ impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
                 String::from_utf8_lossy(&table.table)
             )));
         }
-        self.ahead.note(batches);
+        self.open_scans.note(batches);
         self.close_statement();
         self.counts.tables += u32::from(table.counted);
         self.next_step();

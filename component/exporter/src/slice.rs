@@ -4,12 +4,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::ahead::Ahead;
 use crate::checkpoint::{Checkpoint, Counts, Place, SMALLEST_PART};
-use crate::part::PartBuffer;
+use crate::open_scans::OpenScans;
+use crate::part_buffer::PartBuffer;
+use crate::pipe::{Budget, Error, More, Options, Outcome, Pacing, Parts, Progress, Rows, Summary};
 use crate::plan::{Plan, Step};
 use crate::sql::{self, CellWriter};
-use crate::{Budget, Error, More, Options, Outcome, Pacing, Parts, Progress, Rows, Summary};
 
 /// Checks the options against the schema and gives the first checkpoint.
 pub fn start(rows: &impl Rows, options: &Options) -> Result<String, Error> {
@@ -40,7 +40,7 @@ pub fn resume<R: Rows>(
     }
     let slice = Slice {
         rows,
-        ahead: Ahead::new(),
+        open_scans: OpenScans::new(),
         parts,
         pacing,
         plan: &plan,
@@ -75,7 +75,7 @@ pub(crate) enum Flow {
 /// One slice at work.
 pub(crate) struct Slice<'a, R: Rows, P, C> {
     pub(crate) rows: &'a R,
-    pub(crate) ahead: Ahead<R::Cursor>,
+    pub(crate) open_scans: OpenScans<R::Cursor>,
     parts: &'a mut P,
     pacing: &'a C,
     pub(crate) plan: &'a Plan,

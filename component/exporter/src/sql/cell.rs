@@ -7,8 +7,8 @@ use super::hex::write_hex;
 use super::integer::write_integer;
 use super::real::write_real;
 use super::text::{write_quoted, write_without_returns};
-use crate::Encoding;
-use crate::batch::Cell;
+use crate::cells::Cell;
+use crate::pipe::Encoding;
 
 /// Writes values of a database whose text is in one encoding.
 pub(crate) struct CellWriter {

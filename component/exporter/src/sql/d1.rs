@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::name::write_name;
 use super::schema_text::open_comment;
 use super::script::{Script, is_internal, shown};
-use crate::{ColumnKind, Encoding, Error, Kind, Object, Schema, Table, Text};
+use crate::pipe::{ColumnKind, Encoding, Error, Object, ObjectKind, Schema, Table, Text};
 
 /// The longest text for one call of `sql.exec`.
 const LONGEST: usize = 100_000;
@@ -47,7 +47,7 @@ pub(super) fn write(
     script.line(b"PRAGMA ignore_check_constraints=ON;");
     let create = script.scratch.create();
     script.text(create.as_bytes());
-    let indexes = || objects.iter().filter(|object| object.kind == Kind::Index).filter(has);
+    let indexes = || objects.iter().filter(|object| object.kind == ObjectKind::Index).filter(has);
     for (object, table) in &tables {
         if table.columns.len() > MOST_COLUMNS {
             script.warn(format!(
@@ -72,7 +72,7 @@ pub(super) fn write(
     for index in indexes().filter(|index| !is_unique(index)) {
         definition(script, index);
     }
-    for kind in [Kind::View, Kind::Trigger] {
+    for kind in [ObjectKind::View, ObjectKind::Trigger] {
         for object in objects.iter().filter(|object| object.kind == kind) {
             definition(script, object);
         }

@@ -20,8 +20,8 @@ use alloc::vec::Vec;
 pub(crate) use cell::{CellWriter, value_closing, value_opening, whole_characters, write_piece};
 pub(crate) use scratch::Scratch;
 
+use crate::pipe::{Error, Object, Options, Schema};
 use crate::plan::Plan;
-use crate::{Error, Object, Options, Schema};
 use script::Script;
 use selection::Selection;
 use settings::{Settings, Target};

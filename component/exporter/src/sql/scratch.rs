@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::settings::Target;
-use crate::Schema;
+use crate::pipe::Schema;
 
 /// The table in which values are rebuilt.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,8 +10,8 @@ use super::schema_text::{one_line, survives, with_returns_doubled};
 use super::scratch::Scratch;
 use super::settings::{Settings, Target};
 use super::text::write_literal;
+use crate::pipe::{ColumnKind, Error, Object, Schema, Table, Text};
 use crate::plan::{LongValues, Plan, Step, TableRows};
-use crate::{ColumnKind, Error, Object, Schema, Table, Text};
 
 /// Goes up when a reader of dumps would have to know.
 const FORMAT_VERSION: u32 = 1;

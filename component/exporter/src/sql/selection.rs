@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{Error, Kind, Object, Schema, Text};
+use crate::pipe::{Error, Object, ObjectKind, Schema, Text};
 
 /// Which tables are asked for.
 pub(super) struct Selection {
@@ -28,10 +28,10 @@ impl Selection {
         let refusal = match schema
             .objects
             .iter()
-            .filter(|object| matches!(object.kind, Kind::Table | Kind::View))
+            .filter(|object| matches!(object.kind, ObjectKind::Table | ObjectKind::View))
             .find(named)
         {
-            Some(Object { kind: Kind::View, .. }) => {
+            Some(Object { kind: ObjectKind::View, .. }) => {
                 "it is a view, and views have no rows of their own"
             }
             Some(object) if object.table.as_ref().is_some_and(|table| table.flags.is_virtual) => {
@@ -48,7 +48,7 @@ impl Selection {
         match &self.tables {
             None => true,
             Some(tables) => {
-                object.kind != Kind::View
+                object.kind != ObjectKind::View
                     && tables.iter().any(|table| table.eq_ignore_ascii_case(&object.on))
             }
         }

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use crate::Error;
+use crate::pipe::Error;
 
 /// Who is to restore the dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::script::{Script, is_internal, shown};
 use super::text::write_literal;
-use crate::{AutoVacuum, Encoding, Error, Kind, Object, Schema};
+use crate::pipe::{AutoVacuum, Encoding, Error, Object, ObjectKind, Schema};
 
 /// SQLite's page size for a new database.
 const USUAL_PAGE_SIZE: u32 = 4096;
@@ -58,7 +58,7 @@ pub(super) fn write(
     for object in objects {
         internal(script, object)?;
     }
-    for kind in [Kind::Index, Kind::View, Kind::Trigger] {
+    for kind in [ObjectKind::Index, ObjectKind::View, ObjectKind::Trigger] {
         for object in objects.iter().filter(|object| object.kind == kind) {
             if let Some(sql) = &object.sql {
                 script.definition(object, sql);

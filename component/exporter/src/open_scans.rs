@@ -3,21 +3,21 @@
 
 use alloc::collections::VecDeque;
 
+use crate::pipe::{Rows, RowsError};
 use crate::plan::{Plan, Step};
-use crate::{Rows, RowsError};
 
 /// So many are open at most, beside the one being read. It begins with few, since a table that is large after all takes a
 /// batch of the host's memory. When half of them are used up, more are opened.
 const MOST: usize = 32;
 
 /// Scans that are open and not read yet, by their steps and in the order of those.
-pub(crate) struct Ahead<C> {
+pub(crate) struct OpenScans<C> {
     opened: VecDeque<(u32, Result<C, RowsError>)>,
     /// How many are to be open: more with each table that came in one batch, none behind a larger one.
     wanted: usize,
 }
 
-impl<C> Ahead<C> {
+impl<C> OpenScans<C> {
     /// None yet.
     pub(crate) fn new() -> Self {
         Self { opened: VecDeque::new(), wanted: 0 }

@@ -1,38 +1,80 @@
-//! What can go wrong, as the contract's three error variants.
+//! The WIT interface `exporter`: what an export is asked for, and what comes of it.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
-/// Why something could not be read: `rows.error`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RowsError {
-    /// The schema has no such table.
-    UnknownTable(String),
-    /// The table has no such column.
-    UnknownColumn(String),
-    /// The position is not one of this table.
-    InvalidPosition(String),
-    /// A cell outside the last batch, or one that is not long.
-    InvalidCell(String),
-    /// This table can't be read here, others can.
-    Unavailable(String),
-    /// The database is damaged in this table.
-    Corrupt(String),
-    /// The host wants the work to end now.
-    Interrupted,
-    /// Another reason; trying again may help.
-    Failed(String),
+use super::parts::PartsError;
+use super::rows::RowsError;
+
+/// What to export, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The name of the format.
+    pub format: String,
+    /// Only these tables; empty: everything.
+    pub tables: Vec<String>,
+    /// The size of every part but the last, in bytes.
+    pub part_size: u32,
+    /// Settings of the format's own.
+    pub settings: Vec<(String, String)>,
 }
 
-/// Why a part was not taken: `parts.error`.
+/// How much one slice may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// The slice ends after this many parts.
+    pub parts: u32,
+}
+
+/// How far the export has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The table that is being read.
+    pub table: Option<String>,
+    /// Tables whose rows are all exported.
+    pub tables: u32,
+    /// Rows exported.
+    pub rows: u64,
+    /// Bytes in parts.
+    pub bytes: u64,
+    /// Parts written.
+    pub parts: u32,
+}
+
+/// What a slice leaves behind when there is more to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PartsError {
-    /// Not the next number, or not the part size.
-    Refused(String),
-    /// The store takes no further part.
-    Full(String),
-    /// The store failed.
-    Failed(String),
+pub struct More {
+    /// Where the next slice goes on.
+    pub checkpoint: String,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// The finished export.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Tables exported.
+    pub tables: u32,
+    /// Rows exported.
+    pub rows: u64,
+    /// The object's length in bytes.
+    pub bytes: u64,
+    /// The number of its parts.
+    pub parts: u32,
+    /// What could not be kept.
+    pub warnings: Vec<String>,
+    /// Tables that could not be read to their end: the object is not whole.
+    pub damaged: Vec<String>,
+}
+
+/// How a slice ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is more to do.
+    More(More),
+    /// The object is complete.
+    Done(Summary),
 }
 
 /// Why an export can't start or go on: `exporter.error`.

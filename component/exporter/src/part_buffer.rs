@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{Error, Parts};
+use crate::pipe::{Error, Parts};
 
 /// Room beyond one part for the row that crosses its end, so that the buffer does not double.
 const ROOM: usize = 1024 * 1024;

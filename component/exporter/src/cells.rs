@@ -4,7 +4,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use crate::{Batch, Error};
+use crate::pipe::{Batch, Error};
 
 /// One cell of a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
