@@ -3,8 +3,8 @@
 
 use alloc::collections::VecDeque;
 
+use crate::format::Step;
 use crate::pipe::{Rows, RowsError};
-use crate::plan::{Plan, Step};
 
 /// So many are open at most, beside the one being read. It begins with few, since a table that is large after all takes a
 /// batch of the host's memory. When half of them are used up, more are opened.
@@ -34,12 +34,12 @@ impl<C> OpenScans<C> {
     }
 
     /// Opens those behind a step, if that is of use.
-    pub(crate) fn fill(&mut self, rows: &impl Rows<Cursor = C>, plan: &Plan, step: u32) {
+    pub(crate) fn fill<T>(&mut self, rows: &impl Rows<Cursor = C>, steps: &[Step<T>], step: u32) {
         if self.opened.len() > self.wanted / 2 {
             return;
         }
         let behind = self.opened.back().map_or(step, |(last, _)| *last) as usize + 1;
-        for (number, step) in plan.steps.iter().enumerate().skip(behind) {
+        for (number, step) in steps.iter().enumerate().skip(behind) {
             if self.opened.len() >= self.wanted {
                 break;
             }

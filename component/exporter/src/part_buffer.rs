@@ -55,7 +55,7 @@ impl PartBuffer {
     }
 
     /// Hands over whole parts, at most `most`, and says how many they were.
-    pub(crate) fn cut(&mut self, most: u32, parts: &mut impl Parts) -> Result<u32, Error> {
+    pub(crate) fn cut(&mut self, most: u32, parts: &mut dyn Parts) -> Result<u32, Error> {
         let mut count = 0;
         let mut rest = &self.bytes[..];
         while count < most
@@ -72,7 +72,7 @@ impl PartBuffer {
     }
 
     /// Hands over what is left as the last part, and gives the object's length.
-    pub(crate) fn finish(&mut self, parts: &mut impl Parts) -> Result<u64, Error> {
+    pub(crate) fn finish(&mut self, parts: &mut dyn Parts) -> Result<u64, Error> {
         let length = self.offset();
         if !self.bytes.is_empty() {
             parts.write(self.written + 1, &self.bytes)?;

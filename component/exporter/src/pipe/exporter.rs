@@ -4,11 +4,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::parts::PartsError;
 use super::rows::RowsError;
 
-/// What to export, and how.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What to export, and how. Checkpoints hold it as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// The name of the format.
     pub format: String,

@@ -79,18 +79,6 @@ pub enum ObjectKind {
     Trigger,
 }
 
-impl ObjectKind {
-    /// The word for it in the schema table.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::Index => "index",
-            Self::View => "view",
-            Self::Trigger => "trigger",
-        }
-    }
-}
-
 /// What a column is, beside its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {

@@ -7,8 +7,8 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::name::write_name;
+use super::plan_builder::{PlanBuilder, is_internal, shown};
 use super::schema_text::open_comment;
-use super::script::{Script, is_internal, shown};
 use crate::pipe::{ColumnKind, Encoding, Error, Object, ObjectKind, Schema, Table, Text};
 
 /// The longest text for one call of `sql.exec`.
@@ -23,7 +23,7 @@ const MOST_COLUMNS: usize = 100;
 /// behind those of the tables it refers to. Where tables refer to each other in a circle, or a table
 /// to itself, rows load within one transaction: the checks wait for its end.
 pub(super) fn write(
-    script: &mut Script,
+    plan: &mut PlanBuilder,
     schema: &Schema,
     objects: &[&Object],
 ) -> Result<(), Error> {
@@ -36,61 +36,61 @@ pub(super) fn write(
         [("user_version", schema.user_version), ("application_id", schema.application_id)]
     {
         if value != 0 {
-            script.warn(format!("{pragma} {value} is not in the dump: target d1 has none"));
+            plan.warn(format!("{pragma} {value} is not in the dump: target d1 has none"));
         }
     }
-    let tables = tables(script, objects);
+    let tables = tables(plan, objects);
     let has = |object: &&&Object| {
         tables.iter().any(|(table, _)| table.name.eq_ignore_ascii_case(&object.on))
     };
-    script.line(b"PRAGMA defer_foreign_keys=TRUE;");
-    script.line(b"PRAGMA ignore_check_constraints=ON;");
-    let create = script.scratch.create();
-    script.text(create.as_bytes());
+    plan.line(b"PRAGMA defer_foreign_keys=TRUE;");
+    plan.line(b"PRAGMA ignore_check_constraints=ON;");
+    let create = plan.scratch.create();
+    plan.text(create.as_bytes());
     let indexes = || objects.iter().filter(|object| object.kind == ObjectKind::Index).filter(has);
     for (object, table) in &tables {
         if table.columns.len() > MOST_COLUMNS {
-            script.warn(format!(
+            plan.warn(format!(
                 "table {} has more than {MOST_COLUMNS} columns: target d1 will refuse it",
                 shown(&object.name)
             ));
         }
-        definition(script, object);
+        definition(plan, object);
         let own = |index: &&&Object| index.on.eq_ignore_ascii_case(&object.name);
         for index in indexes().filter(own).filter(|index| is_unique(index)) {
-            definition(script, index);
+            definition(plan, index);
         }
     }
     for (object, table) in parents_first(&tables) {
         if table.flags.is_virtual {
-            full_text(script, objects, object, table);
+            full_text(plan, objects, object, table);
         } else {
-            script.rows(object, table)?;
+            plan.rows(object, table)?;
         }
     }
-    internal(script, objects, b"sqlite_sequence", "")?;
+    internal(plan, objects, b"sqlite_sequence", "")?;
     for index in indexes().filter(|index| !is_unique(index)) {
-        definition(script, index);
+        definition(plan, index);
     }
     for kind in [ObjectKind::View, ObjectKind::Trigger] {
         for object in objects.iter().filter(|object| object.kind == kind) {
-            definition(script, object);
+            definition(plan, object);
         }
     }
     // Analyzing makes the table; what it finds is replaced.
-    internal(script, objects, b"sqlite_stat1", "ANALYZE sqlite_schema;\n")?;
-    let drop = script.scratch.drop();
-    script.text(drop.as_bytes());
-    script.line(b"PRAGMA ignore_check_constraints=OFF;");
-    script.end_mark();
+    internal(plan, objects, b"sqlite_stat1", "ANALYZE sqlite_schema;\n")?;
+    let drop = plan.scratch.drop();
+    plan.text(drop.as_bytes());
+    plan.line(b"PRAGMA ignore_check_constraints=OFF;");
+    plan.end_mark();
     // A text that ends with a comment is refused.
-    script.line(b"SELECT 1;");
+    plan.line(b"SELECT 1;");
     Ok(())
 }
 
 /// The rows of a table that SQLite keeps for itself and that `make` sees to being there.
 fn internal(
-    script: &mut Script,
+    plan: &mut PlanBuilder,
     objects: &[&Object],
     name: &[u8],
     make: &str,
@@ -99,15 +99,15 @@ fn internal(
     if let Some(object) = found
         && let Some(table) = &object.table
     {
-        script.text(make.as_bytes());
-        script.line(&[b"DELETE FROM ", name, b";"].concat());
-        script.rows(object, table)?;
+        plan.text(make.as_bytes());
+        plan.line(&[b"DELETE FROM ", name, b";"].concat());
+        plan.rows(object, table)?;
     }
     Ok(())
 }
 
 /// The tables that can be brought over.
-fn tables<'a>(script: &mut Script, objects: &[&'a Object]) -> Vec<(&'a Object, &'a Table)> {
+fn tables<'a>(plan: &mut PlanBuilder, objects: &[&'a Object]) -> Vec<(&'a Object, &'a Table)> {
     let all = || objects.iter().filter_map(|object| Some((*object, object.table.as_ref()?)));
     let is_virtual = |table: &Table| table.flags.is_virtual;
     let mut tables = Vec::new();
@@ -125,7 +125,7 @@ fn tables<'a>(script: &mut Script, objects: &[&'a Object]) -> Vec<(&'a Object, &
             tables.push((object, table));
             continue;
         };
-        script.warn(format!("table {} is left out: {refusal}", shown(&object.name)));
+        plan.warn(format!("table {} is left out: {refusal}", shown(&object.name)));
     }
     tables
 }
@@ -148,17 +148,17 @@ fn is_full_text(object: &Object) -> bool {
 }
 
 /// The definition, as stored but for what a comment at its end needs.
-fn definition(script: &mut Script, object: &Object) {
+fn definition(plan: &mut PlanBuilder, object: &Object) {
     let Some(sql) = &object.sql else { return };
     if sql.len() + 4 > LONGEST {
-        script.warn(format!(
+        plan.warn(format!(
             "the definition of {} has more than {LONGEST} bytes: target d1 will refuse it",
             shown(&object.name)
         ));
     }
-    script.text(sql);
-    script.text(open_comment(sql));
-    script.line(b";");
+    plan.text(sql);
+    plan.text(open_comment(sql));
+    plan.line(b";");
 }
 
 /// Each table behind those it refers to, as far as they do not go round in circles.
@@ -181,7 +181,7 @@ fn parents_first<'a>(tables: &[(&'a Object, &'a Table)]) -> Vec<(&'a Object, &'a
 }
 
 /// What an fts5 table holds: its rows, or the order to index again what another table holds.
-fn full_text(script: &mut Script, objects: &[&Object], object: &Object, table: &Table) {
+fn full_text(plan: &mut PlanBuilder, objects: &[&Object], object: &Object, table: &Table) {
     let content = [&object.name[..], b"_content"].concat();
     let names = table.columns.iter().filter(|column| column.kind == ColumnKind::Ordinary);
     let names: Vec<Text> = names.map(|column| column.name.clone()).collect();
@@ -190,14 +190,14 @@ fn full_text(script: &mut Script, objects: &[&Object], object: &Object, table: &
         let columns = (0..names.len()).map(|number| format!("c{number}").into_bytes());
         let columns = core::iter::once(b"id".to_vec()).chain(columns).collect();
         let names: Vec<Text> = core::iter::once(b"rowid".to_vec()).chain(names).collect();
-        return script.rows_into(&stored.name, columns, &object.name, &names);
+        return plan.rows_into(&stored.name, columns, &object.name, &names);
     }
     let sql = object.sql.as_deref().unwrap_or_default();
     let sql: Vec<u8> = sql.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let is_contentless =
         [&b"content=''"[..], b"content=\"\""].iter().any(|no| sql.windows(10).any(|at| at == *no));
     if is_contentless {
-        script.warn(format!(
+        plan.warn(format!(
             "the rows of {} can't be exported: an fts5 table without content keeps only its index",
             shown(&object.name)
         ));
@@ -207,6 +207,6 @@ fn full_text(script: &mut Script, objects: &[&Object], object: &Object, table: &
         text.push(b'(');
         write_name(&mut text, &object.name);
         text.extend_from_slice(b") VALUES('rebuild');");
-        script.line(&text);
+        plan.line(&text);
     }
 }

@@ -5,13 +5,15 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::literal::LiteralWriter;
 use super::name::write_name;
+use super::plan::{Insert, Plan};
 use super::schema_text::{one_line, survives, with_returns_doubled};
-use super::scratch::Scratch;
-use super::settings::{Settings, Target};
+use super::scratch_table::ScratchTable;
+use super::settings::Settings;
 use super::text::write_literal;
-use crate::pipe::{ColumnKind, Error, Object, Schema, Table, Text};
-use crate::plan::{LongValues, Plan, Step, TableRows};
+use crate::format::{Step, TableRows};
+use crate::pipe::{ColumnKind, Encoding, Error, Object, ObjectKind, Schema, Table, Text};
 
 /// Goes up when a reader of dumps would have to know.
 const FORMAT_VERSION: u32 = 1;
@@ -30,52 +32,32 @@ pub(super) fn shown(name: &[u8]) -> String {
 }
 
 /// The steps so far; text that follows on text joins it.
-pub(super) struct Script {
+pub(super) struct PlanBuilder {
     settings: Settings,
-    pub(super) scratch: Scratch,
-    steps: Vec<Step>,
+    pub(super) scratch: ScratchTable,
+    steps: Vec<Step<Insert>>,
     warnings: Vec<String>,
 }
 
-impl Script {
+impl PlanBuilder {
     /// The mark that every dump begins with.
     pub(super) fn new(schema: &Schema, settings: Settings) -> Self {
-        let scratch = Scratch::new(schema, settings.target);
+        let scratch = ScratchTable::new(schema, settings.target);
         let mut script = Self { settings, scratch, steps: Vec::new(), warnings: Vec::new() };
         script.line(format!("-- partway:begin sql {FORMAT_VERSION}").as_bytes());
         script
     }
 
-    pub(super) fn into_plan(self, schema: &Schema) -> Plan {
+    pub(super) fn build(self, encoding: Encoding) -> Plan {
         let Self { settings, scratch, steps, warnings } = self;
         Plan {
             steps,
-            encoding: schema.encoding,
             warnings,
-            long: match settings.target {
-                // With batches of 256 KiB the crossing cost is lost in the noise, and memory stays small. SQLite
-                // takes statements of 10^9 bytes, and hexadecimal digits are two bytes each; half of that
-                // leaves room for the rest of the row, and for doubled quotes.
-                Target::Sqlite => LongValues {
-                    batch_bytes: 256 * 1024,
-                    in_place: 250_000_000,
-                    piece: 250_000_000,
-                    scratch,
-                },
-                // A statement may have 100,000 bytes, and every byte of a value may take two of them.
-                Target::D1 => {
-                    LongValues { batch_bytes: 32 * 1024, in_place: 0, piece: 45_000, scratch }
-                }
-            },
+            encoding,
+            literals: LiteralWriter::new(encoding, settings.target.keeps_carriage_returns()),
+            limits: settings.target.limits(),
+            scratch,
             skip_damaged: settings.skip_damaged,
-            statement_bytes: match settings.target {
-                // From here on larger statements restore no faster, and SQLite's parser holds the whole of one
-                // in memory.
-                Target::Sqlite => 64 * 1024,
-                // There a statement is compiled to 25,000 operations at most: one a value, and a few a row.
-                Target::D1 => 16 * 1024,
-            },
-            raw_returns: settings.target == Target::D1,
         }
     }
 
@@ -93,9 +75,10 @@ impl Script {
 
     /// Text such that the one it is for reads this.
     fn as_read<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        match self.settings.target {
-            Target::Sqlite => with_returns_doubled(text),
-            Target::D1 => Cow::Borrowed(text),
+        if self.settings.target.keeps_carriage_returns() {
+            Cow::Borrowed(text)
+        } else {
+            with_returns_doubled(text)
         }
     }
 
@@ -106,7 +89,7 @@ impl Script {
 
     /// The comment that says how much there is, behind all else.
     pub(super) fn end_mark(&mut self) {
-        self.steps.push(Step::EndMark);
+        self.steps.push(Step::End);
     }
 
     /// An object's definition, exactly as stored. Where the stock program would change the text, something like
@@ -122,7 +105,7 @@ impl Script {
         let mut text = b"UPDATE sqlite_master SET sql=".to_vec();
         write_literal(&mut text, sql);
         text.extend_from_slice(b" WHERE type=");
-        write_literal(&mut text, object.kind.name().as_bytes());
+        write_literal(&mut text, kind_name(object.kind).as_bytes());
         text.extend_from_slice(b" AND name=");
         write_literal(&mut text, &object.name);
         self.text(&text);
@@ -145,7 +128,7 @@ impl Script {
         }
         // Of SQLite's own tables nobody sees rowids; an INTEGER PRIMARY KEY is among the columns already.
         let counted = !is_internal(&object.name);
-        let rowids = self.settings.rowids && counted;
+        let rowids = self.settings.keep_rowids && counted;
         let rowid = table.rowid.clone().filter(|_| rowids && !rowid_is_column(table));
         if rowids && table.rowid.is_none() && !table.flags.without_rowid {
             self.warn(format!(
@@ -158,8 +141,10 @@ impl Script {
         let names = if is_named { &columns[..] } else { &[] };
         self.steps.push(Step::Rows(TableRows {
             table: object.name.clone(),
-            opening: self.as_read(&opening(&object.name, names)).into_owned(),
-            single: columns.len() > MOST_VALUES,
+            format: Insert {
+                opening: self.as_read(&opening(&object.name, names)).into_owned(),
+                single_row: columns.len() > MOST_VALUES,
+            },
             columns,
             counted,
         }));
@@ -168,7 +153,7 @@ impl Script {
 
     /// Warns where rowids are left out by which a virtual table finds rows.
     pub(super) fn warn_of_rowids(&mut self, schema: &Schema, objects: &[&Object]) {
-        if self.settings.rowids {
+        if self.settings.keep_rowids {
             return;
         }
         let tables =
@@ -197,11 +182,20 @@ impl Script {
     pub(super) fn rows_into(&mut self, from: &Text, columns: Vec<Text>, to: &Text, names: &[Text]) {
         self.steps.push(Step::Rows(TableRows {
             table: from.clone(),
-            opening: opening(to, names),
-            single: false,
+            format: Insert { opening: opening(to, names), single_row: false },
             columns,
             counted: true,
         }));
+    }
+}
+
+/// The schema table's word for a kind of object.
+fn kind_name(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Table => "table",
+        ObjectKind::Index => "index",
+        ObjectKind::View => "view",
+        ObjectKind::Trigger => "trigger",
     }
 }
 

@@ -11,15 +11,15 @@ use crate::cells::Cell;
 use crate::pipe::Encoding;
 
 /// Writes values of a database whose text is in one encoding.
-pub(crate) struct CellWriter {
+pub(crate) struct LiteralWriter {
     encoding: Encoding,
-    /// Whether a carriage return may stand in a literal.
-    raw_returns: bool,
+    /// Whether carriage returns may stand in a literal.
+    carriage_returns: bool,
 }
 
-impl CellWriter {
-    pub(crate) fn new(encoding: Encoding, raw_returns: bool) -> Self {
-        Self { encoding, raw_returns }
+impl LiteralWriter {
+    pub(crate) fn new(encoding: Encoding, carriage_returns: bool) -> Self {
+        Self { encoding, carriage_returns }
     }
 
     /// Appends a value that is wholly in memory. A long cell is not one.
@@ -59,7 +59,7 @@ impl CellWriter {
         if undecodable {
             to.truncate(start);
             write_text_as_hex(to, bytes);
-        } else if marks.carriage_return && !self.raw_returns {
+        } else if marks.carriage_return && !self.carriage_returns {
             to.truncate(start);
             write_without_returns(to, text);
         }
@@ -81,7 +81,7 @@ impl CellWriter {
     /// How many bytes of this piece of a long text can be written as they are; none if any byte
     /// speaks against it. A character may be cut off at the end of a piece that is not the `last`.
     pub(crate) fn plain_up_to(&self, piece: &[u8], last: bool) -> Option<usize> {
-        let refused = |byte: &u8| *byte == 0 || (*byte == b'\r' && !self.raw_returns);
+        let refused = |byte: &u8| *byte == 0 || (*byte == b'\r' && !self.carriage_returns);
         if self.encoding != Encoding::Utf8 || piece.iter().any(refused) {
             return None;
         }
@@ -138,7 +138,7 @@ mod tests {
 
     fn written(encoding: Encoding, cell: Cell<'_>) -> String {
         let mut to = Vec::new();
-        CellWriter::new(encoding, false).write(&mut to, cell);
+        LiteralWriter::new(encoding, false).write(&mut to, cell);
         String::from_utf8(to).unwrap()
     }
 
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_character_may_be_cut_by_a_piece_but_not_by_the_end() {
-        let writer = CellWriter::new(Encoding::Utf8, false);
+        let writer = LiteralWriter::new(Encoding::Utf8, false);
         let text = "aé".as_bytes();
         assert_eq!(writer.plain_up_to(text, true), Some(3));
         assert_eq!(writer.plain_up_to(&text[..2], false), Some(1));
