@@ -1,8 +1,8 @@
 //! The checkpoint: small, versioned JSON text, taken only where a part ends.
 //!
-//! It holds the position after the last row whose text is complete, and that row's bytes that fall after the part's
-//! end (the carry). A row is therefore never half from one read and half from another. Only a value too large for a
-//! batch has a resume point inside it.
+//! It holds the position after the last row whose text is complete, and that row's bytes that fall after the
+//! part's end (the carry). No row is ever half from one read and half from another. Only a value too large
+//! for a batch can have a resume point inside it.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -76,8 +76,9 @@ impl<S: Default + Serialize> Checkpoint<S> {
 
     /// As JSON text.
     pub(crate) fn encode(&self) -> Result<String, Error> {
-        serde_json::to_string(self)
-            .map_err(|error| Error::InvalidCheckpoint(format!("it can't be written: {error}")))
+        serde_json::to_string(self).map_err(|error| {
+            Error::InvalidCheckpoint(format!("the checkpoint can't be written: {error}"))
+        })
     }
 }
 
@@ -95,8 +96,8 @@ impl<'a> CheckpointText<'a> {
         let Version { version } = parse(text)?;
         if version != VERSION {
             return Err(Error::InvalidCheckpoint(format!(
-                "the checkpoint is of version {version}, and this component reads version {VERSION}: \
-                 go on with the component that made it, or start the export over"
+                "the checkpoint has version {version}, but this component reads version {VERSION}: \
+                 resume with the component that wrote it, or start the export over"
             )));
         }
         Ok(Self(text))
@@ -170,7 +171,7 @@ mod base64_option {
     }
 }
 
-/// A 64-bit number as text: JSON numbers are exact up to 2^53 only, in many a reader.
+/// A 64-bit number as text: many readers take JSON numbers for floats, which are exact up to 2^53 only.
 mod hex_number {
     use super::{String, format};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

@@ -16,7 +16,7 @@ use crate::{slice, sql};
 pub fn start(rows: &impl Rows, options: &Options) -> Result<String, Error> {
     if options.part_size < SMALLEST_PART {
         return Err(Error::InvalidOptions(format!(
-            "a part size of {} bytes is too small: {SMALLEST_PART} is the least",
+            "a part size of {} bytes is too small: use at least {SMALLEST_PART}",
             options.part_size
         )));
     }
@@ -30,8 +30,8 @@ pub fn start(rows: &impl Rows, options: &Options) -> Result<String, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::InvalidCheckpoint`] where the checkpoint is damaged, of another version or of a database with another
-/// schema, and the errors of reading rows and writing parts.
+/// [`Error::InvalidCheckpoint`] where the checkpoint is damaged, of another version or of a database with
+/// another schema, and the errors of reading rows and writing parts.
 pub fn resume(
     rows: &impl Rows,
     parts: &mut impl Parts,

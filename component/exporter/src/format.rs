@@ -1,7 +1,7 @@
 //! What a format is to the rest: a list of steps, and the way a table's rows are written.
 //!
-//! A slice reads tables, cuts parts and takes checkpoints, and knows no format. A format stands in a folder of its own
-//! beside `sql/`, and `export.rs` finds it by its name.
+//! A slice reads tables, cuts parts and takes checkpoints, and knows no format. A format stands in a folder
+//! of its own beside `sql/`, and `export.rs` finds it by its name.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -42,11 +42,12 @@ pub(crate) trait Format: Sized {
     /// What the format has to know to write one table's rows.
     type Table;
 
-    /// What the format has begun and not ended in a table's text. Checkpoints hold it; a step begins with the default.
+    /// What the format has begun and not ended in a table's text. Checkpoints hold it; a step begins with the
+    /// default.
     type State: Clone + Default + Serialize + DeserializeOwned;
 
-    /// Plans an export. The plan follows from the schema and the options alone, so every slice makes the same plan again
-    /// instead of keeping it.
+    /// Plans an export. The plan follows from the schema and the options alone, so every slice makes the same
+    /// plan again instead of keeping it.
     fn new(schema: &Schema, options: &Options) -> Result<Self, Error>;
 
     /// A digest of the plan. A checkpoint is of use only to a plan with the same digest.
@@ -76,8 +77,8 @@ pub(crate) trait Format: Sized {
         state: &mut Self::State,
     ) -> Result<(), Error>;
 
-    /// Appends row `row` of the cursor's last batch, which has long values, or resumes inside it. It cuts parts inside
-    /// these values. After [`Flow::Stop`] the row is not complete.
+    /// Appends row `row` of the cursor's last batch, which has long values, or resumes inside it. It cuts
+    /// parts inside these values. After [`Flow::Stop`] the row is not complete.
     fn write_long_row<C: Cursor>(
         &self,
         table: &TableRows<Self::Table>,

@@ -1,19 +1,20 @@
-//! Scans opened ahead of their turn. With small tables a host that reads on another thread would be asked and waited for
-//! at each of them.
+//! Scans opened before their tables are needed. A host that reads on another thread can then read many small
+//! tables without a wait at each of them.
 
 use alloc::collections::VecDeque;
 
 use crate::format::Step;
 use crate::pipe::{Rows, RowsError};
 
-/// So many are open at most, beside the one being read. It begins with few, since a table that is large after all takes a
-/// batch of the host's memory. When half of them are used up, more are opened.
-const MOST: usize = 32;
+/// The most scans that are open beside the one being read. The number begins small, since a table that turns
+/// out to be large takes a batch of the host's memory. When half of them are used up, more are opened.
+const MAX_OPEN: usize = 32;
 
-/// Scans that are open and not read yet, by their steps and in the order of those.
+/// Scans that are open and not read yet, in the order of their steps.
 pub(crate) struct OpenScans<C> {
+    /// With the number of its step.
     opened: VecDeque<(u32, Result<C, RowsError>)>,
-    /// How many are to be open: more with each table that came in one batch, none behind a larger one.
+    /// How many should be open: more with each table that fits one batch, none after a larger one.
     wanted: usize,
 }
 
@@ -23,23 +24,23 @@ impl<C> OpenScans<C> {
         Self { opened: VecDeque::new(), wanted: 0 }
     }
 
-    /// Notes how many batches a table came in.
-    pub(crate) fn note(&mut self, batches: u32) {
-        self.wanted = if batches <= 1 { MOST.min(2 * self.wanted + 2) } else { 0 };
+    /// Takes into account that a table took so many batches.
+    pub(crate) fn table_read(&mut self, batches: u32) {
+        self.wanted = if batches <= 1 { MAX_OPEN.min(2 * self.wanted + 2) } else { 0 };
     }
 
-    /// The scan of a step, if it is open; what was wrong with opening it comes out now, in its turn.
+    /// The scan of a step, if it is open. An error in opening it is returned now, in its turn.
     pub(crate) fn take(&mut self, step: u32) -> Option<Result<C, RowsError>> {
         self.opened.pop_front_if(|(of, _)| *of == step).map(|(_, opened)| opened)
     }
 
-    /// Opens those behind a step, if that is of use.
+    /// Opens scans of the steps after this one, where that is worth it.
     pub(crate) fn fill<T>(&mut self, rows: &impl Rows<Cursor = C>, steps: &[Step<T>], step: u32) {
         if self.opened.len() > self.wanted / 2 {
             return;
         }
-        let behind = self.opened.back().map_or(step, |(last, _)| *last) as usize + 1;
-        for (number, step) in steps.iter().enumerate().skip(behind) {
+        let next = self.opened.back().map_or(step, |(last, _)| *last) as usize + 1;
+        for (number, step) in steps.iter().enumerate().skip(next) {
             if self.opened.len() >= self.wanted {
                 break;
             }

@@ -83,7 +83,7 @@ impl<'a, S: Clone + Default + Serialize + DeserializeOwned> Output<'a, S> {
         Ok(if self.written == self.budget { Flow::Stop } else { Flow::Continue })
     }
 
-    /// Remembers a table that could not be read to its end.
+    /// Reports a table that could not be read to its end.
     pub(crate) fn add_damaged_table(&mut self, table: &[u8]) {
         let name = String::from_utf8_lossy(table).into_owned();
         if !self.damaged.contains(&name) {

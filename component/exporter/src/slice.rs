@@ -31,7 +31,7 @@ pub(crate) fn resume<F: Format>(
     let format = F::new(&rows.describe()?, &checkpoint.options)?;
     if format.digest() != checkpoint.plan {
         return Err(Error::InvalidCheckpoint(String::from(
-            "the checkpoint is of a database with another schema: start the export over",
+            "the checkpoint belongs to a database with another schema: start the export over",
         )));
     }
     let slice = Slice {
@@ -142,11 +142,11 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
         }
         if F::is_inside_row(&self.output.end.state) {
             return Err(Error::InvalidCheckpoint(format!(
-                "the checkpoint stands in a row of table {} that is not there: start the export over",
+                "the checkpoint points into a row of table {:?} that does not exist: start the export over",
                 String::from_utf8_lossy(&table.table)
             )));
         }
-        self.open_scans.note(batches);
+        self.open_scans.table_read(batches);
         format.end_table(&mut self.output.buffer, &mut self.output.end.state);
         self.output.counts.tables += u32::from(table.counted);
         self.output.end_step()
@@ -161,7 +161,7 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
     ) -> Result<Flow, Error> {
         let (format, output) = (self.format, &mut self.output);
         let mut cells = Cells::new(batch, table.columns.len())?;
-        // Whether a row is long is asked of the row, never of its batch: batches begin where slices do.
+        // Whether a row is long depends on the row, never on its batch: batches begin where slices do.
         let may_be_long = cells.any_long(batch.kinds.len()) || F::is_inside_row(&output.end.state);
         for row in 0..batch.rows {
             let is_long = may_be_long

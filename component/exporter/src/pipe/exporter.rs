@@ -1,4 +1,4 @@
-//! The WIT interface `exporter`: what an export is asked for, and what comes of it.
+//! The WIT interface `exporter`: an export's options and outcome.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -18,7 +18,7 @@ pub struct Options {
     pub tables: Vec<String>,
     /// The size of every part but the last, in bytes.
     pub part_size: u32,
-    /// Settings of the format's own.
+    /// The format's own settings.
     pub settings: Vec<(String, String)>,
 }
 
@@ -44,12 +44,12 @@ pub struct Progress {
     pub parts: u32,
 }
 
-/// What a slice leaves behind when there is more to do.
+/// What a slice returns when there is more to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct More {
-    /// Where the next slice goes on.
+    /// From where the next slice resumes.
     pub checkpoint: String,
-    /// How far it is.
+    /// How far the export has come.
     pub progress: Progress,
 }
 
@@ -64,7 +64,7 @@ pub struct Summary {
     pub bytes: u64,
     /// The number of its parts.
     pub parts: u32,
-    /// What could not be kept.
+    /// What could not be kept, one sentence each.
     pub warnings: Vec<String>,
     /// Tables that could not be read to their end: the object is not whole.
     pub damaged: Vec<String>,
@@ -79,10 +79,10 @@ pub enum Outcome {
     Done(Summary),
 }
 
-/// Why an export can't start or go on: `exporter.error`.
+/// Why an export can't start or resume: `exporter.error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// The options make no sense, or name what isn't there.
+    /// The options make no sense, or name something that the database does not have.
     InvalidOptions(String),
     /// The checkpoint can't be used: start over.
     InvalidCheckpoint(String),
@@ -94,7 +94,7 @@ pub enum Error {
     WriteFailed(String),
     /// The object outgrows the store at this part size.
     TooLarge(String),
-    /// The host asked for an end.
+    /// The host interrupted the export.
     Interrupted,
 }
 
@@ -131,7 +131,7 @@ impl fmt::Display for Error {
             | Self::Corrupt(text)
             | Self::WriteFailed(text)
             | Self::TooLarge(text) => f.write_str(text),
-            Self::Interrupted => f.write_str("the host asked for an end"),
+            Self::Interrupted => f.write_str("the host interrupted the export"),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The types and interfaces of the WIT package `partway:pipe`, without bindings: one file for each of its files. Those
-//! say what every item means, in which units and order; here stands only what is particular to this side.
+//! The types and interfaces of the WIT package `partway:pipe`, without bindings: one file for each of its
+//! files. Those say what every item means, in which units and order; here stands only what is particular to
+//! this side.
 
 mod exporter;
 mod pacing;

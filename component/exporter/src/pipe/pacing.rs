@@ -1,4 +1,4 @@
-//! The WIT interface `pacing`: when to stop.
+//! The WIT interface `pacing`: when a slice should end.
 
 /// `pacing`: the host's clock, shutdown and load.
 pub trait Pacing {

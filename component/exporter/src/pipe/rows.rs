@@ -3,21 +3,21 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Text that comes out of a database: bytes that may not decode.
+/// Text as a database holds it: bytes that may not decode.
 pub type Text = Vec<u8>;
 
-/// An opaque mark between two rows of one table.
+/// An opaque mark between two rows of one table, made by the host.
 pub type Position = Vec<u8>;
 
 /// `rows`: one unchanging view of a database.
 pub trait Rows {
-    /// A place in a table that moves forward.
+    /// An open table.
     type Cursor: Cursor;
 
     /// The whole schema.
     fn describe(&self) -> Result<Schema, RowsError>;
 
-    /// Opens a table behind `after`, or at its start, in the order of its key.
+    /// Opens a table after the position `after`, or at its start, in the order of its key.
     fn scan(
         &self,
         table: &[u8],
@@ -26,7 +26,7 @@ pub trait Rows {
     ) -> Result<Self::Cursor, RowsError>;
 }
 
-/// `rows.cursor`.
+/// `rows.cursor`: an open table, read forward.
 pub trait Cursor {
     /// The next rows, as many as come to `max_bytes` of text and blobs.
     fn next(&mut self, max_bytes: u32) -> Result<Batch, RowsError>;
@@ -118,7 +118,7 @@ pub struct TableFlags {
     pub shadow: bool,
 }
 
-/// What there is to know of a table, beside its SQL.
+/// The details of a table, beside its SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     /// All columns, in the order of the declaration.
@@ -197,8 +197,8 @@ pub enum RowsError {
     Unavailable(String),
     /// The database is damaged in this table.
     Corrupt(String),
-    /// The host wants the work to end now.
+    /// The host wants the slice to end now.
     Interrupted,
-    /// Another reason; trying again may help.
+    /// Reading failed for another reason; trying again may help.
     Failed(String),
 }

@@ -87,8 +87,8 @@ impl Format for Plan {
         insert::end_statement(text, state);
     }
 
-    /// The comment at the end: a dump that has it has not been cut off. Where something was damaged the comment is
-    /// another one: such a dump is not whole, though it ends as it should.
+    /// The comment at the end: a dump that has it has not been cut off. Where something was damaged the
+    /// comment is another one: such a dump is not whole, though it ends as it should.
     fn end(&self, Counts { tables, rows }: Counts, damaged: usize) -> Vec<u8> {
         if damaged == 0 {
             format!("-- partway:end tables={tables} rows={rows}\n").into_bytes()

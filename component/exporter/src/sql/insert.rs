@@ -27,7 +27,7 @@ pub(super) fn write_row(
     let start = buffer.text().len();
     let row = buffer.offset();
     let text = buffer.text();
-    // Each a copy of known length: others are calls out of the module.
+    // Each is a copy of known length: one of unknown length is a call in WebAssembly.
     match state.statement {
         Some(_) => text.extend_from_slice(NEXT_ROW),
         None => text.push(b'('),
@@ -43,11 +43,11 @@ pub(super) fn write_row(
     Ok(())
 }
 
-/// Puts the row whose text begins at `start` in the buffer into a statement: the open one, or a new one where that
-/// would grow too long. `row` is where in the object the row's text begins.
+/// Puts the row whose text begins at `start` in the buffer into a statement: the open one, or a new one where
+/// that would grow too long. `row` is where in the object the row's text begins.
 ///
-/// A statement is bounded by what it holds, never by where parts or slices end, so that the bytes do not depend on
-/// them.
+/// A statement is bounded by what it holds, never by where parts or slices end, so that the bytes do not
+/// depend on them.
 fn open_statement(
     plan: &Plan,
     insert: &Insert,

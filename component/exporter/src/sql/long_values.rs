@@ -1,5 +1,5 @@
-//! Rows with values too long for a batch: read and written piece by piece, with checkpoints inside them. Values too
-//! long for a statement are rebuilt in the scratch table first.
+//! Rows with values too long for a batch: read and written piece by piece, with checkpoints inside them.
+//! Values too long for a statement are rebuilt in the scratch table first.
 
 use alloc::format;
 use alloc::string::String;
@@ -35,8 +35,8 @@ struct LongValue {
 }
 
 impl<C: Cursor> LongRow<'_, '_, C> {
-    /// Writes the row, in a statement of its own: first those of its values that have to be rebuilt, then the row
-    /// itself. Stops the slice only inside a long value.
+    /// Writes the row, in a statement of its own: first those of its values that have to be rebuilt, then the
+    /// row itself. Stops the slice only inside a long value.
     pub(super) fn write(mut self, cells: &mut Cells<'_>) -> Result<Flow, Error> {
         let cells: Vec<Cell<'_>> =
             self.table.columns.iter().map(|_| cells.next()).collect::<Result<_, _>>()?;
@@ -198,7 +198,7 @@ impl<C: Cursor> LongRow<'_, '_, C> {
             let mut piece = &piece[..];
             let end = progress.offset + piece.len() as u32;
             if !progress.hex && end < value.length {
-                // Statements are text by themselves: none begins or ends inside a character.
+                // Each statement is text by itself: none begins or ends inside a character.
                 piece = &piece[..whole_characters(piece)];
                 if piece.is_empty() && end == until {
                     break;
@@ -223,8 +223,8 @@ impl<C: Cursor> LongRow<'_, '_, C> {
         Ok(Flow::Continue)
     }
 
-    /// Whether a value has to be written in hexadecimal digits: a blob, and text that can't be written as it is.
-    /// Text is read once for that: most can, and is then half as long.
+    /// Whether a value has to be written in hexadecimal digits: a blob, or text that can't be written as it
+    /// is. Text is read once to find out, which pays: most text can, and then takes half as much.
     fn needs_hex(&mut self, value: LongValue) -> Result<bool, Error> {
         let mut offset = 0;
         while value.is_text && offset < value.length {
@@ -238,8 +238,8 @@ impl<C: Cursor> LongRow<'_, '_, C> {
         Ok(!value.is_text)
     }
 
-    /// Some of a value's bytes between `offset` and `until`, at least one. None: the database is damaged there, and
-    /// that is to be skipped.
+    /// Some of a value's bytes between `offset` and `until`, at least one. None: the database is damaged
+    /// there, and that is to be skipped.
     fn read(
         &mut self,
         value: LongValue,
@@ -256,7 +256,7 @@ impl<C: Cursor> LongRow<'_, '_, C> {
         }
     }
 
-    /// Remembers that a value is not whole.
+    /// Reports a value that is not whole.
     fn add_cut_off(&mut self, value: LongValue, offset: u32) {
         let column = self.table.columns.get(value.column as usize);
         let column = String::from_utf8_lossy(column.map(Vec::as_slice).unwrap_or_default());
@@ -273,10 +273,10 @@ impl<C: Cursor> LongRow<'_, '_, C> {
 }
 
 fn inconsistent() -> Error {
-    Error::ReadFailed(String::from("a long value is not what its batch said"))
+    Error::ReadFailed(String::from("a long value does not have the length that its batch gave"))
 }
 
 fn no_such_value() -> Error {
-    let text = "the checkpoint stands in a value that is not there: start the export over";
+    let text = "the checkpoint points into a value that does not exist: start the export over";
     Error::InvalidCheckpoint(String::from(text))
 }

@@ -1,5 +1,5 @@
-//! Values too long for a statement: rebuilt piece by piece in a table of their own, from which the row's
-//! statement takes them.
+//! The table in which a restore rebuilds values too long for a statement, piece by piece. The row's statement
+//! then selects them from it.
 
 use alloc::format;
 use alloc::string::String;
@@ -31,23 +31,23 @@ impl ScratchTable {
         Self { name, target }
     }
 
-    /// What makes the table: once a dump where there are no temporary tables, else once a row.
+    /// Creates the table: once a dump where there are no temporary tables, else once a row.
     pub(super) fn create(&self) -> String {
         let temp = if self.target == Target::D1 { "" } else { "TEMP " };
         format!("CREATE {temp}TABLE {}(n INTEGER PRIMARY KEY,v);\n", self.name)
     }
 
-    /// What removes the table.
+    /// Removes the table.
     pub(super) fn drop(&self) -> String {
         format!("DROP TABLE {};\n", self.name)
     }
 
-    /// What stands before a row's values.
+    /// The text before a row's values.
     pub(super) fn before_row(&self) -> String {
         if self.target == Target::D1 { String::new() } else { self.create() }
     }
 
-    /// What stands behind the row.
+    /// The text after the row.
     pub(super) fn after_row(&self) -> String {
         if self.target == Target::D1 {
             format!("DELETE FROM {};\n", self.name)
@@ -56,20 +56,20 @@ impl ScratchTable {
         }
     }
 
-    /// Begins value number `number` of the row.
+    /// Begins the value of column `number`.
     pub(super) fn begin(&self, number: u32, text: bool) -> String {
         let empty = if text { "''" } else { "x''" };
         format!("INSERT INTO {} VALUES({number},{empty});\n", self.name)
     }
 
-    /// What stands before a piece of it.
+    /// The text before a piece of it.
     pub(super) fn piece_opening(&self, text: bool, hex: bool) -> String {
         let cast = if text { "" } else { "CAST(" };
         let literal = String::from_utf8_lossy(value_opening(text, hex));
         format!("UPDATE {} SET v={cast}v||{literal}", self.name)
     }
 
-    /// What stands behind a piece. Adding blobs gives text of the same bytes, hence the cast.
+    /// The text after a piece. Concatenating blobs gives text of the same bytes, hence the cast.
     pub(super) fn piece_closing(&self, number: u32, text: bool, hex: bool) -> Vec<u8> {
         let cast = if text { "" } else { " AS BLOB)" };
         let mut closing = value_closing(text, hex).to_vec();
@@ -77,7 +77,7 @@ impl ScratchTable {
         closing
     }
 
-    /// The value, where the row has it.
+    /// The value, as an expression for the row's statement.
     pub(super) fn value(&self, number: u32) -> String {
         format!("(SELECT v FROM {} WHERE n={number})", self.name)
     }

@@ -1,4 +1,4 @@
-//! Which objects of a schema an export is asked for.
+//! Which objects of a schema to export.
 
 use alloc::format;
 use alloc::string::String;
@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 
 use crate::pipe::{Error, Object, ObjectKind, Schema, Text};
 
-/// Which tables are asked for.
+/// The tables to export.
 pub(super) struct Selection {
     /// None: all.
     tables: Option<Vec<Text>>,
 }
 
 impl Selection {
-    /// Resolves the names; none: everything.
+    /// Finds the tables by their names; no names: everything.
     pub(super) fn new(schema: &Schema, names: &[String]) -> Result<Self, Error> {
         if names.is_empty() {
             return Ok(Self { tables: None });
@@ -22,7 +22,7 @@ impl Selection {
         Ok(Self { tables: Some(tables) })
     }
 
-    /// As SQLite compares names: without regard to the case of ASCII letters.
+    /// Compares names as SQLite does: ASCII letters without regard to case.
     fn find(schema: &Schema, name: &str) -> Result<Text, Error> {
         let named = |object: &&Object| object.name.eq_ignore_ascii_case(name.as_bytes());
         let refusal = match schema
@@ -32,10 +32,10 @@ impl Selection {
             .find(named)
         {
             Some(Object { kind: ObjectKind::View, .. }) => {
-                "it is a view, and views have no rows of their own"
+                "it is a view, which has no rows of its own"
             }
             Some(object) if object.table.as_ref().is_some_and(|table| table.flags.is_virtual) => {
-                "it is a virtual table, and its rows live in other tables: export the whole database"
+                "it is a virtual table, whose rows live in other tables: export the whole database"
             }
             Some(object) => return Ok(object.name.clone()),
             None => "the database has no such table",

@@ -6,19 +6,19 @@ use alloc::string::String;
 use super::target::Target;
 use crate::pipe::Error;
 
-/// What the settings come to.
+/// The settings, read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Settings {
     /// `rowids=keep`, the default, or `drop`: the rowids of tables that have no INTEGER PRIMARY KEY.
     pub(super) keep_rowids: bool,
     /// `target=sqlite`, the default, or `d1`.
     pub(super) target: Target,
-    /// `damaged=stop`, the default, or `skip`: what to do about a table that can't be read to its end.
+    /// `damaged=stop`, the default, or `skip`: what to do with a table that can't be read to its end.
     pub(super) skip_damaged: bool,
 }
 
 impl Settings {
-    /// Reads them; a later one of the same name counts.
+    /// Reads them; of two with the same name the later counts.
     pub(super) fn new(settings: &[(String, String)]) -> Result<Self, Error> {
         let mut read = Self { keep_rowids: true, target: Target::Sqlite, skip_damaged: false };
         for (name, value) in settings {
@@ -31,8 +31,8 @@ impl Settings {
                 ("damaged", "skip") => read.skip_damaged = true,
                 _ => {
                     return Err(Error::InvalidOptions(format!(
-                        "format \"sql\" knows no setting {name}={value}: it has rowids=keep|drop, \
-                         target=sqlite|d1 and damaged=stop|skip"
+                        "format \"sql\" has no setting {name}={value}: use rowids=keep|drop, \
+                         target=sqlite|d1 or damaged=stop|skip"
                     )));
                 }
             }

@@ -1,28 +1,27 @@
-//! A dump for the stock `sqlite3` program: the database comes back as it was.
+//! The steps of a dump for the stock `sqlite3` program, which restores the database as it was.
 
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::plan_builder::{PlanBuilder, is_internal, shown};
-use super::text::write_literal;
+use super::plan_builder::{PlanBuilder, is_internal, quoted_name};
+use super::text::write_text_literal;
 use crate::pipe::{AutoVacuum, Encoding, Error, Object, ObjectKind, Schema};
 
 /// SQLite's page size for a new database.
-const USUAL_PAGE_SIZE: u32 = 4096;
+const DEFAULT_PAGE_SIZE: u32 = 4096;
 
-/// Writes the dump.
+/// Plans the dump.
 ///
-/// Tables come with their rows, each table's behind its `CREATE`; then what SQLite keeps in tables of its
-/// own; then indexes, which are faster built over rows than along with them; then views, and triggers,
-/// which must not fire; and virtual tables last, as entries of the schema table, since creating
-/// them would create their shadow tables once more.
+/// First each table with its rows; then the tables that SQLite keeps for itself; then indexes, which are
+/// built faster once the rows are there; then views, and triggers, which must not fire; and virtual tables
+/// last, as entries of the schema table, since creating them would create their shadow tables once more.
 pub(super) fn write(
     plan: &mut PlanBuilder,
     schema: &Schema,
     objects: &[&Object],
 ) -> Result<(), Error> {
     plan.line(b"PRAGMA foreign_keys=OFF;");
-    // Rows may be older than a constraint, or made with constraints off.
+    // Rows may be older than a constraint, or inserted with constraints off.
     plan.line(b"PRAGMA ignore_check_constraints=ON;");
     // These take effect only before the first table is made, and not within a transaction.
     match schema.encoding {
@@ -30,7 +29,7 @@ pub(super) fn write(
         Encoding::Utf16le => plan.line(b"PRAGMA encoding='UTF-16le';"),
         Encoding::Utf16be => plan.line(b"PRAGMA encoding='UTF-16be';"),
     }
-    if schema.page_size != USUAL_PAGE_SIZE {
+    if schema.page_size != DEFAULT_PAGE_SIZE {
         plan.line(format!("PRAGMA page_size={};", schema.page_size).as_bytes());
     }
     match schema.auto_vacuum {
@@ -71,8 +70,8 @@ pub(super) fn write(
     Ok(())
 }
 
-/// The tables that SQLite keeps for itself: sequences and statistics. Their names are refused but for who
-/// may write the schema, and `sqlite_sequence` is there already if a table has AUTOINCREMENT.
+/// A table that SQLite keeps for itself: sequences and statistics. Such a name is refused unless the schema
+/// is writable, and `sqlite_sequence` exists already if a table has AUTOINCREMENT.
 fn internal(plan: &mut PlanBuilder, object: &Object) -> Result<(), Error> {
     let (Some(table), Some(sql)) = (&object.table, &object.sql) else { return Ok(()) };
     if is_internal(&object.name) {
@@ -81,7 +80,7 @@ fn internal(plan: &mut PlanBuilder, object: &Object) -> Result<(), Error> {
         plan.text(sql.strip_prefix(b"CREATE TABLE ").unwrap_or(sql));
         plan.line(b";");
         plan.line(b"PRAGMA writable_schema=OFF;");
-        // As the tables were filled, it has come to hold the largest of their rowids.
+        // Filling the tables has put their largest rowids into it.
         if object.name.eq_ignore_ascii_case(b"sqlite_sequence") {
             plan.line(b"DELETE FROM sqlite_sequence;");
         }
@@ -102,19 +101,19 @@ fn virtual_tables(plan: &mut PlanBuilder, objects: &[&Object]) {
     for object in tables {
         if object.table.as_ref().is_some_and(|table| table.columns.is_empty()) {
             plan.warn(format!(
-                "virtual table {} can't be looked into, since its module is not here: its definition is \
-                 exported, and what it keeps in ordinary tables",
-                shown(&object.name)
+                "virtual table {} can't be opened because its module is missing here: its definition and its \
+                 shadow tables are exported",
+                quoted_name(&object.name)
             ));
         }
         let mut text =
             b"INSERT INTO sqlite_master(type,name,tbl_name,rootpage,sql) VALUES('table',".to_vec();
         for value in [&object.name, &object.on] {
-            write_literal(&mut text, value);
+            write_text_literal(&mut text, value);
             text.push(b',');
         }
         text.extend_from_slice(b"0,");
-        write_literal(&mut text, object.sql.as_deref().unwrap_or_default());
+        write_text_literal(&mut text, object.sql.as_deref().unwrap_or_default());
         text.extend_from_slice(b");");
         plan.line(&text);
     }

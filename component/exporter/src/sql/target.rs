@@ -33,8 +33,8 @@ impl Target {
                 statement: 64 * 1024,
                 // The cost of crossing into the host is lost in the noise, and memory stays small.
                 batch: 256 * 1024,
-                // SQLite takes statements of 10^9 bytes, and hexadecimal digits are two bytes each; half of that
-                // leaves room for the rest of the row, and for doubled quotes.
+                // SQLite takes statements of 10^9 bytes, and hexadecimal digits are two bytes each; half of
+                // that leaves room for the rest of the row, and for doubled quotes.
                 in_row: 250_000_000,
                 piece: 250_000_000,
             },
@@ -49,8 +49,8 @@ impl Target {
         }
     }
 
-    /// Whether carriage returns in a statement reach the database as they are. The `sqlite3` program drops one before
-    /// a line's end.
+    /// Whether carriage returns in a statement reach the database as they are. The `sqlite3` program drops
+    /// one before a line's end.
     pub(super) fn keeps_carriage_returns(self) -> bool {
         self == Self::D1
     }
