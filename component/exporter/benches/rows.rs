@@ -1,8 +1,8 @@
-//! How fast rows become text, by the kinds of their cells: the component's own code, natively, with batches that are
-//! made beforehand.
+//! How fast rows become text, by the kinds of their cells: the component's own code, natively, with batches
+//! that are made beforehand.
 //!
-//! Throughput is in bytes of SQL. What holds here holds inside of WebAssembly by and large only: `cargo xtask bench`
-//! measures that.
+//! Throughput is in bytes of SQL. What holds here holds inside of WebAssembly by and large only: `cargo xtask
+//! bench` measures that.
 
 use std::hint::black_box;
 use std::rc::Rc;

@@ -1,81 +1,55 @@
-//! The saved place: small, versioned JSON text, taken only where a part ends.
+//! The checkpoint: small, versioned JSON text, taken only where a part ends.
 //!
-//! It holds the position behind the last row whose text is complete, and that row's bytes that fall
-//! behind the part's end (the carry). A row is therefore never half from one read and half from
-//! another. Only a value too large for a batch has a place inside it.
+//! It holds the position after the last row whose text is complete, and that row's bytes that fall after the
+//! part's end (the carry). No row is ever half from one read and half from another. Only a value too large
+//! for a batch can have a resume point inside it.
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Options};
+use crate::pipe::{Error, Options, Position};
 
 /// Goes up with every change that an older component could not read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The smallest part: one page of a disk or of SQLite. Smaller ones cost more than they carry.
 pub(crate) const SMALLEST_PART: u32 = 4096;
 
-/// All that a slice needs to go on.
+/// All that a slice needs to resume, in a format whose state within a table is an `S`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Checkpoint {
+pub(crate) struct Checkpoint<S> {
     version: u32,
-    pub(crate) options: SavedOptions,
-    /// A digest of the plan: another schema gives another plan, and then no place in it is good.
+    /// The options that the export was started with.
+    pub(crate) options: Options,
+    /// A digest of the plan: another schema gives another plan, in which the resume point means nothing.
     #[serde(with = "hex_number")]
     pub(crate) plan: u64,
-    pub(crate) place: Place,
+    pub(crate) resume_at: ResumePoint<S>,
     /// Parts written.
     pub(crate) parts: u32,
     pub(crate) counts: Counts,
-    /// Tables that could not be read to their end.
+    /// Tables that could not be read to their end, and values that were cut off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) damaged: Vec<String>,
-    /// Text behind the last part's end.
+    /// Text after the last part's end.
     #[serde(with = "base64_bytes")]
     pub(crate) carry: Vec<u8>,
 }
 
-/// The options as the checkpoint keeps them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct SavedOptions {
-    pub(crate) format: String,
-    pub(crate) tables: Vec<String>,
-    pub(crate) part_size: u32,
-    pub(crate) settings: Vec<(String, String)>,
-}
-
 /// Where in the plan the text that is complete ends.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct ResumePoint<S> {
     /// The step, counted from 0.
     pub(crate) step: u32,
-    /// In a step of rows: behind this position; none: before the first row.
+    /// In a step of rows: after this position; none: before the first row.
     #[serde(with = "base64_option", default, skip_serializing_if = "Option::is_none")]
-    pub(crate) after: Option<Vec<u8>>,
-    /// Inside the row behind `after`, when a large value of it is half written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) value: Option<ValuePlace>,
-    /// Where in the object the open statement began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) statement: Option<u64>,
-}
-
-/// A place inside a large value.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ValuePlace {
-    /// Its column, counted from 0 among those that are read.
-    pub(crate) column: u32,
-    /// Bytes of the value that are written.
-    pub(crate) offset: u32,
-    /// Whether it is written in hexadecimal digits.
-    pub(crate) hex: bool,
-    /// Where the piece of the value begins that a statement is adding to it; none where the value is written in
-    /// its place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) piece: Option<u32>,
+    pub(crate) after: Option<Position>,
+    /// What the format has begun there and not ended.
+    pub(crate) state: S,
 }
 
 /// What has been exported up to here.
@@ -85,19 +59,14 @@ pub(crate) struct Counts {
     pub(crate) rows: u64,
 }
 
-impl Checkpoint {
+impl<S: Default + Serialize> Checkpoint<S> {
     /// Where an export begins.
-    pub(crate) fn first(options: &Options, plan: u64) -> Self {
+    pub(crate) fn first(options: Options, plan: u64) -> Self {
         Self {
             version: VERSION,
-            options: SavedOptions {
-                format: options.format.clone(),
-                tables: options.tables.clone(),
-                part_size: options.part_size,
-                settings: options.settings.clone(),
-            },
+            options,
             plan,
-            place: Place::default(),
+            resume_at: ResumePoint::default(),
             parts: 0,
             counts: Counts::default(),
             damaged: Vec::new(),
@@ -107,29 +76,45 @@ impl Checkpoint {
 
     /// As JSON text.
     pub(crate) fn encode(&self) -> Result<String, Error> {
-        serde_json::to_string(self)
-            .map_err(|error| Error::InvalidCheckpoint(format!("it can't be written: {error}")))
+        serde_json::to_string(self).map_err(|error| {
+            Error::InvalidCheckpoint(format!("the checkpoint can't be written: {error}"))
+        })
     }
+}
 
-    /// Out of JSON text.
-    pub(crate) fn decode(text: &str) -> Result<Self, Error> {
+/// The JSON text of a checkpoint of this version.
+#[derive(Clone, Copy)]
+pub(crate) struct CheckpointText<'a>(&'a str);
+
+impl<'a> CheckpointText<'a> {
+    /// Refuses text that is no checkpoint, or one of another version.
+    pub(crate) fn new(text: &'a str) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Version {
             version: u32,
         }
-        let damaged = |error: serde_json::Error| {
-            Error::InvalidCheckpoint(format!(
-                "the checkpoint is damaged ({error}): start the export over"
-            ))
-        };
-        let Version { version } = serde_json::from_str(text).map_err(damaged)?;
+        let Version { version } = parse(text)?;
         if version != VERSION {
             return Err(Error::InvalidCheckpoint(format!(
-                "the checkpoint is of version {version}, and this component reads version {VERSION}: \
-                 go on with the component that made it, or start the export over"
+                "the checkpoint has version {version}, but this component reads version {VERSION}: \
+                 resume with the component that wrote it, or start the export over"
             )));
         }
-        let checkpoint: Self = serde_json::from_str(text).map_err(damaged)?;
+        Ok(Self(text))
+    }
+
+    /// The name of the format, which says how to decode the rest.
+    pub(crate) fn format(self) -> Result<String, Error> {
+        #[derive(Deserialize)]
+        struct Head {
+            options: Options,
+        }
+        parse(self.0).map(|head: Head| head.options.format)
+    }
+
+    /// The checkpoint, of a format whose state is an `S`.
+    pub(crate) fn decode<S: DeserializeOwned>(self) -> Result<Checkpoint<S>, Error> {
+        let checkpoint: Checkpoint<S> = parse(self.0)?;
         if checkpoint.options.part_size < SMALLEST_PART {
             return Err(Error::InvalidCheckpoint(
                 "the checkpoint is damaged (its part size is too small): start the export over"
@@ -138,16 +123,14 @@ impl Checkpoint {
         }
         Ok(checkpoint)
     }
+}
 
-    /// The options that the export was started with.
-    pub(crate) fn options(&self) -> Options {
-        Options {
-            format: self.options.format.clone(),
-            tables: self.options.tables.clone(),
-            part_size: self.options.part_size,
-            settings: self.options.settings.clone(),
-        }
-    }
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| {
+        Error::InvalidCheckpoint(format!(
+            "the checkpoint is damaged ({error}): start the export over"
+        ))
+    })
 }
 
 /// Bytes as base64 text (RFC 4648, padded).
@@ -188,7 +171,7 @@ mod base64_option {
     }
 }
 
-/// A 64-bit number as text: JSON numbers are exact up to 2^53 only, in many a reader.
+/// A 64-bit number as text: many readers take JSON numbers for floats, which are exact up to 2^53 only.
 mod hex_number {
     use super::{String, format};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -206,19 +189,28 @@ mod hex_number {
 mod tests {
     use super::*;
 
-    fn checkpoint() -> Checkpoint {
+    /// A format's state.
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+    struct State {
+        statement: Option<u64>,
+    }
+
+    fn decode(text: &str) -> Result<Checkpoint<State>, Error> {
+        CheckpointText::new(text)?.decode()
+    }
+
+    fn checkpoint() -> Checkpoint<State> {
         let options = Options {
             format: "sql".into(),
             tables: vec!["t".into()],
             part_size: 4096,
             settings: vec![("rowids".into(), "drop".into())],
         };
-        let mut checkpoint = Checkpoint::first(&options, u64::MAX);
-        checkpoint.place = Place {
+        let mut checkpoint = Checkpoint::first(options, u64::MAX);
+        checkpoint.resume_at = ResumePoint {
             step: 3,
             after: Some(vec![0, 255]),
-            value: Some(ValuePlace { column: 1, offset: 9, hex: true, piece: Some(7) }),
-            statement: Some(77),
+            state: State { statement: Some(77) },
         };
         checkpoint.damaged = vec!["t".into()];
         checkpoint.carry = b"it's".to_vec();
@@ -227,10 +219,12 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let first = Checkpoint::first(&Options { part_size: 4096, ..Options::default() }, 0);
+        let first = Checkpoint::first(Options { part_size: 4096, ..Options::default() }, 0);
         for checkpoint in [checkpoint(), first] {
             let text = checkpoint.encode().unwrap();
-            assert_eq!(Checkpoint::decode(&text).unwrap(), checkpoint);
+            assert_eq!(decode(&text).unwrap(), checkpoint);
+            let format = CheckpointText::new(&text).unwrap().format().unwrap();
+            assert_eq!(format, checkpoint.options.format);
         }
     }
 
@@ -238,15 +232,21 @@ mod tests {
     fn a_checkpoint_cut_short_anywhere_is_refused() {
         let text = checkpoint().encode().unwrap();
         for end in 0..text.len() {
-            let error = Checkpoint::decode(&text[..end]).unwrap_err();
+            let error = decode(&text[..end]).unwrap_err();
             assert!(error.to_string().contains("damaged"), "{error}");
         }
     }
 
     #[test]
     fn another_version_is_named_in_the_refusal() {
-        let text = checkpoint().encode().unwrap().replace("\"version\":1", "\"version\":2");
-        let error = Checkpoint::decode(&text).unwrap_err();
-        assert!(error.to_string().contains("version 2"), "{error}");
+        let text = checkpoint().encode().unwrap();
+        for version in [1, 3] {
+            let other = text.replace("\"version\":2", &format!("\"version\":{version}"));
+            let error = decode(&other).unwrap_err();
+            assert!(error.to_string().contains(&format!("version {version}")), "{error}");
+        }
+        // Whatever else is in it.
+        let error = decode(r#"{"version":1,"place":{"step":0}}"#).unwrap_err();
+        assert!(error.to_string().contains("version 1"), "{error}");
     }
 }

@@ -4,11 +4,12 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{
-    AutoVacuum, Batch, Budget, Column, ColumnKind, Encoding, Error, Kind, Object, Options, Outcome,
-    PartsError, Position, Progress, Rows, RowsError, Schema, Table, TableFlags, Text,
+use crate::pipe::{
+    AutoVacuum, Batch, Budget, Column, ColumnKind, Encoding, Error, Object, ObjectKind, Options,
+    Outcome, PartsError, Position, Progress, Rows, RowsError, Schema, Table, TableFlags, Text,
 };
-use bindings::exports::partway::pipe::exporter as export;
+use crate::{export, pipe};
+use bindings::exports::partway::pipe::exporter;
 use bindings::partway::pipe::{pacing, parts, rows};
 
 mod bindings {
@@ -33,20 +34,23 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 
 struct Exporter;
 
-impl export::Guest for Exporter {
-    fn start(options: export::Options) -> Result<String, export::Error> {
+impl exporter::Guest for Exporter {
+    fn start(options: exporter::Options) -> Result<String, exporter::Error> {
         let options = Options {
             format: options.format,
             tables: options.tables,
             part_size: options.part_size,
             settings: options.settings,
         };
-        Ok(crate::start(&HostRows, &options)?)
+        Ok(export::start(&HostRows, &options)?)
     }
 
-    fn resume(from: String, budget: export::Budget) -> Result<export::Outcome, export::Error> {
+    fn resume(
+        from: String,
+        budget: exporter::Budget,
+    ) -> Result<exporter::Outcome, exporter::Error> {
         let budget = Budget { parts: budget.parts };
-        Ok(crate::resume(&HostRows, &mut HostParts, &HostPacing, &from, budget)?.into())
+        Ok(export::resume(&HostRows, &mut HostParts, &HostPacing, &from, budget)?.into())
     }
 }
 
@@ -69,7 +73,7 @@ impl Rows for HostRows {
     }
 }
 
-impl crate::Cursor for rows::Cursor {
+impl pipe::Cursor for rows::Cursor {
     fn next(&mut self, max_bytes: u32) -> Result<Batch, RowsError> {
         let rows::Batch { rows, kinds, integers, reals, lengths, bytes } =
             rows::Cursor::next(self, max_bytes)?;
@@ -93,7 +97,7 @@ impl crate::Cursor for rows::Cursor {
 
 struct HostParts;
 
-impl crate::Parts for HostParts {
+impl pipe::Parts for HostParts {
     fn write(&mut self, number: u32, bytes: &[u8]) -> Result<(), PartsError> {
         Ok(parts::write(number, bytes)?)
     }
@@ -101,7 +105,7 @@ impl crate::Parts for HostParts {
 
 struct HostPacing;
 
-impl crate::Pacing for HostPacing {
+impl pipe::Pacing for HostPacing {
     fn should_yield(&self) -> bool {
         pacing::should_yield()
     }
@@ -132,7 +136,7 @@ impl From<parts::Error> for PartsError {
     }
 }
 
-impl From<Error> for export::Error {
+impl From<Error> for exporter::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::InvalidOptions(text) => Self::InvalidOptions(text),
@@ -146,17 +150,17 @@ impl From<Error> for export::Error {
     }
 }
 
-impl From<Outcome> for export::Outcome {
+impl From<Outcome> for exporter::Outcome {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::More(more) => {
                 let Progress { table, tables, rows, bytes, parts } = more.progress;
-                Self::More(export::More {
+                Self::More(exporter::More {
                     checkpoint: more.checkpoint,
-                    progress: export::Progress { table, tables, rows, bytes, parts },
+                    progress: exporter::Progress { table, tables, rows, bytes, parts },
                 })
             }
-            Outcome::Done(summary) => Self::Done(export::Summary {
+            Outcome::Done(summary) => Self::Done(exporter::Summary {
                 tables: summary.tables,
                 rows: summary.rows,
                 bytes: summary.bytes,
@@ -193,10 +197,10 @@ impl From<rows::Object> for Object {
     fn from(object: rows::Object) -> Self {
         Self {
             kind: match object.kind {
-                rows::ObjectKind::Table => Kind::Table,
-                rows::ObjectKind::Index => Kind::Index,
-                rows::ObjectKind::View => Kind::View,
-                rows::ObjectKind::Trigger => Kind::Trigger,
+                rows::ObjectKind::Table => ObjectKind::Table,
+                rows::ObjectKind::Index => ObjectKind::Index,
+                rows::ObjectKind::View => ObjectKind::View,
+                rows::ObjectKind::Trigger => ObjectKind::Trigger,
             },
             name: object.name,
             on: object.on,

@@ -7,37 +7,35 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | `contract` | the WIT package's types and traits, natively |
-//! | `plan` | the steps of an export, out of the schema |
+//! | `pipe` | the WIT package's types and traits, natively |
+//! | `export` | the two calls: the format is found by its name |
 //! | `slice` | one slice: step by step, until the budget or the end |
-//! | `rows` | a table's rows, into statements |
-//! | `ahead` | scans opened before they are needed |
-//! | `long` | rows with values too long for a batch |
-//! | `batch` | reading a batch's cells |
-//! | `part` | the buffer, and where parts are cut |
-//! | `checkpoint` | the saved place, as JSON text |
-//! | `sql` | the text of a SQL dump |
+//! | `open_scans` | scans opened before they are needed |
+//! | `cells` | reading a batch's cells |
+//! | `output`, `part_buffer` | the text, where parts are cut, and when to stop |
+//! | `checkpoint` | all that a slice needs to resume, as JSON text |
+//! | `format` | what a format is to a slice |
+//! | `sql` | the format `sql` |
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
 
-mod ahead;
-mod batch;
+mod cells;
 mod checkpoint;
-mod contract;
-mod error;
+mod export;
+mod format;
 #[cfg(target_arch = "wasm32")]
 mod guest;
-mod long;
-mod part;
-mod plan;
-mod rows;
+mod open_scans;
+mod output;
+mod part_buffer;
+mod pipe;
 mod slice;
 mod sql;
 
-pub use contract::{
-    AutoVacuum, Batch, Budget, Column, ColumnKind, Cursor, Encoding, Kind, More, Object, Options,
-    Outcome, Pacing, Parts, Position, Progress, Rows, Schema, Summary, Table, TableFlags, Text,
+pub use export::{resume, start};
+pub use pipe::{
+    AutoVacuum, Batch, Budget, Column, ColumnKind, Cursor, Encoding, Error, More, Object,
+    ObjectKind, Options, Outcome, Pacing, Parts, PartsError, Position, Progress, Rows, RowsError,
+    Schema, Summary, Table, TableFlags, Text,
 };
-pub use error::{Error, PartsError, RowsError};
-pub use slice::{resume, start};

@@ -1,175 +1,187 @@
-//! One slice: the plan's steps from the checkpoint on, until the budget is spent or the end reached.
+//! One slice: a format's steps from the checkpoint on, until the budget is spent or the end reached.
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use crate::ahead::Ahead;
-use crate::checkpoint::{Checkpoint, Counts, Place, SMALLEST_PART};
-use crate::part::PartBuffer;
-use crate::plan::{Plan, Step};
-use crate::sql::{self, CellWriter};
-use crate::{Budget, Error, More, Options, Outcome, Pacing, Parts, Progress, Rows, Summary};
+use crate::cells::Cells;
+use crate::checkpoint::{Checkpoint, CheckpointText};
+use crate::format::{Format, Step, TableRows};
+use crate::open_scans::OpenScans;
+use crate::output::{Flow, Output};
+use crate::pipe::{
+    Batch, Budget, Cursor, Error, More, Options, Outcome, Pacing, Parts, Progress, Rows, RowsError,
+    Summary,
+};
 
 /// Checks the options against the schema and gives the first checkpoint.
-pub fn start(rows: &impl Rows, options: &Options) -> Result<String, Error> {
-    if options.part_size < SMALLEST_PART {
-        return Err(Error::InvalidOptions(format!(
-            "a part size of {} bytes is too small: {SMALLEST_PART} is the least",
-            options.part_size
-        )));
-    }
-    let plan = plan(rows, options)?;
-    Checkpoint::first(options, plan.digest()).encode()
+pub(crate) fn start<F: Format>(rows: &impl Rows, options: &Options) -> Result<String, Error> {
+    let format = F::new(&rows.describe()?, options)?;
+    Checkpoint::<F::State>::first(options.clone(), format.digest()).encode()
 }
 
 /// Does one slice from a checkpoint on.
-pub fn resume<R: Rows>(
-    rows: &R,
-    parts: &mut impl Parts,
-    pacing: &impl Pacing,
-    from: &str,
+pub(crate) fn resume<F: Format>(
+    rows: &impl Rows,
+    parts: &mut dyn Parts,
+    pacing: &dyn Pacing,
+    from: CheckpointText<'_>,
     budget: Budget,
 ) -> Result<Outcome, Error> {
-    let checkpoint = Checkpoint::decode(from)?;
-    let plan = plan(rows, &checkpoint.options())?;
-    if plan.digest() != checkpoint.plan {
+    let checkpoint: Checkpoint<F::State> = from.decode()?;
+    let format = F::new(&rows.describe()?, &checkpoint.options)?;
+    if format.digest() != checkpoint.plan {
         return Err(Error::InvalidCheckpoint(String::from(
-            "the checkpoint is of a database with another schema: start the export over",
+            "the checkpoint belongs to a database with another schema: start the export over",
         )));
     }
     let slice = Slice {
         rows,
-        ahead: Ahead::new(),
-        parts,
-        pacing,
-        plan: &plan,
-        cells: CellWriter::new(plan.encoding, plan.raw_returns),
-        budget: budget.parts.max(1),
-        written: 0,
-        buffer: PartBuffer::new(checkpoint.options.part_size, checkpoint.parts, &checkpoint.carry),
-        place: checkpoint.place.clone(),
-        counts: checkpoint.counts,
-        damaged: checkpoint.damaged.clone(),
-        saved: checkpoint,
+        open_scans: OpenScans::new(),
+        format: &format,
+        output: Output::new(checkpoint, parts, pacing, budget),
     };
     slice.run()
 }
 
-fn plan(rows: &impl Rows, options: &Options) -> Result<Plan, Error> {
-    match options.format.as_str() {
-        "sql" => sql::plan(&rows.describe()?, options),
-        other => Err(Error::InvalidOptions(format!(
-            "this component knows no format {other:?}: it writes \"sql\""
-        ))),
-    }
-}
-
-/// Whether a slice goes on.
-#[derive(PartialEq)]
-pub(crate) enum Flow {
-    On,
-    Stop,
-}
-
 /// One slice at work.
-pub(crate) struct Slice<'a, R: Rows, P, C> {
-    pub(crate) rows: &'a R,
-    pub(crate) ahead: Ahead<R::Cursor>,
-    parts: &'a mut P,
-    pacing: &'a C,
-    pub(crate) plan: &'a Plan,
-    pub(crate) cells: CellWriter,
-    /// Parts this slice may write.
-    budget: u32,
-    /// Parts this slice has written.
-    written: u32,
-    pub(crate) buffer: PartBuffer,
-    /// Where the text in the buffer ends.
-    pub(crate) place: Place,
-    pub(crate) counts: Counts,
-    /// Tables that could not be read to their end.
-    pub(crate) damaged: Vec<String>,
-    /// The checkpoint as of the last part's end.
-    saved: Checkpoint,
+struct Slice<'a, R: Rows, F: Format> {
+    rows: &'a R,
+    open_scans: OpenScans<R::Cursor>,
+    format: &'a F,
+    output: Output<'a, F::State>,
 }
 
-impl<R: Rows, P: Parts, C: Pacing> Slice<'_, R, P, C> {
+impl<R: Rows, F: Format> Slice<'_, R, F> {
     fn run(mut self) -> Result<Outcome, Error> {
+        let format = self.format;
         // The carry of a row much larger than a part holds whole parts.
-        let mut flow = self.cut()?;
-        while flow == Flow::On
-            && let Some(step) = self.plan.steps.get(self.place.step as usize)
+        let mut flow = self.output.cut()?;
+        while flow == Flow::Continue
+            && let Some(step) = format.steps().get(self.output.end.step as usize)
         {
             flow = match step {
                 Step::Text(text) => self.text(text)?,
                 Step::Rows(table) => self.table(table)?,
-                Step::EndMark => {
-                    let Counts { tables, rows } = self.counts;
-                    self.text(&sql::end_mark(tables, rows, self.damaged.len()))?
+                Step::End => {
+                    self.text(&format.end(self.output.counts, self.output.damaged.len()))?
                 }
             };
-            if flow == Flow::On && self.should_stop() {
+            if flow == Flow::Continue && self.output.should_stop() {
                 flow = Flow::Stop;
             }
         }
-        if flow == Flow::Stop {
-            return self.more();
+        match flow {
+            Flow::Continue => self.done(),
+            Flow::Stop => self.more(),
         }
-        let bytes = self.buffer.finish(self.parts)?;
+    }
+
+    fn done(mut self) -> Result<Outcome, Error> {
+        let bytes = self.output.finish()?;
         Ok(Outcome::Done(Summary {
-            tables: self.counts.tables,
-            rows: self.counts.rows,
+            tables: self.output.counts.tables,
+            rows: self.output.counts.rows,
             bytes,
-            parts: self.buffer.written(),
-            warnings: self.plan.warnings.clone(),
-            damaged: self.damaged,
+            parts: self.output.buffer.written(),
+            warnings: self.format.warnings().to_vec(),
+            damaged: self.output.damaged,
         }))
     }
 
-    /// Ends the slice at the last part's end. What the buffer holds beyond is thrown away.
+    /// Ends the slice at the last part's end.
     fn more(self) -> Result<Outcome, Error> {
-        let table = match self.plan.steps.get(self.saved.place.step as usize) {
+        let bytes = self.output.buffer.bytes_written();
+        let saved = self.output.into_saved();
+        let table = match self.format.steps().get(saved.resume_at.step as usize) {
             Some(Step::Rows(table)) => Some(String::from_utf8_lossy(&table.table).into_owned()),
             _ => None,
         };
         let progress = Progress {
             table,
-            tables: self.saved.counts.tables,
-            rows: self.saved.counts.rows,
-            bytes: self.buffer.bytes_written(),
-            parts: self.saved.parts,
+            tables: saved.counts.tables,
+            rows: saved.counts.rows,
+            bytes,
+            parts: saved.parts,
         };
-        Ok(Outcome::More(More { checkpoint: self.saved.encode()?, progress }))
-    }
-
-    /// A slice may stop early once it has written a part.
-    pub(crate) fn should_stop(&self) -> bool {
-        self.written > 0 && self.pacing.should_yield()
-    }
-
-    pub(crate) fn next_step(&mut self) {
-        self.place = Place { step: self.place.step + 1, ..Place::default() };
+        Ok(Outcome::More(More { checkpoint: saved.encode()?, progress }))
     }
 
     fn text(&mut self, text: &[u8]) -> Result<Flow, Error> {
-        self.buffer.text().extend_from_slice(text);
-        self.next_step();
-        self.cut()
+        self.output.buffer.text().extend_from_slice(text);
+        self.output.end_step()
     }
 
-    /// Cuts what parts there are, and saves the place behind them. The place must be true: all text
-    /// in the buffer belongs before it.
-    pub(crate) fn cut(&mut self) -> Result<Flow, Error> {
-        if !self.buffer.is_full() {
-            return Ok(Flow::On);
+    /// The rows of one table, from the position in it where the text ends.
+    fn table(&mut self, table: &TableRows<F::Table>) -> Result<Flow, Error> {
+        let format = self.format;
+        let step = self.output.end.step;
+        let mut cursor = match self.open_scans.take(step) {
+            Some(opened) => opened?,
+            None => {
+                let after = self.output.end.after.as_deref();
+                self.rows.scan(&table.table, &table.columns, after)?
+            }
+        };
+        self.open_scans.fill(self.rows, format.steps(), step);
+        let mut batches = 0;
+        loop {
+            let batch = match cursor.next(format.batch_bytes()) {
+                Err(RowsError::Corrupt(_)) if format.skips_damaged() => {
+                    self.output.add_damaged_table(&table.table);
+                    break;
+                }
+                batch => batch?,
+            };
+            if batch.rows == 0 {
+                break;
+            }
+            batches += 1;
+            if self.batch(table, &mut cursor, &batch)? == Flow::Stop || self.output.should_stop() {
+                return Ok(Flow::Stop);
+            }
         }
-        self.written += self.buffer.cut(self.budget - self.written, self.parts)?;
-        self.saved.place = self.place.clone();
-        self.saved.counts = self.counts;
-        self.saved.damaged.clone_from(&self.damaged);
-        self.saved.parts = self.buffer.written();
-        self.saved.carry = self.buffer.carry().to_vec();
-        Ok(if self.written == self.budget { Flow::Stop } else { Flow::On })
+        if F::is_inside_row(&self.output.end.state) {
+            return Err(Error::InvalidCheckpoint(format!(
+                "the checkpoint points into a row of table {:?} that does not exist: start the export over",
+                String::from_utf8_lossy(&table.table)
+            )));
+        }
+        self.open_scans.table_read(batches);
+        format.end_table(&mut self.output.buffer, &mut self.output.end.state);
+        self.output.counts.tables += u32::from(table.counted);
+        self.output.end_step()
+    }
+
+    /// The rows of one batch.
+    fn batch(
+        &mut self,
+        table: &TableRows<F::Table>,
+        cursor: &mut R::Cursor,
+        batch: &Batch,
+    ) -> Result<Flow, Error> {
+        let (format, output) = (self.format, &mut self.output);
+        let mut cells = Cells::new(batch, table.columns.len())?;
+        // Whether a row is long depends on the row, never on its batch: batches begin where slices do.
+        let may_be_long = cells.any_long(batch.kinds.len()) || F::is_inside_row(&output.end.state);
+        for row in 0..batch.rows {
+            let is_long = may_be_long
+                && (cells.any_long(table.columns.len()) || F::is_inside_row(&output.end.state));
+            if is_long {
+                if format.write_long_row(table, cursor, row, &mut cells, output)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+            } else {
+                let (text, state) = (&mut output.buffer, &mut output.end.state);
+                format.write_row(table, &mut cells, text, state)?;
+            }
+            output.counts.rows += u64::from(table.counted);
+            if output.buffer.is_full() {
+                output.end.after = Some(cursor.position(row + 1)?);
+                if output.cut()? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+            }
+        }
+        Ok(Flow::Continue)
     }
 }

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use anyhow::{Result, anyhow};
 use partway_exporter::{
-    AutoVacuum, Batch, Budget, Column, ColumnKind, Encoding, Kind, Object, Options, Outcome,
+    AutoVacuum, Batch, Budget, Column, ColumnKind, Encoding, Object, ObjectKind, Options, Outcome,
     Pacing, Parts, PartsError, Position, Rows, RowsError, Schema, Table, TableFlags, Text, resume,
     start,
 };
@@ -141,12 +141,12 @@ fn schema(connection: &Connection) -> Result<Schema> {
         let (kind, name): (String, String) = (entry.get(0)?, entry.get(1)?);
         let sql: Option<String> = entry.get(3)?;
         let kind = match kind.as_str() {
-            "table" => Kind::Table,
-            "index" => Kind::Index,
-            "view" => Kind::View,
-            _ => Kind::Trigger,
+            "table" => ObjectKind::Table,
+            "index" => ObjectKind::Index,
+            "view" => ObjectKind::View,
+            _ => ObjectKind::Trigger,
         };
-        let table = (kind == Kind::Table)
+        let table = (kind == ObjectKind::Table)
             .then(|| table(connection, &name, sql.as_deref().unwrap_or_default()))
             .transpose()?;
         objects.push(Object {

@@ -1,96 +1,113 @@
-//! A dump for a Durable Object or D1, tried against workerd 1.20260426.
+//! The steps of a dump for a Durable Object or D1, tested against workerd 1.20260426.
 //!
-//! There a text given to `sql.exec` may have 100,000 bytes, and no transaction of its own, no temporary table
-//! and no writing of the schema table; foreign keys are enforced; of the header numbers none can be set.
+//! There a text given to `sql.exec` may have 100,000 bytes. It may hold no transaction of its own, create no
+//! temporary table and not write the schema table. Foreign keys are enforced, and no header number can be
+//! set.
 
 use alloc::format;
 use alloc::vec::Vec;
 
 use super::name::write_name;
+use super::plan_builder::{PlanBuilder, is_internal, quoted_name};
 use super::schema_text::open_comment;
-use super::script::{Script, is_internal, shown};
-use crate::{ColumnKind, Encoding, Error, Kind, Object, Schema, Table, Text};
+use crate::pipe::{ColumnKind, Encoding, Error, Object, ObjectKind, Schema, Table, Text};
 
 /// The longest text for one call of `sql.exec`.
-const LONGEST: usize = 100_000;
+const MAX_STATEMENT_BYTES: usize = 100_000;
 
 /// The most columns of a table.
-const MOST_COLUMNS: usize = 100;
+const MAX_COLUMNS: usize = 100;
 
-/// Writes the dump.
+/// Plans the dump.
 ///
-/// All tables come first, each with its unique indexes, which foreign keys need; then rows, those of a table
-/// behind those of the tables it refers to. Where tables refer to each other in a circle, or a table
-/// to itself, rows load within one transaction: the checks wait for its end.
+/// All tables first, each with its unique indexes, which foreign keys need; then rows, a table's after those
+/// of the tables it refers to. Where tables refer to each other in a circle, or a table to itself, the rows
+/// must load within one transaction: the checks wait for its end.
 pub(super) fn write(
-    script: &mut Script,
+    plan: &mut PlanBuilder,
     schema: &Schema,
     objects: &[&Object],
 ) -> Result<(), Error> {
+    header(plan, schema)?;
+    let tables = tables(plan, objects);
+    let has = |object: &&&Object| {
+        tables.iter().any(|(table, _)| table.name.eq_ignore_ascii_case(&object.on))
+    };
+    plan.line(b"PRAGMA defer_foreign_keys=TRUE;");
+    plan.line(b"PRAGMA ignore_check_constraints=ON;");
+    let create = plan.scratch.create();
+    plan.text(create.as_bytes());
+    let indexes = || objects.iter().filter(|object| object.kind == ObjectKind::Index).filter(has);
+    create_tables(plan, &tables, indexes().filter(|index| is_unique(index)));
+    for (object, table) in parents_first(&tables) {
+        if table.flags.is_virtual {
+            full_text(plan, objects, object, table);
+        } else {
+            plan.rows(object, table)?;
+        }
+    }
+    internal(plan, objects, b"sqlite_sequence", "")?;
+    for index in indexes().filter(|index| !is_unique(index)) {
+        definition(plan, index);
+    }
+    for kind in [ObjectKind::View, ObjectKind::Trigger] {
+        for object in objects.iter().filter(|object| object.kind == kind) {
+            definition(plan, object);
+        }
+    }
+    // ANALYZE creates the table; its rows are replaced.
+    internal(plan, objects, b"sqlite_stat1", "ANALYZE sqlite_schema;\n")?;
+    let drop = plan.scratch.drop();
+    plan.text(drop.as_bytes());
+    plan.line(b"PRAGMA ignore_check_constraints=OFF;");
+    plan.end_mark();
+    // A text that ends with a comment is rejected.
+    plan.line(b"SELECT 1;");
+    Ok(())
+}
+
+/// Refuses or reports what of the database's header the target can't hold.
+fn header(plan: &mut PlanBuilder, schema: &Schema) -> Result<(), Error> {
     if schema.encoding != Encoding::Utf8 {
-        let text = "target d1 holds UTF-8 only, and this database is UTF-16: restore an ordinary dump of it \
-                    into a UTF-8 database (without its line PRAGMA encoding) and export that";
+        let text = "target d1 stores UTF-8 only, and this database is UTF-16: restore a dump of it with target=sqlite \
+                    into a UTF-8 database (leave out its line PRAGMA encoding) and export that one";
         return Err(Error::InvalidOptions(text.into()));
     }
     for (pragma, value) in
         [("user_version", schema.user_version), ("application_id", schema.application_id)]
     {
         if value != 0 {
-            script.warn(format!("{pragma} {value} is not in the dump: target d1 has none"));
+            plan.warn(format!("{pragma} {value} is not in the dump: target d1 can't set it"));
         }
     }
-    let tables = tables(script, objects);
-    let has = |object: &&&Object| {
-        tables.iter().any(|(table, _)| table.name.eq_ignore_ascii_case(&object.on))
-    };
-    script.line(b"PRAGMA defer_foreign_keys=TRUE;");
-    script.line(b"PRAGMA ignore_check_constraints=ON;");
-    let create = script.scratch.create();
-    script.text(create.as_bytes());
-    let indexes = || objects.iter().filter(|object| object.kind == Kind::Index).filter(has);
-    for (object, table) in &tables {
-        if table.columns.len() > MOST_COLUMNS {
-            script.warn(format!(
-                "table {} has more than {MOST_COLUMNS} columns: target d1 will refuse it",
-                shown(&object.name)
-            ));
-        }
-        definition(script, object);
-        let own = |index: &&&Object| index.on.eq_ignore_ascii_case(&object.name);
-        for index in indexes().filter(own).filter(|index| is_unique(index)) {
-            definition(script, index);
-        }
-    }
-    for (object, table) in parents_first(&tables) {
-        if table.flags.is_virtual {
-            full_text(script, objects, object, table);
-        } else {
-            script.rows(object, table)?;
-        }
-    }
-    internal(script, objects, b"sqlite_sequence", "")?;
-    for index in indexes().filter(|index| !is_unique(index)) {
-        definition(script, index);
-    }
-    for kind in [Kind::View, Kind::Trigger] {
-        for object in objects.iter().filter(|object| object.kind == kind) {
-            definition(script, object);
-        }
-    }
-    // Analyzing makes the table; what it finds is replaced.
-    internal(script, objects, b"sqlite_stat1", "ANALYZE sqlite_schema;\n")?;
-    let drop = script.scratch.drop();
-    script.text(drop.as_bytes());
-    script.line(b"PRAGMA ignore_check_constraints=OFF;");
-    script.end_mark();
-    // A text that ends with a comment is refused.
-    script.line(b"SELECT 1;");
     Ok(())
 }
 
-/// The rows of a table that SQLite keeps for itself and that `make` sees to being there.
+/// The definitions of tables, each with its unique indexes.
+fn create_tables<'a>(
+    plan: &mut PlanBuilder,
+    tables: &[(&Object, &Table)],
+    unique_indexes: impl Iterator<Item = &'a &'a Object> + Clone,
+) {
+    for (object, table) in tables {
+        if table.columns.len() > MAX_COLUMNS {
+            plan.warn(format!(
+                "table {} has more than {MAX_COLUMNS} columns: target d1 will reject it",
+                quoted_name(&object.name)
+            ));
+        }
+        definition(plan, object);
+        let own = |index: &&&Object| index.on.eq_ignore_ascii_case(&object.name);
+        for index in unique_indexes.clone().filter(own) {
+            definition(plan, index);
+        }
+    }
+}
+
+/// The rows of a table that SQLite keeps for itself. The statement `make` creates the table where it may be
+/// missing.
 fn internal(
-    script: &mut Script,
+    plan: &mut PlanBuilder,
     objects: &[&Object],
     name: &[u8],
     make: &str,
@@ -99,15 +116,15 @@ fn internal(
     if let Some(object) = found
         && let Some(table) = &object.table
     {
-        script.text(make.as_bytes());
-        script.line(&[b"DELETE FROM ", name, b";"].concat());
-        script.rows(object, table)?;
+        plan.text(make.as_bytes());
+        plan.line(&[b"DELETE FROM ", name, b";"].concat());
+        plan.rows(object, table)?;
     }
     Ok(())
 }
 
-/// The tables that can be brought over.
-fn tables<'a>(script: &mut Script, objects: &[&'a Object]) -> Vec<(&'a Object, &'a Table)> {
+/// The tables that the target can hold.
+fn tables<'a>(plan: &mut PlanBuilder, objects: &[&'a Object]) -> Vec<(&'a Object, &'a Table)> {
     let all = || objects.iter().filter_map(|object| Some((*object, object.table.as_ref()?)));
     let is_virtual = |table: &Table| table.flags.is_virtual;
     let mut tables = Vec::new();
@@ -118,14 +135,14 @@ fn tables<'a>(script: &mut Script, objects: &[&'a Object]) -> Vec<(&'a Object, &
             continue;
         }
         let refusal = if object.name.to_ascii_lowercase().starts_with(b"_cf_") {
-            "target d1 keeps names that begin with _cf_ for itself"
+            "target d1 reserves names that begin with _cf_"
         } else if is_virtual(table) && !is_full_text(object) {
-            "target d1 has no virtual tables but of fts5"
+            "target d1 supports no virtual tables other than fts5"
         } else {
             tables.push((object, table));
             continue;
         };
-        script.warn(format!("table {} is left out: {refusal}", shown(&object.name)));
+        plan.warn(format!("table {} is left out: {refusal}", quoted_name(&object.name)));
     }
     tables
 }
@@ -147,27 +164,27 @@ fn is_full_text(object: &Object) -> bool {
     words.windows(2).any(|pair| pair == [b"using", &b"fts5"[..]])
 }
 
-/// The definition, as stored but for what a comment at its end needs.
-fn definition(script: &mut Script, object: &Object) {
+/// The definition as stored, with an end for a comment that is still open.
+fn definition(plan: &mut PlanBuilder, object: &Object) {
     let Some(sql) = &object.sql else { return };
-    if sql.len() + 4 > LONGEST {
-        script.warn(format!(
-            "the definition of {} has more than {LONGEST} bytes: target d1 will refuse it",
-            shown(&object.name)
+    if sql.len() + 4 > MAX_STATEMENT_BYTES {
+        plan.warn(format!(
+            "the definition of {} has more than {MAX_STATEMENT_BYTES} bytes: target d1 will reject it",
+            quoted_name(&object.name)
         ));
     }
-    script.text(sql);
-    script.text(open_comment(sql));
-    script.line(b";");
+    plan.text(sql);
+    plan.text(open_comment(sql));
+    plan.line(b";");
 }
 
-/// Each table behind those it refers to, as far as they do not go round in circles.
+/// Each table after those it refers to, except in circles.
 fn parents_first<'a>(tables: &[(&'a Object, &'a Table)]) -> Vec<(&'a Object, &'a Table)> {
     let mut left = tables.to_vec();
     let mut ordered = Vec::with_capacity(left.len());
     while !left.is_empty() {
         let waits = |(object, table): &(&Object, &Table)| {
-            // What an index is made of must be there before it is made again.
+            // The rows that a full-text index is rebuilt from must be there first.
             table.flags.is_virtual && left.iter().any(|(_, other)| !other.flags.is_virtual)
                 || table.references.iter().any(|parent| {
                     !parent.eq_ignore_ascii_case(&object.name)
@@ -180,8 +197,8 @@ fn parents_first<'a>(tables: &[(&'a Object, &'a Table)]) -> Vec<(&'a Object, &'a
     ordered
 }
 
-/// What an fts5 table holds: its rows, or the order to index again what another table holds.
-fn full_text(script: &mut Script, objects: &[&Object], object: &Object, table: &Table) {
+/// The content of an fts5 table: its rows, or the command to rebuild its index from another table's rows.
+fn full_text(plan: &mut PlanBuilder, objects: &[&Object], object: &Object, table: &Table) {
     let content = [&object.name[..], b"_content"].concat();
     let names = table.columns.iter().filter(|column| column.kind == ColumnKind::Ordinary);
     let names: Vec<Text> = names.map(|column| column.name.clone()).collect();
@@ -190,16 +207,16 @@ fn full_text(script: &mut Script, objects: &[&Object], object: &Object, table: &
         let columns = (0..names.len()).map(|number| format!("c{number}").into_bytes());
         let columns = core::iter::once(b"id".to_vec()).chain(columns).collect();
         let names: Vec<Text> = core::iter::once(b"rowid".to_vec()).chain(names).collect();
-        return script.rows_into(&stored.name, columns, &object.name, &names);
+        return plan.rows_into(&stored.name, columns, &object.name, &names);
     }
     let sql = object.sql.as_deref().unwrap_or_default();
     let sql: Vec<u8> = sql.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let is_contentless =
         [&b"content=''"[..], b"content=\"\""].iter().any(|no| sql.windows(10).any(|at| at == *no));
     if is_contentless {
-        script.warn(format!(
+        plan.warn(format!(
             "the rows of {} can't be exported: an fts5 table without content keeps only its index",
-            shown(&object.name)
+            quoted_name(&object.name)
         ));
     } else {
         let mut text = b"REPLACE INTO ".to_vec();
@@ -207,6 +224,6 @@ fn full_text(script: &mut Script, objects: &[&Object], object: &Object, table: &
         text.push(b'(');
         write_name(&mut text, &object.name);
         text.extend_from_slice(b") VALUES('rebuild');");
-        script.line(&text);
+        plan.line(&text);
     }
 }

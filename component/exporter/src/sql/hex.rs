@@ -4,28 +4,28 @@ use alloc::vec::Vec;
 
 use wide::u8x16;
 
-/// Bytes at a time.
-const AT_A_TIME: usize = 16;
+/// Bytes that are converted at a time.
+const CHUNK: usize = 16;
 
 /// Appends two digits for each byte.
 pub(super) fn write_hex(to: &mut Vec<u8>, bytes: &[u8]) {
-    to.reserve(2 * bytes.len().next_multiple_of(AT_A_TIME));
-    let (chunks, rest) = bytes.as_chunks::<AT_A_TIME>();
+    to.reserve(2 * bytes.len().next_multiple_of(CHUNK));
+    let (chunks, rest) = bytes.as_chunks::<CHUNK>();
     for chunk in chunks {
         write_chunk(to, *chunk);
     }
     if !rest.is_empty() {
-        let mut last = [0; AT_A_TIME];
+        let mut last = [0; CHUNK];
         for (to, from) in last.iter_mut().zip(rest) {
             *to = *from;
         }
         write_chunk(to, last);
-        to.truncate(to.len() - 2 * (AT_A_TIME - rest.len()));
+        to.truncate(to.len() - 2 * (CHUNK - rest.len()));
     }
 }
 
 #[inline(always)]
-fn write_chunk(to: &mut Vec<u8>, chunk: [u8; AT_A_TIME]) {
+fn write_chunk(to: &mut Vec<u8>, chunk: [u8; CHUNK]) {
     let bytes = u8x16::from(chunk);
     let upper = digits(bytes.unbounded_shr_scalar(4));
     let lower = digits(bytes & u8x16::splat(0xf));

@@ -1,7 +1,7 @@
 //! Integers, as decimal digits: eight at a time, all at once in one word.
 //!
-//! A library's digits come in a buffer of its own, from which a copy of unknown length is a call out of the module;
-//! these are put where they belong (narrow integers, in WebAssembly: a third of the time).
+//! A library writes digits to a buffer of its own, and a copy of unknown length from there is a call in
+//! WebAssembly. These are written where they belong: narrow integers take a third of the time.
 
 use alloc::vec::Vec;
 
@@ -44,13 +44,13 @@ fn write_long(to: &mut Vec<u8>, value: u64) {
 fn write_leading(to: &mut Vec<u8>, value: u32) {
     let digits = digits(value);
     let zeros = (digits.trailing_zeros() / 8).min(7);
-    // A copy of known length, of which the end is taken back.
+    // A copy of known length, truncated.
     to.extend_from_slice(&text(digits >> (8 * zeros)));
     to.truncate(to.len() - zeros as usize);
 }
 
-/// A number below 10^8 as eight digits, the first in the lowest byte: halves, then quarters, then eighths, each step
-/// for all at once by multiplication with a reciprocal.
+/// A number below 10^8 as eight digits, the first in the lowest byte: split into halves, then quarters, then
+/// eighths, each step for all of them at once by multiplication with a reciprocal.
 #[inline]
 fn digits(value: u32) -> u64 {
     let value = u64::from(value);

@@ -1,59 +1,35 @@
-//! The text of a SQL dump.
+//! The format `sql`. All that knows SQL is in this folder.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | `format` | the format as a slice drives it |
+//! | `settings`, `target`, `selection` | what is asked for: settings, bounds, tables |
+//! | `plan`, `plan_builder` | the steps of a dump |
+//! | `sqlite`, `d1` | which steps in which order, for each target |
+//! | `insert` | rows as INSERT statements |
+//! | `long_values`, `scratch_table` | values too long for a batch, or for a statement |
+//! | `state` | what a checkpoint remembers of an open statement |
+//! | `literal`, `text`, `integer`, `real`, `hex` | values as SQL literals |
+//! | `name`, `schema_text` | names and definitions |
 
-mod cell;
 mod d1;
+mod format;
 mod hex;
+mod insert;
 mod integer;
+mod literal;
+mod long_values;
 mod name;
+mod plan;
+mod plan_builder;
 mod real;
 mod schema_text;
-mod scratch;
-mod script;
+mod scratch_table;
 mod selection;
 mod settings;
 mod sqlite;
+mod state;
+mod target;
 mod text;
 
-use alloc::format;
-use alloc::vec::Vec;
-
-pub(crate) use cell::{CellWriter, value_closing, value_opening, whole_characters, write_piece};
-pub(crate) use scratch::Scratch;
-
-use crate::plan::Plan;
-use crate::{Error, Object, Options, Schema};
-use script::Script;
-use selection::Selection;
-use settings::{Settings, Target};
-
-/// What stands between two rows of a statement, up to the second one's first value.
-pub(crate) const NEXT_ROW: &[u8; 3] = b",\n(";
-
-/// What ends a statement.
-pub(crate) const CLOSING: &[u8] = b";\n";
-
-/// Plans a dump.
-pub(crate) fn plan(schema: &Schema, options: &Options) -> Result<Plan, Error> {
-    let settings = Settings::new(&options.settings)?;
-    let selection = Selection::new(schema, &options.tables)?;
-    let objects: Vec<&Object> =
-        schema.objects.iter().filter(|object| selection.has(object)).collect();
-    let mut script = Script::new(schema, settings);
-    match settings.target {
-        Target::Sqlite => sqlite::write(&mut script, schema, &objects)?,
-        Target::D1 => d1::write(&mut script, schema, &objects)?,
-    }
-    script.warn_of_rowids(schema, &objects);
-    Ok(script.into_plan(schema))
-}
-
-/// The comment at the end: who finds it knows that nothing has been cut off, and what to expect. Where tables
-/// were damaged, another: such a dump is not whole, though it ends as it should.
-pub(crate) fn end_mark(tables: u32, rows: u64, damaged: usize) -> Vec<u8> {
-    if damaged == 0 {
-        format!("-- partway:end tables={tables} rows={rows}\n").into_bytes()
-    } else {
-        format!("-- partway:incomplete tables={tables} rows={rows} damaged={damaged}\n")
-            .into_bytes()
-    }
-}
+pub(crate) use plan::Plan;

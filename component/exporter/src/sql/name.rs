@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-/// Appends a name in double quotes: right for any spelling, keywords and quotes included.
+/// Appends a name in double quotes, which is correct for any spelling, keywords and quotes included.
 pub(super) fn write_name(to: &mut Vec<u8>, name: &[u8]) {
     to.push(b'"');
     for byte in name {

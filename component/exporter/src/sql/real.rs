@@ -1,19 +1,19 @@
 //! Floats, as text that every SQLite reads back to the same bits.
 //!
-//! SQLite's own reading of decimal digits has changed several times (x87 long doubles up to 3.42, pairs of
-//! doubles from 3.43, wider integers since), and none of them rounds right in every case: the
-//! shortest digits that mean a float may be so near the middle between two that a reader errs.
-//! So the shortest are taken only where they are clear of the middle; else 18 digits, which lie so
-//! close to the float that a reader may err by a hundred times its own error. Far from 1 even those are
-//! misread (measured: by 3.47 and 3.49, one in six above 1e117 and below 1e-82): there the number is
-//! an exact product or quotient.
+//! SQLite's way of reading decimal digits has changed several times (x87 long doubles up to 3.42, pairs of
+//! doubles from 3.43, wider integers since), and no version rounds correctly in every case: the shortest
+//! digits of a float may lie so near the middle between two floats that a reader gets the wrong one. So the
+//! shortest are written only where they are clear of the middle. Otherwise 18 digits are, which lie so close
+//! to the float that a reader may err by a hundred times its own error. Far from 1 even those are misread
+//! (measured: by 3.47 and 3.49, one in six above 1e117 and below 1e-82): there the number is written as an
+//! exact product or quotient.
 
 use alloc::format;
 use alloc::vec::Vec;
 
 use super::integer::write_unsigned;
 
-/// Within these bounds every version of SQLite reads digits right that are clear of the middle.
+/// Within these bounds every version of SQLite reads digits correctly that are clear of the middle.
 const DECIMALS: core::ops::Range<f64> = 1e-80..1e115;
 
 /// From here on not every integer is a float.
@@ -56,8 +56,8 @@ pub(super) fn write_real(to: &mut Vec<u8>, value: f64) {
     }
 }
 
-/// A positive float that is what a number of hundredths reads as: prices, seconds, percentages. They are
-/// many, and their digits are known without a search for the shortest.
+/// The number of hundredths that reads as this positive float: prices, seconds, percentages. They are
+/// frequent, and their digits are known without a search for the shortest.
 ///
 /// In units of a hundredth of the last place the number is a whole number off the float; up to 49 of
 /// them it is nearer than any other float's, and at least 1/50 of the way clear of the middle.
@@ -151,15 +151,15 @@ fn exact_product(one: f64, other: f64) -> (f64, f64) {
 fn decimal(digits: &str) -> (u64, i32) {
     let mut significand: u64 = 0;
     let mut exponent = 0;
-    let mut behind_point = false;
+    let mut after_point = false;
     let mut bytes = digits.bytes();
     for byte in bytes.by_ref() {
         match byte {
             b'0'..=b'9' => {
                 significand = significand.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-                exponent -= i32::from(behind_point);
+                exponent -= i32::from(after_point);
             }
-            b'.' => behind_point = true,
+            b'.' => after_point = true,
             _ => break,
         }
     }

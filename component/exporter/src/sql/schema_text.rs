@@ -1,13 +1,13 @@
-//! Schema text, and how it gets through the stock `sqlite3` program unchanged.
+//! Schema text, and how to get it through the stock `sqlite3` program unchanged.
 //!
-//! The program reads a script line by line. It drops one carriage return before a line's end: written twice,
-//! one is left. It takes a line that holds only `/` or `go` for a semicolon; and SQLite itself keeps a
-//! comment behind an index's definition, together with what has to end it. Such text can't be run as it is.
+//! The program reads a script line by line. It drops one carriage return before a line's end: of two, one is
+//! left. It takes a line that holds only `/` or `go` for a semicolon. And SQLite itself keeps a comment after
+//! an index's definition, together with what has to end it. Such text can't be run as it is.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-/// Text with a carriage return more before each line's end that has one.
+/// Text with one more carriage return before each line's end that has one.
 pub(super) fn with_returns_doubled(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.windows(2).any(|pair| pair == b"\r\n") {
         return Cow::Borrowed(text);
@@ -31,7 +31,7 @@ pub(super) fn survives(sql: &[u8]) -> bool {
     !is_open && !sql.split(|byte| *byte == b'\n').any(may_end_statement)
 }
 
-/// What ends a comment that is still open at the end of SQL, and would swallow what follows.
+/// The end of a comment that is still open at the end of SQL, and would swallow the text after it.
 pub(super) fn open_comment(sql: &[u8]) -> &'static [u8] {
     match pieces(sql).last() {
         Some(Piece { kind: Kind::Comment, is_open: true, text }) if text.starts_with(b"--") => {
@@ -42,7 +42,7 @@ pub(super) fn open_comment(sql: &[u8]) -> &'static [u8] {
     }
 }
 
-/// Whether the program may take a line for a semicolon: more lines than it really does, which costs little.
+/// Whether the program may take a line for a semicolon. Errs on the side of more lines, which costs little.
 fn may_end_statement(line: &[u8]) -> bool {
     let line = line.trim_ascii_start();
     match line {
@@ -54,7 +54,7 @@ fn may_end_statement(line: &[u8]) -> bool {
     }
 }
 
-/// Text that means the same: white space is one blank, and comments are too.
+/// Text with the same meaning, where each white space and comment is one blank.
 pub(super) fn one_line(sql: &[u8]) -> Vec<u8> {
     let mut line = Vec::with_capacity(sql.len());
     for piece in pieces(sql) {
@@ -83,11 +83,11 @@ enum Kind {
 struct Piece<'a> {
     kind: Kind,
     text: &'a [u8],
-    /// Its end is missing: what follows would belong to it.
+    /// Its end is missing: text after it would belong to it.
     is_open: bool,
 }
 
-/// SQL, piece by piece. A comment up to the end of the text is open even if it ends with the line.
+/// SQL, in pieces. A comment up to the end of the text is open even if it ends with the line.
 fn pieces(sql: &[u8]) -> impl Iterator<Item = Piece<'_>> {
     let mut rest = sql;
     core::iter::from_fn(move || {
@@ -101,16 +101,16 @@ fn pieces(sql: &[u8]) -> impl Iterator<Item = Piece<'_>> {
             (b' ' | b'\t' | b'\n' | b'\x0c' | b'\r', _) => (Kind::Space, 1, b""),
             _ => (Kind::Code, 1, b""),
         };
-        let behind = &rest[opening..];
+        let after = &rest[opening..];
         let (length, is_open) = match end {
             b"" => (opening, false),
-            _ => match behind.windows(end.len()).position(|window| window == end) {
+            _ => match after.windows(end.len()).position(|window| window == end) {
                 Some(at) => (opening + at + end.len(), false),
                 None => (rest.len(), true),
             },
         };
-        let (text, behind) = rest.split_at(length);
-        rest = behind;
+        let (text, after) = rest.split_at(length);
+        rest = after;
         Some(Piece { kind, text, is_open })
     })
 }

@@ -1,19 +1,19 @@
-//! Which objects of a schema an export is asked for.
+//! Which objects of a schema to export.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{Error, Kind, Object, Schema, Text};
+use crate::pipe::{Error, Object, ObjectKind, Schema, Text};
 
-/// Which tables are asked for.
+/// The tables to export.
 pub(super) struct Selection {
     /// None: all.
     tables: Option<Vec<Text>>,
 }
 
 impl Selection {
-    /// Resolves the names; none: everything.
+    /// Finds the tables by their names; no names: everything.
     pub(super) fn new(schema: &Schema, names: &[String]) -> Result<Self, Error> {
         if names.is_empty() {
             return Ok(Self { tables: None });
@@ -22,20 +22,20 @@ impl Selection {
         Ok(Self { tables: Some(tables) })
     }
 
-    /// As SQLite compares names: without regard to the case of ASCII letters.
+    /// Compares names as SQLite does: ASCII letters without regard to case.
     fn find(schema: &Schema, name: &str) -> Result<Text, Error> {
         let named = |object: &&Object| object.name.eq_ignore_ascii_case(name.as_bytes());
         let refusal = match schema
             .objects
             .iter()
-            .filter(|object| matches!(object.kind, Kind::Table | Kind::View))
+            .filter(|object| matches!(object.kind, ObjectKind::Table | ObjectKind::View))
             .find(named)
         {
-            Some(Object { kind: Kind::View, .. }) => {
-                "it is a view, and views have no rows of their own"
+            Some(Object { kind: ObjectKind::View, .. }) => {
+                "it is a view, which has no rows of its own"
             }
             Some(object) if object.table.as_ref().is_some_and(|table| table.flags.is_virtual) => {
-                "it is a virtual table, and its rows live in other tables: export the whole database"
+                "it is a virtual table, whose rows live in other tables: export the whole database"
             }
             Some(object) => return Ok(object.name.clone()),
             None => "the database has no such table",
@@ -48,7 +48,7 @@ impl Selection {
         match &self.tables {
             None => true,
             Some(tables) => {
-                object.kind != Kind::View
+                object.kind != ObjectKind::View
                     && tables.iter().any(|table| table.eq_ignore_ascii_case(&object.on))
             }
         }

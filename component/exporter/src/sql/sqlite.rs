@@ -1,49 +1,48 @@
-//! A dump for the stock `sqlite3` program: the database comes back as it was.
+//! The steps of a dump for the stock `sqlite3` program, which restores the database as it was.
 
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::script::{Script, is_internal, shown};
-use super::text::write_literal;
-use crate::{AutoVacuum, Encoding, Error, Kind, Object, Schema};
+use super::plan_builder::{PlanBuilder, is_internal, quoted_name};
+use super::text::write_text_literal;
+use crate::pipe::{AutoVacuum, Encoding, Error, Object, ObjectKind, Schema};
 
 /// SQLite's page size for a new database.
-const USUAL_PAGE_SIZE: u32 = 4096;
+const DEFAULT_PAGE_SIZE: u32 = 4096;
 
-/// Writes the dump.
+/// Plans the dump.
 ///
-/// Tables come with their rows, each table's behind its `CREATE`; then what SQLite keeps in tables of its
-/// own; then indexes, which are faster built over rows than along with them; then views, and triggers,
-/// which must not fire; and virtual tables last, as entries of the schema table, since creating
-/// them would create their shadow tables once more.
+/// First each table with its rows; then the tables that SQLite keeps for itself; then indexes, which are
+/// built faster once the rows are there; then views, and triggers, which must not fire; and virtual tables
+/// last, as entries of the schema table, since creating them would create their shadow tables once more.
 pub(super) fn write(
-    script: &mut Script,
+    plan: &mut PlanBuilder,
     schema: &Schema,
     objects: &[&Object],
 ) -> Result<(), Error> {
-    script.line(b"PRAGMA foreign_keys=OFF;");
-    // Rows may be older than a constraint, or made with constraints off.
-    script.line(b"PRAGMA ignore_check_constraints=ON;");
+    plan.line(b"PRAGMA foreign_keys=OFF;");
+    // Rows may be older than a constraint, or inserted with constraints off.
+    plan.line(b"PRAGMA ignore_check_constraints=ON;");
     // These take effect only before the first table is made, and not within a transaction.
     match schema.encoding {
-        Encoding::Utf8 => script.line(b"PRAGMA encoding='UTF-8';"),
-        Encoding::Utf16le => script.line(b"PRAGMA encoding='UTF-16le';"),
-        Encoding::Utf16be => script.line(b"PRAGMA encoding='UTF-16be';"),
+        Encoding::Utf8 => plan.line(b"PRAGMA encoding='UTF-8';"),
+        Encoding::Utf16le => plan.line(b"PRAGMA encoding='UTF-16le';"),
+        Encoding::Utf16be => plan.line(b"PRAGMA encoding='UTF-16be';"),
     }
-    if schema.page_size != USUAL_PAGE_SIZE {
-        script.line(format!("PRAGMA page_size={};", schema.page_size).as_bytes());
+    if schema.page_size != DEFAULT_PAGE_SIZE {
+        plan.line(format!("PRAGMA page_size={};", schema.page_size).as_bytes());
     }
     match schema.auto_vacuum {
         AutoVacuum::None => {}
-        AutoVacuum::Full => script.line(b"PRAGMA auto_vacuum=FULL;"),
-        AutoVacuum::Incremental => script.line(b"PRAGMA auto_vacuum=INCREMENTAL;"),
+        AutoVacuum::Full => plan.line(b"PRAGMA auto_vacuum=FULL;"),
+        AutoVacuum::Incremental => plan.line(b"PRAGMA auto_vacuum=INCREMENTAL;"),
     }
-    script.line(b"BEGIN TRANSACTION;");
+    plan.line(b"BEGIN TRANSACTION;");
     for (pragma, value) in
         [("user_version", schema.user_version), ("application_id", schema.application_id)]
     {
         if value != 0 {
-            script.line(format!("PRAGMA {pragma}={value};").as_bytes());
+            plan.line(format!("PRAGMA {pragma}={value};").as_bytes());
         }
     }
     for object in objects {
@@ -51,46 +50,46 @@ pub(super) fn write(
             && !is_internal(&object.name)
             && !table.flags.is_virtual
         {
-            script.definition(object, sql);
-            script.rows(object, table)?;
+            plan.definition(object, sql);
+            plan.rows(object, table)?;
         }
     }
     for object in objects {
-        internal(script, object)?;
+        internal(plan, object)?;
     }
-    for kind in [Kind::Index, Kind::View, Kind::Trigger] {
+    for kind in [ObjectKind::Index, ObjectKind::View, ObjectKind::Trigger] {
         for object in objects.iter().filter(|object| object.kind == kind) {
             if let Some(sql) = &object.sql {
-                script.definition(object, sql);
+                plan.definition(object, sql);
             }
         }
     }
-    virtual_tables(script, objects);
-    script.line(b"COMMIT;");
-    script.end_mark();
+    virtual_tables(plan, objects);
+    plan.line(b"COMMIT;");
+    plan.end_mark();
     Ok(())
 }
 
-/// The tables that SQLite keeps for itself: sequences and statistics. Their names are refused but for who
-/// may write the schema, and `sqlite_sequence` is there already if a table has AUTOINCREMENT.
-fn internal(script: &mut Script, object: &Object) -> Result<(), Error> {
+/// A table that SQLite keeps for itself: sequences and statistics. Such a name is refused unless the schema
+/// is writable, and `sqlite_sequence` exists already if a table has AUTOINCREMENT.
+fn internal(plan: &mut PlanBuilder, object: &Object) -> Result<(), Error> {
     let (Some(table), Some(sql)) = (&object.table, &object.sql) else { return Ok(()) };
     if is_internal(&object.name) {
-        script.line(b"PRAGMA writable_schema=ON;");
-        script.text(b"CREATE TABLE IF NOT EXISTS ");
-        script.text(sql.strip_prefix(b"CREATE TABLE ").unwrap_or(sql));
-        script.line(b";");
-        script.line(b"PRAGMA writable_schema=OFF;");
-        // As the tables were filled, it has come to hold the largest of their rowids.
+        plan.line(b"PRAGMA writable_schema=ON;");
+        plan.text(b"CREATE TABLE IF NOT EXISTS ");
+        plan.text(sql.strip_prefix(b"CREATE TABLE ").unwrap_or(sql));
+        plan.line(b";");
+        plan.line(b"PRAGMA writable_schema=OFF;");
+        // Filling the tables has put their largest rowids into it.
         if object.name.eq_ignore_ascii_case(b"sqlite_sequence") {
-            script.line(b"DELETE FROM sqlite_sequence;");
+            plan.line(b"DELETE FROM sqlite_sequence;");
         }
-        script.rows(object, table)?;
+        plan.rows(object, table)?;
     }
     Ok(())
 }
 
-fn virtual_tables(script: &mut Script, objects: &[&Object]) {
+fn virtual_tables(plan: &mut PlanBuilder, objects: &[&Object]) {
     let is_virtual = |object: &&&Object| {
         object.sql.is_some() && object.table.as_ref().is_some_and(|table| table.flags.is_virtual)
     };
@@ -98,25 +97,25 @@ fn virtual_tables(script: &mut Script, objects: &[&Object]) {
     if tables.is_empty() {
         return;
     }
-    script.line(b"PRAGMA writable_schema=ON;");
+    plan.line(b"PRAGMA writable_schema=ON;");
     for object in tables {
         if object.table.as_ref().is_some_and(|table| table.columns.is_empty()) {
-            script.warn(format!(
-                "virtual table {} can't be looked into, since its module is not here: its definition is \
-                 exported, and what it keeps in ordinary tables",
-                shown(&object.name)
+            plan.warn(format!(
+                "virtual table {} can't be opened because its module is missing here: its definition and its \
+                 shadow tables are exported",
+                quoted_name(&object.name)
             ));
         }
         let mut text =
             b"INSERT INTO sqlite_master(type,name,tbl_name,rootpage,sql) VALUES('table',".to_vec();
         for value in [&object.name, &object.on] {
-            write_literal(&mut text, value);
+            write_text_literal(&mut text, value);
             text.push(b',');
         }
         text.extend_from_slice(b"0,");
-        write_literal(&mut text, object.sql.as_deref().unwrap_or_default());
+        write_text_literal(&mut text, object.sql.as_deref().unwrap_or_default());
         text.extend_from_slice(b");");
-        script.line(&text);
+        plan.line(&text);
     }
-    script.line(b"PRAGMA writable_schema=OFF;");
+    plan.line(b"PRAGMA writable_schema=OFF;");
 }

@@ -1,5 +1,5 @@
-//! Text literals. A literal holds its text as it is, line breaks too, with quotes doubled; what the
-//! stock `sqlite3` program would not read back the same is told apart here.
+//! Text literals. A literal holds its text as it is, line breaks included, with quotes doubled. Text that the stock
+//! `sqlite3` program would not read back the same is found here.
 
 use alloc::format;
 use alloc::string::String;
@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 
 use wide::u8x16;
 
-/// Bytes of text looked at and copied at a time.
-const AT_A_TIME: usize = 16;
+/// Bytes of text that are checked and copied at a time.
+const CHUNK: usize = 16;
 
-/// What speaks against a text as it is.
+/// What may keep a text from being written as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Marks {
-    /// A NUL, at which the `sqlite3` program ends a line and SQLite a statement.
+    /// A NUL: the `sqlite3` program ends a line at it, and SQLite a statement.
     pub(super) nul: bool,
     /// A carriage return: the program drops one before a line's end when it reads a script.
     pub(super) carriage_return: bool,
@@ -29,33 +29,33 @@ impl Marks {
     }
 }
 
-/// Appends text with its quotes doubled, and says what it held otherwise: text is looked at and copied in one go,
-/// in chunks of known length. A copy of unknown length is a call out of the module.
+/// Appends text with its quotes doubled, and tells what else it holds. Text is checked and copied in one
+/// pass, in chunks of known length: a copy of unknown length is a call in WebAssembly.
 pub(super) fn write_quoted(to: &mut Vec<u8>, text: &[u8]) -> Marks {
-    to.reserve(2 * text.len() + AT_A_TIME);
-    let mut seen = Seen::default();
+    to.reserve(2 * text.len() + CHUNK);
+    let mut found = Found::default();
     let mut rest = text;
     while !rest.is_empty() {
         let chunk = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
-        seen.look(&chunk);
+        found.check(&chunk);
         let quotes = u8x16::from(chunk).simd_eq(u8x16::splat(b'\'')).to_bitmask();
         // Up to a quote and with it, or all of it; what is copied beyond is taken back.
-        let length = rest.len().min(AT_A_TIME).min(quotes.trailing_zeros() as usize + 1);
+        let length = rest.len().min(CHUNK).min(quotes.trailing_zeros() as usize + 1);
         to.extend_from_slice(&chunk);
-        to.truncate(to.len() - (AT_A_TIME - length));
+        to.truncate(to.len() - (CHUNK - length));
         if quotes != 0 {
             to.push(b'\'');
         }
         rest = &rest[length..];
     }
-    seen.marks()
+    found.marks()
 }
 
-/// The last bytes of a text, fewer than a chunk, filled up with spaces: by words that may overlap.
+/// The last bytes of a text, fewer than a chunk, padded with spaces: by words that may overlap.
 #[inline(always)]
-fn padded(rest: &[u8]) -> [u8; AT_A_TIME] {
+fn padded(rest: &[u8]) -> [u8; CHUNK] {
     const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
-    // Words of which only the lower bytes count. Shifted by all its bits a word would stay as it is.
+    // Words of which only the lower bytes count. A shift by all 64 bits would leave a word as it is.
     let filled = |word: u64, bytes: usize| match bytes {
         0 => SPACES,
         _ => word | SPACES.checked_shl(8 * bytes as u32).unwrap_or(0),
@@ -64,7 +64,7 @@ fn padded(rest: &[u8]) -> [u8; AT_A_TIME] {
     let (lower, upper) = if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk())
     {
         let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
-        let upper = last.checked_shr(8 * (AT_A_TIME - length) as u32).unwrap_or(0);
+        let upper = last.checked_shr(8 * (CHUNK - length) as u32).unwrap_or(0);
         (first, filled(upper, length - 8))
     } else if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {
         let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
@@ -74,25 +74,25 @@ fn padded(rest: &[u8]) -> [u8; AT_A_TIME] {
         let byte = |at: usize| u64::from(rest.get(at).copied().unwrap_or(0)) << (8 * at);
         (filled(byte(0) | byte(1) | byte(2), length), SPACES)
     };
-    let mut chunk = [0; AT_A_TIME];
+    let mut chunk = [0; CHUNK];
     let (words, _) = chunk.as_chunks_mut::<8>();
     words[0] = lower.to_le_bytes();
     words[1] = upper.to_le_bytes();
     chunk
 }
 
-/// What has been seen in each place of a chunk, over all chunks: no branch on the way.
+/// What has been found at each byte of a chunk, over all chunks, without a branch.
 #[derive(Default)]
-struct Seen {
+struct Found {
     nul: u8x16,
     carriage_return: u8x16,
     /// All bytes, of which the highest bit counts.
     high: u8x16,
 }
 
-impl Seen {
+impl Found {
     #[inline(always)]
-    fn look(&mut self, chunk: &[u8; AT_A_TIME]) {
+    fn check(&mut self, chunk: &[u8; CHUNK]) {
         let bytes = u8x16::from(*chunk);
         self.nul |= bytes.simd_eq(u8x16::ZERO);
         self.carriage_return |= bytes.simd_eq(u8x16::splat(b'\r'));
@@ -110,19 +110,19 @@ impl Seen {
 }
 
 /// Appends a text literal of a name or of schema text, which hold no NUL.
-pub(super) fn write_literal(to: &mut Vec<u8>, text: &[u8]) {
+pub(super) fn write_text_literal(to: &mut Vec<u8>, text: &[u8]) {
     let start = to.len();
     to.push(b'\'');
     let marks = write_quoted(to, text);
     to.push(b'\'');
     if marks.carriage_return {
         to.truncate(start);
-        write_without_returns(to, text);
+        write_without_carriage_returns(to, text);
     }
 }
 
 /// Appends text with a marker for each carriage return, inside a `replace()` that puts them back.
-pub(super) fn write_without_returns(to: &mut Vec<u8>, text: &[u8]) {
+pub(super) fn write_without_carriage_returns(to: &mut Vec<u8>, text: &[u8]) {
     let marker = unused_marker(text);
     to.extend_from_slice(b"replace('");
     for (index, line) in text.split(|byte| *byte == b'\r').enumerate() {
@@ -136,7 +136,7 @@ pub(super) fn write_without_returns(to: &mut Vec<u8>, text: &[u8]) {
     to.extend_from_slice(b"',char(13))");
 }
 
-/// `\r`, or `\r0`, `\r1` … where the text itself holds that. None of them overlaps with itself, so
+/// `\r`, or `\r0.`, `\r1.` … where the text itself holds that. None of them overlaps with itself, so
 /// `replace()` finds each where it was put and nowhere else.
 fn unused_marker(text: &[u8]) -> String {
     let unused = |marker: &String| !text.windows(marker.len()).any(|at| at == marker.as_bytes());
@@ -183,7 +183,7 @@ mod tests {
     fn what_is_filled_up_is_the_text_and_spaces() {
         let text = b"abcdefghijklmno";
         for length in 0..text.len() {
-            let mut expected = [b' '; AT_A_TIME];
+            let mut expected = [b' '; CHUNK];
             expected[..length].copy_from_slice(&text[..length]);
             assert_eq!(padded(&text[..length]), expected);
         }

@@ -1,7 +1,7 @@
 //! The schema of a database of one table, for the tests and the benchmarks.
 
 use partway_exporter::{
-    AutoVacuum, Column, ColumnKind, Encoding, Kind, Object, Schema, Table, TableFlags,
+    AutoVacuum, Column, ColumnKind, Encoding, Object, ObjectKind, Schema, Table, TableFlags,
 };
 
 /// A WITHOUT ROWID table `t` with these columns, made by this SQL.
@@ -20,7 +20,7 @@ pub fn one_table(columns: impl IntoIterator<Item = String>, sql: &str) -> Schema
         estimated_rows: None,
     };
     let object = Object {
-        kind: Kind::Table,
+        kind: ObjectKind::Table,
         name: b"t".to_vec(),
         on: b"t".to_vec(),
         sql: Some(sql.into()),

@@ -1,4 +1,4 @@
-//! One value as a SQL literal that gives back its storage class and its bytes.
+//! Values as SQL literals that restore the storage class and the bytes.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -6,23 +6,23 @@ use alloc::vec::Vec;
 use super::hex::write_hex;
 use super::integer::write_integer;
 use super::real::write_real;
-use super::text::{write_quoted, write_without_returns};
-use crate::Encoding;
-use crate::batch::Cell;
+use super::text::{write_quoted, write_without_carriage_returns};
+use crate::cells::Cell;
+use crate::pipe::Encoding;
 
-/// Writes values of a database whose text is in one encoding.
-pub(crate) struct CellWriter {
+/// Writes the values of a database.
+pub(crate) struct LiteralWriter {
     encoding: Encoding,
-    /// Whether a carriage return may stand in a literal.
-    raw_returns: bool,
+    /// Whether carriage returns may stand in a literal.
+    carriage_returns: bool,
 }
 
-impl CellWriter {
-    pub(crate) fn new(encoding: Encoding, raw_returns: bool) -> Self {
-        Self { encoding, raw_returns }
+impl LiteralWriter {
+    pub(crate) fn new(encoding: Encoding, carriage_returns: bool) -> Self {
+        Self { encoding, carriage_returns }
     }
 
-    /// Appends a value that is wholly in memory. A long cell is not one.
+    /// Appends a value that is in its batch. Long cells are not, and `long_values` writes them.
     #[inline(always)]
     pub(crate) fn write(&self, to: &mut Vec<u8>, cell: Cell<'_>) {
         match cell {
@@ -59,14 +59,14 @@ impl CellWriter {
         if undecodable {
             to.truncate(start);
             write_text_as_hex(to, bytes);
-        } else if marks.carriage_return && !self.raw_returns {
+        } else if marks.carriage_return && !self.carriage_returns {
             to.truncate(start);
-            write_without_returns(to, text);
+            write_without_carriage_returns(to, text);
         }
     }
 
-    /// The text, if a literal of it becomes the same UTF-16 again. SQLite reads the literal as UTF-8
-    /// and on the way to UTF-16 it replaces U+FFFE and U+FFFF (its `READ_UTF8`).
+    /// The text as UTF-8, if a literal of it restores the same UTF-16. SQLite reads literals as UTF-8, and
+    /// converting them to UTF-16 it replaces U+FFFE and U+FFFF (its `READ_UTF8`).
     fn decode_utf16(&self, bytes: &[u8]) -> Option<String> {
         let (units, []) = bytes.as_chunks::<2>() else { return None };
         let units = units.iter().map(|unit| match self.encoding {
@@ -78,10 +78,10 @@ impl CellWriter {
             .collect()
     }
 
-    /// How many bytes of this piece of a long text can be written as they are; none if any byte
-    /// speaks against it. A character may be cut off at the end of a piece that is not the `last`.
+    /// How many bytes of this piece of a long text can be written as they are; none if any byte can't. A
+    /// character may be cut off at the end of a piece that is not the `last`.
     pub(crate) fn plain_up_to(&self, piece: &[u8], last: bool) -> Option<usize> {
-        let refused = |byte: &u8| *byte == 0 || (*byte == b'\r' && !self.raw_returns);
+        let refused = |byte: &u8| *byte == 0 || (*byte == b'\r' && !self.carriage_returns);
         if self.encoding != Encoding::Utf8 || piece.iter().any(refused) {
             return None;
         }
@@ -93,7 +93,7 @@ impl CellWriter {
     }
 }
 
-/// How much of a piece of plain text is whole characters: the last may be cut off.
+/// How many bytes of a piece of plain text are whole characters: the last may be cut off.
 pub(crate) fn whole_characters(piece: &[u8]) -> usize {
     match core::str::from_utf8(piece) {
         Ok(_) => piece.len(),
@@ -101,7 +101,7 @@ pub(crate) fn whole_characters(piece: &[u8]) -> usize {
     }
 }
 
-/// What a long value begins with.
+/// The text before a long value.
 pub(crate) fn value_opening(text: bool, hex: bool) -> &'static [u8] {
     match (text, hex) {
         (true, true) => b"CAST(x'",
@@ -119,13 +119,12 @@ pub(crate) fn write_piece(to: &mut Vec<u8>, piece: &[u8], hex: bool) {
     }
 }
 
-/// What a long value ends with.
+/// The text after a long value.
 pub(crate) fn value_closing(text: bool, hex: bool) -> &'static [u8] {
     if text && hex { b"' AS TEXT)" } else { b"'" }
 }
 
-/// Text that no literal can hold: its bytes, cast. SQLite takes them as they are, in the database's
-/// encoding.
+/// Text that no literal can hold: its bytes, cast. SQLite takes them as text in the database's encoding.
 fn write_text_as_hex(to: &mut Vec<u8>, bytes: &[u8]) {
     to.extend_from_slice(value_opening(true, true));
     write_hex(to, bytes);
@@ -138,7 +137,7 @@ mod tests {
 
     fn written(encoding: Encoding, cell: Cell<'_>) -> String {
         let mut to = Vec::new();
-        CellWriter::new(encoding, false).write(&mut to, cell);
+        LiteralWriter::new(encoding, false).write(&mut to, cell);
         String::from_utf8(to).unwrap()
     }
 
@@ -179,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_character_may_be_cut_by_a_piece_but_not_by_the_end() {
-        let writer = CellWriter::new(Encoding::Utf8, false);
+        let writer = LiteralWriter::new(Encoding::Utf8, false);
         let text = "aé".as_bytes();
         assert_eq!(writer.plain_up_to(text, true), Some(3));
         assert_eq!(writer.plain_up_to(&text[..2], false), Some(1));

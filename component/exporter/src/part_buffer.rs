@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use crate::{Error, Parts};
+use crate::pipe::{Error, Parts};
 
-/// Room beyond one part for the row that crosses its end, so that the buffer does not double.
-const ROOM: usize = 1024 * 1024;
+/// Bytes beyond one part, for the row that crosses its end, so that the buffer is not reallocated.
+const ROW_ROOM: usize = 1024 * 1024;
 
 /// Collects text and hands it over in equal parts.
 pub(crate) struct PartBuffer {
@@ -16,10 +16,10 @@ pub(crate) struct PartBuffer {
 }
 
 impl PartBuffer {
-    /// A buffer that holds `carry` and goes on behind `written` parts.
+    /// A buffer that begins with `carry`, after `written` parts.
     pub(crate) fn new(part_size: u32, written: u32, carry: &[u8]) -> Self {
         let part_size = part_size as usize;
-        let mut bytes = Vec::with_capacity(carry.len().max(part_size) + ROOM);
+        let mut bytes = Vec::with_capacity(carry.len().max(part_size) + ROW_ROOM);
         bytes.extend_from_slice(carry);
         Self { bytes, part_size, written }
     }
@@ -29,7 +29,7 @@ impl PartBuffer {
         &mut self.bytes
     }
 
-    /// The text that falls behind the last part's end.
+    /// The text after the last part's end.
     pub(crate) fn carry(&self) -> &[u8] {
         &self.bytes
     }
@@ -54,17 +54,17 @@ impl PartBuffer {
         self.bytes.len() >= self.part_size
     }
 
-    /// Hands over whole parts, at most `most`, and says how many they were.
-    pub(crate) fn cut(&mut self, most: u32, parts: &mut impl Parts) -> Result<u32, Error> {
+    /// Hands over whole parts, at most `limit` of them, and gives their number.
+    pub(crate) fn cut(&mut self, limit: u32, parts: &mut dyn Parts) -> Result<u32, Error> {
         let mut count = 0;
         let mut rest = &self.bytes[..];
-        while count < most
-            && let Some((part, behind)) = rest.split_at_checked(self.part_size)
+        while count < limit
+            && let Some((part, after)) = rest.split_at_checked(self.part_size)
         {
             parts.write(self.written + 1, part)?;
             self.written += 1;
             count += 1;
-            rest = behind;
+            rest = after;
         }
         let start = self.bytes.len() - rest.len();
         self.bytes.drain(..start);
@@ -72,7 +72,7 @@ impl PartBuffer {
     }
 
     /// Hands over what is left as the last part, and gives the object's length.
-    pub(crate) fn finish(&mut self, parts: &mut impl Parts) -> Result<u64, Error> {
+    pub(crate) fn finish(&mut self, parts: &mut dyn Parts) -> Result<u64, Error> {
         let length = self.offset();
         if !self.bytes.is_empty() {
             parts.write(self.written + 1, &self.bytes)?;

@@ -1,26 +1,23 @@
-//! The types and interfaces of the WIT package `partway:pipe`, without bindings. Its files say what
-//! each item means; here only what is particular to this side is said.
+//! The WIT interface `rows`: one unchanging view of a database.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{PartsError, RowsError};
-
-/// Text that comes out of a database: bytes that may not decode.
+/// Text as a database holds it: bytes that may not decode.
 pub type Text = Vec<u8>;
 
-/// An opaque mark between two rows of one table.
+/// An opaque mark between two rows of one table, made by the host.
 pub type Position = Vec<u8>;
 
 /// `rows`: one unchanging view of a database.
 pub trait Rows {
-    /// A place in a table that moves forward.
+    /// An open table.
     type Cursor: Cursor;
 
     /// The whole schema.
     fn describe(&self) -> Result<Schema, RowsError>;
 
-    /// Opens a table behind `after`, or at its start, in the order of its key.
+    /// Opens a table after the position `after`, or at its start, in the order of its key.
     fn scan(
         &self,
         table: &[u8],
@@ -29,7 +26,7 @@ pub trait Rows {
     ) -> Result<Self::Cursor, RowsError>;
 }
 
-/// `rows.cursor`.
+/// `rows.cursor`: an open table, read forward.
 pub trait Cursor {
     /// The next rows, as many as come to `max_bytes` of text and blobs.
     fn next(&mut self, max_bytes: u32) -> Result<Batch, RowsError>;
@@ -45,18 +42,6 @@ pub trait Cursor {
         offset: u32,
         max_bytes: u32,
     ) -> Result<Vec<u8>, RowsError>;
-}
-
-/// `parts`: where the object goes.
-pub trait Parts {
-    /// Hands over one part. Numbers count from 1.
-    fn write(&mut self, number: u32, bytes: &[u8]) -> Result<(), PartsError>;
-}
-
-/// `pacing`: the host's clock, shutdown and load.
-pub trait Pacing {
-    /// Whether the slice should end soon.
-    fn should_yield(&self) -> bool;
 }
 
 /// How the text of a database's cells is encoded.
@@ -83,7 +68,7 @@ pub enum AutoVacuum {
 
 /// What the schema table says an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ObjectKind {
     /// A table of any sort.
     Table,
     /// An index.
@@ -92,18 +77,6 @@ pub enum Kind {
     View,
     /// A trigger.
     Trigger,
-}
-
-impl Kind {
-    /// The word for it in the schema table.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::Index => "index",
-            Self::View => "view",
-            Self::Trigger => "trigger",
-        }
-    }
 }
 
 /// What a column is, beside its type.
@@ -145,7 +118,7 @@ pub struct TableFlags {
     pub shadow: bool,
 }
 
-/// What there is to know of a table, beside its SQL.
+/// The details of a table, beside its SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     /// All columns, in the order of the declaration.
@@ -164,7 +137,7 @@ pub struct Table {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
     /// What it is.
-    pub kind: Kind,
+    pub kind: ObjectKind,
     /// Its name, unquoted.
     pub name: Text,
     /// The table it belongs to.
@@ -209,72 +182,23 @@ pub struct Batch {
     pub bytes: Vec<u8>,
 }
 
-/// What to export, and how.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Options {
-    /// The name of the format.
-    pub format: String,
-    /// Only these tables; empty: everything.
-    pub tables: Vec<String>,
-    /// The size of every part but the last, in bytes.
-    pub part_size: u32,
-    /// Settings of the format's own.
-    pub settings: Vec<(String, String)>,
-}
-
-/// How much one slice may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// The slice ends after this many parts.
-    pub parts: u32,
-}
-
-/// How far the export has come.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// The table that is being read.
-    pub table: Option<String>,
-    /// Tables whose rows are all exported.
-    pub tables: u32,
-    /// Rows exported.
-    pub rows: u64,
-    /// Bytes in parts.
-    pub bytes: u64,
-    /// Parts written.
-    pub parts: u32,
-}
-
-/// What a slice leaves behind when there is more to do.
+/// Why something could not be read: `rows.error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct More {
-    /// Where the next slice goes on.
-    pub checkpoint: String,
-    /// How far it is.
-    pub progress: Progress,
-}
-
-/// The finished export.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Tables exported.
-    pub tables: u32,
-    /// Rows exported.
-    pub rows: u64,
-    /// The object's length in bytes.
-    pub bytes: u64,
-    /// The number of its parts.
-    pub parts: u32,
-    /// What could not be kept.
-    pub warnings: Vec<String>,
-    /// Tables that could not be read to their end: the object is not whole.
-    pub damaged: Vec<String>,
-}
-
-/// How a slice ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// There is more to do.
-    More(More),
-    /// The object is complete.
-    Done(Summary),
+pub enum RowsError {
+    /// The schema has no such table.
+    UnknownTable(String),
+    /// The table has no such column.
+    UnknownColumn(String),
+    /// The position is not one of this table.
+    InvalidPosition(String),
+    /// A cell outside the last batch, or one that is not long.
+    InvalidCell(String),
+    /// This table can't be read here, others can.
+    Unavailable(String),
+    /// The database is damaged in this table.
+    Corrupt(String),
+    /// The host wants the slice to end now.
+    Interrupted,
+    /// Reading failed for another reason; trying again may help.
+    Failed(String),
 }

@@ -1,21 +1,22 @@
-//! Values too long for a statement: rebuilt piece by piece in a table of their own, from which the row's
-//! statement takes them.
+//! The table in which a restore rebuilds values too long for a statement, piece by piece. The row's statement
+//! then selects them from it.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::settings::Target;
-use crate::Schema;
+use super::literal::{value_closing, value_opening};
+use super::target::Target;
+use crate::pipe::Schema;
 
 /// The table in which values are rebuilt.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Scratch {
+pub(crate) struct ScratchTable {
     name: String,
     target: Target,
 }
 
-impl Scratch {
+impl ScratchTable {
     /// A table with a name that the database does not use.
     pub(super) fn new(schema: &Schema, target: Target) -> Self {
         let is_free = |name: &String| {
@@ -30,24 +31,24 @@ impl Scratch {
         Self { name, target }
     }
 
-    /// What makes the table: once a dump where there are no temporary tables, else once a row.
+    /// Creates the table: once a dump where there are no temporary tables, else once a row.
     pub(super) fn create(&self) -> String {
         let temp = if self.target == Target::D1 { "" } else { "TEMP " };
         format!("CREATE {temp}TABLE {}(n INTEGER PRIMARY KEY,v);\n", self.name)
     }
 
-    /// What removes the table.
+    /// Removes the table.
     pub(super) fn drop(&self) -> String {
         format!("DROP TABLE {};\n", self.name)
     }
 
-    /// What stands before a row's values.
-    pub(crate) fn before_row(&self) -> String {
+    /// The text before a row's values.
+    pub(super) fn before_row(&self) -> String {
         if self.target == Target::D1 { String::new() } else { self.create() }
     }
 
-    /// What stands behind the row.
-    pub(crate) fn behind_row(&self) -> String {
+    /// The text after the row.
+    pub(super) fn after_row(&self) -> String {
         if self.target == Target::D1 {
             format!("DELETE FROM {};\n", self.name)
         } else {
@@ -55,29 +56,29 @@ impl Scratch {
         }
     }
 
-    /// Begins value number `number` of the row.
-    pub(crate) fn begin(&self, number: u32, text: bool) -> String {
+    /// Begins the value of column `number`.
+    pub(super) fn begin(&self, number: u32, text: bool) -> String {
         let empty = if text { "''" } else { "x''" };
         format!("INSERT INTO {} VALUES({number},{empty});\n", self.name)
     }
 
-    /// What stands before a piece of it.
-    pub(crate) fn piece_opening(&self, text: bool, hex: bool) -> String {
+    /// The text before a piece of it.
+    pub(super) fn piece_opening(&self, text: bool, hex: bool) -> String {
         let cast = if text { "" } else { "CAST(" };
-        let literal = String::from_utf8_lossy(super::value_opening(text, hex));
+        let literal = String::from_utf8_lossy(value_opening(text, hex));
         format!("UPDATE {} SET v={cast}v||{literal}", self.name)
     }
 
-    /// What stands behind a piece. Adding blobs gives text of the same bytes, hence the cast.
-    pub(crate) fn piece_closing(&self, number: u32, text: bool, hex: bool) -> Vec<u8> {
+    /// The text after a piece. Concatenating blobs gives text of the same bytes, hence the cast.
+    pub(super) fn piece_closing(&self, number: u32, text: bool, hex: bool) -> Vec<u8> {
         let cast = if text { "" } else { " AS BLOB)" };
-        let mut closing = super::value_closing(text, hex).to_vec();
+        let mut closing = value_closing(text, hex).to_vec();
         closing.extend_from_slice(format!("{cast} WHERE n={number};\n").as_bytes());
         closing
     }
 
-    /// The value, where the row has it.
-    pub(crate) fn value(&self, number: u32) -> String {
+    /// The value, as an expression for the row's statement.
+    pub(super) fn value(&self, number: u32) -> String {
         format!("(SELECT v FROM {} WHERE n={number})", self.name)
     }
 }

@@ -1,10 +1,10 @@
-//! Reading a batch's cells, one after the other. A batch comes from outside: arrays that do not fit
-//! together are an error, never a panic.
+//! The cells of a batch, read one after the other. A batch comes from the host: arrays that do not match are
+//! an error, never a panic.
 
 use alloc::format;
 use alloc::string::String;
 
-use crate::{Batch, Error};
+use crate::pipe::{Batch, Error};
 
 /// One cell of a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,14 +23,15 @@ pub(crate) enum Cell<'a> {
     },
 }
 
-/// Goes through a batch cell by cell.
+/// Reads a batch cell by cell.
 pub(crate) struct Cells<'a> {
     kinds: core::slice::Iter<'a, u8>,
     integers: core::slice::Iter<'a, i64>,
     reals: core::slice::Iter<'a, f64>,
     lengths: core::slice::Iter<'a, u32>,
     bytes: &'a [u8],
-    /// Whether the bytes of all cells are UTF-8, taken as one text: many short ones take longer to look at.
+    /// Whether the bytes of all cells, taken as one text, are UTF-8: one long text is checked faster than
+    /// many short ones.
     is_utf8: bool,
 }
 
@@ -40,7 +41,7 @@ impl<'a> Cells<'a> {
         let expected = (batch.rows as usize).checked_mul(columns);
         if expected != Some(batch.kinds.len()) {
             return Err(malformed(&format!(
-                "{} rows of {columns} columns have {} cells",
+                "{} rows of {columns} columns, but {} cells",
                 batch.rows,
                 batch.kinds.len()
             )));
@@ -55,7 +56,7 @@ impl<'a> Cells<'a> {
         })
     }
 
-    /// Whether one of the next so many cells is long.
+    /// Whether one of the next `cells` cells is long.
     #[inline]
     pub(crate) fn any_long(&self, cells: usize) -> bool {
         let next = self.kinds.as_slice().get(..cells).unwrap_or_default();
@@ -77,13 +78,13 @@ impl<'a> Cells<'a> {
                 let text = *kind == 6;
                 self.lengths.next().map(|length| Cell::Long { text, length: *length })
             }
-            Some(kind) => return Err(malformed(&format!("{kind} is no kind of cell"))),
-            None => return Err(malformed("it has fewer cells than it says")),
+            Some(kind) => return Err(malformed(&format!("{kind} is not a kind of cell"))),
+            None => return Err(malformed("it has fewer cells than its rows need")),
         }
-        .ok_or_else(|| malformed("it has more cells than values"))
+        .ok_or_else(|| malformed("it has fewer values than cells"))
     }
 
-    /// A text, which is UTF-8 if all is and neither end cuts a character.
+    /// A text. It is UTF-8 if the whole batch is, and neither of its ends cuts a character.
     #[inline(always)]
     fn text(&self, text: &'a [u8]) -> Cell<'a> {
         let begins_here = |bytes: &[u8]| bytes.first().is_none_or(|byte| byte & 0xc0 != 0x80);

@@ -1,81 +1,63 @@
-//! A dump in the making: text and tables' rows, as steps.
+//! Builds the plan of a dump from text, definitions and tables.
 
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::literal::LiteralWriter;
 use super::name::write_name;
+use super::plan::{Insert, Plan};
 use super::schema_text::{one_line, survives, with_returns_doubled};
-use super::scratch::Scratch;
-use super::settings::{Settings, Target};
-use super::text::write_literal;
-use crate::plan::{LongValues, Plan, Step, TableRows};
-use crate::{ColumnKind, Error, Object, Schema, Table, Text};
+use super::scratch_table::ScratchTable;
+use super::settings::Settings;
+use super::text::write_text_literal;
+use crate::format::{Step, TableRows};
+use crate::pipe::{ColumnKind, Encoding, Error, Object, ObjectKind, Schema, Table, Text};
 
-/// Goes up when a reader of dumps would have to know.
+/// Goes up with changes that readers of dumps have to know of.
 const FORMAT_VERSION: u32 = 1;
 
-/// SQLite's bound on the values of a row where a statement has several rows, by default.
-const MOST_VALUES: usize = 2000;
+/// The most values of a row in a statement of several rows, by SQLite's default.
+const MAX_VALUES: usize = 2000;
 
 /// Whether a name is one that SQLite keeps for itself.
 pub(super) fn is_internal(name: &[u8]) -> bool {
     name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"sqlite_"))
 }
 
-/// A name for messages.
-pub(super) fn shown(name: &[u8]) -> String {
+/// A name, in quotes, for messages.
+pub(super) fn quoted_name(name: &[u8]) -> String {
     format!("{:?}", String::from_utf8_lossy(name))
 }
 
-/// The steps so far; text that follows on text joins it.
-pub(super) struct Script {
+/// The steps so far. Text after text joins the same step.
+pub(super) struct PlanBuilder {
     settings: Settings,
-    pub(super) scratch: Scratch,
-    steps: Vec<Step>,
+    pub(super) scratch: ScratchTable,
+    steps: Vec<Step<Insert>>,
     warnings: Vec<String>,
 }
 
-impl Script {
-    /// The mark that every dump begins with.
+impl PlanBuilder {
+    /// Begins with the comment that every dump begins with.
     pub(super) fn new(schema: &Schema, settings: Settings) -> Self {
-        let scratch = Scratch::new(schema, settings.target);
+        let scratch = ScratchTable::new(schema, settings.target);
         let mut script = Self { settings, scratch, steps: Vec::new(), warnings: Vec::new() };
         script.line(format!("-- partway:begin sql {FORMAT_VERSION}").as_bytes());
         script
     }
 
-    pub(super) fn into_plan(self, schema: &Schema) -> Plan {
+    pub(super) fn build(self, encoding: Encoding) -> Plan {
         let Self { settings, scratch, steps, warnings } = self;
         Plan {
             steps,
-            encoding: schema.encoding,
             warnings,
-            long: match settings.target {
-                // With batches of 256 KiB the crossing cost is lost in the noise, and memory stays small. SQLite
-                // takes statements of 10^9 bytes, and hexadecimal digits are two bytes each; half of that
-                // leaves room for the rest of the row, and for doubled quotes.
-                Target::Sqlite => LongValues {
-                    batch_bytes: 256 * 1024,
-                    in_place: 250_000_000,
-                    piece: 250_000_000,
-                    scratch,
-                },
-                // A statement may have 100,000 bytes, and every byte of a value may take two of them.
-                Target::D1 => {
-                    LongValues { batch_bytes: 32 * 1024, in_place: 0, piece: 45_000, scratch }
-                }
-            },
+            encoding,
+            literals: LiteralWriter::new(encoding, settings.target.keeps_carriage_returns()),
+            limits: settings.target.limits(),
+            scratch,
             skip_damaged: settings.skip_damaged,
-            statement_bytes: match settings.target {
-                // From here on larger statements restore no faster, and SQLite's parser holds the whole of one
-                // in memory.
-                Target::Sqlite => 64 * 1024,
-                // There a statement is compiled to 25,000 operations at most: one a value, and a few a row.
-                Target::D1 => 16 * 1024,
-            },
-            raw_returns: settings.target == Target::D1,
         }
     }
 
@@ -91,11 +73,12 @@ impl Script {
         }
     }
 
-    /// Text such that the one it is for reads this.
+    /// Text of which the target reads this text.
     fn as_read<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        match self.settings.target {
-            Target::Sqlite => with_returns_doubled(text),
-            Target::D1 => Cow::Borrowed(text),
+        if self.settings.target.keeps_carriage_returns() {
+            Cow::Borrowed(text)
+        } else {
+            with_returns_doubled(text)
         }
     }
 
@@ -104,13 +87,13 @@ impl Script {
         self.text(b"\n");
     }
 
-    /// The comment that says how much there is, behind all else.
+    /// The comment at the end, with the counts.
     pub(super) fn end_mark(&mut self) {
-        self.steps.push(Step::EndMark);
+        self.steps.push(Step::End);
     }
 
-    /// An object's definition, exactly as stored. Where the stock program would change the text, something like
-    /// it is run, and the text put in its place.
+    /// An object's definition, exactly as stored. Where the stock program would change the text, an
+    /// equivalent text is run, and the stored one put in its place.
     pub(super) fn definition(&mut self, object: &Object, sql: &[u8]) {
         if survives(sql) {
             self.text(sql);
@@ -120,14 +103,14 @@ impl Script {
         self.line(b";");
         self.line(b"PRAGMA writable_schema=ON;");
         let mut text = b"UPDATE sqlite_master SET sql=".to_vec();
-        write_literal(&mut text, sql);
+        write_text_literal(&mut text, sql);
         text.extend_from_slice(b" WHERE type=");
-        write_literal(&mut text, object.kind.name().as_bytes());
+        write_text_literal(&mut text, kind_name(object.kind).as_bytes());
         text.extend_from_slice(b" AND name=");
-        write_literal(&mut text, &object.name);
+        write_text_literal(&mut text, &object.name);
         self.text(&text);
         self.line(b";");
-        // Ends it, and reads the schema anew.
+        // Ends writing, and reads the schema again.
         self.line(b"PRAGMA writable_schema=RESET;");
     }
 
@@ -140,17 +123,21 @@ impl Script {
             .map(|column| column.name.clone())
             .collect();
         if stored.is_empty() {
-            let text = format!("table {} is described without columns", shown(&object.name));
+            let text = format!(
+                "table {} has no stored columns in the schema that the host gave",
+                quoted_name(&object.name)
+            );
             return Err(Error::ReadFailed(text));
         }
-        // Of SQLite's own tables nobody sees rowids; an INTEGER PRIMARY KEY is among the columns already.
+        // Nothing depends on rowids in SQLite's own tables. An INTEGER PRIMARY KEY is among the columns
+        // already.
         let counted = !is_internal(&object.name);
-        let rowids = self.settings.rowids && counted;
+        let rowids = self.settings.keep_rowids && counted;
         let rowid = table.rowid.clone().filter(|_| rowids && !rowid_is_column(table));
         if rowids && table.rowid.is_none() && !table.flags.without_rowid {
             self.warn(format!(
                 "table {} has columns named rowid, _rowid_ and oid: its rowids can't be kept",
-                shown(&object.name)
+                quoted_name(&object.name)
             ));
         }
         let is_named = rowid.is_some() || stored.len() < table.columns.len();
@@ -158,17 +145,19 @@ impl Script {
         let names = if is_named { &columns[..] } else { &[] };
         self.steps.push(Step::Rows(TableRows {
             table: object.name.clone(),
-            opening: self.as_read(&opening(&object.name, names)).into_owned(),
-            single: columns.len() > MOST_VALUES,
+            format: Insert {
+                opening: self.as_read(&opening(&object.name, names)).into_owned(),
+                single_row: columns.len() > MAX_VALUES,
+            },
             columns,
             counted,
         }));
         Ok(())
     }
 
-    /// Warns where rowids are left out by which a virtual table finds rows.
+    /// Warns where rowids are left out that a virtual table finds rows by.
     pub(super) fn warn_of_rowids(&mut self, schema: &Schema, objects: &[&Object]) {
-        if self.settings.rowids {
+        if self.settings.keep_rowids {
             return;
         }
         let tables =
@@ -184,24 +173,33 @@ impl Script {
             let loses = table.rowid.is_some() && !rowid_is_column(table);
             if loses && !is_internal(&object.name) && indexes.iter().any(refers) {
                 self.warn(format!(
-                    "table {} comes without its rowids: a virtual table with content={} must be rebuilt behind \
+                    "table {} is exported without its rowids: rebuild the virtual table with content={} after \
                      the restore",
-                    shown(&object.name),
+                    quoted_name(&object.name),
                     String::from_utf8_lossy(&object.name)
                 ));
             }
         }
     }
 
-    /// Rows of one table that go into another.
+    /// The rows of one table, inserted into another.
     pub(super) fn rows_into(&mut self, from: &Text, columns: Vec<Text>, to: &Text, names: &[Text]) {
         self.steps.push(Step::Rows(TableRows {
             table: from.clone(),
-            opening: opening(to, names),
-            single: false,
+            format: Insert { opening: opening(to, names), single_row: false },
             columns,
             counted: true,
         }));
+    }
+}
+
+/// The schema table's word for a kind of object.
+fn kind_name(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Table => "table",
+        ObjectKind::Index => "index",
+        ObjectKind::View => "view",
+        ObjectKind::Trigger => "trigger",
     }
 }
 
@@ -210,7 +208,7 @@ fn rowid_is_column(table: &Table) -> bool {
     table.columns.iter().any(|column| Some(&column.name) == table.rowid.as_ref())
 }
 
-/// What a statement of rows begins with; no names: all columns.
+/// The beginning of a statement of rows; no names: all columns.
 fn opening(table: &[u8], names: &[Text]) -> Vec<u8> {
     let mut opening = b"INSERT INTO ".to_vec();
     write_name(&mut opening, table);

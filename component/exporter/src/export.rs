@@ -1,0 +1,51 @@
+//! The component's two calls. Each finds the format by its name and leaves the rest to the slice.
+
+use alloc::format;
+use alloc::string::String;
+
+use crate::checkpoint::{CheckpointText, SMALLEST_PART};
+use crate::pipe::{Budget, Error, Options, Outcome, Pacing, Parts, Rows};
+use crate::{slice, sql};
+
+/// Checks the options against the schema and gives the first checkpoint.
+///
+/// # Errors
+///
+/// [`Error::InvalidOptions`] where the options make no sense or name what the database does not have, and the
+/// errors of reading the schema.
+pub fn start(rows: &impl Rows, options: &Options) -> Result<String, Error> {
+    if options.part_size < SMALLEST_PART {
+        return Err(Error::InvalidOptions(format!(
+            "a part size of {} bytes is too small: use at least {SMALLEST_PART}",
+            options.part_size
+        )));
+    }
+    match options.format.as_str() {
+        "sql" => slice::start::<sql::Plan>(rows, options),
+        other => Err(unknown_format(other)),
+    }
+}
+
+/// Does one slice from a checkpoint on. After an error the same call may be made again.
+///
+/// # Errors
+///
+/// [`Error::InvalidCheckpoint`] where the checkpoint is damaged, of another version or of a database with
+/// another schema, and the errors of reading rows and writing parts.
+pub fn resume(
+    rows: &impl Rows,
+    parts: &mut impl Parts,
+    pacing: &impl Pacing,
+    from: &str,
+    budget: Budget,
+) -> Result<Outcome, Error> {
+    let from = CheckpointText::new(from)?;
+    match from.format()?.as_str() {
+        "sql" => slice::resume::<sql::Plan>(rows, parts, pacing, from, budget),
+        other => Err(unknown_format(other)),
+    }
+}
+
+fn unknown_format(name: &str) -> Error {
+    Error::InvalidOptions(format!("this component knows no format {name:?}: it writes \"sql\""))
+}

@@ -1,0 +1,103 @@
+//! Where a slice's text goes: parts are cut from it, and the checkpoint is taken where a part ends.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::checkpoint::{Checkpoint, Counts, ResumePoint};
+use crate::part_buffer::PartBuffer;
+use crate::pipe::{Budget, Error, Pacing, Parts};
+
+/// Whether a slice continues.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Flow {
+    Continue,
+    Stop,
+}
+
+/// The text of one slice, for a format whose state within a table is an `S`.
+pub(crate) struct Output<'a, S> {
+    parts: &'a mut dyn Parts,
+    pacing: &'a dyn Pacing,
+    /// Parts this slice may write.
+    budget: u32,
+    /// Parts this slice has written.
+    written: u32,
+    pub(crate) buffer: PartBuffer,
+    /// Where the text in the buffer ends.
+    pub(crate) end: ResumePoint<S>,
+    /// What the text in the buffer completes.
+    pub(crate) counts: Counts,
+    /// Tables that could not be read to their end, and values that were cut off.
+    pub(crate) damaged: Vec<String>,
+    /// The checkpoint as of the last part's end.
+    saved: Checkpoint<S>,
+}
+
+impl<'a, S: Clone + Default + Serialize + DeserializeOwned> Output<'a, S> {
+    /// Continues from a checkpoint.
+    pub(crate) fn new(
+        from: Checkpoint<S>,
+        parts: &'a mut dyn Parts,
+        pacing: &'a dyn Pacing,
+        budget: Budget,
+    ) -> Self {
+        Self {
+            parts,
+            pacing,
+            budget: budget.parts.max(1),
+            written: 0,
+            buffer: PartBuffer::new(from.options.part_size, from.parts, &from.carry),
+            end: from.resume_at.clone(),
+            counts: from.counts,
+            damaged: from.damaged.clone(),
+            saved: from,
+        }
+    }
+
+    /// Whether the slice should end early: only once it has written a part.
+    pub(crate) fn should_stop(&self) -> bool {
+        self.written > 0 && self.pacing.should_yield()
+    }
+
+    /// Ends a step. The text in the buffer is complete up to here.
+    pub(crate) fn end_step(&mut self) -> Result<Flow, Error> {
+        self.end = ResumePoint { step: self.end.step + 1, ..ResumePoint::default() };
+        self.cut()
+    }
+
+    /// Cuts what parts there are, and takes the checkpoint after the last of them. `end` must be true: all text
+    /// in the buffer belongs before it.
+    pub(crate) fn cut(&mut self) -> Result<Flow, Error> {
+        if !self.buffer.is_full() {
+            return Ok(Flow::Continue);
+        }
+        self.written += self.buffer.cut(self.budget - self.written, self.parts)?;
+        self.saved.resume_at = self.end.clone();
+        self.saved.counts = self.counts;
+        self.saved.damaged.clone_from(&self.damaged);
+        self.saved.parts = self.buffer.written();
+        self.saved.carry = self.buffer.carry().to_vec();
+        Ok(if self.written == self.budget { Flow::Stop } else { Flow::Continue })
+    }
+
+    /// Reports a table that could not be read to its end.
+    pub(crate) fn add_damaged_table(&mut self, table: &[u8]) {
+        let name = String::from_utf8_lossy(table).into_owned();
+        if !self.damaged.contains(&name) {
+            self.damaged.push(name);
+        }
+    }
+
+    /// Hands over what is left as the last part, and gives the object's length in bytes.
+    pub(crate) fn finish(&mut self) -> Result<u64, Error> {
+        self.buffer.finish(self.parts)
+    }
+
+    /// The checkpoint as of the last part's end. Text beyond is thrown away.
+    pub(crate) fn into_saved(self) -> Checkpoint<S> {
+        self.saved
+    }
+}

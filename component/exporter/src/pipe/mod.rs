@@ -1,0 +1,16 @@
+//! The types and interfaces of the WIT package `partway:pipe`, without bindings: one file for each of its
+//! files. Those say what every item means, in which units and order; here stands only what is particular to
+//! this side.
+
+mod exporter;
+mod pacing;
+mod parts;
+mod rows;
+
+pub use exporter::{Budget, Error, More, Options, Outcome, Progress, Summary};
+pub use pacing::Pacing;
+pub use parts::{Parts, PartsError};
+pub use rows::{
+    AutoVacuum, Batch, Column, ColumnKind, Cursor, Encoding, Object, ObjectKind, Position, Rows,
+    RowsError, Schema, Table, TableFlags, Text,
+};

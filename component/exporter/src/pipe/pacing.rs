@@ -1,0 +1,7 @@
+//! The WIT interface `pacing`: when a slice should end.
+
+/// `pacing`: the host's clock, shutdown and load.
+pub trait Pacing {
+    /// Whether the slice should end soon.
+    fn should_yield(&self) -> bool;
+}

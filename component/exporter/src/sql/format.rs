@@ -1,0 +1,100 @@
+//! The format `sql`: a dump's plan, and how a slice carries it out.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::long_values::LongRow;
+use super::plan::{Insert, Plan};
+use super::plan_builder::PlanBuilder;
+use super::selection::Selection;
+use super::settings::Settings;
+use super::state::State;
+use super::target::Target;
+use super::{d1, insert, sqlite};
+use crate::cells::Cells;
+use crate::checkpoint::Counts;
+use crate::format::{Format, Step, TableRows};
+use crate::output::{Flow, Output};
+use crate::part_buffer::PartBuffer;
+use crate::pipe::{Cursor, Error, Object, Options, Schema};
+
+impl Format for Plan {
+    type Table = Insert;
+    type State = State;
+
+    fn new(schema: &Schema, options: &Options) -> Result<Self, Error> {
+        let settings = Settings::new(&options.settings)?;
+        let selection = Selection::new(schema, &options.tables)?;
+        let objects: Vec<&Object> =
+            schema.objects.iter().filter(|object| selection.has(object)).collect();
+        let mut plan = PlanBuilder::new(schema, settings);
+        match settings.target {
+            Target::Sqlite => sqlite::write(&mut plan, schema, &objects)?,
+            Target::D1 => d1::write(&mut plan, schema, &objects)?,
+        }
+        plan.warn_of_rowids(schema, &objects);
+        Ok(plan.build(schema.encoding))
+    }
+
+    fn digest(&self) -> u64 {
+        self.digest()
+    }
+
+    fn steps(&self) -> &[Step<Insert>] {
+        &self.steps
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    fn batch_bytes(&self) -> u32 {
+        self.limits.batch
+    }
+
+    fn skips_damaged(&self) -> bool {
+        self.skip_damaged
+    }
+
+    fn is_inside_row(state: &State) -> bool {
+        state.value.is_some()
+    }
+
+    #[inline(always)]
+    fn write_row(
+        &self,
+        table: &TableRows<Insert>,
+        cells: &mut Cells<'_>,
+        text: &mut PartBuffer,
+        state: &mut State,
+    ) -> Result<(), Error> {
+        insert::write_row(self, table, cells, text, state)
+    }
+
+    fn write_long_row<C: Cursor>(
+        &self,
+        table: &TableRows<Insert>,
+        cursor: &mut C,
+        row: u32,
+        cells: &mut Cells<'_>,
+        output: &mut Output<'_, State>,
+    ) -> Result<Flow, Error> {
+        LongRow { plan: self, table, cursor, row, output }.write(cells)
+    }
+
+    fn end_table(&self, text: &mut PartBuffer, state: &mut State) {
+        insert::end_statement(text, state);
+    }
+
+    /// The comment at the end: a dump that has it has not been cut off. Where something was damaged the
+    /// comment is another one: such a dump is not whole, though it ends as it should.
+    fn end(&self, Counts { tables, rows }: Counts, damaged: usize) -> Vec<u8> {
+        if damaged == 0 {
+            format!("-- partway:end tables={tables} rows={rows}\n").into_bytes()
+        } else {
+            format!("-- partway:incomplete tables={tables} rows={rows} damaged={damaged}\n")
+                .into_bytes()
+        }
+    }
+}

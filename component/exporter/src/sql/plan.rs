@@ -1,0 +1,70 @@
+//! The plan of a dump: its steps, and how values are written on the way.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::literal::LiteralWriter;
+use super::scratch_table::ScratchTable;
+use super::target::Limits;
+use crate::format::{Step, TableRows};
+use crate::pipe::Encoding;
+
+/// How one table's rows are inserted.
+pub(crate) struct Insert {
+    /// What every statement begins with.
+    pub(super) opening: Vec<u8>,
+    /// Whether each row needs a statement of its own.
+    pub(super) single_row: bool,
+}
+
+/// What a dump will hold.
+pub(crate) struct Plan {
+    pub(super) steps: Vec<Step<Insert>>,
+    /// What can't be kept.
+    pub(super) warnings: Vec<String>,
+    /// How the text of cells is encoded.
+    pub(super) encoding: Encoding,
+    pub(super) literals: LiteralWriter,
+    pub(super) limits: Limits,
+    /// Where values are rebuilt that are too long for a statement.
+    pub(super) scratch: ScratchTable,
+    /// Whether a table that can't be read to its end is left there, instead of failing the export.
+    pub(super) skip_damaged: bool,
+}
+
+impl Plan {
+    /// A digest of all steps (FNV-1a): tells one schema from another, and is no protection against forgery.
+    pub(super) fn digest(&self) -> u64 {
+        let mut digest = Fnv::new();
+        for step in &self.steps {
+            match step {
+                Step::Text(text) => digest.field(text),
+                Step::Rows(TableRows { table, columns, format, .. }) => {
+                    digest.field(table);
+                    for column in columns {
+                        digest.field(column);
+                    }
+                    digest.field(&format.opening);
+                }
+                Step::End => digest.field(b"end"),
+            }
+        }
+        digest.field(&[self.encoding as u8]);
+        digest.0
+    }
+}
+
+struct Fnv(u64);
+
+impl Fnv {
+    const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    /// Takes in a field, its length first, so that no two lists of fields read the same.
+    fn field(&mut self, bytes: &[u8]) {
+        for byte in (bytes.len() as u64).to_le_bytes().iter().chain(bytes) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
