@@ -1,4 +1,4 @@
-//! Partway's own tasks: `cargo xtask setup | demo | test | garage | fidelity | bench | slices | dist`.
+//! Partway's own tasks: `cargo xtask setup | demo | test | garage | fidelity | bench | slices | record | dist`.
 
 mod apt;
 mod bench;
@@ -8,6 +8,7 @@ mod dist;
 mod fidelity;
 mod garage;
 mod python;
+mod record;
 mod run;
 mod setup;
 mod test;
@@ -58,6 +59,12 @@ enum Task {
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
         pairs: u32,
     },
+    /// Record docs/resume.svg: an export that is killed and resumed
+    Record {
+        /// A program that is built already; without one, it is built
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+    },
     /// Write the component as a file of its own
     Dist,
 }
@@ -71,6 +78,7 @@ fn main() -> Result<()> {
         Task::Fidelity => fidelity::fidelity(),
         Task::Bench(arguments) => bench::bench(&arguments),
         Task::Slices { megabytes, pairs } => bench::slices(megabytes, pairs),
+        Task::Record { program } => record::record(program),
         Task::Dist => dist::dist(),
     }
 }
