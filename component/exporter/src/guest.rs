@@ -16,7 +16,7 @@ mod bindings {
     #![allow(missing_docs, reason = "generated; the WIT package documents each item")]
     #![allow(clippy::allow_attributes_without_reason, reason = "generated")]
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         world: "export-component",
     });
     use super::Exporter;

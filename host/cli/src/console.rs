@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-use partway_jobs::{JobEvent, JobId, Watch};
+use partway_jobs::{JobEvent, JobId, Observer};
 
 use crate::progress::Progress;
 use crate::words::counted;
@@ -12,11 +12,11 @@ use crate::words::counted;
 #[derive(Default)]
 pub struct Console(Mutex<Option<Progress>>);
 
-impl Watch for Console {
+impl Observer for Console {
     fn event(&self, id: &JobId, event: &JobEvent<'_>) {
         let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            JobEvent::Going { location, totals, expected, counters } => {
+            JobEvent::Running { location, totals, expected, counters } => {
                 if totals.slices > 0 {
                     eprintln!(
                         "partway: going on with {location} behind {}",

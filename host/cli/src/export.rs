@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use etcetera::BaseStrategy;
 use partway_jobs::{
-    Admission, Alarm, Clock, ExportRequest, JobId, JobRecord, JobState, JobStore, Pace,
-    PrebuiltSupply, Supply, SystemClock, Worker, incomplete,
+    Admission, Clock, ExportRequest, JobId, JobRecord, JobState, JobStore, Pace, PrebuiltResources,
+    Resources, StepOutcome, SystemClock, Worker, incomplete,
 };
 use partway_sqlite::Snapshot;
 use partway_store::{StoreAddress, part_size};
@@ -23,15 +23,15 @@ use crate::words::{counted, print};
 
 /// Runs the command.
 pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
-    let supply = Arc::new(PrebuiltSupply::default());
+    let resources = Arc::new(PrebuiltResources::default());
     let Some(address) = &arguments.to else {
-        let exporter = supply.exporter(arguments.component.as_deref());
+        let exporter = resources.exporter(arguments.component.as_deref());
         let exporter = exporter.with_context(|| component_named(&arguments))?;
         return standard_output::export(&arguments, exporter).await;
     };
     let request = request(&arguments, address)?;
     let jobs = JobStore::open(&state_folder(arguments.state.as_deref())?)?;
-    let worker = Worker::new(jobs, supply, Console::default())?;
+    let worker = Worker::new(jobs, resources, Console::default())?;
     let stop = listen();
     let id = admitted(&worker, &request, arguments.concurrent, &stop).await?;
     let again = Again { state: arguments.state.as_deref(), is_export: true };
@@ -87,8 +87,8 @@ async fn admitted(
                 }
                 jobs.request_cancel(&id, SystemClock.now())?;
                 match worker.run(&id, stop).await? {
-                    Alarm::Finished(..) => {}
-                    Alarm::Stopped(_) => {
+                    StepOutcome::Finished(..) => {}
+                    StepOutcome::Stopped(_) => {
                         return Err(Failure::Interrupted("interrupted before it began".to_owned()));
                     }
                     _ => {
@@ -130,7 +130,7 @@ pub async fn finish(
 ) -> Result<JobRecord, Failure> {
     let reason = |record: &JobRecord| record.last_error.clone().unwrap_or_default();
     match worker.run(id, stop).await? {
-        Alarm::Finished(record, error) => match record.state {
+        StepOutcome::Finished(record, error) => match record.state {
             JobState::Done => Ok(*record),
             JobState::Cancelled => Err(anyhow!("job {id} was cancelled: {}", left(&record)).into()),
             _ if record.starts == 0 && error.is_some_and(|error| error.is_wrong_request()) => {
@@ -140,8 +140,8 @@ pub async fn finish(
             }
             _ => Err(anyhow!(reason(&record)).into()),
         },
-        Alarm::Refused(error) => Err(anyhow!("{error}; job {id} was left as it is").into()),
-        Alarm::Stopped(record) => Err(Failure::Interrupted(format!(
+        StepOutcome::Refused(error) => Err(anyhow!("{error}; job {id} was left as it is").into()),
+        StepOutcome::Stopped(record) => Err(Failure::Interrupted(format!(
             "interrupted behind {}; to go on from there: {}",
             counted(record.totals.parts.into(), "part"),
             again.command(id)

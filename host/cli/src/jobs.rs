@@ -9,8 +9,8 @@ use anyhow::anyhow;
 use bytesize::ByteSize;
 use jiff::{SpanRound, Timestamp, Unit};
 use partway_jobs::{
-    Alarm, Clock, JobRecord, JobState, JobStore, PrebuiltSupply, Prune, StateError, SystemClock,
-    Worker, prune,
+    Clock, JobRecord, JobState, JobStore, PrebuiltResources, Prune, StateError, StepOutcome,
+    SystemClock, Worker, prune,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -150,7 +150,7 @@ fn show(record: &JobRecord, json: bool) -> Result<(), Failure> {
 
 async fn cancel(jobs: JobStore, ids: &[String]) -> Result<(), Failure> {
     let records = ids.iter().map(|id| found(&jobs, id)).collect::<Result<Vec<_>, _>>()?;
-    let worker = Worker::new(jobs, Arc::new(PrebuiltSupply::default()), Console::default())?;
+    let worker = Worker::new(jobs, Arc::new(PrebuiltResources::default()), Console::default())?;
     let stop = listen();
     let mut failed = None;
     for record in records {
@@ -162,14 +162,14 @@ async fn cancel(jobs: JobStore, ids: &[String]) -> Result<(), Failure> {
         let deadline = SystemClock.now() + PATIENCE;
         let record = loop {
             match worker.run(&record.id, &stop).await? {
-                Alarm::Finished(record, _) => break *record,
-                Alarm::Stopped(_) => {
+                StepOutcome::Finished(record, _) => break *record,
+                StepOutcome::Stopped(_) => {
                     return Err(Failure::Interrupted(format!(
                         "interrupted: job {} is cancelled by whoever goes on with it",
                         record.id
                     )));
                 }
-                Alarm::Refused(error) => {
+                StepOutcome::Refused(error) => {
                     return Err(anyhow!("{error}; job {} was left as it is", record.id).into());
                 }
                 _ if stop.is_cancelled() => {
@@ -225,7 +225,7 @@ async fn resume(
     if records.is_empty() {
         eprintln!("partway: there is nothing to go on with");
     }
-    let worker = Worker::new(jobs, Arc::new(PrebuiltSupply::default()), Console::default())?;
+    let worker = Worker::new(jobs, Arc::new(PrebuiltResources::default()), Console::default())?;
     let stop = listen();
     let again = Again { state, is_export: false };
     let mut failed = None;
@@ -257,7 +257,7 @@ async fn resume(
 }
 
 async fn prune_all(jobs: &JobStore, what: &Prune, json: bool) -> Result<(), Failure> {
-    let pruned = prune(jobs, &PrebuiltSupply::default(), SystemClock.now(), what).await?;
+    let pruned = prune(jobs, &PrebuiltResources::default(), SystemClock.now(), what).await?;
     if json {
         let told = json!({
             "jobs": pruned.jobs,

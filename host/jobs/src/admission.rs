@@ -63,7 +63,7 @@ impl JobStore {
                     // Another object, which gets another name: this one is left to whoever wants it.
                     continue;
                 }
-                if !goes_on || record.is_unwanted || !is_same {
+                if !goes_on || record.cancel_requested || !is_same {
                     lease_to(transaction, &record.id, owner, now)?;
                     return Ok(Admission::Replace(record.id));
                 }

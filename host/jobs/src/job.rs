@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blocking::spawn_blocking;
 use partway_sqlite::{Fingerprint, Snapshot};
-use partway_store::{HashState, Receipt, Store, StoreError, Upload, UploadId};
+use partway_store::{HashState, PartId, Store, StoreError, Upload, UploadId};
 use partway_wasmtime::CallError;
 use partway_wasmtime::Limits;
 use partway_wasmtime::exporter::Exporter;
@@ -67,7 +67,7 @@ pub struct Job {
     pub(crate) upload: UploadId,
     pub(crate) checkpoint: String,
     /// Of all parts, in order.
-    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) part_ids: Vec<PartId>,
     pub(crate) hash: HashState,
     pub(crate) ended: bool,
 }
@@ -174,7 +174,7 @@ impl Job {
             totals: Totals::default(),
             upload,
             checkpoint,
-            receipts: Vec::new(),
+            part_ids: Vec::new(),
             hash: HashState::default(),
             ended: false,
         })
@@ -227,7 +227,7 @@ impl Job {
             .build(snapshot.clone(), upload);
         let checkpoint = self.checkpoint.clone();
         let outcome = blocking(move || exporter.resume(ctx, &checkpoint, budget)).await;
-        let settled = settling.settled().await;
+        let settled = settling.finish().await;
         cut_off.disarm();
         // A part that was not taken is the store's failure, and the store knows why.
         let (outcome, settled) = match (outcome, settled) {
@@ -240,7 +240,7 @@ impl Job {
 
         let whole = settled.bytes.is_multiple_of(u64::from(part_size));
         match outcome {
-            Outcome::More(_) if settled.receipts.is_empty() => return Err(JobError::NoProgress),
+            Outcome::More(_) if settled.part_ids.is_empty() => return Err(JobError::NoProgress),
             Outcome::More(_) if !whole => return Err(JobError::ShortPart),
             Outcome::More(more) => {
                 self.checkpoint = more.checkpoint;
@@ -256,10 +256,10 @@ impl Job {
             }
         }
         self.totals.bytes += settled.bytes;
-        self.totals.parts += settled.receipts.len() as u32;
+        self.totals.parts += settled.part_ids.len() as u32;
         self.totals.slices += 1;
         self.totals.seconds += began.elapsed().as_secs_f64();
-        self.receipts.extend(settled.receipts);
+        self.part_ids.extend(settled.part_ids);
         self.hash = settled.hash;
         counters.set(self.totals.rows, self.totals.bytes, u64::from(self.totals.parts));
         tracing::info!(
@@ -279,7 +279,7 @@ impl Job {
     /// [`JobError::Store`], and [`JobError::Damaged`].
     pub async fn complete(&self, store: &Arc<dyn Store>) -> Result<Finished, JobError> {
         let sha256 = self.hash.finish().ok_or(JobError::Damaged)?;
-        let name = store.complete(&self.upload, &self.receipts, self.totals.bytes).await?;
+        let name = store.complete(&self.upload, &self.part_ids, self.totals.bytes).await?;
         Ok(self.finished(store, name, sha256))
     }
 
@@ -289,7 +289,7 @@ impl Job {
         store: &Arc<dyn Store>,
     ) -> Result<Option<Finished>, StoreError> {
         let Some(sha256) = self.hash.finish().filter(|_| self.ended) else { return Ok(None) };
-        let found = store.find_completed(&self.upload, &self.receipts, self.totals.bytes).await?;
+        let found = store.find_completed(&self.upload, &self.part_ids, self.totals.bytes).await?;
         Ok(found.map(|name| self.finished(store, name, sha256)))
     }
 

@@ -16,13 +16,14 @@ mod prune;
 mod queue;
 mod record;
 mod request;
+mod resources;
 mod run;
 mod schedules;
 mod schema;
 mod store;
-mod supply;
+
+mod observer;
 mod timer;
-mod watch;
 mod worker;
 
 pub use admission::Admission;
@@ -31,6 +32,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::StateError;
 pub use failure::StepError;
 pub use job::{Finished, Job, JobError, JobOptions, Totals};
+pub use observer::{JobEvent, Observer};
 pub use progress::skip_damaged;
 pub use prune::{Prune, PruneFailure, Pruned, prune};
 pub use queue::Queued;
@@ -39,11 +41,10 @@ pub use request::{
     ExportRequest, Incomplete, OnChange, Pace, SnapshotMode, Target, UntilStopped, incomplete,
     object_name, settings,
 };
-pub use schedules::Appointment;
+pub use resources::PrebuiltResources;
+pub use resources::Resources;
+pub use schedules::ScheduleEntry;
 #[doc(hidden)]
 pub use store::CommitMoment;
 pub use store::{DueJob, JobStore};
-pub use supply::PrebuiltSupply;
-pub use supply::Supply;
-pub use watch::{JobEvent, Watch};
-pub use worker::{Alarm, Worker};
+pub use worker::{StepOutcome, Worker};

@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 use crate::backoff::wait;
 use crate::error::StateError;
 use crate::failure::{Remedy, StepError};
+use crate::observer::JobEvent;
 use crate::progress::Next;
 use crate::record::{JobRecord, JobState};
 use crate::request::OnChange;
 use crate::run::{Run, Step, remove_copy};
-use crate::watch::JobEvent;
-use crate::worker::{Alarm, Inner, Worker, lost};
+use crate::worker::{Inner, StepOutcome, Worker, lost};
 use partway_store::StoreError;
 
 /// How often a job is begun, all in all: where its upload vanishes again and again, it comes to nothing.
@@ -26,8 +26,8 @@ impl Worker {
         mut run: Run,
         step: Step,
         stop: &CancellationToken,
-    ) -> Result<Alarm, StateError> {
-        let Inner { jobs, clock, watch, .. } = &*self.0;
+    ) -> Result<StepOutcome, StateError> {
+        let Inner { jobs, clock, observer, .. } = &*self.0;
         let now = clock.now();
         let pause = run.record.request.pace.pause;
         match step {
@@ -56,7 +56,7 @@ impl Worker {
                 run.record.attempts = 0;
                 run.record.totals = job.totals.clone();
                 run.record.state = if job.ended { JobState::Completing } else { JobState::Running };
-                watch.event(&run.lease.id, &JobEvent::Slice(&job.totals));
+                observer.event(&run.lease.id, &JobEvent::Slice(&job.totals));
                 self.go_on(run, next)
             }
             Step::Completed(finished) => {
@@ -68,16 +68,16 @@ impl Worker {
     }
 
     /// Keeps the job at hand, or leaves it to anybody, as was saved.
-    fn go_on(&self, run: Run, next: Next) -> Result<Alarm, StateError> {
+    fn go_on(&self, run: Run, next: Next) -> Result<StepOutcome, StateError> {
         if !next.keeps_lease {
-            return Ok(Alarm::Stopped(Box::new(self.0.jobs.get(&run.lease.id)?)));
+            return Ok(StepOutcome::Stopped(Box::new(self.0.jobs.get(&run.lease.id)?)));
         }
         self.rest(run);
-        Ok(Alarm::Again(next.wake_at))
+        Ok(StepOutcome::Again(next.wake_at))
     }
 
     /// Saves that a step has failed, and what is to be done about it.
-    pub(crate) fn fail(&self, mut run: Run, error: StepError) -> Result<Alarm, StateError> {
+    pub(crate) fn fail(&self, mut run: Run, error: StepError) -> Result<StepOutcome, StateError> {
         let Inner { jobs, clock, .. } = &*self.0;
         let id = run.lease.id.clone();
         let remedy = error.remedy();
@@ -86,7 +86,7 @@ impl Worker {
         match remedy {
             Remedy::LeaveAsItIs if run.record.object.is_some() || ends => {
                 jobs.release(&run.lease)?;
-                Ok(Alarm::Refused(error))
+                Ok(StepOutcome::Refused(error))
             }
             _ if ends && remedy != Remedy::LetGo => {
                 // What can't even be opened can't be thrown away.
@@ -101,11 +101,11 @@ impl Worker {
             Remedy::Stop if run.unwanted.is_cancelled() => {
                 let now = clock.now();
                 self.rest(run);
-                Ok(Alarm::Again(now))
+                Ok(StepOutcome::Again(now))
             }
             Remedy::Stop => {
                 jobs.release(&run.lease)?;
-                Ok(Alarm::Stopped(Box::new(jobs.get(&id)?)))
+                Ok(StepOutcome::Stopped(Box::new(jobs.get(&id)?)))
             }
             Remedy::LetGo => Ok(lost()),
             Remedy::TryAgainIfBegun if run.record.state == JobState::Waiting => {
@@ -153,34 +153,34 @@ impl Worker {
         error: &StepError,
         reason: &str,
         now: Timestamp,
-    ) -> Result<Alarm, StateError> {
-        let Inner { jobs, watch, .. } = &*self.0;
+    ) -> Result<StepOutcome, StateError> {
+        let Inner { jobs, observer, .. } = &*self.0;
         let attempt = run.record.attempts + 1;
         let retries = run.record.request.pace.retries;
         let wait = wait(attempt);
         let wake_at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
         jobs.save_failure(&run.lease, reason, attempt, wake_at)?;
-        watch.event(&run.lease.id, &JobEvent::Retrying { error, attempt, retries, wait });
+        observer.event(&run.lease.id, &JobEvent::Retrying { error, attempt, retries, wait });
         run.record.attempts = attempt;
         self.rest(run);
-        Ok(Alarm::Again(wake_at))
+        Ok(StepOutcome::Again(wake_at))
     }
 
-    fn start_over(&self, mut run: Run, reason: &str) -> Result<Alarm, StateError> {
-        let Inner { jobs, clock, watch, .. } = &*self.0;
+    fn start_over(&self, mut run: Run, reason: &str) -> Result<StepOutcome, StateError> {
+        let Inner { jobs, clock, observer, .. } = &*self.0;
         let now = clock.now();
         let event = JobEvent::StartingOver { location: &run.location(), reason };
-        watch.event(&run.lease.id, &event);
+        observer.event(&run.lease.id, &event);
         // What is in the store is thrown away when that is saved, as the first thing of the new start: another process
         // may be at work on it by now.
         jobs.save_restart(&run.lease, reason, run.record.skips_damaged, now)?;
         run.begin_anew();
         self.rest(run);
-        Ok(Alarm::Again(now))
+        Ok(StepOutcome::Again(now))
     }
 
     /// Ends a job that nothing helps: first it is known, then what is in the store is thrown away.
-    fn give_up(&self, mut run: Run, error: StepError) -> Result<Alarm, StateError> {
+    fn give_up(&self, mut run: Run, error: StepError) -> Result<StepOutcome, StateError> {
         let now = self.0.clock.now();
         let reason = error.to_string();
         self.0.jobs.save_end_begun(&run.lease, JobState::Failing, Some(&reason), now)?;
@@ -189,7 +189,7 @@ impl Worker {
         run.record.last_error = Some(reason);
         run.failure = Some(error);
         self.rest(run);
-        Ok(Alarm::Again(now))
+        Ok(StepOutcome::Again(now))
     }
 
     /// Ends a job for good, when what it had in the store is thrown away.
@@ -198,8 +198,8 @@ impl Worker {
         run: Run,
         result: Result<(), StoreError>,
         now: Timestamp,
-    ) -> Result<Alarm, StateError> {
-        let Inner { jobs, watch, .. } = &*self.0;
+    ) -> Result<StepOutcome, StateError> {
+        let Inner { jobs, observer, .. } = &*self.0;
         let state = ended(run.record.state);
         let Err(error) = result else {
             let record = jobs.save_ended(&run.lease, state, None, now)?;
@@ -210,7 +210,7 @@ impl Worker {
             let reason = run.record.last_error.clone().unwrap_or_else(|| error.to_string());
             return self.try_again(run, &StepError::Job(error.into()), &reason, now);
         }
-        watch.event(&run.lease.id, &JobEvent::UploadLeft(&error));
+        observer.event(&run.lease.id, &JobEvent::UploadLeft(&error));
         let reason =
             format!("{}what it left in the store could not be removed: {error}", run.reason());
         let record = jobs.save_ended(&run.lease, state, Some(&reason), now)?;
@@ -220,20 +220,20 @@ impl Worker {
     /// Throws away what is in the store, if that can be; if not, pruning does it later.
     async fn abort(&self, run: &Run) {
         if let Err(error) = run.abort().await {
-            self.0.watch.event(&run.lease.id, &JobEvent::UploadLeft(&error));
+            self.0.observer.event(&run.lease.id, &JobEvent::UploadLeft(&error));
         }
     }
 
     /// Tells of a job that has ended, when that is saved.
-    fn finished(&self, run: Run, record: JobRecord) -> Alarm {
+    fn finished(&self, run: Run, record: JobRecord) -> StepOutcome {
         match record.state {
             JobState::Failed => {
                 tracing::error!(error = record.last_error, "the export has failed");
             }
             _ => tracing::info!(state = %record.state, "finished"),
         }
-        self.0.watch.event(&record.id, &JobEvent::Ended(&record));
-        Alarm::Finished(Box::new(record), run.failure)
+        self.0.observer.event(&record.id, &JobEvent::Ended(&record));
+        StepOutcome::Finished(Box::new(record), run.failure)
     }
 }
 

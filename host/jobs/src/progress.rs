@@ -29,7 +29,7 @@ impl JobStore {
             let mut statement = connection.prepare_cached(
                 "SELECT receipt FROM export_parts WHERE job = ?1 ORDER BY number",
             )?;
-            let receipts =
+            let part_ids =
                 statement.query_map([&record.id.0], |row| row.get(0))?.collect::<Result<_, _>>()?;
             let mut statement =
                 connection.prepare_cached("SELECT * FROM export_jobs WHERE id = ?1")?;
@@ -42,7 +42,7 @@ impl JobStore {
                     totals: record.totals.clone(),
                     upload: UploadId { name: object.clone(), id },
                     checkpoint: row.get("checkpoint")?,
-                    receipts,
+                    part_ids,
                     hash: from_json(row, "hash")?.unwrap_or_default(),
                     ended: row.get("ended")?,
                 };
@@ -82,7 +82,7 @@ impl JobStore {
         })
     }
 
-    /// Saves a slice: the checkpoint, and the receipts of parts that are all safe in the store.
+    /// Saves a slice: the checkpoint, and the part_ids of parts that are all safe in the store.
     pub(crate) fn save_slice(
         &self,
         lease: &Lease,
@@ -95,7 +95,7 @@ impl JobStore {
             let mut insert = transaction.prepare_cached(
                 "INSERT INTO export_parts (job, number, receipt) VALUES (?1, ?2, ?3)",
             )?;
-            for (number, receipt) in job.receipts.iter().enumerate().skip(parts_before) {
+            for (number, receipt) in job.part_ids.iter().enumerate().skip(parts_before) {
                 insert.execute(params![lease.id.0, number as i64 + 1, receipt])?;
             }
             save_progress(transaction, lease, job, next, now)

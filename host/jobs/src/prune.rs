@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::error::StateError;
 use crate::owner::is_alive;
 use crate::record::{JobId, JobRecord, JobState};
+use crate::resources::Resources;
 use crate::store::JobStore;
-use crate::supply::Supply;
 use partway_store::StoreAddress;
 
 /// What is to be pruned.
@@ -57,7 +57,7 @@ pub struct PruneFailure {
 /// Those of the job store. What a store refuses is told in [`Pruned::failures`], and the rest is done.
 pub async fn prune(
     jobs: &JobStore,
-    supply: &dyn Supply,
+    resources: &dyn Resources,
     now: Timestamp,
     what: &Prune,
 ) -> Result<Pruned, StateError> {
@@ -73,7 +73,7 @@ pub async fn prune(
             pruned.failures.push(PruneFailure { what: identity, reason: reason.to_owned() });
             continue;
         }
-        match uploads(jobs, supply, now, what, &address, &mut pruned).await {
+        match uploads(jobs, resources, now, what, &address, &mut pruned).await {
             Ok(true) => {}
             Ok(false) => drop(unclean.insert(identity)),
             Err(error) => {
@@ -113,14 +113,14 @@ fn stores(records: &[JobRecord], given: &[StoreAddress]) -> Vec<(String, StoreAd
 /// Throws away the uploads of a store that no job owns; true where none of them is left.
 async fn uploads(
     jobs: &JobStore,
-    supply: &dyn Supply,
+    resources: &dyn Resources,
     now: Timestamp,
     what: &Prune,
     address: &StoreAddress,
     pruned: &mut Pruned,
 ) -> Result<bool, String> {
-    let store = supply.store(address).map_err(|error| error.to_string())?;
-    let unfinished = store.unfinished().await.map_err(|error| error.to_string())?;
+    let store = resources.store(address).map_err(|error| error.to_string())?;
+    let unfinished = store.incomplete_uploads().await.map_err(|error| error.to_string())?;
     let mut is_clean = true;
     for upload in unfinished {
         let changed = Timestamp::try_from(upload.changed).unwrap_or(Timestamp::MAX);

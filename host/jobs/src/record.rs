@@ -144,7 +144,7 @@ pub struct JobRecord {
     /// Who is at work on it.
     pub holder: Option<Holder>,
     /// Whether somebody wants it cancelled.
-    pub is_unwanted: bool,
+    pub cancel_requested: bool,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When it last got further.

@@ -13,8 +13,8 @@ use crate::job::{Finished, Job, JobError};
 use crate::lease::Lease;
 use crate::progress::options;
 use crate::record::{JobRecord, JobState};
+use crate::resources::Resources;
 use crate::store::JobStore;
-use crate::supply::Supply;
 use partway_sqlite::{Expected, OpenError, Snapshot};
 use partway_store::part_size;
 use partway_store::{SLOWEST, Store, StoreAddress, StoreError, numbered};
@@ -58,7 +58,7 @@ pub(crate) enum Step {
 impl Run {
     pub(crate) fn new(lease: Lease, record: JobRecord) -> Self {
         let unwanted = CancellationToken::new();
-        if record.is_unwanted {
+        if record.cancel_requested {
             unwanted.cancel();
         }
         Self {
@@ -107,16 +107,16 @@ impl Run {
     pub(crate) async fn prepare(
         &mut self,
         jobs: &JobStore,
-        supply: &Arc<dyn Supply>,
+        resources: &Arc<dyn Resources>,
     ) -> Result<bool, PrepareError> {
-        self.open_store(supply.as_ref())?;
+        self.open_store(resources.as_ref())?;
         if self.job.is_none() {
             self.job = jobs.load(&self.record)?;
         }
         if self.record.state != JobState::Running || self.source.is_some() {
             return Ok(false);
         }
-        self.open_source(jobs, supply).await?;
+        self.open_source(jobs, resources).await?;
         Ok(true)
     }
 
@@ -124,12 +124,12 @@ impl Run {
     pub(crate) async fn step(
         &mut self,
         jobs: &JobStore,
-        supply: &Arc<dyn Supply>,
+        resources: &Arc<dyn Resources>,
         stop: &CancellationToken,
         now: Timestamp,
     ) -> Result<Step, PrepareError> {
         match self.record.state {
-            JobState::Waiting => self.begin(jobs, supply, stop, now).await,
+            JobState::Waiting => self.begin(jobs, resources, stop, now).await,
             JobState::Running => Ok(self.slice(stop).await?),
             JobState::Completing => {
                 let (store, job) = (self.opened_store()?, self.loaded_job()?);
@@ -188,7 +188,7 @@ impl Run {
         }
     }
 
-    fn open_store(&mut self, supply: &dyn Supply) -> Result<(), StepError> {
+    fn open_store(&mut self, resources: &dyn Resources) -> Result<(), StepError> {
         if self.store.is_some() {
             return Ok(());
         }
@@ -197,7 +197,7 @@ impl Run {
         if found != self.record.store {
             return Err(StepError::OtherStore { begun: self.record.store.clone(), found });
         }
-        self.store = Some(supply.store(address)?);
+        self.store = Some(resources.store(address)?);
         Ok(())
     }
 
@@ -205,9 +205,9 @@ impl Run {
     async fn open_source(
         &mut self,
         jobs: &JobStore,
-        supply: &Arc<dyn Supply>,
+        resources: &Arc<dyn Resources>,
     ) -> Result<(), StepError> {
-        let exporter = self.exporter(supply).await?;
+        let exporter = self.exporter(resources).await?;
         let job = self.loaded_job()?;
         if job.component != exporter.digest() {
             return Err(StepError::OtherComponent);
@@ -225,13 +225,13 @@ impl Run {
     async fn begin(
         &mut self,
         jobs: &JobStore,
-        supply: &Arc<dyn Supply>,
+        resources: &Arc<dyn Resources>,
         stop: &CancellationToken,
         now: Timestamp,
     ) -> Result<Step, PrepareError> {
         // What a start that came to nothing has left. Where this does not help either, pruning does.
         self.left = self.abort().await.err();
-        let exporter = self.exporter(supply).await?;
+        let exporter = self.exporter(resources).await?;
         let wanted = match &self.record.request.name {
             Some(name) => name.clone(),
             None => {
@@ -300,7 +300,7 @@ impl Run {
             unwanted: self.unwanted.clone(),
         };
         let budget = Budget { parts: pace.slice_parts.unwrap_or(u32::MAX) };
-        let parts_before = job.receipts.len();
+        let parts_before = job.part_ids.len();
         job.slice(exporter, snapshot, store, pacing, budget, &self.counters).await?;
         Ok(Step::Sliced { parts_before })
     }
@@ -323,14 +323,14 @@ impl Run {
         copied
     }
 
-    async fn exporter(&self, supply: &Arc<dyn Supply>) -> Result<Exporter, StepError> {
+    async fn exporter(&self, resources: &Arc<dyn Resources>) -> Result<Exporter, StepError> {
         let component = self.record.request.component.clone();
         let name = match &component {
             Some(path) => path.display().to_string(),
             None => "inside the program".to_owned(),
         };
-        let supply = supply.clone();
-        let loaded = spawn_blocking(move || supply.exporter(component.as_deref())).await;
+        let resources = resources.clone();
+        let loaded = spawn_blocking(move || resources.exporter(component.as_deref())).await;
         match loaded {
             Ok(Ok(exporter)) => Ok(exporter),
             Ok(Err(source)) => Err(StepError::Load { component: name, source }),

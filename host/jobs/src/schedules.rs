@@ -11,7 +11,7 @@ use partway_sqlite::Fingerprint;
 
 /// When the next export of a database is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Appointment {
+pub struct ScheduleEntry {
     /// The rule that it was reckoned by, as it was given.
     pub rule: String,
     /// When.
@@ -23,19 +23,22 @@ pub struct Appointment {
 }
 
 impl JobStore {
-    /// The appointment for the exports of a database to a store.
+    /// The schedule_entry for the exports of a database to a store.
     ///
     /// # Errors
     ///
     /// Those of [`StateError`] that speak of the file.
-    pub fn appointment(&self, request: &ExportRequest) -> Result<Option<Appointment>, StateError> {
+    pub fn schedule_entry(
+        &self,
+        request: &ExportRequest,
+    ) -> Result<Option<ScheduleEntry>, StateError> {
         let (database, store) = key(request);
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT * FROM export_schedules WHERE database = ?1 AND store = ?2",
             )?;
             let mut rows = statement.query_map([&database, &store], |row| {
-                Ok(Appointment {
+                Ok(ScheduleEntry {
                     rule: row.get("rule")?,
                     next_at: time(row, "next_at")?.unwrap_or_default(),
                     last_job: row.get::<_, Option<String>>("last_job")?.map(JobId),
@@ -46,12 +49,12 @@ impl JobStore {
         })
     }
 
-    /// Makes or moves the appointment.
+    /// Makes or moves the schedule_entry.
     ///
     /// # Errors
     ///
     /// Those of [`StateError`] that speak of the file.
-    pub fn appoint(
+    pub fn set_schedule_entry(
         &self,
         request: &ExportRequest,
         rule: &str,
@@ -68,15 +71,15 @@ impl JobStore {
         })
     }
 
-    /// Keeps an appointment: makes the job, and the next appointment. None where another process has kept it.
+    /// Keeps an schedule_entry: makes the job, and the next schedule_entry. None where another process has kept it.
     ///
     /// # Errors
     ///
     /// Those of [`StateError`] that speak of the file.
-    pub fn keep_appointment(
+    pub fn queue_scheduled(
         &self,
         request: &ExportRequest,
-        kept: &Appointment,
+        kept: &ScheduleEntry,
         fingerprint: Option<&Fingerprint>,
         next_at: Timestamp,
         now: Timestamp,
@@ -137,7 +140,7 @@ impl JobStore {
     }
 }
 
-/// What an appointment goes by.
+/// What an schedule_entry goes by.
 fn key(request: &ExportRequest) -> (String, String) {
     (request.database.display().to_string(), request.store.identity())
 }

@@ -327,7 +327,7 @@ impl JobStore {
             attempts: row.get("attempts")?,
             wake_at: time(row, "wake_at")?,
             holder,
-            is_unwanted: row.get("unwanted")?,
+            cancel_requested: row.get("unwanted")?,
             created_at: time(row, "created_at")?.unwrap_or_default(),
             moved_at: time(row, "moved_at")?.unwrap_or_default(),
             finished_at: time(row, "finished_at")?,

@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StateError;
+use crate::observer::JobEvent;
 use crate::record::JobId;
 use crate::store::DueJob;
-use crate::watch::JobEvent;
-use crate::worker::{Alarm, Worker};
+use crate::worker::{StepOutcome, Worker};
 
 /// How often it is looked for jobs that other processes have made or left.
 const LOOK: Duration = Duration::from_secs(1);
@@ -69,18 +69,18 @@ impl Worker {
                     let Ok((id, alarm)) = done else { continue };
                     busy.remove(&id);
                     match alarm {
-                        Ok(alarm @ (Alarm::Held | Alarm::NotDue | Alarm::Refused(_))) => {
-                            if !matches!(alarm, Alarm::NotDue) {
+                        Ok(alarm @ (StepOutcome::Held | StepOutcome::NotDue | StepOutcome::Refused(_))) => {
+                            if !matches!(alarm, StepOutcome::NotDue) {
                                 // It is not this process' any more.
-                                self.0.watch.event(&id, &JobEvent::Finished);
+                                self.0.observer.event(&id, &JobEvent::Finished);
                             }
                             let until = self.clock().now().saturating_add(LOOK);
                             not_before.extend(until.ok().map(|until| (id, until)));
                         }
-                        Ok(Alarm::Finished(..) | Alarm::Stopped(_)) => {
-                            self.0.watch.event(&id, &JobEvent::Finished);
+                        Ok(StepOutcome::Finished(..) | StepOutcome::Stopped(_)) => {
+                            self.0.observer.event(&id, &JobEvent::Finished);
                         }
-                        Ok(Alarm::Again(_)) => {}
+                        Ok(StepOutcome::Again(_)) => {}
                         Err(error) => {
                             let _span = tracing::error_span!("job", export = %id).entered();
                             tracing::error!(%error, "the job can't be saved");

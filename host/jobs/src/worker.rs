@@ -16,20 +16,20 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::StateError;
 use crate::failure::StepError;
 use crate::lease::{Beat, Claim, LEASE, Lease};
+use crate::observer::{JobEvent, Observer};
 use crate::owner::Owner;
 use crate::record::{JobId, JobRecord, JobState};
 use crate::request::ExportRequest;
+use crate::resources::Resources;
 use crate::run::{PrepareError, Run, Step};
 use crate::store::JobStore;
-use crate::supply::Supply;
-use crate::watch::{JobEvent, Watch};
 
 /// How often it is looked whether a job at work is still wanted, and this process' own.
 const BEAT: Duration = Duration::from_secs(1);
 
 /// What an alarm has come to.
 #[derive(Debug)]
-pub enum Alarm {
+pub enum StepOutcome {
     /// A step further; the next is due then.
     Again(Timestamp),
     /// Somebody wanted an end; the job is saved, and anybody may go on with it.
@@ -51,9 +51,9 @@ pub struct Worker(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) jobs: JobStore,
     owner: Owner,
-    supply: Arc<dyn Supply>,
+    resources: Arc<dyn Resources>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) watch: Box<dyn Watch>,
+    pub(crate) observer: Box<dyn Observer>,
     hands: Mutex<HashMap<JobId, Hand>>,
     /// Calls the timer.
     pub(crate) knock: Notify,
@@ -81,10 +81,10 @@ impl Worker {
     /// Where the state folder can't be written to.
     pub fn new(
         jobs: JobStore,
-        supply: Arc<dyn Supply>,
-        watch: impl Watch + 'static,
+        resources: Arc<dyn Resources>,
+        observer: impl Observer + 'static,
     ) -> Result<Self, StateError> {
-        Self::with_clock(jobs, supply, watch, Arc::new(SystemClock))
+        Self::with_clock(jobs, resources, observer, Arc::new(SystemClock))
     }
 
     /// A worker that goes by another clock.
@@ -94,15 +94,15 @@ impl Worker {
     /// As [`Worker::new`].
     pub fn with_clock(
         jobs: JobStore,
-        supply: Arc<dyn Supply>,
-        watch: impl Watch + 'static,
+        resources: Arc<dyn Resources>,
+        observer: impl Observer + 'static,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StateError> {
         let folder =
             |source: io::Error| StateError::Folder { path: jobs.folder().to_owned(), source };
         let owner = Owner::new(jobs.folder(), jobs.random_word()?).map_err(folder)?;
-        let (hands, knock, watch) = (Mutex::default(), Notify::new(), Box::new(watch));
-        Ok(Self(Arc::new(Inner { jobs, owner, supply, clock, watch, hands, knock })))
+        let (hands, knock, observer) = (Mutex::default(), Notify::new(), Box::new(observer));
+        Ok(Self(Arc::new(Inner { jobs, owner, resources, clock, observer, hands, knock })))
     }
 
     /// The jobs.
@@ -121,17 +121,21 @@ impl Worker {
     /// # Errors
     ///
     /// Those of the job store.
-    pub async fn run(&self, id: &JobId, stop: &CancellationToken) -> Result<Alarm, StateError> {
+    pub async fn run(
+        &self,
+        id: &JobId,
+        stop: &CancellationToken,
+    ) -> Result<StepOutcome, StateError> {
         loop {
             let alarm = self.alarm(id, false, stop).await?;
-            let Alarm::Again(at) = alarm else {
-                self.0.watch.event(id, &JobEvent::Finished);
+            let StepOutcome::Again(at) = alarm else {
+                self.0.observer.event(id, &JobEvent::Finished);
                 return Ok(alarm);
             };
             // By the clock that does not jump; and whoever waits notices that the job is unwanted.
             let rest = Duration::try_from(at.duration_since(self.0.clock.now()));
             let mut rest = rest.unwrap_or_default();
-            while !rest.is_zero() && !stop.is_cancelled() && !self.is_unwanted(id)? {
+            while !rest.is_zero() && !stop.is_cancelled() && !self.cancel_requested(id)? {
                 let beat = rest.min(BEAT);
                 tokio::select! {
                     () = self.0.clock.sleep(beat) => {}
@@ -141,8 +145,8 @@ impl Worker {
             }
             if stop.is_cancelled() {
                 self.let_go(id)?;
-                self.0.watch.event(id, &JobEvent::Finished);
-                return Ok(Alarm::Stopped(Box::new(self.0.jobs.get(id)?)));
+                self.0.observer.event(id, &JobEvent::Finished);
+                return Ok(StepOutcome::Stopped(Box::new(self.0.jobs.get(id)?)));
             }
         }
     }
@@ -157,7 +161,7 @@ impl Worker {
         id: &JobId,
         only_if_due: bool,
         stop: &CancellationToken,
-    ) -> Result<Alarm, StateError> {
+    ) -> Result<StepOutcome, StateError> {
         // As important as what is said within it: so it is there whatever is shown.
         let span = tracing::error_span!("job", export = %id);
         self.step(id, only_if_due, stop).instrument(span).await
@@ -168,10 +172,10 @@ impl Worker {
         id: &JobId,
         only_if_due: bool,
         stop: &CancellationToken,
-    ) -> Result<Alarm, StateError> {
+    ) -> Result<StepOutcome, StateError> {
         let held = self.hands().insert(id.clone(), Hand::Busy);
         let claimed = match held {
-            Some(Hand::Busy) => return Ok(Alarm::Held),
+            Some(Hand::Busy) => return Ok(StepOutcome::Held),
             Some(Hand::Resting(run)) => Ok(Ok(*run)),
             None => self.claim(id, only_if_due),
         };
@@ -189,7 +193,7 @@ impl Worker {
         &self,
         mut run: Run,
         stop: &CancellationToken,
-    ) -> Result<Alarm, StateError> {
+    ) -> Result<StepOutcome, StateError> {
         match self.0.jobs.beat(&run.lease)? {
             Beat::Held => {}
             Beat::Unwanted => run.unwanted.cancel(),
@@ -203,7 +207,7 @@ impl Worker {
         }
         let result = self.watched(&mut run, stop).await;
         if let Some(error) = run.left.take() {
-            self.0.watch.event(&run.lease.id, &JobEvent::UploadLeft(&error));
+            self.0.observer.event(&run.lease.id, &JobEvent::UploadLeft(&error));
         }
         match result {
             Ok(step) => self.save(run, step, stop).await,
@@ -253,26 +257,26 @@ impl Worker {
         ids.iter().try_for_each(|id| self.let_go(id))
     }
 
-    fn is_unwanted(&self, id: &JobId) -> Result<bool, StateError> {
-        Ok(self.0.jobs.get(id)?.is_unwanted)
+    fn cancel_requested(&self, id: &JobId) -> Result<bool, StateError> {
+        Ok(self.0.jobs.get(id)?.cancel_requested)
     }
 
-    fn claim(&self, id: &JobId, only_if_due: bool) -> Result<Result<Run, Alarm>, StateError> {
+    fn claim(&self, id: &JobId, only_if_due: bool) -> Result<Result<Run, StepOutcome>, StateError> {
         let now = self.0.clock.now();
         Ok(match self.0.jobs.claim(id, &self.0.owner.id, now, only_if_due)? {
             Claim::Claimed(lease, record) => Ok(Run::new(lease, *record)),
-            Claim::Held => Err(Alarm::Held),
-            Claim::Finished(record) => Err(Alarm::Finished(record, None)),
-            Claim::NotDue => Err(Alarm::NotDue),
+            Claim::Held => Err(StepOutcome::Held),
+            Claim::Finished(record) => Err(StepOutcome::Finished(record, None)),
+            Claim::NotDue => Err(StepOutcome::NotDue),
         })
     }
 
     /// Does the next step, as long as the job is wanted and this process' own, and within its time.
     async fn watched(&self, run: &mut Run, stop: &CancellationToken) -> Result<Step, PrepareError> {
-        let Inner { jobs, supply, clock, .. } = &*self.0;
+        let Inner { jobs, resources, clock, .. } = &*self.0;
         let guard = self.guard(run.lease.clone(), run.unwanted.clone());
         let step = async {
-            if run.prepare(jobs, supply).await? {
+            if run.prepare(jobs, resources).await? {
                 self.announce(run);
             }
             let limit = run.time_limit();
@@ -284,7 +288,7 @@ impl Worker {
             };
             tokio::select! {
                 biased;
-                result = run.step(jobs, supply, stop, clock.now()) => result,
+                result = run.step(jobs, resources, stop, clock.now()) => result,
                 () = out_of_time => Err(StepError::CutOff(limit.unwrap_or_default()).into()),
             }
         };
@@ -322,13 +326,13 @@ impl Worker {
 
     pub(crate) fn announce(&self, run: &Run) {
         if let Some(job) = &run.job {
-            let event = JobEvent::Going {
+            let event = JobEvent::Running {
                 location: &run.location(),
                 totals: &job.totals,
                 expected: run.record.expected,
                 counters: &run.counters,
             };
-            self.0.watch.event(&run.lease.id, &event);
+            self.0.observer.event(&run.lease.id, &event);
         }
     }
 
@@ -372,7 +376,7 @@ impl Drop for Busy<'_> {
 }
 
 /// The job is another process' now.
-pub(crate) fn lost() -> Alarm {
+pub(crate) fn lost() -> StepOutcome {
     tracing::warn!("another process has taken the job over");
-    Alarm::Held
+    StepOutcome::Held
 }

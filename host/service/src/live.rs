@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use partway_jobs::{JobEvent, JobId, Watch};
+use partway_jobs::{JobEvent, JobId, Observer};
 use partway_wasmtime::Counters;
 use tokio::sync::watch;
 
@@ -71,11 +71,11 @@ impl Live {
     }
 }
 
-impl Watch for Live {
+impl Observer for Live {
     fn event(&self, id: &JobId, event: &JobEvent<'_>) {
         self.0.metrics.event(id, event);
         match event {
-            JobEvent::Going { totals, counters, .. } => {
+            JobEvent::Running { totals, counters, .. } => {
                 let going = Going {
                     counters: Arc::clone(counters),
                     since: Instant::now(),

@@ -141,7 +141,7 @@ impl Metrics {
     /// Something has happened to an export.
     pub fn event(&self, id: &JobId, event: &JobEvent<'_>) {
         match event {
-            JobEvent::Going { totals, .. } => {
+            JobEvent::Running { totals, .. } => {
                 self.known().insert(id.clone(), (*totals).clone());
             }
             JobEvent::Slice(totals) => {

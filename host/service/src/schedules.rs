@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use partway_jobs::{Appointment, Clock, ExportRequest, JobState, StateError, SystemClock};
+use partway_jobs::{Clock, ExportRequest, JobState, ScheduleEntry, StateError, SystemClock};
 use partway_sqlite::{Fingerprint, Snapshot};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -40,7 +40,7 @@ pub struct Schedule {
     rule: Rule,
 }
 
-/// What came of an appointment.
+/// What came of an schedule_entry.
 enum Kept {
     Made,
     Skipped(&'static str),
@@ -111,14 +111,14 @@ impl Schedules {
         }
     }
 
-    /// Keeps the appointment of a schedule where it is due, and tells how long the next is off.
+    /// Keeps the schedule_entry of a schedule where it is due, and tells how long the next is off.
     async fn look_at(&self, schedule: &Schedule, exports: &Exports) -> anyhow::Result<Duration> {
         let request = exports.request(schedule.database.clone());
         let jobs = exports.worker.jobs();
         let now = SystemClock.now();
         let rule = schedule.rule.to_string();
-        let appointment = match jobs.appointment(&request)? {
-            Some(appointment) if appointment.rule == rule => appointment,
+        let schedule_entry = match jobs.schedule_entry(&request)? {
+            Some(schedule_entry) if schedule_entry.rule == rule => schedule_entry,
             // Of a time that goes round, the first export is made at once; of a calendar, when it says so.
             other => {
                 let first = match (&schedule.rule, &other) {
@@ -127,25 +127,25 @@ impl Schedules {
                     // Never later than by the rule before: another service may go by that one.
                     (_, Some(before)) => self.next(&schedule.rule, now)?.min(before.next_at),
                 };
-                jobs.appoint(&request, &rule, first)?;
+                jobs.set_schedule_entry(&request, &rule, first)?;
                 tracing::info!(database = schedule.name, rule, %first, "a schedule begins");
                 return Ok(wait(first, now));
             }
         };
-        if appointment.next_at > now {
-            return Ok(wait(appointment.next_at, now));
+        if schedule_entry.next_at > now {
+            return Ok(wait(schedule_entry.next_at, now));
         }
         let next_at = self.next(&schedule.rule, now)?;
-        match keep(exports, &request, &appointment, next_at).await {
+        match keep(exports, &request, &schedule_entry, next_at).await {
             Ok(Kept::Made) => Ok(wait(next_at, now)),
             Ok(Kept::Skipped(why)) => {
                 tracing::info!(database = schedule.name, why, %next_at, "no export is made");
-                jobs.appoint(&request, &rule, next_at)?;
+                jobs.set_schedule_entry(&request, &rule, next_at)?;
                 Ok(wait(next_at, now))
             }
             Err(error) => {
                 let next_at = next_at.min(now.checked_add(AGAIN)?);
-                jobs.appoint(&request, &rule, next_at)?;
+                jobs.set_schedule_entry(&request, &rule, next_at)?;
                 Err(error)
             }
         }
@@ -184,13 +184,13 @@ fn wait(at: Timestamp, now: Timestamp) -> Duration {
 async fn keep(
     exports: &Exports,
     request: &ExportRequest,
-    appointment: &Appointment,
+    schedule_entry: &ScheduleEntry,
     next_at: Timestamp,
 ) -> anyhow::Result<Kept> {
     let jobs = exports.worker.jobs();
     // Taken first: what changes between this and the export is exported once more, and never missed.
     let fingerprint = fingerprint(request.database.clone()).await?;
-    let last = match &appointment.last_job {
+    let last = match &schedule_entry.last_job {
         Some(id) => match jobs.get(id) {
             Ok(record) => Some(record),
             Err(StateError::UnknownJob(_)) => None,
@@ -202,7 +202,7 @@ async fn keep(
         if !last.state.is_finished() {
             return Ok(Kept::Skipped("the one before is not finished"));
         }
-        let is_unchanged = fingerprint.is_some() && fingerprint == appointment.fingerprint;
+        let is_unchanged = fingerprint.is_some() && fingerprint == schedule_entry.fingerprint;
         let is_kept = last.state == JobState::Done && last.pruned_at.is_none();
         // Somebody may have deleted the object.
         let name = last.object.as_deref().unwrap_or_default();
@@ -214,7 +214,7 @@ async fn keep(
         }
     }
     let now = SystemClock.now();
-    let made = jobs.keep_appointment(request, appointment, fingerprint.as_ref(), next_at, now)?;
+    let made = jobs.queue_scheduled(request, schedule_entry, fingerprint.as_ref(), next_at, now)?;
     match made {
         Some(id) => {
             let _span = tracing::error_span!("schedule", export = %id).entered();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use futures_util::FutureExt;
-use partway_jobs::{JobStore, Pace, PrebuiltSupply, StateError, Supply, Worker};
+use partway_jobs::{JobStore, Pace, PrebuiltResources, Resources, StateError, Worker};
 use partway_store::{StoreAddress, part_size};
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
@@ -66,13 +66,13 @@ pub async fn run(
     let databases =
         Databases::new(&arguments.databases, &arguments.named).map_err(ServeError::usage)?;
     let schedules = schedules::rules(&databases, &arguments.every).map_err(ServeError::usage)?;
-    let supply = Arc::new(PrebuiltSupply::default());
+    let resources = Arc::new(PrebuiltResources::default());
     let exporter =
-        supply.exporter(None).context("the component inside the program can't be used")?;
+        resources.exporter(None).context("the component inside the program can't be used")?;
     let metrics = Arc::new(Metrics::new()?);
     let live = Live::new(metrics.clone());
     let exports = match &arguments.store {
-        Some(address) => Some(exports(&arguments, address, supply, live).await?),
+        Some(address) => Some(exports(&arguments, address, resources, live).await?),
         None => None,
     };
     let worker = exports.as_ref().map(|exports| exports.worker.clone());
@@ -201,7 +201,7 @@ fn access(arguments: &Config) -> Result<Access, ServeError> {
 async fn exports(
     arguments: &Config,
     address: &StoreAddress,
-    supply: Arc<PrebuiltSupply>,
+    resources: Arc<PrebuiltResources>,
     live: Live,
 ) -> Result<Exports, ServeError> {
     let store = address.open()?;
@@ -216,7 +216,7 @@ async fn exports(
     let secret = arguments.callback_secret_file.as_deref();
     let callbacks = Callbacks::new(&arguments.callback_allow, secret, jobs.folder())
         .map_err(ServeError::usage)?;
-    let worker = Worker::new(jobs, supply, live.clone())?;
+    let worker = Worker::new(jobs, resources, live.clone())?;
     // The store keeps its identity though its folder may go away.
     let address = match address.clone() {
         StoreAddress::Folder(path) => StoreAddress::Folder(path.canonicalize().unwrap_or(path)),

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use self::names::{ENDING, RANDOM, find, identity, object_name, publish, sync_folder};
-use crate::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId};
+use crate::{IncompleteUpload, ObjectBytes, PartId, Store, StoreError, StoreLimits, UploadId};
 use tokio::task::spawn_blocking;
 
 /// How much of an object is read at a time.
@@ -86,7 +86,7 @@ impl FolderStore {
     async fn named_before(
         &self,
         upload: &UploadId,
-        receipt: Option<&Receipt>,
+        receipt: Option<&PartId>,
         length: u64,
     ) -> Result<Option<String>, StoreError> {
         let name = upload.name.clone();
@@ -187,7 +187,7 @@ impl Store for FolderStore {
         _number: u32,
         offset: u64,
         bytes: Bytes,
-    ) -> Result<Receipt, StoreError> {
+    ) -> Result<PartId, StoreError> {
         self.blocking(self.hidden(upload), move |path| {
             let mut file = OpenOptions::new().write(true).open(path)?;
             file.seek(SeekFrom::Start(offset))?;
@@ -199,7 +199,7 @@ impl Store for FolderStore {
         .map_err(|error| gone(self, upload, error))
     }
 
-    async fn settle(&self, upload: &UploadId) -> Result<(), StoreError> {
+    async fn sync(&self, upload: &UploadId) -> Result<(), StoreError> {
         self.blocking(self.hidden(upload), |path| File::open(path)?.sync_data())
             .await
             .map_err(|error| gone(self, upload, error))
@@ -210,14 +210,14 @@ impl Store for FolderStore {
     async fn complete(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<String, StoreError> {
         let name = match self.trim(upload, length).await {
             Ok(()) => self.take_name(upload).await?,
             // It has got its name already, before a crash.
             Err(error @ StoreError::UploadGone { .. }) => {
-                self.named_before(upload, receipts.first(), length).await?.ok_or(error)?
+                self.named_before(upload, part_ids.first(), length).await?.ok_or(error)?
             }
             Err(error) => return Err(error),
         };
@@ -229,12 +229,12 @@ impl Store for FolderStore {
     async fn find_completed(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<Option<String>, StoreError> {
         let hidden = self.hidden(upload);
         let is_hidden = fs::symlink_metadata(&hidden).is_ok();
-        let receipt = receipts.first().filter(|receipt| !receipt.is_empty());
+        let receipt = part_ids.first().filter(|receipt| !receipt.is_empty());
         if is_hidden && receipt.is_none() {
             return Ok(None);
         }
@@ -251,7 +251,7 @@ impl Store for FolderStore {
         self.unhide(upload).await
     }
 
-    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+    async fn incomplete_uploads(&self) -> Result<Vec<IncompleteUpload>, StoreError> {
         self.blocking(self.folder.clone(), |folder| {
             let mut unfinished = Vec::new();
             for entry in fs::read_dir(folder)? {
@@ -269,7 +269,7 @@ impl Store for FolderStore {
                     Err(error) => return Err(error),
                 };
                 let upload = UploadId { name: name.to_owned(), id: id.to_owned() };
-                unfinished.push(Unfinished { upload, changed: meta.modified()? });
+                unfinished.push(IncompleteUpload { upload, changed: meta.modified()? });
             }
             unfinished.sort_by_key(|unfinished| unfinished.changed);
             Ok(unfinished)
@@ -380,7 +380,7 @@ mod tests {
                 let store = FolderStore::new(folder.path());
                 let upload = store.begin("a.sql").await.unwrap();
                 let bytes = Bytes::from_static(b"whole, and more");
-                let receipts = [store.write(&upload, 1, 0, bytes).await.unwrap()];
+                let part_ids = [store.write(&upload, 1, 0, bytes).await.unwrap()];
                 if is_taken {
                     // As long as ours, which can't be told by its length then.
                     fs::write(folder.path().join("a.sql"), "other").unwrap();
@@ -392,7 +392,7 @@ mod tests {
                 }
                 let expected = if is_taken { "a-2.sql" } else { "a.sql" };
                 for _ in 0..2 {
-                    let name = store.complete(&upload, &receipts, 5).await.unwrap();
+                    let name = store.complete(&upload, &part_ids, 5).await.unwrap();
                     assert_eq!(name, expected, "after {steps} steps");
                 }
                 assert_eq!(fs::read(folder.path().join(expected)).unwrap(), b"whole");
@@ -430,13 +430,13 @@ mod tests {
                 None => store.begin("a.sql").await.unwrap(),
             };
             let bytes = Bytes::from_static(b"whole");
-            let receipts = [store.write(&upload, 1, 0, bytes).await.unwrap()];
-            let completed = let_go_after(polls, store.complete(&upload, &receipts, 5)).await;
+            let part_ids = [store.write(&upload, 1, 0, bytes).await.unwrap()];
+            let completed = let_go_after(polls, store.complete(&upload, &part_ids, 5)).await;
             ended += u32::from(completed.is_some());
-            assert_eq!(store.complete(&upload, &receipts, 5).await.unwrap(), "a.sql");
+            assert_eq!(store.complete(&upload, &part_ids, 5).await.unwrap(), "a.sql");
             assert_eq!(fs::read(folder.path().join("a.sql")).unwrap(), b"whole");
             // What was begun and let go of is found, and can be thrown away.
-            for left in store.unfinished().await.unwrap() {
+            for left in store.incomplete_uploads().await.unwrap() {
                 store.abort(&left.upload).await.unwrap();
             }
             assert!(!folder.path().join("a-2.sql").exists());
@@ -454,9 +454,9 @@ mod tests {
             fs::write(folder.path().join(name), "").unwrap();
         }
         fs::create_dir(folder.path().join(".d.sql.abcdef.partway")).unwrap();
-        assert_eq!(store.unfinished().await.unwrap(), []);
+        assert_eq!(store.incomplete_uploads().await.unwrap(), []);
         let upload = store.begin("a.b.sql").await.unwrap();
-        let unfinished = store.unfinished().await.unwrap();
+        let unfinished = store.incomplete_uploads().await.unwrap();
         assert_eq!(unfinished.len(), 1);
         assert_eq!(unfinished[0].upload, upload);
         assert!(unfinished[0].changed.elapsed().unwrap_or_default().as_secs() < 60);

@@ -21,7 +21,7 @@ pub use error::StoreError;
 pub use folder::FolderStore;
 pub use object::ObjectStore;
 pub use part_size::{PartSizeError, part_size};
-pub use upload::{HashState, Settled, Settling, Upload};
+pub use upload::{HashState, PendingUpload, Upload, UploadedParts};
 
 /// The bounds a store sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct UploadId {
 
 /// An upload that has begun and neither been completed nor thrown away, as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfinished {
+pub struct IncompleteUpload {
     /// The upload: to go on with, or to throw away.
     pub upload: UploadId,
     /// When it began, or was last written to: what the store tells.
@@ -58,7 +58,7 @@ pub struct Unfinished {
 pub const SLOWEST: u64 = 32 * 1024;
 
 /// What a store gives for a part, to complete the object with.
-pub type Receipt = String;
+pub type PartId = String;
 
 /// An object's bytes as they come; the first error is the end.
 pub type ObjectBytes = BoxStream<'static, Result<Bytes, StoreError>>;
@@ -95,26 +95,26 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn begin(&self, name: &str) -> Result<UploadId, StoreError>;
 
     /// Writes part `number`, counted from 1, which begins at `offset` in the object. It may be safe only
-    /// after [`Store::settle`].
+    /// after [`Store::sync`].
     async fn write(
         &self,
         upload: &UploadId,
         number: u32,
         offset: u64,
         bytes: Bytes,
-    ) -> Result<Receipt, StoreError>;
+    ) -> Result<PartId, StoreError>;
 
     /// Makes every part written so far safe against a crash.
-    async fn settle(&self, upload: &UploadId) -> Result<(), StoreError>;
+    async fn sync(&self, upload: &UploadId) -> Result<(), StoreError>;
 
-    /// Makes the object appear, from the receipts of all its parts in order, and gives the name under
+    /// Makes the object appear, from the part_ids of all its parts in order, and gives the name under
     /// which it did: a folder takes another than was begun where that has been taken meanwhile, an object
     /// store refuses then ([`StoreError::Taken`]). It may be called again, whether it succeeded, failed or
     /// was never heard of: an object that has appeared already is found, and nothing is written twice.
     async fn complete(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<String, StoreError>;
 
@@ -122,7 +122,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn find_completed(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<Option<String>, StoreError>;
 
@@ -131,7 +131,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// The uploads to this folder or prefix, not to those below it, that have begun and neither been
     /// completed nor thrown away: this program's in a folder, anybody's in a bucket. Oldest first.
-    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError>;
+    async fn incomplete_uploads(&self) -> Result<Vec<IncompleteUpload>, StoreError>;
 
     /// Reads an object from its beginning. Of a large one only little is held at a time.
     async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError>;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use object_store::aws::{AmazonS3, AmazonS3ConfigKey};
 use object_store::client::HttpConnector;
-use object_store::multipart::{MultipartStore, PartId};
+use object_store::multipart::{self, MultipartStore};
 use object_store::path::Path;
 use object_store::signer::{Method, SignedUrlOptions, Signer};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore as _, ObjectStoreExt};
@@ -22,7 +22,7 @@ use self::client::{Connector, Settings};
 use self::listing::{Listing, Unlisted};
 use crate::address::AddressError;
 use crate::error::words;
-use crate::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId};
+use crate::{IncompleteUpload, ObjectBytes, PartId, Store, StoreError, StoreLimits, UploadId};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -232,7 +232,7 @@ impl Store for ObjectStore {
         number: u32,
         _offset: u64,
         bytes: Bytes,
-    ) -> Result<Receipt, StoreError> {
+    ) -> Result<PartId, StoreError> {
         let index = number as usize - 1;
         match self.client.put_part(&self.path(&upload.name), &upload.id, index, bytes.into()).await
         {
@@ -241,7 +241,7 @@ impl Store for ObjectStore {
         }
     }
 
-    async fn settle(&self, _upload: &UploadId) -> Result<(), StoreError> {
+    async fn sync(&self, _upload: &UploadId) -> Result<(), StoreError> {
         // A part that has a receipt is safe.
         Ok(())
     }
@@ -249,7 +249,7 @@ impl Store for ObjectStore {
     async fn complete(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<String, StoreError> {
         let name = &upload.name;
@@ -257,7 +257,8 @@ impl Store for ObjectStore {
         // own doing a moment is left to others.
         let mut found = self.look(name).await?;
         if found.is_none() {
-            let parts = receipts.iter().map(|id| PartId { content_id: id.clone() }).collect();
+            let parts =
+                part_ids.iter().map(|id| multipart::PartId { content_id: id.clone() }).collect();
             let path = self.path(name);
             let Err(error) = self.client.complete_multipart(&path, &upload.id, parts).await else {
                 return Ok(name.clone());
@@ -273,7 +274,7 @@ impl Store for ObjectStore {
             tracing::info!(name, %error, "completing failed, and the object is there");
         }
         match found {
-            Some(found) if self.is_ours(&found, upload, receipts.len(), length).await? => {
+            Some(found) if self.is_ours(&found, upload, part_ids.len(), length).await? => {
                 Ok(name.clone())
             }
             _ => Err(StoreError::Taken { location: self.location(name) }),
@@ -283,11 +284,11 @@ impl Store for ObjectStore {
     async fn find_completed(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<Option<String>, StoreError> {
         let Some(found) = self.look(&upload.name).await? else { return Ok(None) };
-        let is_ours = self.is_ours(&found, upload, receipts.len(), length).await?;
+        let is_ours = self.is_ours(&found, upload, part_ids.len(), length).await?;
         Ok(is_ours.then(|| upload.name.clone()))
     }
 
@@ -298,7 +299,7 @@ impl Store for ObjectStore {
         }
     }
 
-    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+    async fn incomplete_uploads(&self) -> Result<Vec<IncompleteUpload>, StoreError> {
         let prefix = match self.prefix.as_ref() {
             "" => String::new(),
             prefix => format!("{prefix}/"),
@@ -312,12 +313,12 @@ impl Store for ObjectStore {
                 _ => StoreError::Unreadable { location, reason: unlisted.reason },
             }
         })?;
-        let mut unfinished: Vec<Unfinished> = begun
+        let mut unfinished: Vec<IncompleteUpload> = begun
             .into_iter()
             .filter_map(|begun| {
                 let name = begun.key.strip_prefix(&prefix)?;
                 // A server may not know of delimiters.
-                (!name.is_empty() && !name.contains('/')).then(|| Unfinished {
+                (!name.is_empty() && !name.contains('/')).then(|| IncompleteUpload {
                     upload: UploadId { name: name.to_owned(), id: begun.id },
                     changed: begun.initiated,
                 })

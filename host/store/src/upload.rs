@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, JoinSet, spawn_blocking};
 use tracing::Instrument;
 
-use crate::{Receipt, Store, StoreError, UploadId};
+use crate::{PartId, Store, StoreError, UploadId};
 use partway_wasmtime::async_trait;
 use partway_wasmtime::parts::{self, Parts};
 
@@ -43,9 +43,9 @@ impl HashState {
 
 /// What a slice's parts have become, when all of them are safe.
 #[derive(Debug)]
-pub struct Settled {
-    /// The receipts of the slice's parts, in order.
-    pub receipts: Vec<Receipt>,
+pub struct UploadedParts {
+    /// The part_ids of the slice's parts, in order.
+    pub part_ids: Vec<PartId>,
     /// Their bytes.
     pub bytes: u64,
     /// The hash of the object up to the last of them.
@@ -93,7 +93,7 @@ impl std::fmt::Debug for Upload {
 /// The other end of an [`Upload`]: what becomes of its parts. Dropped, it ends the upload of the slice, and parts on
 /// their way may arrive or not.
 #[derive(Debug)]
-pub struct Settling(JoinHandle<Result<Settled, StoreError>>);
+pub struct PendingUpload(JoinHandle<Result<UploadedParts, StoreError>>);
 
 impl Upload {
     /// Goes on with an upload behind `written` parts of `part_size` bytes. Must be called within a tokio
@@ -104,7 +104,7 @@ impl Upload {
         part_size: u32,
         written: u32,
         hash: &HashState,
-    ) -> (Self, Settling) {
+    ) -> (Self, PendingUpload) {
         let limits = store.limits();
         let (sender, receiver) = mpsc::unbounded_channel();
         let (freed, free) = mpsc::unbounded_channel();
@@ -130,17 +130,17 @@ impl Upload {
             most_parts: limits.most_parts,
             ended: false,
         };
-        (upload, Settling(task))
+        (upload, PendingUpload(task))
     }
 }
 
-impl Settling {
+impl PendingUpload {
     /// Waits until all parts are safe. The [`Upload`] must have been dropped, or this never ends.
     ///
     /// # Errors
     ///
     /// The first error of the store; the parts of the slice must then be written again.
-    pub async fn settled(mut self) -> Result<Settled, StoreError> {
+    pub async fn finish(mut self) -> Result<UploadedParts, StoreError> {
         match (&mut self.0).await {
             Ok(settled) => settled,
             Err(error) => Err(StoreError::Failed {
@@ -151,7 +151,7 @@ impl Settling {
     }
 }
 
-impl Drop for Settling {
+impl Drop for PendingUpload {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -196,10 +196,10 @@ async fn bring(
     mut hasher: Sha256,
     mut parts: mpsc::UnboundedReceiver<(u32, Vec<u8>)>,
     freed: mpsc::UnboundedSender<Vec<u8>>,
-) -> Result<Settled, StoreError> {
+) -> Result<UploadedParts, StoreError> {
     let mut writes = JoinSet::new();
     let mut settling = JoinSet::new();
-    let mut receipts = Vec::new();
+    let mut part_ids = Vec::new();
     let mut length = 0;
     // Whether anything was written since it was last begun to make all safe.
     let mut is_unsettled = false;
@@ -207,12 +207,12 @@ async fn bring(
         let part = tokio::select! {
             part = parts.recv() => part,
             Some(written) = writes.join_next() => {
-                receipts.push(joined(&store, &upload, written)?);
+                part_ids.push(joined(&store, &upload, written)?);
                 is_unsettled = true;
                 if settling.is_empty() {
                     is_unsettled = false;
                     let (store, upload) = (store.clone(), upload.clone());
-                    settling.spawn(async move { store.settle(&upload).await }.in_current_span());
+                    settling.spawn(async move { store.sync(&upload).await }.in_current_span());
                 }
                 continue;
             }
@@ -241,18 +241,18 @@ async fn bring(
         hasher = joined(&store, &upload, hashing.await.map(Ok))?;
     }
     while let Some(written) = writes.join_next().await {
-        receipts.push(joined(&store, &upload, written)?);
+        part_ids.push(joined(&store, &upload, written)?);
         is_unsettled = true;
     }
     while let Some(settled) = settling.join_next().await {
         joined(&store, &upload, settled)?;
     }
     if is_unsettled {
-        store.settle(&upload).await?;
+        store.sync(&upload).await?;
     }
-    receipts.sort_unstable_by_key(|(number, _)| *number);
-    let receipts = receipts.into_iter().map(|(_, receipt)| receipt).collect();
-    Ok(Settled { receipts, bytes: length, hash: HashState::of(&hasher) })
+    part_ids.sort_unstable_by_key(|(number, _)| *number);
+    let part_ids = part_ids.into_iter().map(|(_, receipt)| receipt).collect();
+    Ok(UploadedParts { part_ids, bytes: length, hash: HashState::of(&hasher) })
 }
 
 /// What a task came to; a task that broke off is a failure of the store.

@@ -15,7 +15,7 @@ use partway_wasmtime::Counters;
 #[non_exhaustive]
 pub enum JobEvent<'a> {
     /// Its slices begin, or go on in this process.
-    Going {
+    Running {
         /// Where the object is to be.
         location: &'a str,
         /// How far it is.
@@ -54,12 +54,12 @@ pub enum JobEvent<'a> {
 }
 
 /// Who looks on. Called from the thread that does the work: be quick.
-pub trait Watch: Send + Sync {
+pub trait Observer: Send + Sync {
     /// Something has happened to a job.
     fn event(&self, id: &JobId, event: &JobEvent<'_>);
 }
 
 /// Nobody.
-impl Watch for () {
+impl Observer for () {
     fn event(&self, _: &JobId, _: &JobEvent<'_>) {}
 }

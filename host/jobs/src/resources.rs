@@ -9,7 +9,7 @@ use partway_wasmtime::LoadError;
 use partway_wasmtime::exporter::Exporter;
 
 /// Where components and stores come from.
-pub trait Supply: Debug + Send + Sync {
+pub trait Resources: Debug + Send + Sync {
     /// Opens a store.
     ///
     /// # Errors
@@ -29,9 +29,9 @@ pub trait Supply: Debug + Send + Sync {
 
 /// The component that comes with this crate, and stores as their addresses say.
 #[derive(Debug, Default)]
-pub struct PrebuiltSupply(std::sync::OnceLock<Exporter>);
+pub struct PrebuiltResources(std::sync::OnceLock<Exporter>);
 
-impl Supply for PrebuiltSupply {
+impl Resources for PrebuiltResources {
     fn exporter(&self, component: Option<&Path>) -> Result<Exporter, LoadError> {
         match (component, self.0.get()) {
             (Some(file), _) => Exporter::from_file(file),
