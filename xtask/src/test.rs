@@ -38,7 +38,7 @@ pub fn test(long: bool) -> Result<()> {
     run(&mut tests)?;
     if long {
         run(cargo()
-            .args(["test", "--release", "--package", "partway-tests", "--test", "simulation"])
+            .args(["test", "--release", "--package", "partway-tests", "--test", "all"])
             .args(["--", "--ignored", "--nocapture", LONG_SIMULATION]))?;
     }
     // Alone: beside tests it would measure them as well.
