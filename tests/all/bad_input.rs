@@ -84,7 +84,10 @@ fn what_this_user_may_not_read_or_write_is_named() {
     // Root may do anything: be nobody then, with a program and a database that nobody can reach.
     let folder = case.folder.path();
     let program_copy = folder.join("partway");
-    fs::copy(program(), &program_copy).unwrap();
+    // By another process: were it open for writing in this one, a child that another test starts at this moment would
+    // have it open as well, and it could not be run ("text file busy").
+    let copied = Command::new("cp").arg(program()).arg(&program_copy).status();
+    assert!(copied.unwrap().success());
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
     let as_nobody = |file: &Path, store: &Path| {
         let mut command = Command::new(&program_copy);

@@ -13,7 +13,7 @@ use partway_testbed::write_sample;
 use rusqlite::Connection;
 
 use crate::support::{
-    Program, database, export, jobs, saved_parts, sha256, summary, wait_for_parts,
+    PATIENCE, Program, database, export, jobs, saved_parts, sha256, summary, wait_for_parts,
 };
 
 struct Case {
@@ -238,7 +238,7 @@ fn a_failure_is_tried_again_and_then_kept_with_its_reason() {
     fs::rename(&case.store, &aside).unwrap();
     let began = Instant::now();
     while jobs(case.folder.path())[0]["attempts"] == 0 {
-        assert!(began.elapsed() < Duration::from_secs(30));
+        assert!(began.elapsed() < PATIENCE);
     }
     fs::rename(&aside, &case.store).unwrap();
     let output = child.wait_with_output().unwrap();

@@ -22,6 +22,10 @@
 //! | `store::faults` | whatever happens to a request, an object is whole or is not there |
 //! | `store::s3` | the program exports to S3 |
 //! | `verify` | `partway verify` finds what is wrong with a dump |
+//!
+//! All run side by side in one process. So a test has a folder and ports of its own, changes neither the environment nor
+//! the current folder, and waits for states, not for times. One that loads every processor, or measures, takes a turn
+//! (`support::turn`).
 
 mod bad_input;
 mod component {

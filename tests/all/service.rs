@@ -21,7 +21,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    SLOWLY, Server, ServiceCase as Case, damage, of_many_pages, program, read, tiny,
+    PATIENCE, SLOWLY, Server, ServiceCase as Case, damage, of_many_pages, program, read, tiny,
 };
 
 #[test]
@@ -196,7 +196,7 @@ fn without_a_store_a_dump_is_streamed_no_faster_than_it_is_taken() {
         if answer.status == 200 {
             break answer;
         }
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < PATIENCE);
     };
     assert!(String::from_utf8(second.body).unwrap().contains("CREATE TABLE t (a)"));
     server.get("/exports").error(404);

@@ -9,8 +9,10 @@ mod receiver;
 mod round_trip;
 mod s3;
 mod server;
+mod turn;
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -19,10 +21,15 @@ pub use export::{Never, contents, export, export_with, job_options, runtime};
 pub use garage::garage;
 pub use jobs::{jobs, saved_parts, wait_for_parts};
 pub use program::{Program, program, summary};
-pub use receiver::{Received, Receiver, Reply};
+pub use receiver::{Received, Receiver, Reply, ReservedAddress};
 pub use round_trip::round_trip;
 pub use s3::{Fault, Request, S3Server, s3_against};
 pub use server::{Server, read};
+pub use turn::{Turn, turn};
+
+/// How long a test waits for what has to happen before it gives up. This is no promise of how fast that is: the machine
+/// may be busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The component of the world `transform` that hands everything on.
 pub const PASS_THROUGH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pass-through.wasm"));

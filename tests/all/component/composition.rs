@@ -10,7 +10,7 @@ use wac_graph::{CompositionGraph, EncodeOptions, plug};
 use wit_parser::WorldItem;
 use wit_parser::decoding::DecodedWasm;
 
-use crate::support::{PASS_THROUGH, export_with, job_options, sha256};
+use crate::support::{PASS_THROUGH, export_with, job_options, sha256, turn};
 
 #[test]
 fn the_component_imports_the_declared_interfaces_and_no_other() {
@@ -54,6 +54,7 @@ fn composed(transforms: usize) -> Vec<u8> {
 
 #[test]
 fn a_transform_in_front_changes_nothing_but_the_time() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sample.db");
     write_sample(&file, 24).unwrap();

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use partway::Exporter;
 use partway_testbed::{Random, RandomDatabase, RandomOptions, Taken};
 
-use crate::support::round_trip;
+use crate::support::{round_trip, turn};
 
 const ORDINARY: RandomOptions = RandomOptions { large: false, odd_lines: true };
 const LARGE: RandomOptions = RandomOptions { large: true, odd_lines: true };
@@ -46,6 +46,7 @@ fn database_of(seed: u64) -> RandomDatabase {
 
 /// The databases of `count` seeds from `first` on; as many at once as there are processors.
 fn all_come_back(first: u64, count: u64) {
+    let _turn = turn();
     let exporter = Exporter::bundled().unwrap();
     let next = AtomicU64::new(first);
     let failures = Mutex::new(Vec::new());

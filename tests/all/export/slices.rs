@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partway_testbed::{Random, compare, restore, write_sample};
 
-use crate::support::{Program, database, export, sha256, summary};
+use crate::support::{PATIENCE, Program, database, export, sha256, summary};
 
 /// Parts a slice that never ends before the export.
 const ALL: u32 = u32::MAX;
@@ -250,7 +250,8 @@ fn visible(folder: &Path) -> Vec<String> {
 
 /// Waits until an unfinished object has so many bytes.
 fn wait_for_parts(store: &Path, bytes: u64) {
-    for _ in 0..2000 {
+    let began = Instant::now();
+    loop {
         let largest = fs::read_dir(store)
             .unwrap()
             .filter_map(|entry| entry.ok()?.metadata().ok())
@@ -259,9 +260,9 @@ fn wait_for_parts(store: &Path, bytes: u64) {
         if largest.is_some_and(|length| length >= bytes) {
             return;
         }
+        assert!(began.elapsed() < PATIENCE, "no part was written");
         sleep(Duration::from_millis(5));
     }
-    panic!("no part was written within ten seconds");
 }
 
 fn interrupt(process: u32) {

@@ -36,6 +36,7 @@ use self::databases::{Prepared, prepare};
 use self::plan::Plan;
 use self::schedule::{Report, run};
 use self::tally::Tally;
+use crate::support::turn;
 
 /// What all schedules work with.
 struct Bench {
@@ -116,6 +117,7 @@ fn a_seed_decides_everything() {
 
 /// Runs the schedules of these seeds, as many at once as there are processors.
 fn all_end_well(seeds: Range<u64>) -> Tally {
+    let _turn = turn();
     let began = Instant::now();
     let bench = Bench::new();
     let next = AtomicU64::new(seeds.start);

@@ -1,7 +1,6 @@
 //! Callbacks, as those who are called see them.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::thread::sleep;
@@ -9,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Received, Receiver, Reply, SLOWLY, Server, ServiceCase, tiny};
+use crate::support::{
+    Received, Receiver, Reply, ReservedAddress, SLOWLY, Server, ServiceCase, tiny,
+};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -112,9 +113,8 @@ fn what_comes_to_nothing_is_told_as_well() {
 #[test]
 fn a_callback_survives_the_service() {
     let case = ServiceCase::new(4);
-    // Nobody listens there yet.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let wish = json!({ "callbackUrl": format!("http://{address}/hook") }).to_string();
+    let address = ReservedAddress::new();
+    let wish = json!({ "callbackUrl": address.url }).to_string();
     let own = ["--callback-allow", "127.0.0.1"];
     let server = case.serve(SLOWLY.into_iter().chain(own));
     let id = server.post("/export/dump", &wish).accepted();
@@ -128,7 +128,7 @@ fn a_callback_survives_the_service() {
     server.signal("-KILL");
     drop(server);
 
-    let receiver = Receiver::at(&address, &[Reply::Status(200)]);
+    let receiver = address.listen(&[Reply::Status(200)]);
     let server = case.serve(own);
     let received = receiver.wait(1, Duration::from_secs(60));
     is_signed(&received[0], &case.folder.path().join("state"));

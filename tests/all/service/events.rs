@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{SLOWLY, ServiceCase as Case, read};
+use crate::support::{PATIENCE, SLOWLY, ServiceCase as Case, read};
 
 /// One slice, and then nothing for as long as a test lasts.
 const REST: [&str; 6] = ["--part-size", "64KiB", "--slice-parts", "1", "--pause", "60s"];
@@ -81,7 +81,7 @@ fn so_many_listen_and_no_more() {
     open.pop();
     let began = Instant::now();
     while server.open("GET", &path, &[], "").status() != 200 {
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < PATIENCE);
         sleep(Duration::from_millis(50));
     }
     // The export is forgotten in the meantime: there is nothing more to tell.

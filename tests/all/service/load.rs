@@ -1,4 +1,5 @@
-//! The service under load, and with a large database. Both take minutes: `cargo xtask test --long`.
+//! The service under load, and with a large database. Both take minutes, and measure: `cargo xtask test --long` runs
+//! them with nothing beside them.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -12,7 +13,7 @@ use partway_testbed::{compare, restore, write_sample};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::support::{Receiver, Reply, Server, sha256};
+use crate::support::{Receiver, Reply, Server, sha256, turn};
 
 /// How many clients ask how an export is doing, and how often each.
 const POLLING: (usize, Duration) = (200, Duration::from_secs(1));
@@ -70,6 +71,7 @@ fn seconds(status: &Value) -> f64 {
 #[test]
 #[ignore = "takes long; cargo xtask test --long"]
 fn a_large_database_is_asked_for_watched_downloaded_and_restored() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let file = sample(folder.path(), 1400);
     assert!(fs::metadata(&file).unwrap().len() > 1_000_000_000);
@@ -117,6 +119,7 @@ fn a_large_database_is_asked_for_watched_downloaded_and_restored() {
 #[test]
 #[ignore = "takes long; cargo xtask test --long"]
 fn clients_that_poll_and_download_hold_nothing_up() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let file = sample(folder.path(), 500);
     let server = Server::with_store(folder.path(), [file.to_str().unwrap()]);

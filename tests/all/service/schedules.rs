@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{Server, damage, of_many_pages, program, tiny};
+use crate::support::{PATIENCE, Server, damage, of_many_pages, program, tiny};
 
 fn all(server: &Server) -> Vec<Value> {
     server.get("/exports").result(200).as_array().unwrap().clone()
@@ -22,7 +22,7 @@ fn wait(server: &Server, number: usize) -> Vec<Value> {
         if all.iter().filter(|export| export["status"] == "done").count() >= number {
             return all;
         }
-        assert!(began.elapsed() < Duration::from_secs(30), "{all:?}");
+        assert!(began.elapsed() < PATIENCE, "{all:?}");
         sleep(Duration::from_millis(50));
     }
 }
@@ -53,7 +53,7 @@ fn what_has_changed_is_exported_and_the_newest_are_kept() {
     let kept = |all: &[Value]| all.iter().filter(|export| export["prunedAt"].is_null()).count();
     let began = Instant::now();
     while kept(&all(&server)) > 3 {
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < PATIENCE);
         sleep(Duration::from_millis(50));
     }
     let newest = loop {
@@ -62,7 +62,7 @@ fn what_has_changed_is_exported_and_the_newest_are_kept() {
         if String::from_utf8_lossy(&server.get(&path).body).contains("(4,4)") {
             break newest;
         }
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < PATIENCE);
         sleep(Duration::from_millis(50));
     };
     let stored = fs::read_dir(folder.path().join("store")).unwrap();
@@ -92,7 +92,7 @@ fn a_damaged_export_stands_in_for_none() {
         if kept.len() <= 2 {
             break kept;
         }
-        assert!(began.elapsed() < Duration::from_secs(10), "{kept:?}");
+        assert!(began.elapsed() < PATIENCE, "{kept:?}");
         sleep(Duration::from_millis(50));
     };
     assert_eq!(kept.last().unwrap()["exportId"], whole["exportId"]);

@@ -5,13 +5,13 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::Stdio;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partway::Store;
 use partway_testbed::write_sample;
 
 use crate::support::{
-    Program, S3Server, database, export, garage, runtime, s3_against, sha256, summary,
+    PATIENCE, Program, S3Server, database, export, garage, runtime, s3_against, sha256, summary,
     wait_for_parts,
 };
 
@@ -25,13 +25,14 @@ fn an_export_arrives_whole_and_in_equal_parts() {
     write_sample(&file, 24).unwrap();
     let reference = export(&file, folder.path(), MIB as u32, || u32::MAX).finished.sha256;
 
-    // Killed on the way, so that the server's parts can be looked at.
+    // Killed on the way, so that the server's parts can be looked at. It rests after every slice, and is never done
+    // before that, however busy the machine.
     let run = || server.export(&file, "exports", folder.path()).with(["--slice-parts", "1"]);
-    let mut child = run().command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    for _ in 0..1000 {
-        if server.parts().len() >= 3 {
-            break;
-        }
+    let mut first = run().with(["--pause", "1s"]);
+    let mut child = first.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while server.parts().len() < 3 {
+        assert!(began.elapsed() < PATIENCE, "{:?}", server.parts());
         sleep(Duration::from_millis(10));
     }
     child.kill().unwrap();

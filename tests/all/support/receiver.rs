@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 /// What a receiver does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,33 @@ pub struct Receiver {
     received: Arc<Mutex<Vec<Received>>>,
 }
 
+/// An address at which nobody listens yet, and nobody else can.
+pub struct ReservedAddress {
+    socket: Socket,
+    /// Where it is, as a receiver's URL.
+    pub url: String,
+}
+
+impl ReservedAddress {
+    /// On a port that is free.
+    pub fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        Self { socket, url: url(address) }
+    }
+
+    /// From now on a receiver listens there.
+    pub fn listen(self, replies: &[Reply]) -> Receiver {
+        self.socket.listen(128).unwrap();
+        Receiver::on(self.socket.into(), replies)
+    }
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}/hook")
+}
+
 impl Receiver {
     /// Answers with each of these in turn, and with the last for ever.
     pub fn new(replies: &[Reply]) -> Self {
@@ -46,8 +75,11 @@ impl Receiver {
 
     /// As [`Receiver::new`], at an address.
     pub fn at(address: &str, replies: &[Reply]) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        Self::on(TcpListener::bind(address).unwrap(), replies)
+    }
+
+    fn on(listener: TcpListener, replies: &[Reply]) -> Self {
+        let url = url(listener.local_addr().unwrap());
         let received: Arc<Mutex<Vec<Received>>> = Arc::default();
         let (all, replies) = (received.clone(), replies.to_vec());
         spawn(move || {

@@ -73,11 +73,12 @@ impl S3Server {
         s3_against(self.address, program)
     }
 
-    /// The library's store for a prefix of the bucket; it waits half a second for an answer.
+    /// The library's store for a prefix of the bucket. It gives up waiting for an answer after two seconds: soon enough
+    /// for faults, and not too soon for a server on a busy machine.
     pub fn store(&self, prefix: &str) -> ObjectStore {
         let endpoint = format!("http://{}", self.address);
         let mut settings = settings(&endpoint).to_vec();
-        settings.push(("AWS_READ_TIMEOUT", "500ms"));
+        settings.push(("AWS_READ_TIMEOUT", "2s"));
         ObjectStore::with_settings("exports", prefix, settings).expect("a client")
     }
 

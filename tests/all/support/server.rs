@@ -10,7 +10,7 @@ use serde_json::Value;
 use ureq::http::{HeaderMap, Request, Response};
 use ureq::{Agent, Body};
 
-use crate::support::program;
+use crate::support::{PATIENCE, program};
 
 /// A running service; it dies with this.
 pub struct Server {
@@ -63,7 +63,7 @@ impl Server {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(PATIENCE))
             .build();
         Self { child, url, agent: config.into() }
     }
@@ -119,7 +119,7 @@ impl Server {
             if is_wanted(&status) {
                 return status;
             }
-            assert!(began.elapsed() < Duration::from_secs(60), "{status}");
+            assert!(began.elapsed() < PATIENCE, "{status}");
             sleep(Duration::from_millis(10));
         }
     }

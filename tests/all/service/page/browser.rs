@@ -10,14 +10,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities;
 use thirtyfour::{By, ChromeCapabilities, Key, LoggingPrefsLogLevel, WebDriver, WebElement};
-use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
 
-/// How long something may take to appear.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// One browser at a time: two share the processors badly, and tests look at how things move.
-static TURN: Mutex<()> = Mutex::const_new(());
+use crate::support::{PATIENCE, Turn, turn};
 
 /// A browser; it ends with this.
 pub struct Browser {
@@ -25,13 +20,14 @@ pub struct Browser {
     folder: TempDir,
     server: Child,
     port: u16,
-    _turn: MutexGuard<'static, ()>,
+    /// One browser at a time: two share the processors badly, and tests look at how things move.
+    _turn: Turn,
 }
 
 impl Browser {
     /// Starts one, with a window of ordinary width.
     pub async fn start() -> Self {
-        let turn = TURN.lock().await;
+        let turn = turn();
         let folder = tempfile::tempdir().unwrap();
         let downloads = folder.path().join("downloads");
         std::fs::create_dir(&downloads).unwrap();
