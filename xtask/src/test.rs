@@ -33,12 +33,20 @@ pub fn test(long: bool) -> Result<()> {
         tests.env("PARTWAY_TEST_PYTHON_TOOLS", folder);
     }
     if long {
-        tests.args(["--", "--include-ignored", "--skip", LONG_SIMULATION]);
+        tests.args(["--", "--include-ignored"]);
+        let elsewhere = MEASURING.iter().chain([&LONG_SIMULATION]);
+        tests.args(elsewhere.flat_map(|test| ["--skip", *test]));
     }
     run(&mut tests)?;
     if long {
+        // One after the other, with nothing beside them. Of the whole workspace, so that nothing is built anew.
         run(cargo()
-            .args(["test", "--release", "--package", "partway-tests", "--test", "simulation"])
+            .args(["test", "--workspace", "--test", "all"])
+            .args(features)
+            .args(["--", "--ignored", "--test-threads", "1"])
+            .args(MEASURING))?;
+        run(cargo()
+            .args(["test", "--release", "--package", "partway-tests", "--test", "all"])
             .args(["--", "--ignored", "--nocapture", LONG_SIMULATION]))?;
     }
     // Alone: beside tests it would measure them as well.
@@ -46,8 +54,11 @@ pub fn test(long: bool) -> Result<()> {
     bench::check()
 }
 
+/// End-to-end tests that measure memory or time.
+const MEASURING: [&str; 2] = ["dump::large_values::", "service::load::"];
+
 /// So many schedules that an optimized build is worth its while.
-const LONG_SIMULATION: &str = "hundreds_of_thousands_of_schedules";
+const LONG_SIMULATION: &str = "jobs::simulation::hundreds_of_thousands_of_schedules";
 
 /// Whether workerd can be installed and run.
 fn has_node() -> bool {

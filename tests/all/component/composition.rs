@@ -1,0 +1,86 @@
+//! The contract composes, and the component has no authority but what the contract gives it.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use partway::{Exporter, bundled_component};
+use partway_testbed::write_sample;
+use wac_graph::types::Package;
+use wac_graph::{CompositionGraph, EncodeOptions, plug};
+use wit_parser::WorldItem;
+use wit_parser::decoding::DecodedWasm;
+
+use crate::support::{PASS_THROUGH, export_with, job_options, sha256, turn};
+
+#[test]
+fn the_component_imports_the_declared_interfaces_and_no_other() {
+    let DecodedWasm::Component(resolve, world) =
+        wit_parser::decoding::decode(bundled_component()).unwrap()
+    else {
+        panic!("a package, not a component");
+    };
+    let names = |items: &mut dyn Iterator<Item = &WorldItem>| -> BTreeSet<String> {
+        items
+            .map(|item| match item {
+                WorldItem::Interface { id, .. } => resolve.id_of(*id).unwrap(),
+                other => panic!("something beside interfaces: {other:?}"),
+            })
+            .collect()
+    };
+    let world = &resolve.worlds[world];
+    let expected = |interfaces: &[&str]| -> BTreeSet<String> {
+        interfaces.iter().map(|name| format!("partway:pipe/{name}@0.1.0")).collect()
+    };
+    assert_eq!(names(&mut world.imports.values()), expected(&["pacing", "parts", "rows"]));
+    assert_eq!(names(&mut world.exports.values()), expected(&["exporter"]));
+}
+
+/// The exporter with so many pass-through components in front.
+fn composed(transforms: usize) -> Vec<u8> {
+    let mut component = bundled_component().to_vec();
+    for _ in 0..transforms {
+        let mut graph = CompositionGraph::new();
+        let mut add = |name: &str, bytes: Vec<u8>| {
+            let package = Package::from_bytes(name, None, bytes, graph.types_mut()).unwrap();
+            graph.register_package(package).unwrap()
+        };
+        let transform = add("test:pass-through", PASS_THROUGH.to_vec());
+        let exporter = add("partway:exporter", component);
+        plug(&mut graph, vec![transform], exporter).unwrap();
+        component = graph.encode(EncodeOptions::default()).unwrap();
+    }
+    component
+}
+
+#[test]
+fn a_transform_in_front_changes_nothing_but_the_time() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sample.db");
+    write_sample(&file, 24).unwrap();
+    let exporters: Vec<Exporter> =
+        (0..3).map(|transforms| Exporter::new(&composed(transforms)).unwrap()).collect();
+
+    let mut objects = BTreeSet::new();
+    let mut seconds = [(); 3].map(|()| Vec::new());
+    for _ in 0..5 {
+        for (transforms, exporter) in exporters.iter().enumerate() {
+            let began = Instant::now();
+            let options = job_options(1024 * 1024);
+            let dump = export_with(exporter, &file, folder.path(), options, || 4).unwrap();
+            seconds[transforms].push(began.elapsed().as_secs_f64());
+            objects.insert(sha256(&dump.file));
+        }
+    }
+    assert_eq!(objects.len(), 1, "the objects differ");
+    let medians = seconds.map(|mut seconds| {
+        seconds.sort_by(f64::total_cmp);
+        seconds[seconds.len() / 2]
+    });
+    println!(
+        "exporter alone {:.3} s; with one transform in front {:.2} times that, with two {:.2} times",
+        medians[0],
+        medians[1] / medians[0],
+        medians[2] / medians[0]
+    );
+}

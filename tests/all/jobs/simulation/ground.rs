@@ -1,0 +1,254 @@
+//! The ground truth about a store: what is really in it, whatever the hosts have heard.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use super::bucket::{Bucket, Object};
+use super::plan::StoreKind;
+use super::world::{Actor, World};
+
+/// A store's contents, and what is known of how they came about.
+#[derive(Debug)]
+pub struct Ground {
+    pub kind: StoreKind,
+    pub folder: PathBuf,
+    /// What a dump may look like: of the database as it was at first, and as it has become.
+    pub dumps: Vec<Vec<u8>>,
+    bucket: Mutex<Bucket>,
+    marks: Mutex<Marks>,
+}
+
+#[derive(Debug, Default)]
+struct Marks {
+    /// Every upload that there ever was, by its number.
+    uploads: Vec<String>,
+    /// When it was last written to, by the wall clock.
+    touched: HashMap<String, i64>,
+    /// What was written: upload, part, receipt, by whom, and whether they settled it since.
+    receipts: HashMap<(String, u32, String), HashMap<Actor, bool>>,
+    /// Uploads that somebody has tried to throw away.
+    asked: HashSet<String>,
+    foreign: BTreeMap<String, (Vec<u8>, u64)>,
+    /// The names of objects, as last seen.
+    objects: BTreeSet<String>,
+    moments: u64,
+    jobs: usize,
+}
+
+impl Ground {
+    pub fn new(kind: StoreKind, folder: &Path, dumps: Vec<Vec<u8>>) -> Self {
+        let (bucket, marks) = Default::default();
+        Self { kind, folder: folder.to_owned(), dumps, bucket, marks }
+    }
+
+    pub fn bucket(&self) -> MutexGuard<'_, Bucket> {
+        self.bucket.lock().expect("no panic under the lock")
+    }
+
+    fn marks(&self) -> MutexGuard<'_, Marks> {
+        self.marks.lock().expect("no panic under the lock")
+    }
+
+    /// A short name for an upload, the same in every run.
+    pub fn short(&self, id: &str) -> String {
+        let mut marks = self.marks();
+        let known = marks.uploads.iter().position(|known| known == id);
+        let number = known.unwrap_or_else(|| {
+            marks.uploads.push(id.to_owned());
+            marks.uploads.len() - 1
+        });
+        format!("u{number:03}")
+    }
+
+    /// The text without what differs from run to run.
+    pub fn without_folder(&self, text: &str) -> String {
+        text.replace(&self.folder.display().to_string(), "FOLDER")
+    }
+
+    /// The ids of uploads that are not finished.
+    pub fn uploads(&self) -> Vec<String> {
+        match self.kind {
+            StoreKind::Bucket => self.bucket().uploads.keys().cloned().collect(),
+            StoreKind::Folder => {
+                self.names().into_iter().filter(|name| name.starts_with('.')).collect()
+            }
+        }
+    }
+
+    fn names(&self) -> BTreeSet<String> {
+        let entries = fs::read_dir(&self.folder).expect("the folder can be read");
+        entries
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+            .collect()
+    }
+
+    /// The objects that are ours.
+    pub fn objects(&self) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = match self.kind {
+            StoreKind::Bucket => self.bucket().objects.keys().cloned().collect(),
+            StoreKind::Folder => {
+                self.names().into_iter().filter(|name| !name.starts_with('.')).collect()
+            }
+        };
+        for foreign in self.marks().foreign.keys() {
+            names.remove(foreign);
+        }
+        names
+    }
+
+    /// An object's bytes.
+    pub fn object(&self, name: &str) -> Option<Vec<u8>> {
+        match self.kind {
+            StoreKind::Bucket => self.bucket().objects.get(name).map(|object| object.bytes.clone()),
+            StoreKind::Folder => fs::read(self.folder.join(name)).ok(),
+        }
+    }
+
+    /// What an upload holds in so many bytes and parts from its beginning; none where there is no such upload.
+    pub fn written_bytes(&self, id: &str, parts: u32, length: u64) -> Option<Vec<u8>> {
+        match self.kind {
+            StoreKind::Bucket => {
+                let bucket = self.bucket();
+                let parts = bucket.uploads.get(id)?.parts.range(..=parts);
+                Some(parts.flat_map(|(_, (_, bytes))| bytes.to_vec()).collect())
+            }
+            StoreKind::Folder => {
+                let mut bytes = fs::read(self.folder.join(id)).ok()?;
+                bytes.truncate(length as usize);
+                Some(bytes)
+            }
+        }
+    }
+
+    /// Takes an upload away, as one that has expired.
+    pub fn vanish(&self, id: &str) {
+        match self.kind {
+            StoreKind::Bucket => drop(self.bucket().uploads.remove(id)),
+            StoreKind::Folder => drop(fs::remove_file(self.folder.join(id))),
+        }
+    }
+
+    /// Somebody else's object takes a name, if it is free.
+    pub fn place_foreign(&self, name: &str, bytes: Vec<u8>) -> bool {
+        match self.kind {
+            StoreKind::Bucket => {
+                let mut bucket = self.bucket();
+                if bucket.objects.contains_key(name) {
+                    return false;
+                }
+                let object = Object { bytes: bytes.clone(), parts: None };
+                bucket.objects.insert(name.to_owned(), object);
+            }
+            StoreKind::Folder => {
+                let path = self.folder.join(name);
+                if path.exists() {
+                    return false;
+                }
+                fs::write(path, &bytes).expect("a foreign object");
+            }
+        }
+        let at = self.moment();
+        self.marks().foreign.insert(name.to_owned(), (bytes, at));
+        true
+    }
+
+    /// A number that grows with each asking.
+    pub fn moment(&self) -> u64 {
+        let mut marks = self.marks();
+        marks.moments += 1;
+        marks.moments
+    }
+
+    /// An upload became an object of the bucket; its client had last looked then.
+    pub fn completed(&self, world: &World, name: &str, looked: u64) {
+        let mut marks = self.marks();
+        match marks.foreign.get(name) {
+            // S3 writes over what came between look and completion; that moment is left to others.
+            Some((_, at)) if *at > looked => drop(marks.foreign.remove(name)),
+            Some(_) => world.violation(format!("somebody else's {name} was written over")),
+            None => {}
+        }
+    }
+
+    pub fn set_jobs(&self, jobs: usize) {
+        self.marks().jobs = jobs;
+    }
+
+    pub fn touched(&self, id: &str, at: i64) {
+        self.marks().touched.insert(id.to_owned(), at);
+    }
+
+    pub fn changed_at(&self, id: &str) -> i64 {
+        self.marks().touched.get(id).copied().unwrap_or_default()
+    }
+
+    /// When anything was last written, by the wall clock.
+    pub fn last_touched(&self) -> i64 {
+        let begun = self.bucket().uploads.values().map(|begun| begun.at).max();
+        self.marks().touched.values().copied().max().max(begun).unwrap_or_default()
+    }
+
+    pub fn written(&self, actor: Actor, id: &str, number: u32, receipt: &str) {
+        let key = (id.to_owned(), number, receipt.to_owned());
+        self.marks().receipts.entry(key).or_default().insert(actor, false);
+    }
+
+    pub fn settled(&self, actor: Actor, id: &str) {
+        for ((upload, ..), writers) in &mut self.marks().receipts {
+            if let Some(is_settled) = writers.get_mut(&actor).filter(|_| upload == id) {
+                *is_settled = true;
+            }
+        }
+    }
+
+    /// Whether a receipt was given for this part, and who got it made its bytes safe since.
+    pub fn is_settled(&self, id: &str, number: u32, receipt: &str) -> bool {
+        let key = (id.to_owned(), number, receipt.to_owned());
+        self.marks().receipts.get(&key).is_some_and(|writers| writers.values().any(|safe| *safe))
+    }
+
+    pub fn abort_asked(&self, id: &str) {
+        self.marks().asked.insert(id.to_owned());
+    }
+
+    /// Whether somebody has tried to throw an upload away.
+    pub fn was_abort_asked(&self, id: &str) -> bool {
+        self.marks().asked.contains(id)
+    }
+
+    /// Looks whether what is in the store may be there. After every effect.
+    pub fn look_over(&self, world: &World) {
+        for id in self.uploads() {
+            self.short(&id);
+            let wall = world.lock().wall;
+            self.marks().touched.entry(id).or_insert(wall);
+        }
+        let objects = self.objects();
+        let new: Vec<String> = {
+            let mut marks = self.marks();
+            let new = objects.difference(&marks.objects).cloned().collect();
+            marks.objects.clone_from(&objects);
+            new
+        };
+        for name in new {
+            world.trace(format!("object {name}"));
+            if !self.object(&name).is_some_and(|bytes| self.dumps.contains(&bytes)) {
+                world.violation(format!("the object {name} is none of the dumps"));
+            }
+        }
+        let (jobs, foreign) = {
+            let marks = self.marks();
+            (marks.jobs, marks.foreign.clone())
+        };
+        if objects.len() > jobs {
+            world.violation(format!("{} objects of {jobs} jobs: {objects:?}", objects.len()));
+        }
+        for (name, (bytes, _)) in foreign {
+            if self.object(&name).as_ref() != Some(&bytes) {
+                world.violation(format!("somebody else's {name} has changed"));
+            }
+        }
+    }
+}

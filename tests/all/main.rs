@@ -1,0 +1,49 @@
+//! Partway from end to end: the program as a process of its own, the library, real servers, hostile components.
+//!
+//! | module | promise |
+//! |---|---|
+//! | `bad_input` | each mistake gives a clear error and the documented exit code |
+//! | `component::composition` | components compose, and import nothing but the contract |
+//! | `component::hostile` | whatever a component does, the host names it, and no object appears |
+//! | `dump` | the stock `sqlite3` program restores a dump to the same database |
+//! | `dump::d1` | a dump for D1 loads into the real workerd (feature `workerd`) |
+//! | `dump::damage` | what can be read of a damaged database is exported, and marked incomplete |
+//! | `dump::{hard_cases, random, proj}` | hard cases, random databases and databases in use come back |
+//! | `dump::large_values` | values as large as SQLite allows need little memory |
+//! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |
+//! | `export::kills` | an export survives a hundred kills |
+//! | `export::slices` | slices, crashes and repeats do not change the object |
+//! | `jobs` | jobs are listed, cancelled, resumed and pruned, and never run twice at a time |
+//! | `jobs::simulation` | jobs end well under every failure of hosts, stores and clocks |
+//! | `jobs::timer` | timers finish jobs that nobody waits for |
+//! | `service` | exports over HTTP: answers, tokens, limits, events, logs, metrics, the page in a browser |
+//! | `service::load` | many clients hold nothing up (takes minutes) |
+//! | `store::conformance` | every store keeps the promises of a store |
+//! | `store::faults` | whatever happens to a request, an object is whole or is not there |
+//! | `store::s3` | the program exports to S3 |
+//! | `verify` | `partway verify` finds what is wrong with a dump |
+//!
+//! All run side by side in one process. So a test has a folder and ports of its own, changes neither the environment nor
+//! the current folder, and waits for states, not for times. One that loads every processor, or measures, takes a turn
+//! (`support::turn`).
+
+mod bad_input;
+mod component {
+    mod composition;
+    mod hostile;
+}
+mod dump;
+mod export {
+    mod consistency;
+    mod kills;
+    mod slices;
+}
+mod jobs;
+mod service;
+mod store {
+    mod conformance;
+    mod faults;
+    mod s3;
+}
+mod support;
+mod verify;

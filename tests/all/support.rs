@@ -1,0 +1,52 @@
+//! What the end-to-end tests share: the program, exports through the library, and the test components.
+
+mod case;
+mod export;
+mod garage;
+mod jobs;
+mod program;
+mod receiver;
+mod round_trip;
+mod s3;
+mod server;
+mod turn;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+pub use case::{SLOWLY, ServiceCase, damage, of_many_pages, tiny};
+pub use export::{Never, contents, export, export_with, job_options, runtime};
+pub use garage::garage;
+pub use jobs::{jobs, saved_parts, wait_for_parts};
+pub use program::{Program, program, summary};
+pub use receiver::{Received, Receiver, Reply, ReservedAddress};
+pub use round_trip::round_trip;
+pub use s3::{Fault, Request, S3Server, s3_against};
+pub use server::{Server, read};
+pub use turn::{Turn, turn};
+
+/// How long a test waits for what has to happen before it gives up. This is no promise of how fast that is: the machine
+/// may be busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The component of the world `transform` that hands everything on.
+pub const PASS_THROUGH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pass-through.wasm"));
+
+/// The component that misbehaves as its format says.
+pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile.wasm"));
+
+/// A new database, made by SQL.
+pub fn database(path: &Path, sql: &str) -> Connection {
+    let connection = Connection::open(path).expect("a new database");
+    connection.execute_batch(sql).expect("valid SQL");
+    connection
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+pub fn sha256(file: &Path) -> String {
+    use sha2::Digest;
+    let bytes = std::fs::read(file).expect("a readable file");
+    partway_testbed::hex(&sha2::Sha256::digest(bytes))
+}

@@ -1,0 +1,47 @@
+//! Jobs, looked at from outside.
+
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+
+use crate::support::PATIENCE;
+use crate::support::program::{Program, program};
+
+impl Program {
+    /// `partway jobs …`, of the jobs that [`Program::export`] keeps in `folder`.
+    pub fn jobs<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut command = Command::new(program());
+        command.arg("jobs").args(arguments).arg("--state").arg(folder.join("state"));
+        Self { command }
+    }
+}
+
+/// All jobs, as `partway jobs list --json` tells them, the newest first.
+pub fn jobs(folder: &Path) -> Vec<Value> {
+    let output = Program::jobs(folder, ["list", "--json"]).run();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("jobs in UTF-8");
+    text.lines().map(|line| serde_json::from_str(line).expect("a job as JSON")).collect()
+}
+
+/// The parts that the newest unfinished job has saved; none where there is none.
+pub fn saved_parts(folder: &Path) -> Option<u64> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection = Connection::open_with_flags(folder.join("state/jobs.db"), flags).ok()?;
+    let sql = "SELECT totals ->> 'parts' FROM export_jobs WHERE finished_at IS NULL \
+               ORDER BY rowid DESC LIMIT 1";
+    connection.query_row(sql, [], |row| row.get(0)).ok()
+}
+
+/// Waits until the newest unfinished job has saved so many parts.
+pub fn wait_for_parts(folder: &Path, parts: u64) {
+    let began = Instant::now();
+    while saved_parts(folder).is_none_or(|saved| saved < parts) {
+        assert!(began.elapsed() < PATIENCE, "no part was saved");
+        sleep(Duration::from_millis(2));
+    }
+}
