@@ -172,12 +172,11 @@ fn a_component_that_is_none_is_refused() {
 #[test]
 fn a_checkpoint_cut_short_is_refused() {
     let case = Case::new();
-    let exporter = partway::Exporter::bundled().unwrap();
-    let snapshot = partway::Snapshot::hold(&case.file).unwrap();
-    let start = |options: &partway::exporter::Options| {
-        exporter.start(partway::PipeCtx::builder().build(snapshot.clone(), Nowhere), options)
-    };
-    let options = partway::exporter::Options {
+    let exporter = partway_wasmtime::exporter::Exporter::prebuilt().unwrap();
+    let snapshot = partway_sqlite::Snapshot::hold(&case.file).unwrap();
+    let start =
+        |options: &partway_wasmtime::exporter::Options| exporter.start(snapshot.clone(), options);
+    let options = partway_wasmtime::exporter::Options {
         format: "sql".into(),
         tables: vec![],
         part_size: 4096,
@@ -185,8 +184,8 @@ fn a_checkpoint_cut_short_is_refused() {
     };
     let checkpoint = start(&options).unwrap();
     for end in [0, 1, checkpoint.len() / 2, checkpoint.len() - 1] {
-        let ctx = partway::PipeCtx::builder().build(snapshot.clone(), Nowhere);
-        let budget = partway::exporter::Budget { parts: 1 };
+        let ctx = partway_wasmtime::PipeCtx::builder().build(snapshot.clone(), Nowhere);
+        let budget = partway_wasmtime::exporter::Budget { parts: 1 };
         let error = exporter.resume(ctx, &checkpoint[..end], budget).unwrap_err().to_string();
         assert!(error.contains("the checkpoint is damaged"), "{error}");
     }
@@ -269,8 +268,9 @@ fn a_reader_that_goes_away_ends_the_export() {
 
 struct Nowhere;
 
-impl partway::Parts for Nowhere {
-    fn write(&mut self, _: u32, _: &[u8]) -> Result<(), partway::parts::Error> {
+#[partway_wasmtime::async_trait]
+impl partway_wasmtime::parts::Parts for Nowhere {
+    async fn write(&mut self, _: u32, _: &[u8]) -> Result<(), partway_wasmtime::parts::Error> {
         Ok(())
     }
 }

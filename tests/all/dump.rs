@@ -274,18 +274,19 @@ fn writers_go_on_in_wal_mode_and_the_dump_is_the_state_at_its_start() {
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
            INSERT INTO t SELECT i, 100 FROM n;",
     );
-    let snapshot = partway::Snapshot::hold(&file).unwrap();
+    let snapshot = partway_sqlite::Snapshot::hold(&file).unwrap();
     connection.execute_batch("UPDATE t SET amount = 0; DELETE FROM t WHERE id > 10;").unwrap();
-    let exporter = partway::Exporter::bundled().unwrap();
-    let store: std::sync::Arc<dyn partway::Store> =
-        std::sync::Arc::new(partway::FolderStore::new(folder.path()));
+    let exporter = partway_wasmtime::exporter::Exporter::prebuilt().unwrap();
+    let store: std::sync::Arc<dyn partway_store::Store> =
+        std::sync::Arc::new(partway_store::FolderStore::new(folder.path()));
     let finished = crate::support::runtime().block_on(async {
         let options = crate::support::job_options(4096);
-        let mut job =
-            partway::Job::begin(&exporter, &snapshot, &store, "wal.sql", options).await.unwrap();
+        let mut job = partway_jobs::Job::begin(&exporter, &snapshot, &store, "wal.sql", options)
+            .await
+            .unwrap();
         while !job.is_ended() {
             connection.execute_batch("INSERT INTO t (amount) VALUES (-1)").unwrap();
-            let budget = partway::exporter::Budget { parts: 2 };
+            let budget = partway_wasmtime::exporter::Budget { parts: 2 };
             let counters = Default::default();
             job.slice(&exporter, &snapshot, &store, crate::support::Never, budget, &counters)
                 .await

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use partway::{Exporter, bundled_component};
+use partway_prebuilt::EXPORTER;
 use partway_testbed::write_sample;
+use partway_wasmtime::exporter::Exporter;
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, plug};
 use wit_parser::WorldItem;
@@ -14,8 +15,7 @@ use crate::support::{PASS_THROUGH, export_with, job_options, sha256, turn};
 
 #[test]
 fn the_component_imports_the_declared_interfaces_and_no_other() {
-    let DecodedWasm::Component(resolve, world) =
-        wit_parser::decoding::decode(bundled_component()).unwrap()
+    let DecodedWasm::Component(resolve, world) = wit_parser::decoding::decode(EXPORTER).unwrap()
     else {
         panic!("a package, not a component");
     };
@@ -37,7 +37,7 @@ fn the_component_imports_the_declared_interfaces_and_no_other() {
 
 /// The exporter with so many pass-through components in front.
 fn composed(transforms: usize) -> Vec<u8> {
-    let mut component = bundled_component().to_vec();
+    let mut component = EXPORTER.to_vec();
     for _ in 0..transforms {
         let mut graph = CompositionGraph::new();
         let mut add = |name: &str, bytes: Vec<u8>| {

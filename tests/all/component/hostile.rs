@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use partway::{Exporter, Limits, PipeCtx, Snapshot, exporter};
+use partway_sqlite::Snapshot;
+use partway_wasmtime::exporter::Exporter;
+use partway_wasmtime::{Limits, PipeCtx, exporter};
 
 use crate::support::{HOSTILE, database, export_with, job_options};
 
@@ -53,9 +55,12 @@ fn a_component_that_does_not_end_is_cut_off() {
     let file = folder.path().join("small.db");
     drop(database(&file, "CREATE TABLE t (a);"));
     let limits = Limits { overrun: Duration::from_millis(300), ..Limits::default() };
-    let exporter = Exporter::new(HOSTILE).unwrap().with_limits(limits);
+    let exporter = Exporter::new(HOSTILE).unwrap();
     for way in ["spin", "ignore-yield"] {
-        let ctx = PipeCtx::builder().pacing(Now).build(Snapshot::hold(&file).unwrap(), Nowhere);
+        let ctx = PipeCtx::builder()
+            .pacing(Now)
+            .limits(limits)
+            .build(Snapshot::hold(&file).unwrap(), Nowhere);
         let budget = exporter::Budget { parts: 1 };
         let error = exporter.resume(ctx, way, budget).unwrap_err();
         assert!(error.to_string().contains("did not end the slice"), "{way}: {error}");
@@ -86,7 +91,7 @@ fn names(folder: &Path) -> Vec<String> {
 /// Wants every slice to end at once.
 struct Now;
 
-impl partway::Pacing for Now {
+impl partway_wasmtime::pacing::Pacing for Now {
     fn should_yield(&self) -> bool {
         true
     }
@@ -94,8 +99,9 @@ impl partway::Pacing for Now {
 
 struct Nowhere;
 
-impl partway::Parts for Nowhere {
-    fn write(&mut self, _: u32, _: &[u8]) -> Result<(), partway::parts::Error> {
+#[partway_wasmtime::async_trait]
+impl partway_wasmtime::parts::Parts for Nowhere {
+    async fn write(&mut self, _: u32, _: &[u8]) -> Result<(), partway_wasmtime::parts::Error> {
         Ok(())
     }
 }

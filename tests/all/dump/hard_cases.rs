@@ -1,7 +1,7 @@
 //! Hard cases come back, each alone and all in one database, in every encoding.
 
-use partway::Exporter;
 use partway_testbed::{HardCase, Random, TextEncoding, hard_cases, write_hard_cases};
+use partway_wasmtime::exporter::Exporter;
 
 use crate::support::{export_with, job_options, round_trip, sha256};
 
@@ -10,7 +10,7 @@ const FAULTS: &[&str] = &["NULL in columns that became NOT NULL by an edit of th
 
 #[track_caller]
 fn each_case_comes_back_alone(encoding: TextEncoding) {
-    let exporter = Exporter::bundled().unwrap();
+    let exporter = Exporter::prebuilt().unwrap();
     let mut wrong = Vec::new();
     for case in hard_cases() {
         let outcome = round_trip_of(&exporter, &case, encoding);
@@ -59,7 +59,7 @@ fn each_case_comes_back_in_utf_16_of_high_bytes_first() {
 /// In small parts, some to a slice, against one slice; then in slices of one part.
 #[track_caller]
 fn all_cases_come_back_and_slices_change_nothing(encoding: TextEncoding) {
-    let exporter = Exporter::bundled().unwrap();
+    let exporter = Exporter::prebuilt().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hard cases.db");
     write_hard_cases(&file, encoding, FAULTS).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use partway::Exporter;
+use partway_wasmtime::exporter::Exporter;
 
 use crate::support::round_trip;
 
@@ -24,7 +24,7 @@ fn the_databases_of_proj_come_back() {
         eprintln!("skipped: there is no database in {FOLDER} (apt-get install proj-data)");
         return;
     }
-    let exporter = Exporter::bundled().unwrap();
+    let exporter = Exporter::prebuilt().unwrap();
     for database in databases {
         let folder = tempfile::tempdir().unwrap();
         round_trip(&exporter, &database, folder.path(), 65_536, || 16)

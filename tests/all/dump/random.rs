@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result, bail};
-use partway::Exporter;
 use partway_testbed::{Random, RandomDatabase, RandomOptions, Taken};
+use partway_wasmtime::exporter::Exporter;
 
 use crate::support::{round_trip, turn};
 
@@ -47,7 +47,7 @@ fn database_of(seed: u64) -> RandomDatabase {
 /// The databases of `count` seeds from `first` on; as many at once as there are processors.
 fn all_come_back(first: u64, count: u64) {
     let _turn = turn();
-    let exporter = Exporter::bundled().unwrap();
+    let exporter = Exporter::prebuilt().unwrap();
     let next = AtomicU64::new(first);
     let failures = Mutex::new(Vec::new());
     let taken = Mutex::new(Taken::default());
@@ -128,7 +128,7 @@ fn comes_back(
 
 /// Runs one seed; where it fails, prints the fewest statements that still do.
 fn replay(seed: u64) {
-    let exporter = Exporter::bundled().unwrap();
+    let exporter = Exporter::prebuilt().unwrap();
     let folder = folder_of(seed);
     let mut database = database_of(seed);
     let Err(error) = comes_back(&exporter, seed, &database, &folder) else { return };

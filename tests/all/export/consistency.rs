@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use partway::exporter::Budget;
-use partway::{Exporter, FolderStore, Job, Snapshot, Store};
+use partway_jobs::Job;
+use partway_sqlite::Snapshot;
+use partway_store::{FolderStore, Store};
 use partway_testbed::{Random, compare, restore};
+use partway_wasmtime::exporter::Budget;
+use partway_wasmtime::exporter::Exporter;
 use rusqlite::Connection;
 
 use crate::support::{Never, Program, database, job_options, runtime, saved_parts};
@@ -68,7 +71,7 @@ fn money_that_moves_all_the_while_is_counted_once_in_hundreds_of_slices() {
                 }
             });
         }
-        let exporter = Exporter::bundled().unwrap();
+        let exporter = Exporter::prebuilt().unwrap();
         let store: Arc<dyn Store> = Arc::new(FolderStore::new(folder.path()));
         let finished = runtime().block_on(async {
             let options = job_options(4096);
@@ -109,7 +112,7 @@ fn with_a_rollback_journal_a_held_snapshot_keeps_writers_out_and_a_copy_does_not
         let mode = std::fs::metadata(copy.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "others may read the copy");
     }
-    let exporter = Exporter::bundled().unwrap();
+    let exporter = Exporter::prebuilt().unwrap();
     let store: Arc<dyn Store> = Arc::new(FolderStore::new(folder.path()));
     let name = runtime().block_on(async {
         let options = job_options(65_536);

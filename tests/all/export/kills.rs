@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use partway::Store;
+use partway_store::Store;
 use partway_testbed::{Random, hex, write_uniform};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -140,6 +140,6 @@ fn an_export_to_a_real_s3_server_survives_a_hundred_kills() {
     let prune = Program::jobs(folder.path(), ["prune", "--uploads-older-than", "0s"]);
     let prune = garage.with(prune).run();
     assert!(prune.status.success(), "{}", String::from_utf8_lossy(&prune.stderr));
-    let left = runtime().block_on(store.unfinished()).unwrap();
+    let left = runtime().block_on(store.incomplete_uploads()).unwrap();
     assert_eq!(left, [], "an upload is left");
 }

@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use partway::Exporter;
+use partway_wasmtime::exporter::Exporter;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -47,7 +47,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let exporter = Exporter::bundled().unwrap();
+        let exporter = Exporter::prebuilt().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let prepared = prepare(&exporter, folder.path());
         Self { exporter, prepared, _folder: folder }

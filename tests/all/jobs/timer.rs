@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use partway::Clock;
-use partway::{
-    Admission, BundledSupply, ExportRequest, JobState, JobStore, OnChange, Pace, SnapshotMode,
-    StoreAddress, SystemClock, Worker,
+use partway_jobs::Clock;
+use partway_jobs::{
+    Admission, ExportRequest, JobState, JobStore, OnChange, Pace, PrebuiltResources, SnapshotMode,
+    SystemClock, Worker,
 };
+use partway_store::StoreAddress;
 use partway_testbed::write_sample;
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +57,7 @@ async fn two_timers_on_one_folder_share_the_jobs_and_do_no_slice_twice() {
     let timers: Vec<_> = (0..2)
         .map(|_| {
             let jobs = JobStore::open(&state).unwrap();
-            let worker = Worker::new(jobs, Arc::new(BundledSupply::default()), ()).unwrap();
+            let worker = Worker::new(jobs, Arc::new(PrebuiltResources::default()), ()).unwrap();
             let stop = stop.clone();
             tokio::spawn(async move { worker.run_due(2, &stop).await })
         })
@@ -113,7 +114,7 @@ async fn what_is_begun_comes_to_its_end_before_more_is() {
         let request = request(&file, &store, Some(format!("{number}.sql")), 32 * 1024, 1);
         jobs.admit(&request, true, SystemClock.now()).unwrap();
     }
-    let worker = Worker::new(jobs.clone(), Arc::new(BundledSupply::default()), ()).unwrap();
+    let worker = Worker::new(jobs.clone(), Arc::new(PrebuiltResources::default()), ()).unwrap();
     let stop = CancellationToken::new();
     let run = tokio::spawn({
         let stop = stop.clone();
@@ -149,7 +150,7 @@ async fn a_timer_that_is_stopped_gives_its_jobs_back() {
         panic!("there is a job already");
     };
     let stop = CancellationToken::new();
-    let worker = Worker::new(jobs.clone(), Arc::new(BundledSupply::default()), ()).unwrap();
+    let worker = Worker::new(jobs.clone(), Arc::new(PrebuiltResources::default()), ()).unwrap();
     let timer = {
         let (worker, stop) = (worker.clone(), stop.clone());
         tokio::spawn(async move { worker.run_due(2, &stop).await })

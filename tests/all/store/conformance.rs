@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
-use partway::{FolderStore, Receipt, Store, StoreError, UploadId};
+use partway_store::{FolderStore, PartId, Store, StoreError, UploadId};
 
 use crate::support::{S3Server, contents, garage, runtime};
 
@@ -21,7 +21,7 @@ fn bytes(length: usize, seed: u8) -> Vec<u8> {
 }
 
 async fn begun(store: &Arc<dyn Store>) -> Vec<UploadId> {
-    let unfinished = store.unfinished().await.unwrap();
+    let unfinished = store.incomplete_uploads().await.unwrap();
     assert!(unfinished.is_sorted_by_key(|unfinished| unfinished.changed), "{unfinished:?}");
     let mut uploads: Vec<UploadId> = unfinished
         .into_iter()
@@ -37,14 +37,14 @@ async fn begun(store: &Arc<dyn Store>) -> Vec<UploadId> {
 }
 
 /// Writes an object of two parts; the first is written over another, and behind the second.
-async fn write(store: &Arc<dyn Store>, upload: &UploadId, seed: u8) -> (Vec<Receipt>, Vec<u8>) {
+async fn write(store: &Arc<dyn Store>, upload: &UploadId, seed: u8) -> (Vec<PartId>, Vec<u8>) {
     let size = store.limits().smallest_part as usize;
     let (first, second) = (bytes(size, seed), bytes(100, seed ^ 1));
     store.write(upload, 1, 0, bytes(size, seed ^ 2).into()).await.unwrap();
     let two = store.write(upload, 2, size as u64, second.clone().into()).await.unwrap();
     let one = store.write(upload, 1, 0, first.clone().into()).await.unwrap();
-    store.settle(upload).await.unwrap();
-    store.settle(upload).await.unwrap();
+    store.sync(upload).await.unwrap();
+    store.sync(upload).await.unwrap();
     (vec![one, two], [first, second].concat())
 }
 
@@ -61,12 +61,12 @@ async fn an_object_appears_whole_when_it_is_completed(subject: &Subject) {
     assert_eq!(store.free_name("a.sql").await.unwrap(), "a.sql");
     let upload = store.begin("a.sql").await.unwrap();
     assert_eq!(upload.name, "a.sql");
-    let (receipts, whole) = write(store, &upload, 7).await;
+    let (part_ids, whole) = write(store, &upload, 7).await;
     let missing = store.read("a.sql").await.err().unwrap();
     assert!(matches!(missing, StoreError::NoObject { .. }), "{missing}");
     assert!(!missing.may_pass());
     for _ in 0..3 {
-        let name = store.complete(&upload, &receipts, whole.len() as u64).await.unwrap();
+        let name = store.complete(&upload, &part_ids, whole.len() as u64).await.unwrap();
         assert_eq!(name, "a.sql");
         assert!(contents(store, "a.sql").await.unwrap() == whole);
     }
@@ -129,12 +129,12 @@ async fn uploads_are_listed_until_they_end(subject: &Subject) {
 async fn an_upload_that_is_gone_says_so(subject: &Subject) {
     let store = &subject.store;
     let upload = store.begin("d.sql").await.unwrap();
-    let (receipts, whole) = write(store, &upload, 9).await;
+    let (part_ids, whole) = write(store, &upload, 9).await;
     for _ in 0..2 {
         store.abort(&upload).await.unwrap();
     }
     let written = store.write(&upload, 1, 0, bytes(100, 0).into()).await.map(|_| String::new());
-    let completed = store.complete(&upload, &receipts, whole.len() as u64).await;
+    let completed = store.complete(&upload, &part_ids, whole.len() as u64).await;
     for outcome in [written, completed] {
         let error = outcome.unwrap_err();
         assert!(matches!(error, StoreError::UploadGone { .. }), "{error}");

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use partway::exporter::Budget;
-use partway::{Counters, Exporter, Job, Receipt, Snapshot, Store, StoreError, UploadId, part_size};
+use partway_jobs::Job;
+use partway_sqlite::Snapshot;
+use partway_store::{PartId, Store, StoreError, UploadId, part_size};
 use partway_testbed::write_sample;
+use partway_wasmtime::Counters;
+use partway_wasmtime::exporter::Budget;
+use partway_wasmtime::exporter::Exporter;
 
 use crate::support::{
     Fault, Never, Request, S3Server, contents, database, export, job_options, runtime, sha256,
@@ -39,25 +43,25 @@ async fn scenario(store: &Arc<dyn Store>) -> Result<Vec<u8>, StoreError> {
     let length = (first.len() + second.len()) as u64;
     let name = persist(async || store.free_name("a.sql").await).await.1?;
     let upload = persist(async || store.begin(&name).await).await.1?;
-    let mut receipts: Vec<Receipt> = Vec::new();
+    let mut part_ids: Vec<PartId> = Vec::new();
     for (number, offset, bytes) in [(1, 0, first), (2, 5 * MIB as u64, second)] {
         let write = async || store.write(&upload, number, offset, bytes.clone().into()).await;
-        receipts.push(persist(write).await.1?);
+        part_ids.push(persist(write).await.1?);
     }
-    let completed = persist(async || store.complete(&upload, &receipts, length).await).await.1?;
+    let completed = persist(async || store.complete(&upload, &part_ids, length).await).await.1?;
     assert_eq!(completed, name);
-    let completed = persist(async || store.complete(&upload, &receipts, length).await).await.1?;
+    let completed = persist(async || store.complete(&upload, &part_ids, length).await).await.1?;
     assert_eq!(completed, name);
     persist(async || contents(store, &name).await).await.1
 }
 
 /// Throws away what is left, as whoever looks after a store.
 async fn clean(store: &Arc<dyn Store>) {
-    let left = persist(async || store.unfinished().await).await.1.unwrap();
+    let left = persist(async || store.incomplete_uploads().await).await.1.unwrap();
     for unfinished in left {
         persist(async || store.abort(&unfinished.upload).await).await.1.unwrap();
     }
-    assert_eq!(store.unfinished().await.unwrap(), []);
+    assert_eq!(store.incomplete_uploads().await.unwrap(), []);
 }
 
 /// Whether a fault is the end: what is said to be gone or missing does not come back.
@@ -118,7 +122,7 @@ fn what_is_left_is_found_and_thrown_away_through_faults() {
                 }
                 // The list has two pages.
                 server.fail(request, 2, fault);
-                let (_, left) = persist(async || store.unfinished().await).await;
+                let (_, left) = persist(async || store.incomplete_uploads().await).await;
                 let left = left.unwrap();
                 assert_eq!(left.len(), 3, "{request:?} {fault:?}");
                 for unfinished in &left {
@@ -144,23 +148,23 @@ fn a_lost_answer_to_completing_uploads_nothing_twice() {
         let store: Arc<dyn Store> = Arc::new(server.store("nightly"));
         runtime().block_on(async {
             let upload = store.begin("a.sql").await.unwrap();
-            let receipts = [
+            let part_ids = [
                 store.write(&upload, 1, 0, first.clone().into()).await.unwrap(),
                 store.write(&upload, 2, first.len() as u64, second.clone().into()).await.unwrap(),
             ];
             server.fail(Request::Complete, 1, fault);
             let (failed, completed) =
-                persist(async || store.complete(&upload, &receipts, length).await).await;
+                persist(async || store.complete(&upload, &part_ids, length).await).await;
             assert_eq!((failed, completed.unwrap()), (0, "a.sql".to_owned()), "{fault:?}");
             // Another process, which knows only what was saved before.
             let other: Arc<dyn Store> = Arc::new(server.store("nightly"));
             let completes = server.came(Request::Complete);
-            assert_eq!(other.complete(&upload, &receipts, length).await.unwrap(), "a.sql");
+            assert_eq!(other.complete(&upload, &part_ids, length).await.unwrap(), "a.sql");
             assert_eq!(server.came(Request::Complete), completes);
             assert_eq!(server.came(Request::Part), 2);
             // Not ours by its length, or by the number of its parts.
-            for (receipts, length) in [(&receipts[..], length - 1), (&receipts[..1], length)] {
-                let error = other.complete(&upload, receipts, length).await.unwrap_err();
+            for (part_ids, length) in [(&part_ids[..], length - 1), (&part_ids[..1], length)] {
+                let error = other.complete(&upload, part_ids, length).await.unwrap_err();
                 assert!(matches!(error, StoreError::Taken { .. }), "{error}");
             }
         });
@@ -196,7 +200,7 @@ fn an_export_through_faults_is_the_same_object() {
     let file = folder.path().join("sample.db");
     write_sample(&file, 14).unwrap();
     let reference = export(&file, folder.path(), MIB as u32, || u32::MAX).finished.sha256;
-    let exporter = Exporter::bundled().unwrap();
+    let exporter = Exporter::prebuilt().unwrap();
     for fault in [
         Fault::InternalError,
         Fault::SlowDown,

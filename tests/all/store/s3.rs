@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use partway::Store;
+use partway_store::Store;
 use partway_testbed::write_sample;
 
 use crate::support::{
@@ -173,7 +173,9 @@ fn an_export_to_garage_arrives_whole_through_a_kill() {
     child.kill().unwrap();
     assert!(!child.wait().unwrap().success(), "it had ended before it was killed");
     let is_begun = || {
-        runtime().block_on(server.store(&store).unfinished()).is_ok_and(|found| !found.is_empty())
+        runtime()
+            .block_on(server.store(&store).incomplete_uploads())
+            .is_ok_and(|found| !found.is_empty())
     };
     assert!(is_begun(), "the upload it had begun is gone");
 

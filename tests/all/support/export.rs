@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use partway::exporter::Budget;
-use partway::{
-    Counters, Exporter, Finished, FolderStore, Job, JobError, JobOptions, Pacing, Snapshot, Store,
-    StoreError,
-};
+use partway_jobs::{Finished, Job, JobError, JobOptions};
+use partway_sqlite::Snapshot;
+use partway_store::{FolderStore, Store, StoreError};
+use partway_wasmtime::Counters;
+use partway_wasmtime::exporter::Budget;
+use partway_wasmtime::exporter::Exporter;
+use partway_wasmtime::pacing::Pacing;
 use tokio::runtime::Runtime;
 
 /// A finished export, and the file it made.
@@ -37,7 +39,7 @@ pub fn export(
     part_size: u32,
     budget: impl FnMut() -> u32,
 ) -> Sliced {
-    let exporter = Exporter::bundled().expect("the component loads");
+    let exporter = Exporter::prebuilt().expect("the component loads");
     export_with(&exporter, database, folder, job_options(part_size), budget).expect("an export")
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::SystemTime;
 
-use partway::ObjectStore;
+use partway_store::ObjectStore;
 
 use crate::support::Program;
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use partway::Exporter;
 use partway_testbed::{compare, restore};
+use partway_wasmtime::exporter::Exporter;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 

@@ -7,7 +7,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use partway::{ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId};
+use partway_store::{
+    IncompleteUpload, ObjectBytes, PartId, Store, StoreError, StoreLimits, UploadId,
+};
 
 use super::bucket::{Object, Refusal};
 use super::gate::{Effect, View};
@@ -79,7 +81,7 @@ impl Store for BucketStore {
         number: u32,
         _offset: u64,
         bytes: Bytes,
-    ) -> Result<Receipt, StoreError> {
+    ) -> Result<PartId, StoreError> {
         // Held until it is over: only then is the component to have its buffer back.
         let part = bytes.clone();
         let write = async {
@@ -93,7 +95,7 @@ impl Store for BucketStore {
         result
     }
 
-    async fn settle(&self, upload: &UploadId) -> Result<(), StoreError> {
+    async fn sync(&self, upload: &UploadId) -> Result<(), StoreError> {
         self.0.ground.settled(self.0.actor, &upload.id);
         Ok(())
     }
@@ -101,7 +103,7 @@ impl Store for BucketStore {
     async fn complete(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<String, StoreError> {
         let name = &upload.name;
@@ -109,7 +111,7 @@ impl Store for BucketStore {
         let mut found = self.look(name).await?;
         if found.is_none() {
             let complete = async {
-                let done = self.0.ground.bucket().complete(&upload.id, receipts);
+                let done = self.0.ground.bucket().complete(&upload.id, part_ids);
                 done.map_err(|refusal| gone(refusal, upload))?;
                 self.0.ground.completed(&self.0.world, name, looked);
                 Ok(())
@@ -123,7 +125,7 @@ impl Store for BucketStore {
             }
         }
         match found {
-            Some(found) if self.is_ours(&found, upload, receipts.len(), length).await? => {
+            Some(found) if self.is_ours(&found, upload, part_ids.len(), length).await? => {
                 self.0.world.met(super::tally::Met::CompletedTwice);
                 Ok(name.clone())
             }
@@ -134,11 +136,11 @@ impl Store for BucketStore {
     async fn find_completed(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<Option<String>, StoreError> {
         let Some(found) = self.look(&upload.name).await? else { return Ok(None) };
-        let is_ours = self.is_ours(&found, upload, receipts.len(), length).await?;
+        let is_ours = self.is_ours(&found, upload, part_ids.len(), length).await?;
         Ok(is_ours.then(|| upload.name.clone()))
     }
 
@@ -151,12 +153,12 @@ impl Store for BucketStore {
         self.0.effect(Effect::new(Kind::Abort, Some(&upload.id), ""), abort).await
     }
 
-    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
-        let mut all: Vec<Unfinished> = self
+    async fn incomplete_uploads(&self) -> Result<Vec<IncompleteUpload>, StoreError> {
+        let mut all: Vec<IncompleteUpload> = self
             .list()
             .await?
             .into_iter()
-            .map(|(id, at, name)| Unfinished {
+            .map(|(id, at, name)| IncompleteUpload {
                 upload: UploadId { name, id },
                 changed: UNIX_EPOCH + Duration::from_millis(at as u64),
             })

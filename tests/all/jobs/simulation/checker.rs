@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 
-use partway::{JobState, Totals};
+use partway_jobs::{JobState, Totals};
 use rusqlite::{Connection, OpenFlags};
 
 use super::ground::Ground;
@@ -23,7 +23,7 @@ pub struct Saved {
     pub wake_at: Option<i64>,
     pub token: i64,
     pub owner: Option<String>,
-    pub is_unwanted: bool,
+    pub cancel_requested: bool,
     pub is_finished: bool,
     pub last_error: Option<String>,
     pub sha256: Option<String>,
@@ -99,7 +99,7 @@ impl Checker {
                 wake_at: row.get("wake_at")?,
                 token: row.get("lease_token")?,
                 owner: row.get("lease_owner")?,
-                is_unwanted: row.get("unwanted")?,
+                cancel_requested: row.get("unwanted")?,
                 is_finished: row.get::<_, Option<i64>>("finished_at")?.is_some(),
                 last_error: row.get("last_error")?,
                 sha256: row.get("sha256")?,
@@ -109,7 +109,7 @@ impl Checker {
         saved.collect()
     }
 
-    fn receipts(&self, job: &str) -> rusqlite::Result<Vec<(u32, String)>> {
+    fn part_ids(&self, job: &str) -> rusqlite::Result<Vec<(u32, String)>> {
         let connection = self.connection.lock().expect("no panic under the lock");
         let sql = "SELECT number, receipt FROM export_parts WHERE job = ?1 ORDER BY number";
         let mut statement = connection.prepare_cached(sql)?;
@@ -204,18 +204,18 @@ impl Checker {
 
     /// Every part that counts is in the store, byte for byte.
     fn safe(&self, world: &World, ground: &Ground, id: &str, now: &Saved) {
-        let receipts = self.receipts(id).expect("the receipts can be read");
+        let part_ids = self.part_ids(id).expect("the part_ids can be read");
         let Some(upload) = now.upload.as_deref().filter(|_| !now.is_finished) else {
-            if !receipts.is_empty() {
-                world.violation(format!("receipts without an upload: {now:?}"));
+            if !part_ids.is_empty() {
+                world.violation(format!("part_ids without an upload: {now:?}"));
             }
             return;
         };
-        let numbers: Vec<u32> = receipts.iter().map(|(number, _)| *number).collect();
+        let numbers: Vec<u32> = part_ids.iter().map(|(number, _)| *number).collect();
         if !numbers.iter().copied().eq(1..=now.totals.parts) {
-            world.violation(format!("receipts of the parts {numbers:?}: {now:?}"));
+            world.violation(format!("part_ids of the parts {numbers:?}: {now:?}"));
         }
-        for (number, receipt) in &receipts {
+        for (number, receipt) in &part_ids {
             if !ground.is_settled(upload, *number, receipt) {
                 world.violation(format!("the receipt of part {number} was given for nothing safe"));
             }

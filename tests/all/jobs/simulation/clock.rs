@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use partway::Clock;
+use partway_jobs::Clock;
 
 use super::world::{Sleeper, World};
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use partway::Exporter;
+use partway_wasmtime::exporter::Exporter;
 use rusqlite::Connection;
 
 use crate::support::{database, export_with, job_options};

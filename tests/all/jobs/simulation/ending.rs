@@ -1,6 +1,6 @@
 //! What must be true in the end.
 
-use partway::JobState;
+use partway_jobs::JobState;
 
 use super::host::A_DAY;
 use super::schedule::Schedule;
@@ -30,7 +30,7 @@ impl Schedule {
             let object = job.object.as_deref().filter(|name| objects.contains(*name));
             if state == JobState::Done.as_str() {
                 self.world.met(Met::Done);
-                if job.is_unwanted {
+                if job.cancel_requested {
                     self.world.met(Met::DoneThoughUnwanted);
                 }
                 let bytes = object.and_then(|name| self.ground.object(name));
@@ -45,7 +45,7 @@ impl Schedule {
             }
             let is_cancelled = state == JobState::Cancelled.as_str();
             self.world.met(if is_cancelled { Met::Cancelled } else { Met::Failed });
-            let has_reason = if is_cancelled { job.is_unwanted } else { !reason.is_empty() };
+            let has_reason = if is_cancelled { job.cancel_requested } else { !reason.is_empty() };
             if !has_reason {
                 self.world.violation(format!("ended for no reason: {job:?}"));
             }

@@ -1,6 +1,6 @@
 //! What a schedule does to its hosts, and what else happens around them.
 
-use partway::{Admission, JobStore, StateError};
+use partway_jobs::{Admission, JobStore, StateError};
 
 use super::clock::now;
 use super::gate::{Decision, decide};

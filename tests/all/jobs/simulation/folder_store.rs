@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use partway::{
-    FolderStore, ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId,
+use partway_store::{
+    FolderStore, IncompleteUpload, ObjectBytes, PartId, Store, StoreError, StoreLimits, UploadId,
 };
 
 use super::gate::{Effect, View};
@@ -45,7 +45,7 @@ impl Store for GatedFolder {
         number: u32,
         offset: u64,
         bytes: Bytes,
-    ) -> Result<Receipt, StoreError> {
+    ) -> Result<PartId, StoreError> {
         // Held until it is over: only then is the component to have its buffer back.
         let part = bytes.clone();
         let write = async {
@@ -62,7 +62,7 @@ impl Store for GatedFolder {
 
     /// Only noted, and not done: whether a settling that goes on beside the next write comes before or after what
     /// another host does meanwhile is not for the schedule to say. What it is for, power cuts, is not simulated.
-    async fn settle(&self, upload: &UploadId) -> Result<(), StoreError> {
+    async fn sync(&self, upload: &UploadId) -> Result<(), StoreError> {
         self.view.ground.settled(self.view.actor, &upload.id);
         Ok(())
     }
@@ -70,11 +70,11 @@ impl Store for GatedFolder {
     async fn complete(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<String, StoreError> {
         let is_again = !self.view.ground.uploads().contains(&upload.id);
-        let complete = self.folder.complete(upload, receipts, length);
+        let complete = self.folder.complete(upload, part_ids, length);
         let effect = Effect::new(Kind::Complete, Some(&upload.id), &upload.name);
         let name = self.view.effect(effect, complete).await?;
         if is_again {
@@ -86,10 +86,10 @@ impl Store for GatedFolder {
     async fn find_completed(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<Option<String>, StoreError> {
-        let find = self.folder.find_completed(upload, receipts, length);
+        let find = self.folder.find_completed(upload, part_ids, length);
         self.view.effect(Effect::new(Kind::Find, Some(&upload.id), &upload.name), find).await
     }
 
@@ -99,9 +99,9 @@ impl Store for GatedFolder {
         self.view.effect(Effect::new(Kind::Abort, Some(&upload.id), ""), abort).await
     }
 
-    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+    async fn incomplete_uploads(&self) -> Result<Vec<IncompleteUpload>, StoreError> {
         let list = async {
-            let mut all = self.folder.unfinished().await?;
+            let mut all = self.folder.incomplete_uploads().await?;
             for unfinished in &mut all {
                 // By the simulated clock.
                 let at = self.view.ground.changed_at(&unfinished.upload.id);

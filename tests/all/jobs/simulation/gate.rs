@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use partway::StoreError;
+use partway_store::StoreError;
 use tokio::runtime::Builder;
 use tokio::task::unconstrained;
 

@@ -27,7 +27,7 @@ struct Marks {
     /// When it was last written to, by the wall clock.
     touched: HashMap<String, i64>,
     /// What was written: upload, part, receipt, by whom, and whether they settled it since.
-    receipts: HashMap<(String, u32, String), HashMap<Actor, bool>>,
+    part_ids: HashMap<(String, u32, String), HashMap<Actor, bool>>,
     /// Uploads that somebody has tried to throw away.
     asked: HashSet<String>,
     foreign: BTreeMap<String, (Vec<u8>, u64)>,
@@ -192,11 +192,11 @@ impl Ground {
 
     pub fn written(&self, actor: Actor, id: &str, number: u32, receipt: &str) {
         let key = (id.to_owned(), number, receipt.to_owned());
-        self.marks().receipts.entry(key).or_default().insert(actor, false);
+        self.marks().part_ids.entry(key).or_default().insert(actor, false);
     }
 
     pub fn settled(&self, actor: Actor, id: &str) {
-        for ((upload, ..), writers) in &mut self.marks().receipts {
+        for ((upload, ..), writers) in &mut self.marks().part_ids {
             if let Some(is_settled) = writers.get_mut(&actor).filter(|_| upload == id) {
                 *is_settled = true;
             }
@@ -206,7 +206,7 @@ impl Ground {
     /// Whether a receipt was given for this part, and who got it made its bytes safe since.
     pub fn is_settled(&self, id: &str, number: u32, receipt: &str) -> bool {
         let key = (id.to_owned(), number, receipt.to_owned());
-        self.marks().receipts.get(&key).is_some_and(|writers| writers.values().any(|safe| *safe))
+        self.marks().part_ids.get(&key).is_some_and(|writers| writers.values().any(|safe| *safe))
     }
 
     pub fn abort_asked(&self, id: &str) {

@@ -5,10 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partway::{
-    AddressError, Alarm, CommitMoment, Exporter, FolderStore, JobEvent, JobId, JobStore, LoadError,
-    Prune, StateError, StepError, Store, StoreAddress, Supply, Watch, Worker, prune,
+use partway_jobs::{
+    CommitMoment, JobEvent, JobId, JobStore, Observer, Prune, Resources, StateError, StepError,
+    StepOutcome, Worker, prune,
 };
+use partway_store::{AddressError, FolderStore, Store, StoreAddress};
+use partway_wasmtime::LoadError;
+use partway_wasmtime::exporter::Exporter;
 use tokio_util::sync::CancellationToken;
 
 use super::bucket_store::BucketStore;
@@ -30,7 +33,7 @@ pub struct Host {
     pub step: Option<Step>,
     pub is_pruning: bool,
     view: View,
-    supply: Arc<SimulatedSupply>,
+    resources: Arc<SimulatedResources>,
 }
 
 /// When an upload is old enough to be pruned.
@@ -52,11 +55,12 @@ impl Host {
             }
             may_go_on(&world, actor, moment)
         });
-        let supply = Arc::new(SimulatedSupply { view: view.clone(), exporter: exporter.clone() });
+        let resources =
+            Arc::new(SimulatedResources { view: view.clone(), exporter: exporter.clone() });
         let clock = SimulatedClock { world: view.world.clone(), host: actor.host };
         let watch = Watcher(view.world.clone());
-        let worker = Worker::with_clock(jobs, supply.clone(), watch, Arc::new(clock))?;
-        Ok(Self { actor, worker, step: None, is_pruning: false, view, supply })
+        let worker = Worker::with_clock(jobs, resources.clone(), watch, Arc::new(clock))?;
+        Ok(Self { actor, worker, step: None, is_pruning: false, view, resources })
     }
 
     /// Runs an alarm.
@@ -70,12 +74,14 @@ impl Host {
                 stop.cancel();
             }
             match worker.alarm(&id, only_if_due, &stop).await {
-                Ok(Alarm::Again(_)) => "again".to_owned(),
-                Ok(Alarm::Stopped(_)) => "stopped".to_owned(),
-                Ok(Alarm::Finished(record, _)) => record.state.to_string(),
-                Ok(Alarm::Held) => "held".to_owned(),
-                Ok(Alarm::NotDue) => "not due".to_owned(),
-                Ok(Alarm::Refused(error)) => panic!("this process can do anything, but: {error}"),
+                Ok(StepOutcome::Again(_)) => "again".to_owned(),
+                Ok(StepOutcome::Stopped(_)) => "stopped".to_owned(),
+                Ok(StepOutcome::Finished(record, _)) => record.state.to_string(),
+                Ok(StepOutcome::Held) => "held".to_owned(),
+                Ok(StepOutcome::NotDue) => "not due".to_owned(),
+                Ok(StepOutcome::Refused(error)) => {
+                    panic!("this process can do anything, but: {error}")
+                }
                 Err(StateError::LeaseLost(_)) => {
                     world.met(Met::LeaseLost);
                     "lease lost".to_owned()
@@ -91,7 +97,7 @@ impl Host {
     /// Prunes.
     pub fn prune(&mut self) {
         self.view.world.lock().begin_step(self.actor.host);
-        let (jobs, supply) = (self.worker.jobs().clone(), self.supply.clone());
+        let (jobs, resources) = (self.worker.jobs().clone(), self.resources.clone());
         let world = self.view.world.clone();
         self.is_pruning = true;
         self.step = Some(Box::pin(async move {
@@ -101,7 +107,7 @@ impl Host {
                 uploads_older_than: A_DAY,
                 dry_run: false,
             };
-            let pruned = prune(&jobs, &*supply, now(&world), &what).await.expect("pruning");
+            let pruned = prune(&jobs, &*resources, now(&world), &what).await.expect("pruning");
             for _ in &pruned.uploads {
                 world.met(Met::PrunedUpload);
             }
@@ -142,12 +148,12 @@ fn may_go_on(world: &World, actor: Actor, moment: CommitMoment) -> bool {
 
 /// Gives a host its view of the store, and the one component.
 #[derive(Debug)]
-struct SimulatedSupply {
+struct SimulatedResources {
     view: View,
     exporter: Exporter,
 }
 
-impl Supply for SimulatedSupply {
+impl Resources for SimulatedResources {
     fn store(&self, _: &StoreAddress) -> Result<Arc<dyn Store>, AddressError> {
         let view = self.view.clone();
         Ok(match view.world.plan.store {
@@ -167,7 +173,7 @@ impl Supply for SimulatedSupply {
 /// Counts what becomes of jobs.
 struct Watcher(Arc<World>);
 
-impl Watch for Watcher {
+impl Observer for Watcher {
     fn event(&self, _: &JobId, event: &JobEvent<'_>) {
         match event {
             JobEvent::StartingOver { .. } => self.0.met(Met::StartedOver),

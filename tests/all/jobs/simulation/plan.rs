@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use partway::{OnChange, Pace, SnapshotMode};
+use partway_jobs::{OnChange, Pace, SnapshotMode};
 use partway_testbed::Random;
 
 /// Where the object goes.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use partway::{Admission, ExportRequest, Exporter, JobId, JobStore, StateError, StoreAddress};
+use partway_jobs::{Admission, ExportRequest, JobId, JobStore, StateError};
+use partway_store::StoreAddress;
 use partway_testbed::Random;
+use partway_wasmtime::exporter::Exporter;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -44,7 +46,7 @@ pub struct Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     Pass(usize),
-    Alarm(usize),
+    StepOutcome(usize),
     Begin(usize),
     Kill(usize),
     Prune(usize),
@@ -265,7 +267,7 @@ impl Schedule {
         let is_calm = state.is_calm;
         let jobs = self.checker.jobs();
         let are_finished = jobs.iter().all(|(_, job)| job.is_finished);
-        let is_unwanted = jobs.iter().any(|(_, job)| job.is_unwanted && !job.is_finished);
+        let cancel_requested = jobs.iter().any(|(_, job)| job.cancel_requested && !job.is_finished);
         let mut actions = Vec::new();
         let (mut at_gates, mut in_slices) = (0, 0);
         for (number, host) in self.hosts.iter().enumerate() {
@@ -277,7 +279,7 @@ impl Schedule {
             };
             match (&host.step, &state.hosts[number].stand) {
                 (None, _) if !are_finished => {
-                    actions.push((Action::Alarm(number), 500));
+                    actions.push((Action::StepOutcome(number), 500));
                     if !is_calm {
                         actions.push((Action::Prune(number), plan.prunes));
                         actions.push((Action::LetGo(number), 5));
@@ -295,12 +297,12 @@ impl Schedule {
             }
         }
         // How far a component gets that may stop any moment is not for the schedule to say.
-        if plan.loose || !is_unwanted || in_slices == 0 {
+        if plan.loose || !cancel_requested || in_slices == 0 {
             actions.push((Action::Advance, if at_gates == 0 { 400 } else { 60 }));
         }
         if !is_calm {
             actions.push((Action::Jump, plan.jumps));
-            if !is_unwanted {
+            if !cancel_requested {
                 actions.push((Action::Cancel, plan.cancels));
             }
             actions.push((Action::Foreign, plan.foreign));
@@ -322,7 +324,7 @@ impl Schedule {
                     self.world.trace(format!("h{host} does not begin: {error}"));
                 }
             }
-            Action::Alarm(host) => self.alarm(host),
+            Action::StepOutcome(host) => self.alarm(host),
             Action::Kill(host) => {
                 self.world.met(Met::KilledAtRest);
                 self.bury(host);
