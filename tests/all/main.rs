@@ -3,6 +3,7 @@
 //! | module | promise |
 //! |---|---|
 //! | `bad_input` | each mistake gives a clear error and the documented exit code |
+//! | `component::asynchronous` | an asynchronous host writes the same object, and its other tasks run meanwhile |
 //! | `component::composition` | components compose, and import nothing but the contract |
 //! | `component::hostile` | whatever a component does, the host names it, and no object appears |
 //! | `dump` | the stock `sqlite3` program restores a dump to the same database |
@@ -29,6 +30,7 @@
 
 mod bad_input;
 mod component {
+    mod asynchronous;
     mod composition;
     mod hostile;
 }

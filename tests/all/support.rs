@@ -20,7 +20,7 @@ pub use case::{SLOWLY, ServiceCase, damage, of_many_pages, tiny};
 pub use export::{Never, contents, export, export_with, job_options, runtime};
 pub use garage::garage;
 pub use jobs::{jobs, saved_parts, wait_for_parts};
-pub use program::{Program, program, summary};
+pub use program::{Program, built, program, summary};
 pub use receiver::{Received, Receiver, Reply, ReservedAddress};
 pub use round_trip::round_trip;
 pub use s3::{Fault, Request, S3Server, s3_against};

@@ -1,4 +1,4 @@
-//! Partway's own tasks: `cargo xtask setup | demo | test | garage | fidelity | bench | slices | record | dist`.
+//! Partway's own tasks: `cargo xtask setup | demo | test | garage | fidelity | bench | slices | record | wit | package | dist`.
 
 mod apt;
 mod bench;
@@ -7,11 +7,13 @@ mod demo;
 mod dist;
 mod fidelity;
 mod garage;
+mod package;
 mod python;
 mod record;
 mod run;
 mod setup;
 mod test;
+mod wit;
 
 use std::path::PathBuf;
 
@@ -65,6 +67,10 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         program: Option<PathBuf>,
     },
+    /// Copy the contract, wit/, into the crates that pack it
+    Wit,
+    /// Package all crates, and try the packages: install the program and run an embedder from them alone
+    Package,
     /// Write the component as a file of its own
     Dist,
 }
@@ -79,6 +85,8 @@ fn main() -> Result<()> {
         Task::Bench(arguments) => bench::bench(&arguments),
         Task::Slices { megabytes, pairs } => bench::slices(megabytes, pairs),
         Task::Record { program } => record::record(program),
+        Task::Wit => wit::wit(),
+        Task::Package => package::package(),
         Task::Dist => dist::dist(),
     }
 }

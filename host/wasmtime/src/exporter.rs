@@ -21,6 +21,13 @@ pub use crate::bindings::exporter::{
     Budget, Error as ExportError, More, Options, Outcome, Progress, Summary,
 };
 
+impl Options {
+    /// Everything, in a format of the component's, in parts of this many bytes (at least 4,096).
+    pub fn new(format: &str, part_size: u32) -> Self {
+        Self { format: format.to_owned(), tables: Vec::new(), part_size, settings: Vec::new() }
+    }
+}
+
 /// An export component, compiled and ready to run slices, each in a fresh instance. Clones share it.
 #[derive(Clone)]
 pub struct Exporter {

@@ -21,10 +21,7 @@
 //! # #[async_trait]
 //! # impl Rows for Memory {
 //! #     async fn describe(&mut self) -> Result<Schema, rows::Error> {
-//! #         let (encoding, auto_vacuum) = (rows::Encoding::Utf8, rows::AutoVacuum::None);
-//! #         Ok(Schema {
-//! #             encoding, user_version: 7, application_id: 0, page_size: 4096, auto_vacuum, objects: vec![],
-//! #         })
+//! #         Ok(Schema { user_version: 7, ..Schema::new(vec![]) })
 //! #     }
 //! #     async fn scan(
 //! #         &mut self, table: &[u8], _: &[Vec<u8>], _: Option<&[u8]>,
@@ -49,12 +46,7 @@
 //! # #[cfg(feature = "prebuilt")]
 //! fn dump(rows: impl Rows + Clone + 'static) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 //!     let exporter = Exporter::prebuilt()?; // or Exporter::from_file(Path::new("other.wasm"))
-//!     let options = Options {
-//!         format: "sql".into(),
-//!         tables: vec![],
-//!         part_size: 64 * 1024,
-//!         settings: vec![],
-//!     };
+//!     let options = Options::new("sql", 64 * 1024);
 //!     let kept = Kept::default();
 //!     let mut checkpoint = exporter.start(rows.clone(), &options)?;
 //!     // Each slice runs in a fresh instance. Between two of them the checkpoint is all there is to keep.

@@ -18,6 +18,15 @@ impl Exporter {
         }
         Self::new(partway_prebuilt::EXPORTER)
     }
+
+    /// The same component in an engine of your own, as [`Exporter::with_engine`] has it.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Engine`].
+    pub fn prebuilt_with_engine(engine: &wasmtime::Engine) -> Result<Self, LoadError> {
+        Self::with_engine(engine, partway_prebuilt::EXPORTER)
+    }
 }
 
 #[cfg(feature = "precompiled")]
@@ -60,7 +69,7 @@ mod precompiled {
 
         use super::{EXPORTER, load};
         use crate::exporter::{Exporter, Options};
-        use crate::rows::{AutoVacuum, Cursor, Encoding, Error, Rows, Schema};
+        use crate::rows::{Cursor, Error, Rows, Schema};
 
         /// A database without a table.
         struct Empty;
@@ -68,14 +77,7 @@ mod precompiled {
         #[async_trait]
         impl Rows for Empty {
             async fn describe(&mut self) -> Result<Schema, Error> {
-                Ok(Schema {
-                    encoding: Encoding::Utf8,
-                    user_version: 0,
-                    application_id: 0,
-                    page_size: 4096,
-                    auto_vacuum: AutoVacuum::None,
-                    objects: vec![],
-                })
+                Ok(Schema::new(vec![]))
             }
 
             async fn scan(

@@ -40,14 +40,18 @@ pub trait Cursor: Send {
     /// The mark after the first `rows` rows of the last batch.
     async fn position(&mut self, rows: u32) -> Result<Vec<u8>, Error>;
 
-    /// Bytes of a long cell of the last batch, fewer than `max_bytes` only where the value ends.
+    /// Bytes of a long cell of the last batch, fewer than `max_bytes` only where the value ends. An implementation that
+    /// gives no long cells need not implement it.
     async fn read(
         &mut self,
         row: u32,
         column: u32,
         offset: u32,
         max_bytes: u32,
-    ) -> Result<Vec<u8>, Error>;
+    ) -> Result<Vec<u8>, Error> {
+        let _ = (offset, max_bytes);
+        Err(Error::InvalidCell(format!("cell {column} of row {row} is not long")))
+    }
 }
 
 #[async_trait]
@@ -63,5 +67,101 @@ impl<R: Rows + ?Sized> Rows for Box<R> {
         after: Option<&[u8]>,
     ) -> Result<Box<dyn Cursor>, Error> {
         (**self).scan(table, columns, after).await
+    }
+}
+
+impl Schema {
+    /// The schema of a UTF-8 database with SQLite's usual header: no version, pages of 4,096 bytes.
+    pub fn new(objects: Vec<Object>) -> Self {
+        Self {
+            encoding: Encoding::Utf8,
+            user_version: 0,
+            application_id: 0,
+            page_size: 4096,
+            auto_vacuum: AutoVacuum::None,
+            objects,
+        }
+    }
+}
+
+impl Object {
+    /// An ordinary table, without rowids to keep, of columns that are stored and no part of a key. `sql` is its
+    /// `CREATE TABLE`.
+    pub fn table(name: &str, sql: &str, columns: &[&str]) -> Self {
+        let column = |name: &&str| Column {
+            name: name.as_bytes().to_vec(),
+            declared_type: Vec::new(),
+            kind: ColumnKind::Ordinary,
+            primary_key: 0,
+        };
+        let table = Table {
+            columns: columns.iter().map(column).collect(),
+            rowid: None,
+            references: Vec::new(),
+            flags: TableFlags::empty(),
+            estimated_rows: None,
+        };
+        Self {
+            kind: ObjectKind::Table,
+            name: name.as_bytes().to_vec(),
+            on: name.as_bytes().to_vec(),
+            sql: Some(sql.as_bytes().to_vec()),
+            table: Some(table),
+        }
+    }
+}
+
+impl Default for Batch {
+    /// No rows: the end of a table, or a batch to fill cell by cell.
+    fn default() -> Self {
+        Self {
+            rows: 0,
+            kinds: Vec::new(),
+            integers: Vec::new(),
+            reals: Vec::new(),
+            lengths: Vec::new(),
+            bytes: Vec::new(),
+        }
+    }
+}
+
+/// Filling a batch: the cells of a row in the order of the columns asked for, then [`Batch::end_row`].
+impl Batch {
+    /// Appends an integer.
+    pub fn push_integer(&mut self, value: i64) {
+        self.kinds.push(1);
+        self.integers.push(value);
+    }
+
+    /// Appends a float. SQLite has no NaN.
+    pub fn push_real(&mut self, value: f64) {
+        self.kinds.push(2);
+        self.reals.push(value);
+    }
+
+    /// Appends text, in the encoding that the schema says. SQLite's values are shorter than 2^31 bytes.
+    pub fn push_text(&mut self, value: &[u8]) {
+        self.push_bytes(3, value);
+    }
+
+    /// Appends a blob.
+    pub fn push_blob(&mut self, value: &[u8]) {
+        self.push_bytes(4, value);
+    }
+
+    /// Appends NULL.
+    pub fn push_null(&mut self) {
+        self.kinds.push(5);
+    }
+
+    /// The row has all of its cells.
+    pub fn end_row(&mut self) {
+        self.rows += 1;
+    }
+
+    fn push_bytes(&mut self, kind: u8, value: &[u8]) {
+        self.kinds.push(kind);
+        self.lengths.push(value.len() as u32);
+        self.bytes.extend_from_slice(value);
     }
 }

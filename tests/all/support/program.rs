@@ -7,9 +7,14 @@ use serde_json::Value;
 
 /// The built program's path: beside the tests, in the same build.
 pub fn program() -> PathBuf {
+    built("partway")
+}
+
+/// The path of a program of the workspace.
+pub fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
     let folder = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
-    let program = folder.join(format!("partway{}", std::env::consts::EXE_SUFFIX));
+    let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     assert!(program.exists(), "{} is not built: run `cargo xtask test`", program.display());
     program
 }

@@ -66,8 +66,7 @@ pub fn build(
         // A panic is a trap: there is nothing to unwind to.
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
         .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
-        // Every runtime of components has vectors; part of WebAssembly since 2.0.
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Ctarget-feature=+simd128")
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags())
         .output()
         .map_err(|source| BuildError::Start { crate_name: crate_name.clone(), source })?;
     if !output.status.success() {
@@ -78,6 +77,19 @@ pub fn build(
     let path = target_folder.join(TARGET).join("release").join(module);
     let module = std::fs::read(&path).map_err(|source| BuildError::Read { path, source })?;
     encode(&module).map_err(|reason| BuildError::Encode { crate_name, reason })
+}
+
+/// The compiler's flags.
+fn flags() -> String {
+    // Every runtime of components has vectors; part of WebAssembly since 2.0.
+    let mut flags = "-Ctarget-feature=+simd128".to_owned();
+    // Messages of panics name source files: the same bytes come out wherever dependencies are kept.
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    if let Some(home) = home.as_deref().and_then(Path::to_str).filter(|home| !home.contains(' ')) {
+        flags.push_str(&format!(" --remap-path-prefix={home}=/cargo"));
+    }
+    flags
 }
 
 /// Turns a core module with wit-bindgen's description of its world into a component of that world.

@@ -1,0 +1,134 @@
+//! `cargo xtask package`: the crates as they would be published, tried from the packages alone.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use partway_component_build::{Toolchain, build};
+
+use crate::run::{cargo, output, root, run, target};
+use crate::setup::setup;
+
+/// The crates that are published, each after those that it needs.
+const CRATES: [&str; 9] = [
+    "partway-exporter",
+    "partway-prebuilt",
+    "partway-wasmtime",
+    "partway-sqlite",
+    "partway-store",
+    "partway-jobs",
+    "partway-verify",
+    "partway-service",
+    "partway",
+];
+
+/// Puts the component into the package that holds it, packages all crates, and installs the program and runs the embedder
+/// from the packages, on what looks like a machine without a wasm toolchain.
+pub fn package() -> Result<()> {
+    prebuild()?;
+    run(cargo().args(["package", "--workspace", "--allow-dirty", "--no-verify"]))?;
+    let folder = target().join("packed");
+    let packed = unpack(&folder)?;
+    let program = install(&folder, &packed)?;
+    println!(
+        "installed from the packages alone: {}",
+        output(Command::new(program).arg("--version"))?.trim()
+    );
+    embed(&folder, &packed)
+}
+
+/// Builds the component twice, which must give the same bytes, and leaves it where the package takes it from.
+pub fn prebuild() -> Result<()> {
+    setup()?;
+    let toolchain = Toolchain::find()?;
+    let manifest = root().join("component/exporter/Cargo.toml");
+    let built = |name: &str| build(&toolchain, &manifest, "partway-exporter", &target().join(name));
+    let component = built("component")?;
+    if component != built("component-again")? {
+        bail!(
+            "the component built twice differs: packages could not be checked against their sources"
+        );
+    }
+    let file = root().join("component/prebuilt/exporter.wasm");
+    fs::write(&file, &component).with_context(|| format!("writing {}", file.display()))?;
+    println!("component/prebuilt/exporter.wasm: {} bytes, the same twice", component.len());
+    Ok(())
+}
+
+/// Unpacks the packages into a folder outside of the workspace, and gives the folder of each crate.
+fn unpack(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
+    fs::remove_dir_all(folder).or_else(crate::demo::ignore_missing)?;
+    fs::create_dir_all(folder)?;
+    let mut packed = Vec::new();
+    for name in CRATES {
+        let package = format!("{name}-{}", env!("CARGO_PKG_VERSION"));
+        let file = target().join("package").join(format!("{package}.crate"));
+        run(Command::new("tar").arg("-xzf").arg(&file).arg("-C").arg(folder))?;
+        packed.push((name, folder.join(package)));
+    }
+    Ok(packed)
+}
+
+/// A cargo for which the packages are what the registry has, and no toolchain compiles for wasm.
+fn outside(packed: &[(&str, PathBuf)]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, folder) in packed {
+        command.arg("--config").arg(format!("patch.crates-io.{name}.path={:?}", folder));
+    }
+    command
+        .env("PARTWAY_TOOLCHAIN", "none")
+        .env_remove("PARTWAY_COMPONENT")
+        .env("CARGO_TARGET_DIR", target());
+    command
+}
+
+/// Installs the program, as `cargo install partway` does.
+fn install(folder: &Path, packed: &[(&str, PathBuf)]) -> Result<PathBuf> {
+    let (_, program) = packed.last().context("no packages")?;
+    let installed = folder.join("installed");
+    let mut command = outside(packed);
+    command.args(["install", "--debug", "--path"]).arg(program).arg("--root").arg(&installed);
+    run(command.current_dir(folder))?;
+    Ok(installed.join("bin").join(format!("partway{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Builds and runs `tests/embedder` as a project of its own, and counts what embedders compile.
+fn embed(folder: &Path, packed: &[(&str, PathBuf)]) -> Result<()> {
+    let runtime = "tokio = { version = \"1\", features = [\"macros\", \"rt\"] }";
+    let engine = "wasmtime = { version = \"48\", default-features = false }";
+    let embedder = project(folder, "embedder", &["partway-wasmtime = \"0.1\"", runtime, engine])?;
+    fs::copy(root().join("tests/embedder/src/main.rs"), embedder.join("src/main.rs"))?;
+    let dump = output(outside(packed).args(["run", "--quiet"]).current_dir(&embedder))?;
+    if !dump.ends_with("-- partway:end tables=1 rows=100\n") {
+        bail!("the embedder's dump is not whole:\n{dump}");
+    }
+    println!("tests/embedder from the packages alone: its dump is whole");
+    let wasmtime = "partway-wasmtime = \"0.1\"";
+    let with_sqlite = [wasmtime, "partway-sqlite = \"0.1\""];
+    for (name, dependencies) in [("wasmtime", &with_sqlite[..1]), ("sqlite", &with_sqlite[..])] {
+        let project = project(folder, name, dependencies)?;
+        let mut tree = outside(packed);
+        tree.args(["tree", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"]);
+        let tree = output(tree.current_dir(&project))?;
+        let crates: BTreeSet<&str> =
+            tree.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+        // Without the project itself.
+        println!("{}: {} crates", dependencies.join(", "), crates.len() - 1);
+    }
+    Ok(())
+}
+
+/// A project outside of the workspace.
+fn project(folder: &Path, name: &str, dependencies: &[&str]) -> Result<PathBuf> {
+    let project = folder.join("projects").join(name);
+    fs::create_dir_all(project.join("src"))?;
+    fs::write(project.join("src/main.rs"), "fn main() {}\n")?;
+    let dependencies = dependencies.join("\n");
+    let manifest = format!(
+        "[package]\nname = {name:?}\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n{dependencies}\n"
+    );
+    fs::write(project.join("Cargo.toml"), manifest)?;
+    Ok(project)
+}
