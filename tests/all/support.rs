@@ -48,5 +48,5 @@ pub fn database(path: &Path, sql: &str) -> Connection {
 pub fn sha256(file: &Path) -> String {
     use sha2::Digest;
     let bytes = std::fs::read(file).expect("a readable file");
-    partway_testbed::hex(&sha2::Sha256::digest(bytes))
+    base16ct::lower::encode_string(&sha2::Sha256::digest(bytes))
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use base16ct::lower::encode_string as hex;
 use partway_store::Store;
-use partway_testbed::{Random, hex, write_uniform};
+use partway_testbed::{Random, write_uniform};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use partway_testbed::hex;
+use base16ct::lower::encode_string as hex;
 use sha2::{Digest, Sha256};
 
 use crate::support::{Program, Server, ServiceCase as Case, garage, program, read};

@@ -2,7 +2,6 @@
 //! nothing of exports: what it says of a dump is said by SQLite alone.
 
 mod hard_cases;
-mod hex;
 mod random;
 mod random_database;
 mod restore;
@@ -10,7 +9,6 @@ mod sample;
 mod shapes;
 
 pub use hard_cases::{HardCase, TextEncoding, hard_cases, write_hard_cases};
-pub use hex::hex;
 pub use partway_verify::{Difference, compare};
 pub use random::Random;
 pub use random_database::{RandomDatabase, RandomOptions, Taken};

@@ -7,7 +7,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use rusqlite::Connection;
 
-use crate::{Random, hex};
+use base16ct::lower::encode_string as hex;
+
+use crate::Random;
 
 /// A database as the SQL that makes it, so that one that fails can be made smaller by leaving statements out.
 #[derive(Debug, Clone)]

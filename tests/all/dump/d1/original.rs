@@ -1,6 +1,6 @@
 //! Reads a database into the document that `read.mjs` makes of the loaded one.
 
-use partway_testbed::hex;
+use base16ct::lower::encode_string as hex;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result, Row};
 use serde_json::{Value, json};

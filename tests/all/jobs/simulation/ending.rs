@@ -88,5 +88,5 @@ impl Schedule {
 
 fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest;
-    partway_testbed::hex(&sha2::Sha256::digest(bytes))
+    base16ct::lower::encode_string(&sha2::Sha256::digest(bytes))
 }
