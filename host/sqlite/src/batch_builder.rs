@@ -59,8 +59,8 @@ impl BatchBuilder {
         KeyedBatch { batch: Arc::new(self.batch), keys: self.keys }
     }
 
-    /// Appends a row. Where it does not fit with those before it, it is returned as the first row of the next batch, which
-    /// `spare` gives memory for.
+    /// Appends a row. Where it does not fit with those before it, it is returned as the first row of the next
+    /// batch, which `spare` gives memory for.
     pub(crate) fn append(
         &mut self,
         query: &TableQuery,

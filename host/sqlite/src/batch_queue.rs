@@ -1,11 +1,12 @@
 //! The queue of batches between the thread that reads a table and the cursor that hands them out.
 //!
-//! The cursor takes batches from the queue itself. As long as there are some, the thread is not asked for any and reads on. It
-//! is woken to start, and when few batches are left, not for each that is taken. Nor does each small batch wake the cursor:
-//! the thread keeps batches back until they are worth it, or until it has nothing else to do.
+//! The cursor takes batches from the queue itself. As long as there are some, the thread is not asked for any
+//! and reads on. It is woken to start, and when few batches are left, not for each that is taken. Nor does
+//! each small batch wake the cursor: the thread keeps batches back until they are worth it, or until it has
+//! nothing else to do.
 //!
-//! The channel is that of `futures-channel`. Tokio's counts against a task's budget: code that blocks inside of a task, as
-//! the synchronous linker may, would spin for ever once the budget is used up.
+//! The channel is that of `futures-channel`. Tokio's counts against a task's budget: code that blocks inside
+//! of a task, as the synchronous linker may, would hang once the budget is used up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,8 +19,8 @@ use crate::keyed_batch::{KeyedBatch, SpareBatch};
 use crate::position::Position;
 use partway_wasmtime::rows::{Batch, Error as RowsError};
 
-/// How many batches are read ahead once the cursor has asked for one; before that it is one. They even out what reading and
-/// formatting take from batch to batch.
+/// How many batches are read ahead once the cursor has asked for one; before that it is one. They even out
+/// what reading and formatting take from batch to batch.
 const MAX_BATCHES_AHEAD: usize = 4;
 
 /// When no more batches than this are left, the thread reads on.
@@ -61,8 +62,8 @@ pub(crate) struct BatchReceiver {
     max_bytes: Option<u32>,
 }
 
-/// A queue of the rows after a position. `max_bytes`: the text and blob bytes of a batch, where the thread starts before the
-/// cursor asks. The memory of batches that are used up goes to `spare`.
+/// A queue of the rows after a position. `max_bytes`: the text and blob bytes of a batch, where the thread
+/// starts before the cursor asks. The memory of batches that are used up goes to `spare`.
 pub(crate) fn batch_queue(
     after: Position,
     max_bytes: Option<u32>,
@@ -85,8 +86,8 @@ pub(crate) fn batch_queue(
 }
 
 impl BatchSender {
-    /// Adds a batch, an empty one at the end of the table, or the failure that the rows end with. It is sent by
-    /// [`flush`](Self::flush).
+    /// Adds a batch, an empty one at the end of the table, or the failure that the rows end with. It is sent
+    /// by [`flush`](Self::flush).
     pub(crate) fn push(&mut self, batch: Result<KeyedBatch, RowsError>) {
         if batch.is_err() {
             self.state.has_failed.store(true, Ordering::SeqCst);
@@ -132,7 +133,8 @@ impl QueueState {
 }
 
 impl BatchReceiver {
-    /// The next batch. `wake` is called where the thread has to be told to read. Dropping the future loses no rows.
+    /// The next batch. `wake` is called where the thread has to be told to read. Dropping the future loses no
+    /// rows.
     pub(crate) async fn next(
         &mut self,
         max_bytes: u32,
@@ -206,8 +208,8 @@ impl BatchReceiver {
         last.position_after(rows).ok_or_else(|| no_such_rows(rows))
     }
 
-    /// Continues after a position in the last batch: the rest of that batch is handed out again. False where it is no such
-    /// position; then the queue is of no further use.
+    /// Continues after a position in the last batch: the rest of that batch is handed out again. False where
+    /// it is no such position; then the queue is of no further use.
     pub(crate) fn resume(&mut self, after: &Position, columns: usize) -> bool {
         let Some(last) = self.last.take() else { return false };
         let used = match *after == self.start {

@@ -1,4 +1,4 @@
-//! What is known of a database's tables. It is read once; opening a scan then asks the thread that reads for nothing.
+//! The tables of a database and what orders them: read once, so that opening a scan waits for nothing.
 
 use std::collections::HashMap;
 

@@ -58,8 +58,8 @@ pub(crate) fn open(path: &Path) -> Result<OpenDatabase, OpenError> {
     })
 }
 
-/// Whether this user may read a file. It is not opened for that: closing it would drop all POSIX locks that the process
-/// holds on it, SQLite's among them.
+/// Whether this user may read a file. It is not opened for that: closing it would drop all POSIX locks that
+/// the process holds on it, SQLite's among them.
 fn may_be_read(path: &Path) -> bool {
     #[cfg(unix)]
     {

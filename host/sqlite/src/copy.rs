@@ -18,8 +18,9 @@ const PAGES_PER_STEP: i32 = 4096;
 /// The same in bytes, where the file is copied.
 const BLOCK_BYTES: usize = 1024 * 1024;
 
-/// Copies what a connection sees in its transaction into a new file, until `stop` is set. The file appears under its name
-/// whole, and safe against a crash, or not at all. `wal`: whether a part of the state may be in a log.
+/// Copies what a connection sees in its transaction into a new file, until `stop` is set. The file appears
+/// under its name whole, and safe against a crash, or not at all. `wal`: whether a part of the state may be
+/// in a log.
 pub(crate) fn copy(
     from: &Connection,
     to: &Path,
@@ -40,8 +41,8 @@ pub(crate) fn copy(
     finish(unfinished, to).map_err(text)
 }
 
-/// An empty temporary file beside `to`, which its owner alone may read: a copy is as private as the database. Another process
-/// that copies to the same name has one of its own.
+/// An empty temporary file beside `to`, which its owner alone may read: a copy is as private as the database.
+/// Another process that copies to the same name has one of its own.
 fn create(to: &Path) -> io::Result<TempPath> {
     let mut name = to.file_name().unwrap_or_default().to_owned();
     name.push(".");
@@ -49,8 +50,8 @@ fn create(to: &Path) -> io::Result<TempPath> {
     Ok(tempfile::Builder::new().prefix(&name).tempfile_in(folder)?.into_temp_path())
 }
 
-/// Copies the file itself. Without a log nothing changes in it while the connection's transaction is open (a writer has to
-/// wait before it touches a page), and page by page it takes twice as long.
+/// Copies the file itself. Without a log nothing changes in it while the connection's transaction is open (a
+/// writer has to wait before it touches a page), and page by page it takes twice as long.
 ///
 /// It is read through SQLite: another opening of the file would, when closed, drop the locks of this process.
 fn blocks(from: &Connection, to: &Path, stop: &AtomicBool) -> Result<(), String> {

@@ -27,13 +27,13 @@ pub enum OpenError {
         /// The path as given.
         path: PathBuf,
     },
-    /// It may not be read.
+    /// This user may not read it.
     #[error("{} may not be read: give this user the right to, or run as one who has it", path.display())]
     Permission {
         /// The path as given.
         path: PathBuf,
     },
-    /// Somebody holds it.
+    /// Another process has locked it.
     #[error("{} is locked by another process: try again when it has finished its write", path.display())]
     Busy {
         /// The path as given.

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint(String);
 
-/// Longer than a tick of the kernel's clock, which is 10 ms at most: two changes within one tick give a file the same times.
+/// Longer than a tick of the kernel's clock, which is 10 ms at most: two changes within one tick give a file
+/// the same times.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
 impl Fingerprint {

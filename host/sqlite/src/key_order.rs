@@ -65,8 +65,8 @@ impl KeyOrder {
         }
     }
 
-    /// Selects one of the [`ranges`] after a position, in the key's order. `limit`: at most so many rows. `utf8`: whether the
-    /// database's text is UTF-8.
+    /// Selects one of the [`ranges`] after a position, in the key's order. `limit`: at most so many rows.
+    /// `utf8`: whether the database's text is UTF-8.
     pub(crate) fn after<'p>(
         &self,
         position: &'p Position,
@@ -126,9 +126,9 @@ impl KeyOrder {
 
 /// How many ranges make up the rows after a position.
 ///
-/// After the key (a, b, c) come first the rows with the same a and b and a further c, then those with the same a and a
-/// further b, then those with a further a. Each is one range of the index, whatever the directions and collations; a
-/// comparison of row values is one for ascending keys only.
+/// After the key (a, b, c) come first the rows with the same a and b and a further c, then those with the
+/// same a and a further b, then those with a further a. Each is one range of the index, whatever the
+/// directions and collations; a comparison of row values is one for ascending keys only.
 pub(crate) fn ranges(position: &Position) -> usize {
     match position {
         Position::PrimaryKey(values) => values.len(),
@@ -185,8 +185,9 @@ fn comparison<'p>(
     [&column.name[..], b" COLLATE ", &column.collation, comparison.as_bytes()].concat()
 }
 
-/// The SQL of parameter number `index` for a value, and what is bound to it. UTF-16 is bound as a blob and cast, which leaves
-/// its bytes alone. The plus takes the cast's affinity away, which would change how numbers compare.
+/// The SQL of parameter number `index` for a value, and what is bound to it. UTF-16 is bound as a blob and
+/// cast, which leaves its bytes alone. The plus takes the cast's affinity away, which would change how
+/// numbers compare.
 fn parameter(value: &KeyValue, index: usize, utf8: bool) -> (String, ValueRef<'_>) {
     match value.value_ref() {
         ValueRef::Text(bytes) if !utf8 => {

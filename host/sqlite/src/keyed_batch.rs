@@ -1,4 +1,4 @@
-//! A batch with the keys of its rows: what travels from the thread that reads to the cursor, and its memory back.
+//! A batch with the keys of its rows: what goes from the thread to the cursor, and its memory back.
 
 use std::sync::Arc;
 

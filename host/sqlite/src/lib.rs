@@ -1,7 +1,7 @@
 //! Rows of a SQLite database for Partway's export components.
 //!
-//! A [`Snapshot`] holds one state of a database file and implements [`Rows`](partway_wasmtime::rows::Rows): give it to a
-//! [`PipeCtx`](partway_wasmtime::PipeCtx), or read from it yourself.
+//! A [`Snapshot`] holds one state of a database file and implements [`Rows`](partway_wasmtime::rows::Rows):
+//! give it to a [`PipeCtx`](partway_wasmtime::PipeCtx), or read from it yourself.
 //!
 //! ```
 //! use partway_sqlite::Snapshot;
@@ -31,19 +31,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A thread of the snapshot's own reads ahead. Any executor can await it, and no runtime is needed; in synchronous code
-//! `pollster::block_on` will do.
+//! A thread of the snapshot's own reads ahead. Any executor can await it, and no runtime is needed; in
+//! synchronous code `pollster::block_on` will do.
 
-// The walk of a row, from the caller down and back up:
+// The walk of a row, from the caller down to SQLite:
 //
-// 1. `cursor`: the caller's cursor. It sends a `request` and takes batches from its end of the queue.
-// 2. `batch_queue`: the queue of a scan. Its batches carry the keys of their rows (`keyed_batch`, `row_keys`).
-// 3. `reader_thread`: the thread that owns the connection serves requests and, between them, fills queues.
-// 4. `table_reader`: one scan on that thread. It fills batches (`batch_builder`) with the rows of a query (`query_rows`).
-// 5. `table_query`: the SQL of a scan, by `key_order` from a `position` on. `statement` runs it in SQLite.
+// 1. `cursor`: the caller's cursor sends a `request`, and takes batches from its end of a queue.
+// 2. `batch_queue`: the queue of one scan; a batch carries the keys of its rows (`keyed_batch`, `row_keys`).
+// 3. `reader_thread`: owns the connection, serves requests and, between them, fills the queues.
+// 4. `table_reader`: one scan on that thread, filling batches (`batch_builder`) with rows (`query_rows`).
+// 5. `table_query`: the SQL of a scan, in `key_order`, from a `position` on; `statement` runs it in SQLite.
 //
-// When a slice ends, `paused_scan` keeps the cursor's end of a queue for the next. `shared_state` is what a snapshot and its
-// cursors have in common. `catalog` and `schema` know the tables.
+// `shared_state` is what a snapshot and its cursors have in common; `paused_scan` keeps what a slice has read
+// ahead for the next; `catalog` and `schema` know the tables.
 
 mod authorizer;
 mod batch_builder;

@@ -1,5 +1,6 @@
-//! A long value, opened to be read piece by piece: a fresh handle for each piece would walk the value's pages from its start
-//! each time.
+//! A long value, opened to be read piece by piece.
+//!
+//! A new handle for each piece would walk the value's pages from its start each time.
 
 use rusqlite::blob::Blob;
 use rusqlite::limits::Limit;

@@ -28,8 +28,8 @@ impl PausedScan {
         batches.has_last_batch().then_some(Self { cursor, query, batches, interruptions })
     }
 
-    /// Its queue, continued after a position. None where the scan is of another table or other columns, where the position is
-    /// not in its last batch, and where reading has failed or has been interrupted.
+    /// Its queue, continued after a position. None where the scan is of another table or other columns, where
+    /// the position is not in its last batch, and where reading has failed or has been interrupted.
     pub(crate) fn resume(
         mut self,
         query: &TableQuery,

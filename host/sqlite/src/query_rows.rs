@@ -14,21 +14,22 @@ pub(crate) enum CellPlace {
     Guarded(usize),
 }
 
-/// Rows as they come. Those of more columns than a result may have come from several statements side by side: in one
-/// transaction and in the same order, these give the same rows.
+/// Rows as they come. Those of more columns than a result may have come from several statements side by side:
+/// in one transaction and in the same order, these give the same rows.
 pub(crate) struct QueryRows<'c> {
     first: Statement<'c>,
     more: Vec<Statement<'c>>,
     /// How many result columns each statement but the last has.
     width: usize,
     places: Vec<CellPlace>,
-    /// The places, where all cells come as they are from one statement: always, but for very wide tables and long values.
+    /// The places, where all cells come as they are from one statement: always, but for very wide tables and
+    /// long values.
     plain: Option<Vec<usize>>,
 }
 
 impl<'c> QueryRows<'c> {
-    /// The rows of these statements, `width` columns of each. `plain`: the places, where there is one statement and no cell
-    /// is guarded.
+    /// The rows of these statements, `width` columns of each. `plain`: the places, where there is one
+    /// statement and no cell is guarded.
     pub(crate) fn new(
         first: Statement<'c>,
         more: Vec<Statement<'c>>,

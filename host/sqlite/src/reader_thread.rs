@@ -15,11 +15,12 @@ use crate::schema::largest_rowid;
 use crate::table_reader::TableReader;
 use partway_wasmtime::rows::Error as RowsError;
 
-/// Small batches are kept back until they come to about so many bytes; then they are sent, and a cursor that waits for them is
-/// woken. Waking a thread takes as long as reading some kilobytes.
+/// Small batches are kept back until they come to about so many bytes; then they are sent, and a cursor that
+/// waits for them is woken. Waking a thread takes as long as reading some kilobytes.
 const FLUSH_BYTES: usize = 128 * 1024;
 
-/// Answers requests until nobody is left to make any. The memory of batches that are used up comes back by `spare`.
+/// Answers requests until nobody is left to make any. The memory of batches that are used up comes back by
+/// `spare`.
 pub(crate) fn run(
     connection: &Connection,
     requests: &Receiver<Request>,

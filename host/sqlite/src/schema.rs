@@ -135,8 +135,8 @@ fn table(
     Ok(Table { columns, rowid, references, flags, estimated_rows: None })
 }
 
-/// Whether a table that this SQL created may have foreign keys: each has the word. To ask SQLite takes as long as reading some
-/// rows, and there may be thousands of tables.
+/// Whether a table that this SQL created may have foreign keys: each has the word. To ask SQLite takes as
+/// long as reading some rows, and there may be thousands of tables.
 fn may_have_references(sql: Option<&[u8]>) -> bool {
     const WORD: &[u8] = b"REFERENCES";
     sql.is_none_or(|sql| sql.windows(WORD.len()).any(|text| text.eq_ignore_ascii_case(WORD)))
@@ -150,8 +150,8 @@ fn references(connection: &Connection, table: &[u8]) -> rusqlite::Result<Vec<Vec
     names.collect()
 }
 
-/// The name that reaches a rowid table's rowid: that of its INTEGER PRIMARY KEY, or one of SQLite's own three that no column
-/// has.
+/// The name that reaches a rowid table's rowid: that of its INTEGER PRIMARY KEY, or one of SQLite's own three
+/// that no column has.
 fn rowid_name(
     connection: &Connection,
     table: &[u8],
@@ -161,8 +161,8 @@ fn rowid_name(
     if let (Some(column), None) = (key.next(), key.next())
         && column.declared_type.eq_ignore_ascii_case(b"INTEGER")
     {
-        // `INTEGER PRIMARY KEY DESC` and `PRIMARY KEY (a, a)` are ordinary columns, and then the key has an index of its
-        // own.
+        // `INTEGER PRIMARY KEY DESC` and `PRIMARY KEY (a, a)` are ordinary columns, and then the key has an
+        // index of its own.
         let has_index: bool = connection
             .prepare_cached("SELECT count(*) FROM pragma_index_list(?1) WHERE origin = 'pk'")?
             .query_row([as_parameter(table)], |row| row.get(0))?;
@@ -194,7 +194,8 @@ fn estimates(connection: &Connection) -> HashMap<Vec<u8>, u64> {
     read().unwrap_or_default()
 }
 
-/// The largest rowid of a table: the most rows it can have where they were numbered from 1. None where it can't be read.
+/// The largest rowid of a table: the most rows it can have where they were numbered from 1. None where it
+/// can't be read.
 pub(crate) fn largest_rowid(connection: &Connection, table: &[u8], rowid: &[u8]) -> Option<u64> {
     let sql = [b"SELECT max(", &quoted(rowid)[..], b") FROM ", &quoted(table)].concat();
     let mut statement = Statement::prepare(connection, &sql, &[]).ok()?;

@@ -1,5 +1,4 @@
-//! What the clones of a snapshot share with each other and with their cursors: the way to the thread that reads, and what one
-//! scan leaves for the next.
+//! What a snapshot's clones and cursors share: the way to the thread, and what one scan leaves for the next.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -15,7 +14,8 @@ use crate::paused_scan::PausedScan;
 use crate::request::{Reply, Request};
 use partway_wasmtime::rows::Error as RowsError;
 
-/// How many used batches are kept for their memory, of all scans together: as many as small tables hold at a time.
+/// How many used batches are kept for their memory, of all scans together: as many as small tables hold at a
+/// time.
 const MAX_SPARE_BATCHES: usize = 40;
 
 /// The shared state of a snapshot. The thread that reads ends when this is dropped.

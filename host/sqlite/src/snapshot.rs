@@ -20,12 +20,12 @@ use partway_wasmtime::rows::{Cursor, Error as RowsError, Rows, Schema};
 
 /// One unchanging view of a SQLite database, held by a read transaction for as long as a clone of this lives.
 ///
-/// In WAL mode writers carry on meanwhile, but the log can't start from its beginning again; with a rollback journal they have
-/// to wait. Clones share the transaction, and a thread of its own that reads.
+/// In WAL mode writers carry on meanwhile, but the log can't start from its beginning again; with a rollback
+/// journal they have to wait. Clones share the transaction, and a thread of its own that reads.
 ///
-/// As [`Rows`], and its cursors as [`Cursor`], it awaits that thread and blocks nothing. A future of theirs may be dropped: no
-/// row is lost. The functions below that read from the database, or open one, block instead: in asynchronous code call them
-/// on a thread that may block.
+/// As [`Rows`], and its cursors as [`Cursor`], it awaits that thread and blocks nothing. A future of theirs
+/// may be dropped: no row is lost. The functions below that read from the database, or open one, block
+/// instead: in asynchronous code call them on a thread that may block.
 #[derive(Clone)]
 pub struct Snapshot {
     file: Arc<HeldFile>,
@@ -56,8 +56,8 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    /// Opens a database read-only and holds its present state. It blocks: a writer that has locked the database is waited for,
-    /// up to 5 s.
+    /// Opens a database read-only and holds its present state. It blocks: a writer that has locked the
+    /// database is waited for, up to 5 s.
     ///
     /// # Errors
     ///
@@ -86,8 +86,8 @@ impl Snapshot {
         &self.file.path
     }
 
-    /// The file's state when the transaction began; none where it was changing just then, so that nothing can be said of it
-    /// later.
+    /// The file's state when the transaction began; none where it was changing just then, so that nothing can
+    /// be said of it later.
     pub fn fingerprint(&self) -> Option<&Fingerprint> {
         self.file.fingerprint.as_ref()
     }
@@ -102,8 +102,8 @@ impl Snapshot {
         self.file.is_wal
     }
 
-    /// How much there is to export of these tables (none: all), as far as the database knows without counting. It blocks
-    /// until the schema is read, and what comes before it.
+    /// How much there is to export of these tables (none: all), as far as the database knows without
+    /// counting. It blocks until the schema is read, and what comes before it.
     pub fn expected(&self, tables: &[String]) -> Expected {
         let Ok(catalog) = block_on(self.shared.catalog()) else { return Expected::default() };
         let is_wanted = |name: &[u8]| {
@@ -126,12 +126,14 @@ impl Snapshot {
         expected
     }
 
-    /// Makes a copy of this state, in a new file that its owner alone may read, and returns a snapshot of that: nobody writes
-    /// to it, and another process finds it as it is. Free pages are copied too. Delete the file when it is of no use any more.
-    /// It blocks until the copy is made; nothing else is read from this snapshot meanwhile.
+    /// Makes a copy of this state, in a new file that its owner alone may read, and returns a snapshot of
+    /// that: nobody writes to it, and another process finds it as it is. Free pages are copied too. Delete
+    /// the file when it is of no use any more. It blocks until the copy is made; nothing else is read from
+    /// this snapshot meanwhile.
     ///
-    /// The copy is made through SQLite, in WAL mode by its backup, and not by the file system, even one that could share the
-    /// blocks: opening the file for that, and closing it, would drop the locks that this process holds on it.
+    /// The copy is made through SQLite, in WAL mode by its backup, and not by the file system, even one that
+    /// could share the blocks: opening the file for that, and closing it, would drop the locks that this
+    /// process holds on it.
     ///
     /// # Errors
     ///
@@ -145,8 +147,8 @@ impl Snapshot {
         Self::hold(to)
     }
 
-    /// Ends the read that is under way, if there is one: it fails with [`RowsError::Interrupted`]. Later reads are not
-    /// affected; copies fail from now on.
+    /// Ends the read that is under way, if there is one: it fails with [`RowsError::Interrupted`]. Later
+    /// reads are not affected; copies fail from now on.
     pub fn interrupt(&self) {
         self.shared.interrupt();
     }

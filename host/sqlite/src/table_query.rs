@@ -1,5 +1,6 @@
-//! The SQL of a scan: which columns of which table are selected, after which position. Never by `OFFSET`, which is quadratic,
-//! but where no name reaches the rowid.
+//! The SQL of a scan: which columns of which table are selected, and after which position.
+//!
+//! Never by `OFFSET`, which is quadratic, but where no name reaches the rowid.
 
 use std::ffi::CString;
 
@@ -39,8 +40,8 @@ pub(crate) struct TableQuery {
 pub(crate) enum Selection {
     /// As they are.
     Plain,
-    /// One row, in which long values are not loaded. Each cell outside the key is two results: the value or, of a long one,
-    /// whether it is text; and the length of a long one, else NULL.
+    /// One row, in which long values are not loaded. Each cell outside the key is two results: the value or,
+    /// of a long one, whether it is text; and the length of a long one, else NULL.
     Guarded,
 }
 
@@ -105,8 +106,8 @@ impl TableQuery {
         })
     }
 
-    /// Starts to read one of the [`ranges`](crate::key_order::ranges) after a position. `max_bytes`: longer values are long
-    /// in a guarded selection.
+    /// Starts to read one of the [`ranges`](crate::key_order::ranges) after a position. `max_bytes`: longer
+    /// values are long in a guarded selection.
     pub(crate) fn rows<'c>(
         &self,
         connection: &'c Connection,
@@ -132,7 +133,8 @@ impl TableQuery {
         Ok(QueryRows::new(first, more, width, self.places(selection), plain))
     }
 
-    /// Reads one cell of the row right before a position; the statement stands at that row. None: there is no such row.
+    /// Reads one cell of the row right before a position; the statement stands at that row. None: there is no
+    /// such row.
     pub(crate) fn one_cell<'c>(
         &self,
         connection: &'c Connection,

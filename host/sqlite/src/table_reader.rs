@@ -1,4 +1,5 @@
-//! Reads one table on the thread that owns the connection: rows in the key's order, batch by batch, into the queue.
+//! Reads one table on the thread that owns the connection: rows in the key's order, batch by batch, into the
+//! queue.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,7 +31,8 @@ pub(crate) struct TableReader<'c> {
     rows: Option<QueryRows<'c>>,
     /// After the last row of the last complete batch.
     last: Position,
-    /// An incomplete batch: of a row that did not fit into the last one, or of rows before the end of a range.
+    /// An incomplete batch: of a row that did not fit into the last one, or of rows before the end of a
+    /// range.
     partial: Option<BatchBuilder>,
     /// Where complete batches go.
     batches: BatchSender,
@@ -156,7 +158,8 @@ impl<'c> TableReader<'c> {
         }
     }
 
-    /// Appends the rows of the current range to a batch. A row that does not fit is kept as the next partial batch.
+    /// Appends the rows of the current range to a batch. A row that does not fit is kept as the next partial
+    /// batch.
     fn append_rows(&mut self, builder: &mut BatchBuilder) -> Result<Stop> {
         let mut rows = self.take_rows()?;
         loop {
@@ -184,8 +187,8 @@ impl<'c> TableReader<'c> {
 
     /// The rows of the current range, from where reading them stopped.
     fn take_rows(&mut self) -> Result<QueryRows<'c>> {
-        // SQLite refuses a value longer than this instead of loading it. The guarded query does not load it anyway, but may
-        // have to measure it; and the key, a parameter, may be longer.
+        // SQLite refuses a value longer than this instead of loading it. The guarded query does not load it
+        // anyway, but may have to measure it; and the key, a parameter, may be longer.
         let limit = |length| self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, length);
         let rows = match self.rows.take() {
             Some(rows) => rows,
