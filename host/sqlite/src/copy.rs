@@ -12,23 +12,24 @@ use tempfile::TempPath;
 
 use crate::database_file::DatabaseFile;
 
-/// Pages that are copied between two looks whether the copy is still wanted.
-const PAGES: i32 = 4096;
+/// How many pages are copied before it is checked again whether the copy is still wanted.
+const PAGES_PER_STEP: i32 = 4096;
 
-/// Bytes that are copied between two such looks where the file is copied.
-const BLOCK: usize = 1024 * 1024;
+/// The same in bytes, where the file is copied.
+const BLOCK_BYTES: usize = 1024 * 1024;
 
-/// Copies what a connection sees in its transaction into a new file, until somebody interrupts it. What is under that name
-/// appears whole, and safe against a crash, or not at all. `wal`: whether a part of it may be in a log.
+/// Copies what a connection sees in its transaction into a new file, until `stop` is set. The file appears
+/// under its name whole, and safe against a crash, or not at all. `wal`: whether a part of the state may be
+/// in a log.
 pub(crate) fn copy(
     from: &Connection,
     to: &Path,
     wal: bool,
     stop: &AtomicBool,
 ) -> Result<(), String> {
-    let words = |error: io::Error| error.to_string();
-    let unfinished = create(to).map_err(words)?;
-    // Elsewhere a file of more than a gigabyte may hold bytes that can't be read: SQLite's locks lie on them.
+    let text = |error: io::Error| error.to_string();
+    let unfinished = create(to).map_err(text)?;
+    // On other systems some bytes beyond the first gigabyte may not be readable: SQLite's locks lie on them.
     if wal || cfg!(not(unix)) {
         pages(from, &unfinished, stop).map_err(|error| error.to_string())?;
     } else {
@@ -37,11 +38,11 @@ pub(crate) fn copy(
     if stop.load(Ordering::Relaxed) {
         return Err("interrupted".to_owned());
     }
-    finish(unfinished, to).map_err(words)
+    finish(unfinished, to).map_err(text)
 }
 
-/// An empty file beside another, that its owner alone may read: a copy is as private as the database. Another process
-/// that copies to the same name has one of its own.
+/// An empty temporary file beside `to`, which its owner alone may read: a copy is as private as the database.
+/// Another process that copies to the same name has one of its own.
 fn create(to: &Path) -> io::Result<TempPath> {
     let mut name = to.file_name().unwrap_or_default().to_owned();
     name.push(".");
@@ -49,20 +50,20 @@ fn create(to: &Path) -> io::Result<TempPath> {
     Ok(tempfile::Builder::new().prefix(&name).tempfile_in(folder)?.into_temp_path())
 }
 
-/// Copies the file itself. Without a log nothing changes in it while the connection's transaction is open (a writer has to
-/// wait before it touches a page), and page by page it takes twice as long.
+/// Copies the file itself. Without a log nothing changes in it while the connection's transaction is open (a
+/// writer has to wait before it touches a page), and page by page it takes twice as long.
 ///
 /// It is read through SQLite: another opening of the file would, when closed, drop the locks of this process.
 fn blocks(from: &Connection, to: &Path, stop: &AtomicBool) -> Result<(), String> {
-    let words = |error: io::Error| error.to_string();
+    let text = |error: io::Error| error.to_string();
     let file = DatabaseFile::of(from).map_err(|error| error.to_string())?;
-    let mut to = OpenOptions::new().write(true).open(to).map_err(words)?;
-    let mut block = vec![0; BLOCK];
+    let mut to = OpenOptions::new().write(true).open(to).map_err(text)?;
+    let mut block = vec![0; BLOCK_BYTES];
     let (mut offset, length) = (0, file.length().map_err(|error| error.to_string())?);
     while offset < length && !stop.load(Ordering::Relaxed) {
-        let block = &mut block[..BLOCK.min((length - offset) as usize)];
+        let block = &mut block[..BLOCK_BYTES.min((length - offset) as usize)];
         file.read(block, offset).map_err(|error| error.to_string())?;
-        to.write_all(block).map_err(words)?;
+        to.write_all(block).map_err(text)?;
         offset += block.len() as u64;
     }
     // A read that failed may have ended it.
@@ -77,7 +78,7 @@ fn pages(from: &Connection, to: &Path, stop: &AtomicBool) -> rusqlite::Result<()
         // The connection's own transaction holds the state from the first page to the last.
         let backup = Backup::new(from, &mut copy)?;
         loop {
-            match backup.step(PAGES)? {
+            match backup.step(PAGES_PER_STEP)? {
                 StepResult::Done => break,
                 StepResult::Busy | StepResult::Locked => {
                     std::thread::sleep(Duration::from_millis(10))

@@ -1,236 +1,130 @@
-//! One scan in progress: batches from a position on.
+//! The caller's cursor: it asks the thread that reads for a table's rows, and takes them from the queue.
 
-use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
-use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode, Result};
+use crate::batch_queue::{BatchReceiver, batch_queue};
+use crate::error::reader_has_ended;
+use crate::long_value::Piece;
+use crate::paused_scan::PausedScan;
+use crate::position::Position;
+use crate::request::{OpenScan, Request};
+use crate::shared_state::SharedState;
+use crate::table_query::TableQuery;
+use partway_wasmtime::async_trait;
+use partway_wasmtime::rows::{Batch, Cursor, Error as RowsError};
 
-use crate::ahead::{Back, Filled, Used};
-use crate::batch::Builder;
-use crate::error::rows_error;
-use crate::key::Key;
-use crate::long::{LongValue, Piece};
-use crate::scan::{Read, Scan, ScanRows};
-use partway_wasmtime::rows::Error as RowsError;
-
-/// A scan, and where it stands.
-pub(crate) struct Cursor<'c> {
-    connection: &'c Connection,
-    scan: Arc<Scan>,
-    /// Behind this key the ranges lie.
-    from: Key,
-    /// Behind the last row of the last complete batch.
-    last: Key,
-    /// Which of them is being read, and how.
-    range: usize,
-    read: Read,
-    rows: Option<ScanRows<'c>>,
-    /// The batch in the making: of rows that did not fit into the last one, or that came before the end
-    /// of a range.
-    begun: Option<Builder>,
-    /// Where complete batches go.
-    back: Back,
-    /// Batches that nobody looks at any more, of whatever scan.
-    used: Rc<Receiver<Used>>,
-    /// Whether the end of the table, or a failure, has gone there too.
-    is_ended: bool,
-    /// The text and blob bytes of a batch, the same for the whole scan.
-    max_bytes: u32,
-    /// The long value that was read from last.
-    value: Option<(Key, usize, LongValue<'c>)>,
+/// A scan of one table. Opening it waits for nothing.
+pub(crate) struct TableCursor {
+    shared: Arc<SharedState>,
+    /// How many interruptions there had been when it was opened.
+    interruptions: u32,
+    query: Arc<TableQuery>,
+    /// By which the thread knows it.
+    number: u64,
+    /// None once it is closed.
+    batches: Option<BatchReceiver>,
 }
 
-impl<'c> Cursor<'c> {
-    /// A scan that begins behind a key.
-    pub(crate) fn new(
-        connection: &'c Connection,
-        scan: Arc<Scan>,
-        from: Key,
-        back: Back,
-        used: Rc<Receiver<Used>>,
-    ) -> Self {
-        Self {
-            connection,
-            scan,
-            last: from.clone(),
-            from,
-            range: 0,
-            read: Read::Plain,
-            rows: None,
-            begun: None,
-            back,
-            used,
-            is_ended: false,
-            max_bytes: 0,
-            value: None,
+impl TableCursor {
+    /// Opens a scan after a position, or resumes the one that the last slice has left there.
+    pub(crate) fn open(shared: &Arc<SharedState>, query: TableQuery, after: Position) -> Self {
+        let mut cursor = Self {
+            shared: shared.clone(),
+            interruptions: shared.interruptions(),
+            query: Arc::new(query),
+            number: 0,
+            batches: None,
+        };
+        if !cursor.resume(&after) {
+            // It will most likely be read in batches of the same size as the last scan.
+            cursor.start(after, shared.max_bytes());
         }
+        cursor
     }
 
-    /// Batches are wanted again, of so many bytes of text and blobs.
-    pub(crate) fn begin(&mut self, max_bytes: u32) {
-        self.max_bytes = max_bytes;
-        self.forget_value();
-    }
-
-    /// Lets go of the long value that was read from last, which may be held in memory.
-    pub(crate) fn forget_value(&mut self) {
-        self.value = None;
-    }
-
-    /// What is read and not handed over yet.
-    pub(crate) fn back(&mut self) -> &mut Back {
-        &mut self.back
-    }
-
-    /// Reads one more batch, and says whether to read on.
-    pub(crate) fn read_ahead(&mut self) -> bool {
-        if self.is_ended || !self.back.wants_more() {
+    /// Takes over the paused scan; false: there is none, or it is of no use here.
+    fn resume(&mut self, after: &Position) -> bool {
+        let Some(paused) = self.shared.take_paused() else { return false };
+        let cursor = paused.cursor;
+        let Some(batches) = paused.resume(&self.query, after, self.interruptions) else {
+            self.shared.send(Request::Close { cursor });
             return false;
-        }
-        let end = match self.fill() {
-            Ok(false) => return true,
-            Ok(true) => Ok(Filled::nothing()),
-            Err(error) => Err(rows_error(&self.scan.shown, &error)),
         };
-        // What came before a failure comes out, wherever the scan began: the same rows each time.
-        if let Some(rest) = self.begun.take().filter(|rest| rest.rows() > 0) {
-            self.back.put(Ok(filled(rest)));
+        if let Some(max_bytes) = batches.max_bytes() {
+            self.shared.send(Request::Read { cursor, max_bytes });
         }
-        self.back.put(end);
-        self.is_ended = true;
-        self.rows = None;
-        false
+        self.number = cursor;
+        self.batches = Some(batches);
+        true
     }
 
-    /// Reads rows until a batch is complete, or the table is at its end: then true.
-    fn fill(&mut self) -> Result<bool> {
-        let begun = self.begun.take();
-        let mut builder = begun
-            .unwrap_or_else(|| Builder::new(&self.scan, &self.last, self.used.try_recv().ok()));
-        loop {
-            if builder.is_full(self.max_bytes) {
-                self.push(builder);
-                return Ok(false);
-            }
-            let mut rows = match self.take_rows() {
-                Ok(rows) => rows,
-                Err(error) => {
-                    self.begun = Some(builder);
-                    return Err(error);
-                }
-            };
-            let next = loop {
-                match rows.step() {
-                    Ok(true) => {
-                        let next = builder.append(&self.scan, &rows, self.max_bytes, || {
-                            self.used.try_recv().ok()
-                        });
-                        if next.is_some() || builder.is_full(self.max_bytes) {
-                            break Ok(next);
-                        }
-                    }
-                    Ok(false) => break Err(None),
-                    Err(error) => break Err(Some(error)),
-                }
-            };
-            match next {
-                Ok(next) => {
-                    self.rows = Some(rows);
-                    self.push(builder);
-                    self.begun = next;
-                    return Ok(false);
-                }
-                Err(None) if self.read == Read::Guarded => {
-                    self.read = Read::Plain;
-                    // Its one row has come, or it lies in a further range.
-                    if !self.go_behind(&builder) {
-                        self.range += 1;
-                    }
-                }
-                Err(None) => self.range += 1,
-                Err(Some(error))
-                    if self.read == Read::Plain
-                        && error.sqlite_error_code() == Some(ErrorCode::TooBig) =>
-                {
-                    self.go_behind(&builder);
-                    self.read = Read::Guarded;
-                }
-                Err(Some(error)) => {
-                    self.begun = Some(builder);
-                    return Err(error);
-                }
-            }
-            if self.range >= self.scan.ranges(&self.from) {
-                self.begun = Some(builder);
-                return Ok(true);
-            }
-        }
+    /// Starts a scan of its own. `max_bytes`: reading starts at once, in batches of this size.
+    fn start(&mut self, after: Position, max_bytes: Option<u32>) {
+        let (sender, receiver) = batch_queue(after.clone(), max_bytes, self.shared.spare());
+        self.number = self.shared.next_cursor();
+        self.batches = Some(receiver);
+        let (cursor, query) = (self.number, self.query.clone());
+        let open = OpenScan { cursor, query, after, batches: sender, max_bytes };
+        self.shared.send(Request::Open(open));
     }
 
-    /// The rows of the range being read.
-    fn take_rows(&mut self) -> Result<ScanRows<'c>> {
-        // Past this length SQLite refuses a value instead of loading it. The guarded query does not load it
-        // anyway, but may have to measure it; and the key, a parameter, may be longer.
-        let limit = |length| self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, length);
-        let rows = match self.rows.take() {
-            Some(rows) => rows,
-            None => {
-                limit(i32::MAX)?;
-                let (range, read) = (self.range, self.read);
-                self.scan.rows(self.connection, &self.from, range, read, self.max_bytes)?
-            }
-        };
-        limit(if self.read == Read::Plain { self.max_bytes as i32 } else { i32::MAX })?;
-        Ok(rows)
-    }
-
-    /// Begins anew behind the last row, if there is one behind `from`.
-    fn go_behind(&mut self, builder: &Builder) -> bool {
-        let last = builder.last_key().unwrap_or_else(|| self.last.clone());
-        let moved = last != self.from;
-        if moved {
-            self.from = last;
-            self.range = 0;
-        }
-        moved
-    }
-
-    fn push(&mut self, builder: Builder) {
-        if let Some(last) = builder.last_key() {
-            self.last = last;
-        }
-        self.back.put(Ok(filled(builder)));
-    }
-
-    /// Bytes of a long value.
-    pub(crate) fn piece(&mut self, piece: &Piece) -> std::result::Result<Vec<u8>, RowsError> {
-        if piece.column >= self.scan.columns.len() {
-            let column = piece.column;
-            return Err(RowsError::InvalidCell(format!(
-                "{} has no column {column}",
-                self.scan.shown
-            )));
-        }
-        let is_same = |(key, column, _): &(Key, usize, LongValue<'c>)| {
-            (key, *column) == (&piece.key, piece.column)
-        };
-        // Another value is let go of before this one is opened.
-        let opened = match self.value.take().filter(is_same) {
-            Some((.., value)) => Ok(value),
-            None => LongValue::open(self.connection, &self.scan, &piece.key, piece.column),
-        };
-        let read = opened.and_then(|value| {
-            let bytes = value.read(piece.offset, piece.max_bytes)?;
-            self.value = Some((piece.key.clone(), piece.column, value));
-            Ok(bytes)
-        });
-        read.map_err(|error| rows_error(&self.scan.shown, &error))
+    fn batches(&self) -> Result<&BatchReceiver, RowsError> {
+        self.batches.as_ref().ok_or_else(reader_has_ended)
     }
 }
 
-fn filled(builder: Builder) -> Filled {
-    let (batch, keys) = builder.finish();
-    Filled { batch: Arc::new(batch), keys }
+#[async_trait]
+impl Cursor for TableCursor {
+    async fn next(&mut self, max_bytes: u32) -> Result<Arc<Batch>, RowsError> {
+        let batches = self.batches()?;
+        if batches.has_other_size(max_bytes) {
+            // What is there was read for another export.
+            let after = batches.position(0)?;
+            self.shared.send(Request::Close { cursor: self.number });
+            self.start(after, None);
+        }
+        self.shared.set_max_bytes(max_bytes);
+        let (cursor, shared) = (self.number, &self.shared);
+        let wake = || shared.send(Request::Read { cursor, max_bytes });
+        self.batches.as_mut().ok_or_else(reader_has_ended)?.next(max_bytes, wake).await
+    }
+
+    async fn position(&mut self, rows: u32) -> Result<Vec<u8>, RowsError> {
+        Ok(self.batches()?.position(rows)?.encode())
+    }
+
+    async fn read(
+        &mut self,
+        row: u32,
+        column: u32,
+        offset: u32,
+        max_bytes: u32,
+    ) -> Result<Vec<u8>, RowsError> {
+        let row = self.batches()?.position(row.saturating_add(1))?;
+        let column = column as usize;
+        let piece = Piece { cursor: self.number, row, column, offset, max_bytes };
+        self.shared.ask(|reply| Request::Piece(piece, reply)).await
+    }
+}
+
+impl Drop for TableCursor {
+    fn drop(&mut self) {
+        // SQLite interrupts all reads as long as one of them is open: an interrupted scan is not kept.
+        let is_interrupted = self.shared.interruptions() != self.interruptions;
+        let batches = self.batches.take().filter(|_| !is_interrupted);
+        let paused = batches.and_then(|batches| {
+            PausedScan::new(self.number, &self.query, batches, self.interruptions)
+        });
+        // Of several scans, the one that was closed last is kept.
+        let closed = match paused {
+            Some(paused) => {
+                self.shared.send(Request::Pause { cursor: self.number });
+                self.shared.pause(paused).map(|replaced| replaced.cursor)
+            }
+            None => Some(self.number),
+        };
+        if let Some(cursor) = closed {
+            self.shared.send(Request::Close { cursor });
+        }
+    }
 }

@@ -27,13 +27,13 @@ pub enum OpenError {
         /// The path as given.
         path: PathBuf,
     },
-    /// It may not be read.
+    /// This user may not read it.
     #[error("{} may not be read: give this user the right to, or run as one who has it", path.display())]
     Permission {
         /// The path as given.
         path: PathBuf,
     },
-    /// Somebody holds it.
+    /// Another process has locked it.
     #[error("{} is locked by another process: try again when it has finished its write", path.display())]
     Busy {
         /// The path as given.
@@ -64,11 +64,7 @@ pub enum OpenError {
         reason: String,
     },
     /// No copy of it could be made.
-    #[error(
-        "no copy of the database could be made in {}: {reason}. Make room there, or export without one by \
-         --snapshot hold",
-        path.display()
-    )]
+    #[error("no copy of the database could be made in {}: {reason}. Make room there", path.display())]
     Copy {
         /// Where the copy was to be.
         path: PathBuf,
@@ -123,7 +119,21 @@ fn reason(error: &rusqlite::Error) -> String {
     }
 }
 
-/// A name for messages.
-pub(crate) fn shown(name: &[u8]) -> String {
-    format!("table {:?}", String::from_utf8_lossy(name))
+/// The answer where the thread that reads a snapshot is gone.
+pub(crate) fn reader_has_ended() -> RowsError {
+    RowsError::Failed("the thread that reads the database has ended".to_owned())
+}
+
+/// An error's text, without its kind.
+pub(crate) fn reason_of(error: RowsError) -> String {
+    match error {
+        RowsError::UnknownTable(text)
+        | RowsError::UnknownColumn(text)
+        | RowsError::InvalidPosition(text)
+        | RowsError::InvalidCell(text)
+        | RowsError::Unavailable(text)
+        | RowsError::Corrupt(text)
+        | RowsError::Failed(text) => text,
+        RowsError::Interrupted => "interrupted".to_owned(),
+    }
 }

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint(String);
 
-/// Files change twice within one tick of the kernel's clock, 10 ms at most, without their times telling.
-const TICK: Duration = Duration::from_millis(20);
+/// Longer than a tick of the kernel's clock, which is 10 ms at most: two changes within one tick give a file
+/// the same times.
+const CLOCK_TICK: Duration = Duration::from_millis(20);
 
 impl Fingerprint {
     /// Takes the fingerprint of a database; none where it was changed so lately that a further change might
@@ -34,7 +35,7 @@ impl Fingerprint {
         };
         let lately = [database.changed, log_state.changed]
             .iter()
-            .any(|changed| changed.elapsed().is_ok_and(|ago| ago < TICK));
+            .any(|changed| changed.elapsed().is_ok_and(|ago| ago < CLOCK_TICK));
         Ok((!lately).then(|| Self(format!("{database} {log_state} {header}"))))
     }
 
@@ -44,7 +45,7 @@ impl Fingerprint {
             if let Some(fingerprint) = Self::of(path)? {
                 return Ok(Some(fingerprint));
             }
-            std::thread::sleep(TICK);
+            std::thread::sleep(CLOCK_TICK);
         }
         Ok(None)
     }

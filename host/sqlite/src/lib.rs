@@ -1,23 +1,77 @@
-//! `rows` over SQLite: one held read transaction.
+//! Rows of a SQLite database for Partway's export components.
+//!
+//! A [`Snapshot`] holds one state of a database file and implements [`Rows`](partway_wasmtime::rows::Rows):
+//! give it to a [`PipeCtx`](partway_wasmtime::PipeCtx), or read from it yourself.
+//!
+//! ```
+//! use partway_sqlite::Snapshot;
+//! use partway_wasmtime::rows::{Cursor, Rows};
+//!
+//! # async fn read() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("shop.db");
+//! # let made = "CREATE TABLE product (name TEXT); INSERT INTO product VALUES ('pen'), ('ink')";
+//! # rusqlite::Connection::open(&path)?.execute_batch(made)?;
+//! let mut snapshot = Snapshot::hold(&path)?;
+//! let schema = snapshot.describe().await?;
+//! assert_eq!(schema.objects[0].name, b"product");
+//!
+//! let columns = [b"rowid".to_vec(), b"name".to_vec()];
+//! let mut cursor = snapshot.scan(b"product", &columns, None).await?;
+//! let batch = cursor.next(256 * 1024).await?;
+//! assert_eq!((batch.rows, &batch.integers[..], &batch.bytes[..]), (2, &[1, 2][..], &b"penink"[..]));
+//!
+//! // A position is good for as long as the state of the database: here, after the first row.
+//! let position = cursor.position(1).await?;
+//! let mut rest = snapshot.scan(b"product", &columns, Some(&position)).await?;
+//! assert_eq!(rest.next(256 * 1024).await?.bytes, b"ink");
+//! # Ok(())
+//! # }
+//! # pollster::block_on(read())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A thread of the snapshot's own reads ahead. Any executor can await it, and no runtime is needed; in
+//! synchronous code `pollster::block_on` will do.
 
-mod ahead;
+// The walk of a row, from the caller down to SQLite:
+//
+// 1. `cursor`: the caller's cursor sends a `request`, and takes batches from its end of a queue.
+// 2. `batch_queue`: the queue of one scan; a batch carries the keys of its rows (`keyed_batch`, `row_keys`).
+// 3. `reader_thread`: owns the connection, serves requests and, between them, fills the queues.
+// 4. `table_reader`: one scan on that thread, filling batches (`batch_builder`) with rows (`query_rows`).
+// 5. `table_query`: the SQL of a scan, in `key_order`, from a `position` on; `statement` runs it in SQLite.
+//
+// `shared_state` is what a snapshot and its cursors have in common; `paused_scan` keeps what a slice has read
+// ahead for the next; `catalog` and `schema` know the tables.
+
 mod authorizer;
-mod batch;
+mod batch_builder;
+mod batch_queue;
 mod catalog;
+mod cell_kind;
+mod connection;
 mod copy;
 mod cursor;
-mod cursor_handle;
 mod database_file;
-mod describe;
 mod error;
 mod fingerprint;
-mod key;
-mod long;
-mod parked;
-mod reader;
-mod scan;
+mod identifier;
+mod key_order;
+mod keyed_batch;
+mod long_value;
+mod paused_scan;
+mod position;
+mod query_rows;
+mod reader_thread;
+mod request;
+mod row_keys;
+mod schema;
+mod shared_state;
 mod snapshot;
 mod statement;
+mod table_query;
+mod table_reader;
 
 pub use error::OpenError;
 pub use fingerprint::Fingerprint;

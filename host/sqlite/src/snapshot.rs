@@ -1,39 +1,35 @@
-//! A held read transaction on a database file.
+//! One state of a database file, held by a read transaction.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use std::{fmt, io};
+use std::sync::Arc;
 
-use rusqlite::{Connection, InterruptHandle, OpenFlags};
+use pollster::block_on;
 use serde::{Deserialize, Serialize};
 
-use crate::ahead::{MOST_USED, Used};
-use crate::authorizer::only_read;
-use crate::catalog::Catalog;
-use crate::cursor_handle::CursorHandle;
-use crate::error::OpenError;
+use crate::connection::{OpenDatabase, open, resolve};
+use crate::cursor::TableCursor;
+use crate::error::{OpenError, reason_of};
 use crate::fingerprint::Fingerprint;
-use crate::parked::Parked;
-use crate::reader::{Reply, Request, ask, run};
-use crate::scan::Scan;
+use crate::reader_thread::run;
+use crate::request::Request;
+use crate::shared_state::SharedState;
+use crate::table_query::TableQuery;
 use partway_wasmtime::async_trait;
-use partway_wasmtime::rows::{Cursor, Rows};
-use partway_wasmtime::rows::{Error as RowsError, Schema};
-
-/// How long to wait for a writer that holds the database.
-const PATIENCE: Duration = Duration::from_secs(5);
+use partway_wasmtime::rows::{Cursor, Error as RowsError, Rows, Schema};
 
 /// One unchanging view of a SQLite database, held by a read transaction for as long as a clone of this lives.
 ///
-/// In WAL mode writers go on meanwhile, but the log can't start from its beginning again; with a rollback
-/// journal they have to wait. Clones share the transaction.
-#[derive(Debug, Clone)]
+/// In WAL mode writers carry on meanwhile, but the log can't start from its beginning again; with a rollback
+/// journal they have to wait. Clones share the transaction, and a thread of its own that reads.
+///
+/// As [`Rows`], and its cursors as [`Cursor`], it awaits that thread and blocks nothing. A future of theirs
+/// may be dropped: no row is lost. The functions below that read from the database, or open one, block
+/// instead: in asynchronous code call them on a thread that may block.
+#[derive(Clone)]
 pub struct Snapshot {
-    requests: Sender<Request>,
-    about: Arc<About>,
+    file: Arc<HeldFile>,
+    shared: Arc<SharedState>,
 }
 
 /// How much there is to export.
@@ -45,103 +41,71 @@ pub struct Expected {
     pub rows: u64,
 }
 
-/// What all clones of a snapshot share, and their scans.
-pub(crate) struct About {
+/// What was known of the file when the transaction began.
+struct HeldFile {
     path: PathBuf,
     fingerprint: Option<Fingerprint>,
     bytes: u64,
-    wal: bool,
-    interrupt: Interrupt,
-    interrupts: AtomicU32,
-    /// 0 where nothing was asked for.
-    max_bytes: AtomicU32,
-    /// Read when it is first asked for.
-    catalog: Mutex<Option<Arc<Catalog>>>,
-    /// Cursors' numbers count from 1.
-    last_cursor: AtomicU64,
-    used: SyncSender<Used>,
-    parked: Mutex<Option<Parked>>,
+    is_wal: bool,
 }
 
-impl fmt::Debug for About {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("About").field("path", &self.path).finish_non_exhaustive()
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("path", &self.file.path).finish_non_exhaustive()
     }
 }
 
-/// The way to end a read from another thread.
-struct Interrupt {
-    reading: InterruptHandle,
-    /// Whether no copy is to be made any more.
-    copying: Arc<AtomicBool>,
-}
-
 impl Snapshot {
-    /// Opens a database read-only and holds its present state.
+    /// Opens a database read-only and holds its present state. It blocks: a writer that has locked the
+    /// database is waited for, up to 5 s.
     ///
     /// # Errors
     ///
-    /// All of [`OpenError`].
+    /// All of [`OpenError`], but `Copy`.
     pub fn hold(path: &Path) -> Result<Self, OpenError> {
         let path = resolve(path)?;
         let other =
             |error: io::Error| OpenError::Other { path: path.clone(), reason: error.to_string() };
         let before = Fingerprint::settled(&path).map_err(other)?;
-        let (connection, bytes, wal) = open(&path)?;
-        // What has changed before the transaction began may be in it or not: such a state is like none.
+        let OpenDatabase { connection, bytes, is_wal } = open(&path)?;
+        // A change before the transaction began may be in it or not: such a state has no fingerprint.
         let after = Fingerprint::of(&path).map_err(other)?;
         let fingerprint = before.filter(|before| after.as_ref() == Some(before));
 
-        let interrupt =
-            Interrupt { reading: connection.get_interrupt_handle(), copying: Arc::default() };
-        let (requests, receiver) = channel();
-        let (used, unused) = sync_channel(MOST_USED);
+        let (shared, requests, spare) = SharedState::new(connection.get_interrupt_handle());
         std::thread::Builder::new()
             .name("partway-reader".to_owned())
-            .spawn(move || run(&connection, &receiver, unused))
+            .spawn(move || run(&connection, &requests, spare))
             .map_err(other)?;
-        Ok(Self {
-            requests,
-            about: Arc::new(About {
-                path,
-                fingerprint,
-                bytes,
-                wal,
-                interrupt,
-                interrupts: AtomicU32::new(0),
-                max_bytes: AtomicU32::new(0),
-                catalog: Mutex::default(),
-                last_cursor: AtomicU64::new(0),
-                used,
-                parked: Mutex::default(),
-            }),
-        })
+        let file = Arc::new(HeldFile { path, fingerprint, bytes, is_wal });
+        Ok(Self { file, shared: Arc::new(shared) })
     }
 
     /// The database's path, with all links resolved.
     pub fn path(&self) -> &Path {
-        &self.about.path
+        &self.file.path
     }
 
-    /// What the file's state was when the transaction began; none where it was changing just then, so that
-    /// nothing can be said of it later.
+    /// The file's state when the transaction began; none where it was changing just then, so that nothing can
+    /// be said of it later.
     pub fn fingerprint(&self) -> Option<&Fingerprint> {
-        self.about.fingerprint.as_ref()
+        self.file.fingerprint.as_ref()
     }
 
     /// The size of the database in bytes, without its free pages.
     pub fn bytes(&self) -> u64 {
-        self.about.bytes
+        self.file.bytes
     }
 
-    /// Whether the database is in WAL mode: then writers go on beside this.
+    /// Whether the database is in WAL mode, in which writers carry on while it is held.
     pub fn is_wal(&self) -> bool {
-        self.about.wal
+        self.file.is_wal
     }
 
-    /// How much there is to export of these tables (none: all), as far as the database knows without counting.
+    /// How much there is to export of these tables (none: all), as far as the database knows without
+    /// counting. It blocks until the schema is read, and what comes before it.
     pub fn expected(&self, tables: &[String]) -> Expected {
-        let Ok(catalog) = self.catalog() else { return Expected::default() };
+        let Ok(catalog) = block_on(self.shared.catalog()) else { return Expected::default() };
         let is_wanted = |name: &[u8]| {
             tables.is_empty()
                 || tables.iter().any(|table| name.eq_ignore_ascii_case(table.as_bytes()))
@@ -157,71 +121,43 @@ impl Snapshot {
                 (None, None) => {}
             }
         }
-        let rows = self.ask(|reply| Request::Estimate(unknown, reply)).unwrap_or_default();
-        expected.rows = expected.rows.saturating_add(rows);
+        let rows = self.shared.ask(|reply| Request::Estimate(unknown, reply));
+        expected.rows = expected.rows.saturating_add(block_on(rows).unwrap_or_default());
         expected
     }
 
-    /// Makes a copy of this state, in a new file for its owner alone, and gives a snapshot of that: nobody writes to
-    /// it, and another process finds it as it is. Free pages are copied too. Delete the file when it is of no use
-    /// any more.
+    /// Makes a copy of this state, in a new file that its owner alone may read, and returns a snapshot of
+    /// that: nobody writes to it, and another process finds it as it is. Free pages are copied too. Delete
+    /// the file when it is of no use any more. It blocks until the copy is made; nothing else is read from
+    /// this snapshot meanwhile.
     ///
-    /// The copy is made through SQLite, in WAL mode by its backup, and not by the file system, even one that could share
-    /// the blocks: opening the file for that, and closing it, would drop the locks that this process holds on it.
+    /// The copy is made through SQLite, in WAL mode by its backup, and not by the file system, even one that
+    /// could share the blocks: opening the file for that, and closing it, would drop the locks that this
+    /// process holds on it.
     ///
     /// # Errors
     ///
     /// [`OpenError::Copy`], and those of [`Snapshot::hold`].
     pub fn copy(&self, to: &Path) -> Result<Self, OpenError> {
         let path = to.to_owned();
-        let stop = self.about.interrupt.copying.clone();
+        let stop = self.shared.stop_copying();
         let wal = self.is_wal();
-        self.ask(|reply| Request::Copy { to: to.to_owned(), wal, stop, reply })
+        block_on(self.shared.ask(|reply| Request::Copy { to: to.to_owned(), wal, stop, reply }))
             .map_err(|error| OpenError::Copy { path, reason: reason_of(error) })?;
         Self::hold(to)
     }
 
-    /// Ends the read that is under way, if there is one: it fails with `interrupted`, and what is read next is read as
-    /// ever. No copy comes out any more.
+    /// Ends the read that is under way, if there is one: it fails with [`RowsError::Interrupted`]. Later
+    /// reads are not affected; copies fail from now on.
     pub fn interrupt(&self) {
-        self.about.interrupts.fetch_add(1, Ordering::Relaxed);
-        self.about.interrupt.reading.interrupt();
-        self.about.interrupt.copying.store(true, Ordering::Relaxed);
-    }
-
-    /// The schema.
-    fn catalog(&self) -> Result<Arc<Catalog>, RowsError> {
-        // Who asks meanwhile waits: it is read once.
-        let mut known = self.about.catalog.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(catalog) = &*known {
-            return Ok(catalog.clone());
-        }
-        Ok(known.insert(self.ask(Request::Describe)?).clone())
-    }
-
-    /// Asks the thread that owns the connection.
-    fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, RowsError> {
-        ask(&self.requests, request)
-    }
-}
-
-fn reason_of(error: RowsError) -> String {
-    match error {
-        RowsError::UnknownTable(text)
-        | RowsError::UnknownColumn(text)
-        | RowsError::InvalidPosition(text)
-        | RowsError::InvalidCell(text)
-        | RowsError::Unavailable(text)
-        | RowsError::Corrupt(text)
-        | RowsError::Failed(text) => text,
-        RowsError::Interrupted => "interrupted".to_owned(),
+        self.shared.interrupt();
     }
 }
 
 #[async_trait]
 impl Rows for Snapshot {
     async fn describe(&mut self) -> Result<Schema, RowsError> {
-        Ok(self.catalog()?.schema.clone())
+        Ok(self.shared.catalog().await?.schema.clone())
     }
 
     async fn scan(
@@ -230,107 +166,16 @@ impl Rows for Snapshot {
         columns: &[Vec<u8>],
         after: Option<&[u8]>,
     ) -> Result<Box<dyn Cursor>, RowsError> {
-        let catalog = self.catalog()?;
-        let scan = Scan::new(&catalog, table, columns)?;
-        let from = scan.key(after.unwrap_or_default())?;
-        Ok(Box::new(CursorHandle::open(&self.requests, &self.about, scan, from)))
-    }
-}
-
-impl About {
-    /// How often a read was ended.
-    pub(crate) fn interrupts(&self) -> u32 {
-        self.interrupts.load(Ordering::Relaxed)
-    }
-
-    /// What was last asked for: the text and blob bytes of a batch; none where nothing was.
-    pub(crate) fn max_bytes(&self) -> Option<u32> {
-        Some(self.max_bytes.load(Ordering::Relaxed)).filter(|max| *max > 0)
-    }
-
-    pub(crate) fn set_max_bytes(&self, max_bytes: u32) {
-        self.max_bytes.store(max_bytes, Ordering::Relaxed);
-    }
-
-    /// A number for a cursor.
-    pub(crate) fn next_cursor(&self) -> u64 {
-        self.last_cursor.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Where batches go that nobody looks at any more.
-    pub(crate) fn used(&self) -> SyncSender<Used> {
-        self.used.clone()
-    }
-
-    /// Keeps a scan for the next slice, and gives the one that was kept before.
-    pub(crate) fn park(&self, parked: Parked) -> Option<Parked> {
-        self.parked().replace(parked)
-    }
-
-    /// The scan that was closed last.
-    pub(crate) fn take_parked(&self) -> Option<Parked> {
-        self.parked().take()
-    }
-
-    fn parked(&self) -> MutexGuard<'_, Option<Parked>> {
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
-    let given = path.to_owned();
-    let path = path.canonicalize().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => OpenError::NotFound { path: given.clone() },
-        io::ErrorKind::PermissionDenied => OpenError::Permission { path: given.clone() },
-        _ => OpenError::Other { path: given.clone(), reason: error.to_string() },
-    })?;
-    if path.is_file() { Ok(path) } else { Err(OpenError::NotAFile { path: given }) }
-}
-
-/// Opens the database, begins a transaction and gives the bytes in use.
-fn open(path: &Path) -> Result<(Connection, u64, bool), OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let begin = || -> rusqlite::Result<(Connection, u64, bool)> {
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(PATIENCE)?;
-        // Functions in the schema's own expressions are somebody else's code; and damage should show early.
-        connection.execute_batch(
-            "PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cell_size_check=ON; BEGIN;",
-        )?;
-        // The transaction begins with the first read.
-        connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
-        let number = |pragma: &str| {
-            connection.query_row(pragma, [], |row| Ok(u64::from(row.get::<_, u32>(0)?)))
-        };
-        let pages = number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?);
-        let bytes = pages * number("PRAGMA page_size")?;
-        let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-        only_read(&connection);
-        Ok((connection, bytes, mode.eq_ignore_ascii_case("wal")))
-    };
-    begin().map_err(|error| match may_be_read(path) {
-        true => OpenError::from_sqlite(path, &error),
-        false => OpenError::Permission { path: path.to_owned() },
-    })
-}
-
-/// Whether this user may read a file. It is not opened for that: closing it would drop all POSIX locks that the process
-/// holds on it, SQLite's among them.
-fn may_be_read(path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        rustix::fs::access(path, rustix::fs::Access::READ_OK) != Err(rustix::io::Errno::ACCESS)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        true
+        let catalog = self.shared.catalog().await?;
+        let query = TableQuery::new(&catalog, table, columns)?;
+        let after = query.position(after.unwrap_or_default())?;
+        Ok(Box::new(TableCursor::open(&self.shared, query, after)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use pollster::block_on;
+    use rusqlite::Connection;
 
     use super::*;
 
@@ -422,6 +267,88 @@ mod tests {
                     batch.rows > 0
                 });
             }
+        }
+    }
+
+    /// A table `t` of this many rows.
+    fn numbers(rows: u32) -> String {
+        format!(
+            "CREATE TABLE t (a);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+             INSERT INTO t SELECT i FROM n"
+        )
+    }
+
+    #[tokio::test]
+    async fn other_tasks_run_while_rows_are_awaited() {
+        let (_folder, mut snapshot) = held(&numbers(100_000));
+        let first = snapshot.clone().describe().await.unwrap();
+        // The thread that reads is busy with this for a moment.
+        let (reply, _answer) = futures_channel::oneshot::channel();
+        let many = vec![(b"t".to_vec(), b"rowid".to_vec()); 20_000];
+        snapshot.shared.send(Request::Estimate(many, reply));
+        let mut cursor = snapshot.scan(b"t", &[b"a".to_vec()], None).await.unwrap();
+        let mut turns = 0;
+        let others = async {
+            loop {
+                turns += 1;
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            batch = cursor.next(1000) => assert!(batch.unwrap().rows > 0),
+            () = others => {}
+        }
+        assert!(turns > 0, "the batch was there at once, or blocked");
+        assert_eq!(first.objects.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_nobody_awaits_any_more_is_not_lost() {
+        let (_folder, mut snapshot) = held(&numbers(100_000));
+        let mut cursor = snapshot.scan(b"t", &[b"a".to_vec()], None).await.unwrap();
+        let mut last = 0;
+        loop {
+            // Given up at once as often as not.
+            let batch = tokio::select! {
+                biased;
+                batch = cursor.next(1000) => batch.unwrap(),
+                () = std::future::ready(()) => continue,
+            };
+            if batch.rows == 0 {
+                break;
+            }
+            assert_eq!(batch.integers[0], last + 1);
+            last = batch.integers[batch.integers.len() - 1];
+        }
+        assert_eq!(last, 100_000);
+    }
+
+    #[tokio::test]
+    async fn blocking_calls_work_inside_a_task() {
+        let (folder, mut snapshot) = held(&numbers(1000));
+        // More of them than a task of Tokio's may await at a stretch.
+        for _ in 0..500 {
+            assert_eq!(snapshot.expected(&[]), Expected { tables: 1, rows: 1000 });
+            let mut cursor = block_on(snapshot.scan(b"t", &[b"a".to_vec()], None)).unwrap();
+            assert_eq!(block_on(cursor.next(1000)).unwrap().rows, 1000);
+        }
+        // Somebody else has asked for the schema, and nobody polls that meanwhile.
+        let copy = snapshot.copy(&folder.path().join("copy.db")).unwrap();
+        let mut other = copy.clone();
+        let mut described = other.describe();
+        poll_once(&mut described);
+        assert_eq!(copy.expected(&[]).tables, 1);
+        assert_eq!(described.await.unwrap().objects.len(), 1);
+    }
+
+    /// Polls a future once.
+    fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::Pin::new(future).poll(&mut context) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
         }
     }
 }

@@ -1,20 +1,23 @@
-//! A long value, opened to be read piece by piece: a fresh handle for each piece would walk the value's
-//! pages from its start each time.
+//! A long value, opened to be read piece by piece.
+//!
+//! A new handle for each piece would walk the value's pages from its start each time.
 
 use rusqlite::blob::Blob;
 use rusqlite::limits::Limit;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, MAIN_DB, Result};
 
-use crate::key::Key;
-use crate::scan::{KeyKind, Scan};
+use crate::key_order::KeyOrder;
+use crate::position::Position;
 use crate::statement::Statement;
-use rusqlite::types::ValueRef;
+use crate::table_query::TableQuery;
 
 /// Which bytes of which value.
 #[derive(Debug)]
 pub(crate) struct Piece {
     pub(crate) cursor: u64,
-    pub(crate) key: Key,
+    /// Right after the value's row.
+    pub(crate) row: Position,
     pub(crate) column: usize,
     pub(crate) offset: u32,
     pub(crate) max_bytes: u32,
@@ -29,19 +32,19 @@ pub(crate) enum LongValue<'c> {
 }
 
 impl<'c> LongValue<'c> {
-    /// Opens the value of a column in the row with this key.
+    /// Opens the value of a column in the row right before a position.
     pub(crate) fn open(
         connection: &'c Connection,
-        scan: &Scan,
-        key: &Key,
+        query: &TableQuery,
+        row: &Position,
         column: usize,
     ) -> Result<Self> {
         // Only a rowid table's values can be opened where they lie.
-        if let (KeyKind::Rowid(_), Key::Rowid(rowid), Some(name)) =
-            (&scan.key, key, scan.columns.get(column))
+        if let (KeyOrder::Rowid(_), Position::Rowid(rowid), Some(name)) =
+            (&query.order, row, query.columns.get(column))
         {
             let blob =
-                connection.blob_open(MAIN_DB, scan.name.as_c_str(), name.as_c_str(), *rowid, true);
+                connection.blob_open(MAIN_DB, query.name.as_c_str(), name.as_c_str(), *rowid, true);
             // It fails for a table with generated columns, and for a default that no row stores: such
             // a value is loaded.
             if let Ok(blob) = blob {
@@ -49,7 +52,7 @@ impl<'c> LongValue<'c> {
             }
         }
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
-        let row = scan.one_cell(connection, key, column)?;
+        let row = query.one_cell(connection, row, column)?;
         row.map(Self::Loaded).ok_or(Error::QueryReturnedNoRows)
     }
 

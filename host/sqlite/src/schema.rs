@@ -1,23 +1,23 @@
-//! The schema of a database, as the contract wants it.
+//! Reads the schema of a database, in the contract's form.
 
 use std::collections::HashMap;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use crate::scan::{as_text, quoted};
+use crate::identifier::{as_parameter, quoted};
 use crate::statement::Statement;
 use partway_wasmtime::rows::{
     AutoVacuum, Column, ColumnKind, Encoding, Object, ObjectKind, Schema, Table, TableFlags,
 };
 
 /// Reads the whole schema.
-pub(crate) fn describe(connection: &Connection) -> rusqlite::Result<Schema> {
+pub(crate) fn read_schema(connection: &Connection) -> rusqlite::Result<Schema> {
     let number = |pragma: &str| {
         connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
     };
     let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
-    let kinds = table_kinds(connection)?;
+    let flags = table_flags(connection)?;
     let estimates = estimates(connection);
 
     let mut objects = Vec::new();
@@ -39,7 +39,7 @@ pub(crate) fn describe(connection: &Connection) -> rusqlite::Result<Schema> {
         };
         let table = match kind {
             ObjectKind::Table => {
-                let flags = kinds.get(&name).copied().unwrap_or(TableFlags::empty());
+                let flags = flags.get(&name).copied().unwrap_or(TableFlags::empty());
                 let mut table = table(connection, &name, flags, sql.as_deref())?;
                 table.estimated_rows = estimates.get(&name).copied();
                 Some(table)
@@ -70,8 +70,8 @@ fn bytes(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<u8>> {
     Ok(row.get_ref(index)?.as_bytes_or_null()?.unwrap_or_default().to_vec())
 }
 
-fn table_kinds(connection: &Connection) -> rusqlite::Result<HashMap<Vec<u8>, TableFlags>> {
-    let mut kinds = HashMap::new();
+fn table_flags(connection: &Connection) -> rusqlite::Result<HashMap<Vec<u8>, TableFlags>> {
+    let mut tables = HashMap::new();
     let mut statement = connection
         .prepare("SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")?;
     let mut rows = statement.query([])?;
@@ -86,12 +86,12 @@ fn table_kinds(connection: &Connection) -> rusqlite::Result<HashMap<Vec<u8>, Tab
                 flags |= flag;
             }
         }
-        kinds.insert(bytes(row, 0)?, flags);
+        tables.insert(bytes(row, 0)?, flags);
     }
-    Ok(kinds)
+    Ok(tables)
 }
 
-/// A table. `sql` made it.
+/// Reads what there is to know of a table. `sql` is the statement that created it.
 fn table(
     connection: &Connection,
     name: &[u8],
@@ -101,7 +101,7 @@ fn table(
     let mut statement = connection
         .prepare_cached("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
     let columns: rusqlite::Result<Vec<Column>> = statement
-        .query_map([as_text(name)], |row| {
+        .query_map([as_parameter(name)], |row| {
             Ok(Column {
                 name: bytes(row, 0)?,
                 declared_type: bytes(row, 1)?,
@@ -118,7 +118,7 @@ fn table(
     let is_virtual = flags.contains(TableFlags::VIRTUAL);
     let columns = match columns {
         Ok(columns) => columns,
-        // The module is not there, so nobody knows the columns.
+        // Without its module nobody knows the columns.
         Err(_) if is_virtual => Vec::new(),
         Err(error) => return Err(error),
     };
@@ -127,14 +127,17 @@ fn table(
     } else {
         rowid_name(connection, name, &columns)?
     };
-    let references =
-        if !is_virtual && may_refer(sql) { references(connection, name)? } else { Vec::new() };
+    let references = if !is_virtual && may_have_references(sql) {
+        references(connection, name)?
+    } else {
+        Vec::new()
+    };
     Ok(Table { columns, rowid, references, flags, estimated_rows: None })
 }
 
-/// Whether a table that this SQL made may have foreign keys: each has the word. To ask takes as long as reading some rows, and
-/// there may be thousands of tables.
-fn may_refer(sql: Option<&[u8]>) -> bool {
+/// Whether a table that this SQL created may have foreign keys: each has the word. To ask SQLite takes as
+/// long as reading some rows, and there may be thousands of tables.
+fn may_have_references(sql: Option<&[u8]>) -> bool {
     const WORD: &[u8] = b"REFERENCES";
     sql.is_none_or(|sql| sql.windows(WORD.len()).any(|text| text.eq_ignore_ascii_case(WORD)))
 }
@@ -143,12 +146,12 @@ fn may_refer(sql: Option<&[u8]>) -> bool {
 fn references(connection: &Connection, table: &[u8]) -> rusqlite::Result<Vec<Vec<u8>>> {
     let mut statement = connection
         .prepare_cached("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?1) ORDER BY 1")?;
-    let names = statement.query_map([as_text(table)], |row| bytes(row, 0))?;
+    let names = statement.query_map([as_parameter(table)], |row| bytes(row, 0))?;
     names.collect()
 }
 
-/// The name that reaches a rowid table's rowid: of its INTEGER PRIMARY KEY, or one of the three that SQLite
-/// has for it, where no column is called so.
+/// The name that reaches a rowid table's rowid: that of its INTEGER PRIMARY KEY, or one of SQLite's own three
+/// that no column has.
 fn rowid_name(
     connection: &Connection,
     table: &[u8],
@@ -158,11 +161,11 @@ fn rowid_name(
     if let (Some(column), None) = (key.next(), key.next())
         && column.declared_type.eq_ignore_ascii_case(b"INTEGER")
     {
-        // `INTEGER PRIMARY KEY DESC` and `PRIMARY KEY (a, a)` are ordinary columns, and then the key has an index of its
-        // own.
+        // `INTEGER PRIMARY KEY DESC` and `PRIMARY KEY (a, a)` are ordinary columns, and then the key has an
+        // index of its own.
         let has_index: bool = connection
             .prepare_cached("SELECT count(*) FROM pragma_index_list(?1) WHERE origin = 'pk'")?
-            .query_row([as_text(table)], |row| row.get(0))?;
+            .query_row([as_parameter(table)], |row| row.get(0))?;
         if !has_index {
             return Ok(Some(column.name.clone()));
         }
@@ -191,12 +194,13 @@ fn estimates(connection: &Connection) -> HashMap<Vec<u8>, u64> {
     read().unwrap_or_default()
 }
 
-/// The largest rowid: as many rows as there are at most, where they were numbered from 1.
-pub(crate) fn last_rowid(connection: &Connection, table: &[u8], rowid: &[u8]) -> Option<u64> {
+/// The largest rowid of a table: the most rows it can have where they were numbered from 1. None where it
+/// can't be read.
+pub(crate) fn largest_rowid(connection: &Connection, table: &[u8], rowid: &[u8]) -> Option<u64> {
     let sql = [b"SELECT max(", &quoted(rowid)[..], b") FROM ", &quoted(table)].concat();
     let mut statement = Statement::prepare(connection, &sql, &[]).ok()?;
     match (statement.step().ok()?, statement.cell(0)) {
-        (true, ValueRef::Integer(last)) => Some(last.try_into().unwrap_or(0)),
+        (true, ValueRef::Integer(largest)) => Some(largest.try_into().unwrap_or(0)),
         _ => Some(0),
     }
 }
@@ -220,7 +224,7 @@ mod tests {
             connection
                 .execute_batch(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t {columns}"))
                 .unwrap();
-            let table = describe(&connection).unwrap().objects.remove(0).table.unwrap();
+            let table = read_schema(&connection).unwrap().objects.remove(0).table.unwrap();
             assert_eq!(table.rowid.as_deref(), rowid.map(str::as_bytes), "{columns}");
         }
     }
@@ -231,7 +235,7 @@ mod tests {
         let tables = "CREATE TABLE t (a, b REFERENCES\tu, FOREIGN KEY (a) references[v](c));
              ALTER TABLE t ADD COLUMN d/**/ReFeReNcEs w";
         connection.execute_batch(tables).unwrap();
-        let table = describe(&connection).unwrap().objects.remove(0).table.unwrap();
+        let table = read_schema(&connection).unwrap().objects.remove(0).table.unwrap();
         assert_eq!(table.references, [b"u", b"v", b"w"]);
     }
 }

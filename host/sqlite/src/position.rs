@@ -1,23 +1,23 @@
-//! Positions: marks between two rows, in the order of a table's key.
+//! Positions: places between two rows of a table, and the bytes that stand for them in checkpoints.
 
 use rusqlite::types::ValueRef;
 
-/// A place in a table: behind the row with this key.
+/// A place in a table: right after the row with this key.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Key {
+pub(crate) enum Position {
     /// Before the first row.
     Start,
     /// The rowid of a rowid table.
     Rowid(i64),
     /// The primary key of a WITHOUT ROWID table.
-    Primary(Vec<KeyCell>),
+    PrimaryKey(Vec<KeyValue>),
     /// So many rows from the start, of a table whose rowid no name reaches.
     Ordinal(u64),
 }
 
-/// One column of a primary key.
+/// A row's value in one column of a primary key.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum KeyCell {
+pub(crate) enum KeyValue {
     Null,
     Integer(i64),
     Real(f64),
@@ -26,39 +26,39 @@ pub(crate) enum KeyCell {
     Blob(Vec<u8>),
 }
 
-const ROWID: u8 = 1;
-pub(crate) const PRIMARY: u8 = 2;
-const ORDINAL: u8 = 3;
+const TAG_ROWID: u8 = 1;
+pub(crate) const TAG_PRIMARY_KEY: u8 = 2;
+const TAG_ORDINAL: u8 = 3;
 
-impl Key {
-    /// As a position of the contract. Nothing at all is the start.
+impl Position {
+    /// As the contract's position: opaque bytes, none of them for the start.
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Start => Vec::new(),
-            Self::Rowid(rowid) => tagged(ROWID, &rowid.to_be_bytes()),
-            Self::Ordinal(rows) => tagged(ORDINAL, &rows.to_be_bytes()),
-            Self::Primary(cells) => {
-                let mut to = vec![PRIMARY];
-                for cell in cells {
-                    encode_cell(&mut to, cell.value());
+            Self::Rowid(rowid) => tagged(TAG_ROWID, &rowid.to_be_bytes()),
+            Self::Ordinal(rows) => tagged(TAG_ORDINAL, &rows.to_be_bytes()),
+            Self::PrimaryKey(values) => {
+                let mut to = vec![TAG_PRIMARY_KEY];
+                for value in values {
+                    encode_value(&mut to, value.value_ref());
                 }
                 to
             }
         }
     }
 
-    /// Out of a position; none where it is damaged.
+    /// Reads the contract's position; none where it is damaged.
     pub(crate) fn decode(position: &[u8]) -> Option<Self> {
         let Some((tag, mut rest)) = position.split_first() else { return Some(Self::Start) };
         match *tag {
-            ROWID => Some(Self::Rowid(i64::from_be_bytes(rest.try_into().ok()?))),
-            ORDINAL => Some(Self::Ordinal(u64::from_be_bytes(rest.try_into().ok()?))),
-            PRIMARY => {
-                let mut cells = Vec::new();
+            TAG_ROWID => Some(Self::Rowid(i64::from_be_bytes(rest.try_into().ok()?))),
+            TAG_ORDINAL => Some(Self::Ordinal(u64::from_be_bytes(rest.try_into().ok()?))),
+            TAG_PRIMARY_KEY => {
+                let mut values = Vec::new();
                 while !rest.is_empty() {
-                    cells.push(KeyCell::decode(&mut rest)?);
+                    values.push(KeyValue::decode(&mut rest)?);
                 }
-                Some(Self::Primary(cells))
+                Some(Self::PrimaryKey(values))
             }
             _ => None,
         }
@@ -71,8 +71,8 @@ fn tagged(tag: u8, bytes: &[u8]) -> Vec<u8> {
     to
 }
 
-impl KeyCell {
-    fn value(&self) -> ValueRef<'_> {
+impl KeyValue {
+    pub(crate) fn value_ref(&self) -> ValueRef<'_> {
         match self {
             Self::Null => ValueRef::Null,
             Self::Integer(value) => ValueRef::Integer(*value),
@@ -96,22 +96,10 @@ impl KeyCell {
             _ => return None,
         })
     }
-
-    /// The parameter for it, and how it stands in SQL as number `index`. UTF-16 goes as a blob that is
-    /// cast, which leaves its bytes alone. The plus takes the cast's affinity away, which would change
-    /// how numbers compare.
-    pub(crate) fn parameter(&self, index: usize, utf8: bool) -> (String, ValueRef<'_>) {
-        match self.value() {
-            ValueRef::Text(bytes) if !utf8 => {
-                (format!("+CAST(?{index} AS TEXT)"), ValueRef::Blob(bytes))
-            }
-            value => (format!("?{index}"), value),
-        }
-    }
 }
 
-/// Appends one column of a key, as part of a position.
-pub(crate) fn encode_cell(to: &mut Vec<u8>, value: ValueRef<'_>) {
+/// Appends a value of a primary key to an encoded position.
+pub(crate) fn encode_value(to: &mut Vec<u8>, value: ValueRef<'_>) {
     // The tags are SQLite's type codes.
     match value {
         ValueRef::Integer(value) => {
@@ -145,24 +133,24 @@ mod tests {
     #[test]
     fn what_is_encoded_is_decoded_again_and_nothing_shorter_is() {
         let keys = [
-            Key::Start,
-            Key::Rowid(i64::MIN),
-            Key::Ordinal(7),
-            Key::Primary(vec![
-                KeyCell::Integer(-1),
-                KeyCell::Real(-0.0),
-                KeyCell::Text(b"a\0\xff".to_vec()),
-                KeyCell::Blob(vec![]),
-                KeyCell::Null,
+            Position::Start,
+            Position::Rowid(i64::MIN),
+            Position::Ordinal(7),
+            Position::PrimaryKey(vec![
+                KeyValue::Integer(-1),
+                KeyValue::Real(-0.0),
+                KeyValue::Text(b"a\0\xff".to_vec()),
+                KeyValue::Blob(vec![]),
+                KeyValue::Null,
             ]),
         ];
         for key in keys {
             let position = key.encode();
-            assert_eq!(Key::decode(&position), Some(key.clone()));
+            assert_eq!(Position::decode(&position), Some(key.clone()));
             for end in 1..position.len() {
-                assert_ne!(Key::decode(&position[..end]), Some(key.clone()));
+                assert_ne!(Position::decode(&position[..end]), Some(key.clone()));
             }
         }
-        assert_eq!(Key::decode(&[9]), None);
+        assert_eq!(Position::decode(&[9]), None);
     }
 }

@@ -1,0 +1,75 @@
+//! The rows of a running query, and where each wanted cell is in them.
+
+use rusqlite::Result;
+use rusqlite::types::ValueRef;
+
+use crate::statement::Statement;
+
+/// Where in a row of results a cell is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CellPlace {
+    /// The cell itself.
+    Plain(usize),
+    /// The cell or, if it is long, whether it is text; then the next result is its length.
+    Guarded(usize),
+}
+
+/// Rows as they come. Those of more columns than a result may have come from several statements side by side:
+/// in one transaction and in the same order, these give the same rows.
+pub(crate) struct QueryRows<'c> {
+    first: Statement<'c>,
+    more: Vec<Statement<'c>>,
+    /// How many result columns each statement but the last has.
+    width: usize,
+    places: Vec<CellPlace>,
+    /// The places, where all cells come as they are from one statement: always, but for very wide tables and
+    /// long values.
+    plain: Option<Vec<usize>>,
+}
+
+impl<'c> QueryRows<'c> {
+    /// The rows of these statements, `width` columns of each. `plain`: the places, where there is one
+    /// statement and no cell is guarded.
+    pub(crate) fn new(
+        first: Statement<'c>,
+        more: Vec<Statement<'c>>,
+        width: usize,
+        places: Vec<CellPlace>,
+        plain: Option<Vec<usize>>,
+    ) -> Self {
+        Self { first, more, width, places, plain }
+    }
+
+    /// Where the cells of the wanted columns are, in order.
+    pub(crate) fn places(&self) -> &[CellPlace] {
+        &self.places
+    }
+
+    /// The only statement and the places in it, where no cell is guarded.
+    #[inline]
+    pub(crate) fn plain(&self) -> Option<(&Statement<'_>, &[usize])> {
+        self.plain.as_deref().map(|places| (&self.first, places))
+    }
+
+    /// Goes to the next row; false: there is none.
+    #[inline]
+    pub(crate) fn step(&mut self) -> Result<bool> {
+        let is_row = self.first.step()?;
+        for statement in &mut self.more {
+            statement.step()?;
+        }
+        Ok(is_row)
+    }
+
+    /// A result of the current row.
+    #[inline]
+    pub(crate) fn cell(&self, index: usize) -> ValueRef<'_> {
+        if index < self.width {
+            return self.first.cell(index);
+        }
+        match self.more.get(index / self.width - 1) {
+            Some(statement) => statement.cell(index % self.width),
+            None => ValueRef::Null,
+        }
+    }
+}

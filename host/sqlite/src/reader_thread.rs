@@ -1,0 +1,161 @@
+//! The thread that owns the connection: it answers requests, and between them reads ahead.
+
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use rusqlite::Connection;
+
+use crate::catalog::Catalog;
+use crate::copy::copy;
+use crate::keyed_batch::SpareBatch;
+use crate::request::{OpenScan, Request};
+use crate::schema::largest_rowid;
+use crate::table_reader::TableReader;
+use partway_wasmtime::rows::Error as RowsError;
+
+/// Small batches are kept back until they come to about so many bytes; then they are sent, and a cursor that
+/// waits for them is woken. Waking a thread takes as long as reading some kilobytes.
+const FLUSH_BYTES: usize = 128 * 1024;
+
+/// Answers requests until nobody is left to make any. The memory of batches that are used up comes back by
+/// `spare`.
+pub(crate) fn run(
+    connection: &Connection,
+    requests: &Receiver<Request>,
+    spare: Receiver<SpareBatch>,
+) {
+    let mut thread = ReaderThread {
+        connection,
+        catalog: None,
+        cursors: HashMap::new(),
+        wanted: VecDeque::new(),
+        unsent: Vec::new(),
+        spare: Rc::new(spare),
+    };
+    loop {
+        let request = match requests.try_recv() {
+            Err(TryRecvError::Empty) if thread.read_ahead() => continue,
+            Err(TryRecvError::Empty) => requests.recv().ok(),
+            request => request.ok(),
+        };
+        match request {
+            Some(request) => thread.serve(request),
+            None => return,
+        }
+    }
+}
+
+struct ReaderThread<'c> {
+    connection: &'c Connection,
+    /// Read when it is first asked for.
+    catalog: Option<Arc<Catalog>>,
+    /// The open scans, by their cursors' numbers.
+    cursors: HashMap<u64, TableReader<'c>>,
+    /// The cursors to read ahead for, the next one first.
+    wanted: VecDeque<u64>,
+    /// Those that have batches which are not sent yet.
+    unsent: Vec<u64>,
+    spare: Rc<Receiver<SpareBatch>>,
+}
+
+impl<'c> ReaderThread<'c> {
+    /// Serves one request. A caller that is gone needs no answer.
+    fn serve(&mut self, request: Request) {
+        match request {
+            Request::Describe(reply) => {
+                reply.send(self.catalog()).ok();
+            }
+            Request::Estimate(tables, reply) => {
+                let rows = tables
+                    .iter()
+                    .filter_map(|(table, rowid)| largest_rowid(self.connection, table, rowid));
+                reply.send(Ok(rows.fold(0, u64::saturating_add))).ok();
+            }
+            Request::Open(open) => self.open(open),
+            Request::Read { cursor, max_bytes } => {
+                if let Ok(reader) = self.cursor(cursor) {
+                    reader.start(max_bytes);
+                    self.wanted.retain(|wanted| *wanted != cursor);
+                    self.wanted.push_front(cursor);
+                }
+            }
+            Request::Piece(piece, reply) => {
+                let read = self.cursor(piece.cursor).and_then(|reader| reader.read_piece(&piece));
+                reply.send(read).ok();
+            }
+            Request::Copy { to, wal, stop, reply } => {
+                self.flush();
+                reply.send(copy(self.connection, &to, wal, &stop).map_err(RowsError::Failed)).ok();
+            }
+            Request::Pause { cursor } => {
+                self.wanted.retain(|wanted| *wanted != cursor);
+                if let Ok(reader) = self.cursor(cursor) {
+                    reader.close_long_value();
+                }
+            }
+            Request::Close { cursor } => {
+                self.wanted.retain(|wanted| *wanted != cursor);
+                self.cursors.remove(&cursor);
+            }
+        }
+    }
+
+    /// The schema, which is read once, however many ask for it at a time.
+    fn catalog(&mut self) -> Result<Arc<Catalog>, RowsError> {
+        if let Some(catalog) = &self.catalog {
+            return Ok(catalog.clone());
+        }
+        let catalog = Arc::new(Catalog::read(self.connection)?);
+        Ok(self.catalog.insert(catalog).clone())
+    }
+
+    fn open(&mut self, OpenScan { cursor, query, after, batches, max_bytes }: OpenScan) {
+        let spare = self.spare.clone();
+        let mut reader = TableReader::new(self.connection, query, after, batches, spare);
+        if let Some(max_bytes) = max_bytes {
+            reader.start(max_bytes);
+            self.wanted.push_back(cursor);
+        }
+        self.cursors.insert(cursor, reader);
+    }
+
+    /// Reads a batch ahead; false: no cursor wants one.
+    fn read_ahead(&mut self) -> bool {
+        let Some(number) = self.wanted.front().copied() else {
+            self.flush();
+            return false;
+        };
+        if !self.cursors.get_mut(&number).is_some_and(TableReader::read_batch) {
+            self.wanted.pop_front();
+        }
+        if !self.unsent.contains(&number) {
+            self.unsent.push(number);
+        }
+        let bytes = |number| {
+            self.cursors.get_mut(number).map_or(0, |reader| reader.batches().unsent_bytes())
+        };
+        if self.unsent.iter().map(bytes).sum::<usize>() >= FLUSH_BYTES {
+            self.flush();
+            // In turn, or one that is used up as fast as it is read would keep the others waiting.
+            if self.wanted.len() > 1 {
+                self.wanted.rotate_left(1);
+            }
+        }
+        true
+    }
+
+    fn flush(&mut self) {
+        for number in self.unsent.drain(..) {
+            if let Some(reader) = self.cursors.get_mut(&number) {
+                reader.batches().flush();
+            }
+        }
+    }
+
+    fn cursor(&mut self, number: u64) -> Result<&mut TableReader<'c>, RowsError> {
+        let closed = || RowsError::InvalidCell("the cursor is closed".to_owned());
+        self.cursors.get_mut(&number).ok_or_else(closed)
+    }
+}

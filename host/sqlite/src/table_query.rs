@@ -1,0 +1,189 @@
+//! The SQL of a scan: which columns of which table are selected, and after which position.
+//!
+//! Never by `OFFSET`, which is quadratic, but where no name reaches the rowid.
+
+use std::ffi::CString;
+
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, Result};
+
+use crate::catalog::Catalog;
+use crate::identifier::{displayed_table, quoted};
+use crate::key_order::{Clauses, KeyOrder};
+use crate::position::Position;
+use crate::query_rows::{CellPlace, QueryRows};
+use crate::statement::Statement;
+use partway_wasmtime::rows::{ColumnKind, Encoding, Error as RowsError};
+
+/// What a scan reads: a table, its columns, and the key that orders it.
+#[derive(Debug)]
+pub(crate) struct TableQuery {
+    /// The table's name, quoted.
+    table: Vec<u8>,
+    /// The table's name, for messages.
+    pub(crate) displayed: String,
+    /// The table's name, unquoted.
+    pub(crate) name: CString,
+    /// The columns that the caller wants, unquoted.
+    pub(crate) columns: Vec<CString>,
+    pub(crate) order: KeyOrder,
+    /// The result columns, quoted and each once: the key, then those of `columns` that are not part of it.
+    selected: Vec<Vec<u8>>,
+    /// For each of `columns`, its index in `selected`.
+    indexes: Vec<usize>,
+    /// Whether the database's text is UTF-8.
+    utf8: bool,
+}
+
+/// How cells are selected.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Selection {
+    /// As they are.
+    Plain,
+    /// One row, in which long values are not loaded. Each cell outside the key is two results: the value or,
+    /// of a long one, whether it is text; and the length of a long one, else NULL.
+    Guarded,
+}
+
+impl TableQuery {
+    /// Resolves names against the schema.
+    pub(crate) fn new(
+        catalog: &Catalog,
+        name: &[u8],
+        columns: &[Vec<u8>],
+    ) -> std::result::Result<Self, RowsError> {
+        let displayed = displayed_table(name);
+        let (table, order) = catalog.table(name)?;
+        for column in columns {
+            let known = table
+                .columns
+                .iter()
+                .any(|known| known.name == *column && known.kind != ColumnKind::Hidden)
+                || table.rowid.as_ref() == Some(column);
+            if !known {
+                return Err(RowsError::UnknownColumn(format!(
+                    "{displayed} has no column {:?}",
+                    String::from_utf8_lossy(column)
+                )));
+            }
+        }
+        let mut selected = order.names();
+        let mut index_of = |column: Vec<u8>| {
+            selected.iter().position(|known| *known == column).unwrap_or_else(|| {
+                selected.push(column);
+                selected.len() - 1
+            })
+        };
+        let indexes = columns.iter().map(|column| index_of(quoted(column))).collect();
+        // SQLite knows no name with a NUL in it.
+        let unknown = |_| RowsError::UnknownTable(format!("there is no {displayed}"));
+        let c_string = |name: &[u8]| CString::new(name).map_err(unknown);
+        Ok(Self {
+            table: quoted(name),
+            name: c_string(name)?,
+            columns: columns
+                .iter()
+                .map(|column| c_string(column))
+                .collect::<std::result::Result<_, _>>()?,
+            order: order.clone(),
+            selected,
+            indexes,
+            utf8: catalog.schema.encoding == Encoding::Utf8,
+            displayed,
+        })
+    }
+
+    /// Whether it reads the same columns of the same table as another.
+    pub(crate) fn reads_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.columns == other.columns
+    }
+
+    /// Decodes a position in this table.
+    pub(crate) fn position(&self, encoded: &[u8]) -> std::result::Result<Position, RowsError> {
+        let position = Position::decode(encoded).filter(|position| self.order.admits(position));
+        position.ok_or_else(|| {
+            RowsError::InvalidPosition(format!("no such position in {}", self.displayed))
+        })
+    }
+
+    /// Starts to read one of the [`ranges`](crate::key_order::ranges) after a position. `max_bytes`: longer
+    /// values are long in a guarded selection.
+    pub(crate) fn rows<'c>(
+        &self,
+        connection: &'c Connection,
+        after: &Position,
+        range: usize,
+        selection: Selection,
+        max_bytes: u32,
+    ) -> Result<QueryRows<'c>> {
+        let limit = (selection == Selection::Guarded).then_some(1);
+        let clauses = self.order.after(after, range, limit, self.utf8);
+        let results = self.results(selection, max_bytes);
+        let width = usize::try_from(connection.limit(Limit::SQLITE_LIMIT_COLUMN)?).unwrap_or(1);
+        let width = width.max(1);
+        let mut statements =
+            results.chunks(width).map(|results| self.select(connection, results, &clauses));
+        let first = match statements.next() {
+            Some(first) => first?,
+            None => Statement::prepare(connection, b"SELECT 0 WHERE 0", &[])?,
+        };
+        let more: Vec<_> = statements.collect::<Result<_>>()?;
+        let is_plain = selection == Selection::Plain && more.is_empty();
+        let plain = is_plain.then(|| self.indexes.clone());
+        Ok(QueryRows::new(first, more, width, self.places(selection), plain))
+    }
+
+    /// Reads one cell of the row right before a position; the statement stands at that row. None: there is no
+    /// such row.
+    pub(crate) fn one_cell<'c>(
+        &self,
+        connection: &'c Connection,
+        row: &Position,
+        column: usize,
+    ) -> Result<Option<Statement<'c>>> {
+        let selected = &self.selected[self.indexes[column]];
+        let clauses = self.order.row_at(row, self.utf8);
+        let mut statement = self.select(connection, std::slice::from_ref(selected), &clauses)?;
+        Ok(statement.step()?.then_some(statement))
+    }
+
+    fn select<'c>(
+        &self,
+        connection: &'c Connection,
+        results: &[Vec<u8>],
+        Clauses { sql, parameters }: &Clauses<'_>,
+    ) -> Result<Statement<'c>> {
+        let results = results.join(&b',');
+        let sql = [b"SELECT ", &results[..], b" FROM ", &self.table, b" ", sql].concat();
+        Statement::prepare(connection, &sql, parameters)
+    }
+
+    /// Where in a row of results the cells of `columns` are.
+    fn places(&self, selection: Selection) -> Vec<CellPlace> {
+        let key = self.order.width();
+        let place = |index: &usize| match selection {
+            Selection::Guarded if *index >= key => CellPlace::Guarded(key + 2 * (index - key)),
+            _ => CellPlace::Plain(*index),
+        };
+        self.indexes.iter().map(place).collect()
+    }
+
+    /// The result columns' SQL.
+    fn results(&self, selection: Selection, max_bytes: u32) -> Vec<Vec<u8>> {
+        if selection == Selection::Plain {
+            return self.selected.clone();
+        }
+        let (key, others) = self.selected.split_at(self.order.width());
+        let guarded = others.iter().flat_map(|name| guarded(name, max_bytes));
+        key.iter().cloned().chain(guarded).collect()
+    }
+}
+
+/// The two results of a cell that may be long. Neither `octet_length` nor `typeof` loads its value.
+fn guarded(name: &[u8], max_bytes: u32) -> [Vec<u8>; 2] {
+    let is_long = [b"octet_length(", name, format!(")>{max_bytes}").as_bytes()].concat();
+    let value =
+        [b"CASE WHEN ", &is_long[..], b" THEN typeof(", name, b")='text' ELSE ", name, b" END"];
+    let length = [b"CASE WHEN ", &is_long[..], b" THEN octet_length(", name, b") END"];
+    [value.concat(), length.concat()]
+}
