@@ -39,7 +39,8 @@ pub struct Job {
     pub totals: Totals,
     pub(crate) upload: UploadId,
     pub(crate) checkpoint: String,
-    /// Of all parts, in order.
+    /// Of all parts, in order. Saved jobs have them under the name they had first.
+    #[serde(rename = "receipts")]
     pub(crate) part_ids: Vec<PartId>,
     pub(crate) hash: HashState,
     pub(crate) ended: bool,
@@ -236,5 +237,23 @@ async fn blocking<T: Send + 'static>(
     match spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(CallError::Trap(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saved_job_is_read_whoever_saved_it() {
+        // As every version has written it.
+        let saved = r#"{"options":{"format":"sql","tables":["t"],"part_size":4096,"settings":[["target","d1"]]},
+            "fingerprint":"4096@1","component":"ab","totals":{"tables":1,"rows":2,"bytes":4096,"parts":1,"slices":1,
+            "seconds":0.5,"warnings":[],"damaged":[]},"upload":{"name":"a.sql","id":"u"},"checkpoint":"{}",
+            "receipts":["p"],"hash":"","ended":false}"#;
+        let job: Job = serde_json::from_str(saved).unwrap();
+        assert_eq!(job.options.settings, [("target".to_owned(), "d1".to_owned())]);
+        let again: serde_json::Value = serde_json::to_value(&job).unwrap();
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(saved).unwrap());
     }
 }

@@ -41,14 +41,14 @@ pub(crate) enum Claim {
 pub(crate) enum LeaseStatus {
     /// This process has the job.
     Held,
-    /// So too, and somebody wants the job cancelled.
+    /// So too, and the job is to be cancelled.
     CancelRequested,
     /// Another process has the job.
     Lost,
 }
 
 impl JobStore {
-    /// Claims a job, if nobody else is at work on it.
+    /// Claims a job, if no other process is at work on it.
     pub(crate) fn claim(
         &self,
         id: &JobId,
@@ -131,7 +131,7 @@ impl JobStore {
     }
 }
 
-/// Gives somebody the lease on a job.
+/// Gives a process the lease on a job.
 fn take_lease(
     transaction: &Transaction<'_>,
     id: &JobId,

@@ -25,7 +25,7 @@ use crate::transitions::{AfterFailure, after_failure, remedy, retries_clean_up};
 pub enum StepOutcome {
     /// A step further; the next is due then.
     Again(Timestamp),
-    /// Somebody wanted an end; the job is saved, and any process may resume it.
+    /// It was stopped; the job is saved, and any process may resume it.
     Stopped(Box<JobRecord>),
     /// The job is finished; with why it has failed, if it did so in this process.
     Finished(Box<JobRecord>, Option<StepError>),

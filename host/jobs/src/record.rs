@@ -143,7 +143,7 @@ pub struct JobRecord {
     pub wake_at: Option<Timestamp>,
     /// Who is at work on it.
     pub holder: Option<Holder>,
-    /// Whether somebody wants it cancelled.
+    /// Whether it is to be cancelled.
     pub cancel_requested: bool,
     /// When it was asked for.
     pub created_at: Timestamp,

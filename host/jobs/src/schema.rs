@@ -13,7 +13,7 @@ use crate::state_error::StateError;
 const APPLICATION_ID: i64 = 0x5077_6179;
 
 /// What migrates a file from one version to the next. The version is SQLite's `user_version`: how many of these a
-/// file has behind it. They are never changed, only added to.
+/// file has had. They are never changed, only added to.
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE export_jobs (
         id TEXT PRIMARY KEY,
@@ -100,7 +100,7 @@ const MIGRATIONS: &[&str] = &["
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens the file, makes it where there is none, and migrates it to the present version. One that is damaged,
-/// somebody else's or from a newer version is left as it is.
+/// another program's or from a newer version is left as it is.
 pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     // Checkpoints hold data of databases: the file is for its owner alone, and SQLite gives the files beside it the
     // same rights. One that is there is never opened here: closing it would drop this process' locks on it.

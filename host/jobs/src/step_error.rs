@@ -82,7 +82,7 @@ impl StepError {
         }
     }
 
-    /// Somebody wants the step to end.
+    /// The step was asked to end.
     pub(crate) fn interrupted() -> Self {
         Self::Job(JobError::Call(CallError::Exporter(ExportError::Interrupted)))
     }

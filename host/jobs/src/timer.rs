@@ -27,7 +27,7 @@ impl Worker {
         self.0.wake.notify_one();
     }
 
-    /// Takes a step of every job when it is due, until somebody wants an end: then each is saved at its next part, and
+    /// Takes a step of every job when it is due, until `stop` is cancelled: then each is saved at its next part, and
     /// released. No more than `max_jobs` are begun at a time; others wait for one of them to end.
     ///
     /// # Errors

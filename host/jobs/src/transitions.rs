@@ -3,12 +3,12 @@
 //! ```text
 //! waiting ──▶ running ──▶ completing ──▶ done
 //!    ▲           │            │
-//!    └───────────┴────────────┘              start over: the database has changed, the upload is gone …
+//!    └───────────┴────────────┘                    start over
 //!
-//! waiting, running, completing ──▶ failing ──▶ failed               nothing helps
-//! waiting, running, completing, failing ──▶ cancelling ──▶ cancelled     somebody has asked for that
-//! failing, cancelling ──▶ done               the object had appeared after all
-//! failed, cancelled ──▶ waiting              somebody asks to resume
+//! waiting, running, completing ──▶ failing ──▶ failed
+//! waiting, running, completing, failing ──▶ cancelling ──▶ cancelled
+//! failing, cancelling ──▶ done                     the object had appeared after all
+//! failed, cancelled ──▶ waiting                    resumed on request
 //! ```
 //!
 //! Every transition is saved under the job's lease before anything follows from it. `progress.rs` has the saves, and the
@@ -56,7 +56,7 @@ pub(crate) enum Remedy {
     StartOver,
     /// It may go well from its start if what is damaged is left out.
     SkipDamaged,
-    /// There was nothing wrong: somebody wanted an end.
+    /// There was nothing wrong: the step was interrupted on request.
     Stop,
     /// The job is another process' business.
     Drop,
@@ -113,7 +113,7 @@ fn open_remedy(error: &OpenError) -> Remedy {
 pub(crate) enum AfterFailure {
     /// The job stays as it is, without a lease: another process may resume it.
     LeaveToOthers(StepError),
-    /// As [`AfterFailure::LeaveToOthers`]: somebody wanted an end for now.
+    /// As [`AfterFailure::LeaveToOthers`]: this process is to stop.
     Stop,
     /// The same step again, as a cancelled job this time.
     Cancel,
@@ -184,4 +184,93 @@ pub(crate) fn retries_clean_up(record: &JobRecord, error: &StoreError) -> bool {
 
 fn has_retries(record: &JobRecord) -> bool {
     record.attempts < record.request.pace.retries
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use partway_store::StoreAddress;
+
+    use super::*;
+    use crate::{ExportRequest, JobStore, Pace, SnapshotMode};
+
+    /// A job as it is saved when it has been asked for.
+    fn waiting() -> JobRecord {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = JobStore::open(folder.path()).unwrap();
+        let request = ExportRequest {
+            database: "/app.db".into(),
+            store: StoreAddress::Folder("/store".into()),
+            name: None,
+            format: "sql".to_owned(),
+            tables: vec![],
+            settings: vec![],
+            component: None,
+            part_size: None,
+            snapshot: SnapshotMode::Auto,
+            on_change: OnChange::Restart,
+            pace: Pace { retries: 2, ..Pace::default() },
+        };
+        jobs.queue(&request, None, None, 1, Timestamp::now()).unwrap();
+        jobs.list().unwrap().remove(0)
+    }
+
+    fn running() -> JobRecord {
+        let object = Some("app.sql".to_owned());
+        JobRecord { state: JobState::Running, object, starts: 1, ..waiting() }
+    }
+
+    fn missing() -> StepError {
+        StepError::Open(OpenError::NotFound { path: "/app.db".into() })
+    }
+
+    fn interrupted() -> StepError {
+        StepError::interrupted()
+    }
+
+    #[test]
+    fn a_failure_is_retried_while_retries_are_left() {
+        let mut record = running();
+        let cut_off = || StepError::CutOff(std::time::Duration::from_secs(1));
+        assert!(matches!(after_failure(&record, cut_off(), false), AfterFailure::Retry(_)));
+        assert!(matches!(after_failure(&record, missing(), false), AfterFailure::Retry(_)));
+        record.attempts = 2;
+        assert!(matches!(after_failure(&record, cut_off(), false), AfterFailure::Fail(_)));
+        // There is nothing to lose yet.
+        assert!(matches!(after_failure(&waiting(), missing(), false), AfterFailure::Fail(_)));
+    }
+
+    #[test]
+    fn a_changed_database_starts_over_as_often_as_it_changes() {
+        let mut record = JobRecord { starts: 99, skips_damaged: true, ..running() };
+        let AfterFailure::StartOver { skips_damaged, .. } =
+            after_failure(&record, StepError::Changed, false)
+        else {
+            panic!("it does not start over")
+        };
+        assert!(!skips_damaged);
+        let other = after_failure(&record, StepError::OtherComponent, false);
+        assert!(matches!(other, AfterFailure::Fail(StepError::TooManyStarts { starts: 99, .. })));
+        record.request.on_change = OnChange::Fail;
+        let changed = after_failure(&record, StepError::Changed, false);
+        assert!(matches!(changed, AfterFailure::Fail(StepError::MayNotStartOver)));
+    }
+
+    #[test]
+    fn a_job_that_is_ending_ends_whatever_fails() {
+        for state in [JobState::Failing, JobState::Cancelling] {
+            let record = JobRecord { state, ..running() };
+            for error in [missing(), StepError::Changed, interrupted()] {
+                assert!(matches!(after_failure(&record, error, true), AfterFailure::End(_)));
+            }
+            let lost = after_failure(&record, StepError::LeaseLost, true);
+            assert!(matches!(lost, AfterFailure::Drop));
+        }
+    }
+
+    #[test]
+    fn an_interruption_stops_a_job_or_cancels_it() {
+        assert!(matches!(after_failure(&running(), interrupted(), false), AfterFailure::Stop));
+        assert!(matches!(after_failure(&running(), interrupted(), true), AfterFailure::Cancel));
+    }
 }

@@ -107,7 +107,7 @@ impl Worker {
         self.0.jobs.admit_for(request, concurrent, owner, self.0.clock.now())
     }
 
-    /// Takes a job step by step, due or not, until it is finished, somebody wants an end, or it turns out to be another
+    /// Takes a job step by step, due or not, until it is finished, `stop` is cancelled, or it turns out to be another
     /// process'.
     ///
     /// # Errors
@@ -257,7 +257,7 @@ impl Worker {
         }
     }
 
-    /// Renews a lease until it is lost, and cancels the job when somebody asks for that.
+    /// Renews a lease until it is lost, and cancels the job when that is requested.
     async fn keep_lease(&self, lease: Lease, cancel: CancellationToken) {
         let Inner { jobs, clock, .. } = &*self.0;
         let mut renewed = clock.now();
