@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
-use partway_jobs::{object_name, settings};
+use partway_jobs::{object_name, sql_settings};
 use partway_store::{ObjectAddress, StoreAddress};
 
 pub use serve::ServeArguments;
@@ -291,7 +291,7 @@ impl From<OnChange> for partway_jobs::OnChange {
 impl ExportArguments {
     /// The settings of the format that differ from its defaults: a component of somebody else's may know none.
     pub fn settings(&self) -> Vec<(String, String)> {
-        settings(self.no_rowids, self.target.map(Into::into))
+        sql_settings(self.no_rowids, self.target.map(Into::into))
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use etcetera::BaseStrategy;
 use partway_jobs::{
-    Admission, Clock, ExportRequest, JobId, JobRecord, JobState, JobStore, Pace, PrebuiltResources,
-    Resources, StepOutcome, SystemClock, Worker, incomplete,
+    Admission, Clock, ExportRequest, Incomplete, JobId, JobRecord, JobState, JobStore, Pace,
+    PrebuiltResources, Resources, StepOutcome, SystemClock, Worker,
 };
 use partway_sqlite::Snapshot;
 use partway_store::{StoreAddress, part_size};
@@ -76,7 +76,7 @@ async fn admitted(
     let jobs = worker.jobs();
     loop {
         match worker.admit(request, concurrent)? {
-            Admission::New(id) | Admission::GoOn(id) => return Ok(id),
+            Admission::New(id) | Admission::Resume(id) => return Ok(id),
             Admission::Replace(id) => {
                 let old = jobs.get(&id)?;
                 if old.object.is_some() && old.state == JobState::Running {
@@ -222,7 +222,7 @@ pub fn report(record: &JobRecord, json: bool) -> anyhow::Result<()> {
         );
         print(location)?;
     }
-    if totals.damaged.is_empty() { Ok(()) } else { Err(incomplete(&totals.damaged).into()) }
+    if totals.damaged.is_empty() { Ok(()) } else { Err(Incomplete::new(&totals.damaged).into()) }
 }
 
 /// What `--json` prints.

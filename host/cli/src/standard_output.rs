@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
-use partway_jobs::{UntilStopped, incomplete, skip_damaged};
+use partway_jobs::{Incomplete, UntilStopped, skip_damaged};
 use partway_sqlite::Snapshot;
 use partway_wasmtime::async_trait;
 use partway_wasmtime::exporter::Exporter;
@@ -58,7 +58,7 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
             if summary.damaged.is_empty() {
                 Ok(())
             } else {
-                Err(incomplete(&summary.damaged).into())
+                Err(Incomplete::new(&summary.damaged).into())
             }
         }
         Ok(Outcome::More(_)) | Err(CallError::Exporter(Error::Interrupted)) => {

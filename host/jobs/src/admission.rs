@@ -1,28 +1,29 @@
-//! Who may begin, go on and end: one export of a database to a store at a time, unless asked otherwise.
+//! What becomes of a request: one export of a database to a store at a time, unless asked otherwise. Cancelling and resuming.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::error::StateError;
+use crate::columns::json;
+use crate::job_store::{JobStore, Problem, insert};
 use crate::lease::lease_to;
 use crate::record::{JobId, JobRecord, JobState};
 use crate::request::ExportRequest;
-use crate::store::{JobStore, Problem, insert, json};
+use crate::state_error::StateError;
 
-/// What became of a wish to export.
+/// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// A new job.
     New(JobId),
-    /// There is an unfinished job for the same object: it is to be gone on with.
-    GoOn(JobId),
+    /// There is an unfinished job for the same object, which is to be resumed.
+    Resume(JobId),
     /// An unfinished job for the same database, store and name has other options, or has failed: it is to be
     /// cancelled first.
     Replace(JobId),
 }
 
 impl JobStore {
-    /// Makes a job of a request, or finds the unfinished one that it goes on with.
+    /// Makes a job of a request, or finds the unfinished one that it resumes.
     ///
     /// # Errors
     ///
@@ -37,7 +38,7 @@ impl JobStore {
         self.admit_for(request, concurrent, None, now)
     }
 
-    /// As [`JobStore::admit`], with a lease on the job for somebody, so that nobody comes in between.
+    /// As [`JobStore::admit`], with a lease on the job for `owner`, so that no other process comes in between.
     pub(crate) fn admit_for(
         &self,
         request: &ExportRequest,
@@ -54,16 +55,16 @@ impl JobStore {
             }
             unfinished.retain(|record| !record.is_held(now) && record.request.name == request.name);
             for record in unfinished {
-                let goes_on = matches!(
+                let is_resumable = matches!(
                     record.state,
                     JobState::Waiting | JobState::Running | JobState::Completing
                 );
                 let is_same = is_same_export(&record, request);
-                if request.name.is_none() && !(goes_on && is_same) {
-                    // Another object, which gets another name: this one is left to whoever wants it.
+                if request.name.is_none() && !(is_resumable && is_same) {
+                    // Another object, which gets another name: this job is left as it is.
                     continue;
                 }
-                if !goes_on || record.cancel_requested || !is_same {
+                if !is_resumable || record.cancel_requested || !is_same {
                     lease_to(transaction, &record.id, owner, now)?;
                     return Ok(Admission::Replace(record.id));
                 }
@@ -76,7 +77,7 @@ impl JobStore {
                     params![record.id.0, json(&changed)?],
                 )?;
                 lease_to(transaction, &record.id, owner, now)?;
-                return Ok(Admission::GoOn(record.id));
+                return Ok(Admission::Resume(record.id));
             }
             let id = insert(transaction, request, None, now)?;
             lease_to(transaction, &id, owner, now)?;
@@ -84,8 +85,8 @@ impl JobStore {
         })
     }
 
-    /// Wishes a job to be cancelled. Who is at work on it will notice within seconds; otherwise its next alarm does
-    /// it, which is due at once.
+    /// Asks for a job to be cancelled. A process at work on it notices within seconds; otherwise its next step does it,
+    /// which is due at once.
     ///
     /// # Errors
     ///
@@ -101,7 +102,7 @@ impl JobStore {
         })
     }
 
-    /// Lets a failed job begin anew, and an unfinished one go on at once.
+    /// Lets a failed or cancelled job start over, and an unfinished one continue at once.
     ///
     /// # Errors
     ///
@@ -118,7 +119,7 @@ impl JobStore {
                  WHERE id = ?1 AND state IN ('failed', 'cancelled')",
                 [&id.0],
             )?;
-            // It ends once more, and whoever wants to know is told once more.
+            // It ends once more, and its callback is sent once more.
             transaction.execute(
                 "UPDATE export_callbacks SET next_at = ?2, attempts = 0, delivered_at = NULL, last_error = NULL \
                  WHERE job = ?1 AND (SELECT finished_at FROM export_jobs WHERE id = ?1) IS NULL",
@@ -139,9 +140,9 @@ impl JobStore {
         database: &str,
         store: &str,
     ) -> Result<Vec<JobRecord>, Problem> {
-        let those =
+        let clause =
             "WHERE database = ?1 AND store = ?2 AND finished_at IS NULL ORDER BY created_at, rowid";
-        self.records(connection, those, [database, store])
+        self.records(connection, clause, [database, store])
     }
 }
 

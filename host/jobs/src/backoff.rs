@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 /// The first wait; each further one is twice as long (as Durable Objects repeat an alarm).
-const FIRST: Duration = Duration::from_secs(2);
+const FIRST_WAIT: Duration = Duration::from_secs(2);
 
-/// The wait behind so many failures in a row, counted from 1.
+/// The wait after so many failures in a row, counted from 1.
 pub(crate) fn wait(failures: u32) -> Duration {
-    // Some hours at most, whatever number of retries somebody asks for.
-    FIRST * 2_u32.pow(failures.saturating_sub(1).min(12))
+    // Some hours at most, however many retries are asked for.
+    FIRST_WAIT * 2_u32.pow(failures.saturating_sub(1).min(12))
 }
 
 #[cfg(test)]

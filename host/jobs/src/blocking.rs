@@ -1,9 +1,9 @@
-//! Work on threads of its own, which says in the log what it is about as who has asked for it does.
+//! Work on threads that may block, logged within the span of the task that asked for it.
 
 use tokio::task::JoinHandle;
 use tracing::Span;
 
-/// As tokio's, within the caller's span.
+/// As [`tokio::task::spawn_blocking`], within the caller's span.
 pub(crate) fn spawn_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> JoinHandle<T> {

@@ -1,4 +1,4 @@
-//! Callbacks: who is to be told how an export has ended, and whether that was done.
+//! Callbacks: URLs that are told how an export has ended, and whether they were.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,11 +6,12 @@ use std::path::Path;
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params};
 
-use crate::error::StateError;
+use crate::columns::{paths, time};
+use crate::job_store::{JobStore, Problem};
 use crate::record::{JobId, JobRecord};
-use crate::store::{JobStore, Problem, paths, time};
+use crate::state_error::StateError;
 
-/// A callback as it is kept.
+/// A callback as it is saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callback {
     /// Where it goes.
@@ -32,7 +33,7 @@ pub struct DueCallback {
     pub id: JobId,
     /// Where it goes.
     pub url: String,
-    /// When it was due, which is also its mark: a claim changes it.
+    /// When it was due. A claim changes that, so that only one process sends it.
     pub next_at: Timestamp,
 }
 
@@ -70,8 +71,8 @@ impl JobStore {
         })
     }
 
-    /// Claims a callback for sending it, and counts that; until `until` nobody else sends it. The job that it is about;
-    /// none where another process was faster, or the job has been forgotten.
+    /// Claims a callback for sending it, and counts that; until `until` no other process sends it. Gives the job that it
+    /// is about; none where another process was faster, or the job has been forgotten.
     ///
     /// # Errors
     ///
@@ -151,7 +152,7 @@ impl JobStore {
         })
     }
 
-    /// The callback of a job, if somebody wants one.
+    /// The callback of a job, if it has one.
     ///
     /// # Errors
     ///
@@ -166,7 +167,7 @@ impl JobStore {
     }
 }
 
-/// Keeps where a new job's callback goes.
+/// Saves where a new job's callback goes.
 pub(crate) fn insert_callback(
     transaction: &Transaction<'_>,
     id: &JobId,

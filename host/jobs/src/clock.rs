@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 /// What tells the time and waits.
 ///
-/// The wall clock, by which alarms and leases are kept, may jump; waiting goes by a clock that does not.
+/// The wall clock, by which steps are due and leases end, may jump; waiting goes by a clock that does not.
 #[async_trait]
 pub trait Clock: Debug + Send + Sync {
     /// The wall clock.

@@ -1,4 +1,4 @@
-//! Leases: which process may go on with a job, and what it may save.
+//! Leases: which process may take a job further, and what it may save.
 //!
 //! Each claim gives a lease with a number of its own. A change under a lease takes effect only while the job's number
 //! is still that one, so a process that was thought dead, or overslept, changes nothing any more.
@@ -8,22 +8,22 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
-use crate::error::StateError;
+use crate::job_store::{JobStore, Problem, optional};
 use crate::record::{JobId, JobRecord};
-use crate::store::{JobStore, Problem, optional};
+use crate::state_error::StateError;
 
 /// How long a lease lasts unless it is renewed. A process that dies on this machine is noticed at once; this is for one
 /// that hangs, or for another machine on the same folder.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
 
-/// The right to go on with a job.
+/// The right to take a job further.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lease {
     pub(crate) id: JobId,
     token: i64,
 }
 
-/// What became of a claim.
+/// What came of a claim.
 #[derive(Debug)]
 pub(crate) enum Claim {
     /// The job is this process' now.
@@ -32,23 +32,23 @@ pub(crate) enum Claim {
     Held,
     /// It is finished.
     Finished(Box<JobRecord>),
-    /// Its alarm is not due, or no longer.
+    /// Its next step is not due, or no longer.
     NotDue,
 }
 
 /// What the store knows of a lease.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Beat {
-    /// All is well.
+pub(crate) enum LeaseStatus {
+    /// This process has the job.
     Held,
-    /// Somebody wants the job cancelled.
-    Unwanted,
+    /// So too, and the job is to be cancelled.
+    CancelRequested,
     /// Another process has the job.
     Lost,
 }
 
 impl JobStore {
-    /// Claims a job, if nobody else is at work on it.
+    /// Claims a job, if no other process is at work on it.
     pub(crate) fn claim(
         &self,
         id: &JobId,
@@ -76,17 +76,17 @@ impl JobStore {
         })
     }
 
-    /// Looks whether the lease still holds.
-    pub(crate) fn beat(&self, lease: &Lease) -> Result<Beat, StateError> {
+    /// Whether the lease still holds, and whether the job is to be cancelled.
+    pub(crate) fn lease_status(&self, lease: &Lease) -> Result<LeaseStatus, StateError> {
         self.read(|connection| {
             let mut statement = connection
                 .prepare_cached("SELECT lease_token, unwanted FROM export_jobs WHERE id = ?1")?;
             let row =
                 statement.query_row([&lease.id.0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
             Ok(match optional(row)? {
-                Some((token, false)) if token == lease.token => Beat::Held,
-                Some((token, true)) if token == lease.token => Beat::Unwanted,
-                _ => Beat::Lost,
+                Some((token, false)) if token == lease.token => LeaseStatus::Held,
+                Some((token, true)) if token == lease.token => LeaseStatus::CancelRequested,
+                _ => LeaseStatus::Lost,
             })
         })
     }
@@ -96,7 +96,7 @@ impl JobStore {
         self.under(lease, |transaction| {
             transaction.execute(
                 "UPDATE export_jobs SET lease_until = ?2 WHERE id = ?1",
-                params![lease.id.0, end(now)],
+                params![lease.id.0, lease_end(now)],
             )?;
             Ok(())
         })
@@ -111,11 +111,6 @@ impl JobStore {
             )?;
             Ok(taken > 0)
         })
-    }
-
-    /// Gives the job back; its alarm stays as it is.
-    pub(crate) fn release(&self, lease: &Lease) -> Result<(), StateError> {
-        self.under(lease, |transaction| release(transaction, lease))
     }
 
     /// Changes a job in one transaction, if the lease still holds.
@@ -136,7 +131,7 @@ impl JobStore {
     }
 }
 
-/// Gives somebody the lease on a job.
+/// Gives a process the lease on a job.
 fn take_lease(
     transaction: &Transaction<'_>,
     id: &JobId,
@@ -146,12 +141,12 @@ fn take_lease(
     Ok(transaction.query_row(
         "UPDATE export_jobs SET lease_owner = ?2, lease_until = ?3, lease_token = lease_token + 1 \
          WHERE id = ?1 RETURNING lease_token",
-        params![id.0, owner, end(now)],
+        params![id.0, owner, lease_end(now)],
         |row| row.get(0),
     )?)
 }
 
-/// As [`take_lease`], where somebody wants it.
+/// As [`take_lease`], where there is an owner.
 pub(crate) fn lease_to(
     transaction: &Transaction<'_>,
     id: &JobId,
@@ -164,8 +159,8 @@ pub(crate) fn lease_to(
     }
 }
 
-/// When a lease ends that begins then, in milliseconds since 1970.
-pub(crate) fn end(now: Timestamp) -> i64 {
+/// When a lease ends that begins now, in milliseconds since 1970.
+pub(crate) fn lease_end(now: Timestamp) -> i64 {
     now.as_millisecond().saturating_add(LEASE.as_millis() as i64)
 }
 

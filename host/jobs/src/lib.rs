@@ -1,50 +1,139 @@
-//! Exports as jobs: kept in a file, gone on with by alarms, one process at a time.
+//! Exports as jobs: saved slice by slice, resumed after any crash, worked on by one process at a time.
+//!
+//! A [`Job`] is one export in a form that can be saved: it runs an export component slice by slice, over a [`Source`] of
+//! rows (such as a [`Snapshot`](partway_sqlite::Snapshot) of a SQLite database), and sends the parts to a
+//! [`Store`](partway_store::Store). A whole export, by itself:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::{Duration, Instant};
+//!
+//! use partway_jobs::Job;
+//! use partway_sqlite::Snapshot;
+//! use partway_store::{FolderStore, Store, part_size};
+//! use partway_wasmtime::Counters;
+//! use partway_wasmtime::exporter::{Budget, Exporter, Options};
+//! use partway_wasmtime::pacing::Pacing;
+//!
+//! /// Ends a slice when its time is over.
+//! struct Until(Instant);
+//!
+//! impl Pacing for Until {
+//!     fn should_yield(&self) -> bool {
+//!         Instant::now() >= self.0
+//!     }
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let database = folder.path().join("app.db");
+//! # rusqlite::Connection::open(&database)?.execute_batch("CREATE TABLE t (a)")?;
+//! let exporter = Exporter::prebuilt()?;
+//! let snapshot = Snapshot::hold(&database)?;
+//! let store: Arc<dyn Store> = Arc::new(FolderStore::new(folder.path()));
+//! let options = Options {
+//!     format: "sql".into(),
+//!     tables: vec![],
+//!     part_size: part_size(None, snapshot.bytes(), store.limits())?,
+//!     settings: vec![],
+//! };
+//! let counters = Arc::new(Counters::default());
+//!
+//! let mut job = Job::begin(&exporter, &snapshot, &store, "app.sql", options).await?;
+//! while !job.is_ended() {
+//!     let pacing = Until(Instant::now() + Duration::from_secs(25));
+//!     let budget = Budget { parts: 100 };
+//!     job.slice(&exporter, &snapshot, &store, pacing, budget, &counters).await?;
+//!     // All parts of the slice are safe. With `job` saved here (it is `Serialize`), another process
+//!     // can resume from this point. `Worker` does all this, and saves it too.
+//! }
+//! let finished = job.complete(&store).await?;
+//! println!("{}, SHA-256 {}", finished.location, finished.sha256);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The layers
+//!
+//! - [`JobStore`] keeps jobs in a SQLite file in a state folder, for any number of processes at a time.
+//!   [`JobStore::admit`] and [`JobStore::queue`] make a job of an [`ExportRequest`]; a [`JobRecord`] tells how far it is.
+//! - [`Worker`] takes jobs further under a lease, tries again what fails, and saves every step. [`Worker::run`] takes one
+//!   job to its end; [`Worker::run_due`] is a timer for all of them. An [`Observer`] is told what happens.
+//! - [`Resources`] give a worker its stores, components and sources. [`PrebuiltResources`] do with the component inside
+//!   this crate and SQLite files; implement the trait for databases of another kind.
+//! - [`prune`] cleans up what jobs and dead processes have left.
+//!
+//! # Features
+//!
+//! - `openapi`: [`JobState`] in OpenAPI descriptions.
+//! - `simulation`: the module `simulation`, by which tests simulate crashes around every commit.
 
+mod active_job;
 mod admission;
 mod backoff;
 mod blocking;
 mod callbacks;
 mod clock;
-mod error;
-mod failure;
+mod columns;
+#[cfg(feature = "simulation")]
+mod commit_hook;
+mod format_settings;
+mod incomplete;
 mod job;
+mod job_error;
+mod job_store;
 mod lease;
+mod local_jobs;
+mod object_name;
+mod observer;
+mod options;
 mod outcome;
 mod owner;
+mod pacing;
 mod progress;
 mod prune;
 mod queue;
 mod record;
 mod request;
 mod resources;
-mod run;
 mod schedules;
 mod schema;
-mod store;
-
-mod observer;
+#[cfg(feature = "simulation")]
+pub mod simulation;
+mod snapshot_mode;
+mod snapshots;
+mod source;
+mod state_error;
+mod step_error;
 mod timer;
+mod totals;
+mod transitions;
 mod worker;
 
 pub use admission::Admission;
 pub use callbacks::{Callback, DueCallback};
 pub use clock::{Clock, SystemClock};
-pub use error::StateError;
-pub use failure::StepError;
-pub use job::{Finished, Job, JobError, JobOptions, Totals};
+pub use format_settings::{Target, skip_damaged, sql_settings};
+pub use incomplete::Incomplete;
+pub use job::Job;
+pub use job_error::JobError;
+pub use job_store::{DueJob, JobStore};
+pub use object_name::{ObjectNameError, object_name};
 pub use observer::{JobEvent, Observer};
-pub use progress::skip_damaged;
+pub use outcome::StepOutcome;
+pub use pacing::UntilStopped;
+/// What a [`Source`] tells of itself.
+pub use partway_sqlite::{Expected, Fingerprint};
 pub use prune::{Prune, PruneFailure, Pruned, prune};
 pub use queue::Queued;
 pub use record::{Holder, JobId, JobRecord, JobState};
-pub use request::{
-    ExportRequest, Incomplete, OnChange, Pace, SnapshotMode, Target, UntilStopped, incomplete,
-    object_name, settings,
-};
-pub use resources::PrebuiltResources;
-pub use resources::Resources;
+pub use request::{ExportRequest, OnChange, Pace};
+pub use resources::{PrebuiltResources, Resources};
 pub use schedules::ScheduleEntry;
-#[doc(hidden)]
-pub use store::CommitMoment;
-pub use store::{DueJob, JobStore};
-pub use worker::{StepOutcome, Worker};
+pub use snapshot_mode::SnapshotMode;
+pub use source::Source;
+pub use state_error::StateError;
+pub use step_error::StepError;
+pub use totals::{Finished, Totals};
+pub use worker::Worker;

@@ -1,11 +1,11 @@
-//! What becomes of jobs, for those who look on.
+//! Events of jobs, for progress bars, metrics and logs.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::failure::StepError;
-use crate::job::Totals;
 use crate::record::{JobId, JobRecord};
+use crate::step_error::StepError;
+use crate::totals::Totals;
 use partway_sqlite::Expected;
 use partway_store::StoreError;
 use partway_wasmtime::Counters;
@@ -14,7 +14,7 @@ use partway_wasmtime::Counters;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum JobEvent<'a> {
-    /// Its slices begin, or go on in this process.
+    /// Its slices begin in this process, or resume in it.
     Running {
         /// Where the object is to be.
         location: &'a str,
@@ -27,7 +27,7 @@ pub enum JobEvent<'a> {
     },
     /// A slice is done and saved.
     Slice(&'a Totals),
-    /// It begins anew.
+    /// It starts over.
     StartingOver {
         /// Where the object was to be.
         location: &'a str,
@@ -45,21 +45,21 @@ pub enum JobEvent<'a> {
         /// When, from now.
         wait: Duration,
     },
-    /// What was in the store could not be thrown away.
+    /// What was in the store could not be thrown away: pruning does it later.
     UploadLeft(&'a StoreError),
-    /// It has ended for good: that is saved.
+    /// It is done, failed or cancelled, and that is saved.
     Ended(&'a JobRecord),
-    /// It is finished, well or not, or somebody wanted an end for now.
+    /// This process has nothing more to do with it: it has ended, is stopped for now, or is another process'.
     Finished,
 }
 
-/// Who looks on. Called from the thread that does the work: be quick.
+/// Is told of events. Called from the thread that does the work: be quick.
 pub trait Observer: Send + Sync {
     /// Something has happened to a job.
     fn event(&self, id: &JobId, event: &JobEvent<'_>);
 }
 
-/// Nobody.
+/// Ignores all.
 impl Observer for () {
     fn event(&self, _: &JobId, _: &JobEvent<'_>) {}
 }

@@ -1,243 +1,260 @@
-//! What becomes of a job after a step: what was done is saved, and what has failed is tried again, begun anew or ended.
+//! What becomes of a job after a step: it is saved, told to the observer, and the job rests or is over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
-
-use crate::backoff::wait;
-use crate::error::StateError;
-use crate::failure::{Remedy, StepError};
-use crate::observer::JobEvent;
-use crate::progress::Next;
-use crate::record::{JobRecord, JobState};
-use crate::request::OnChange;
-use crate::run::{Run, Step, remove_copy};
-use crate::worker::{Inner, StepOutcome, Worker, lost};
+use partway_sqlite::Expected;
 use partway_store::StoreError;
 
-/// How often a job is begun, all in all: where its upload vanishes again and again, it comes to nothing.
-const MOST_STARTS: u32 = 5;
+use crate::active_job::{ActiveJob, StepResult};
+use crate::backoff::wait;
+use crate::clock::Clock;
+use crate::job::Job;
+use crate::job_store::JobStore;
+use crate::observer::{JobEvent, Observer};
+use crate::progress::NextStep;
+use crate::record::{JobRecord, JobState};
+use crate::snapshots::remove_copies;
+use crate::state_error::StateError;
+use crate::step_error::StepError;
+use crate::transitions::{AfterFailure, after_failure, remedy, retries_clean_up};
 
-impl Worker {
-    /// Saves what a step has done.
+/// What a step has come to.
+#[derive(Debug)]
+pub enum StepOutcome {
+    /// A step further; the next is due then.
+    Again(Timestamp),
+    /// It was stopped; the job is saved, and any process may resume it.
+    Stopped(Box<JobRecord>),
+    /// The job is finished; with why it has failed, if it did so in this process.
+    Finished(Box<JobRecord>, Option<StepError>),
+    /// This process can't resume it for reasons of its environment; the job is as it was, and any process may.
+    Refused(StepError),
+    /// Another process is at work on it.
+    Held,
+    /// It was not due, or is another's by now.
+    NotDue,
+}
+
+/// What becomes of a job after a step.
+pub(crate) enum Settled {
+    /// It rests in this process until its next step.
+    Rests(Box<ActiveJob>, Timestamp),
+    /// This process has nothing more to do with it.
+    Over(StepOutcome),
+}
+
+/// Where the outcome of a step is saved, and who is told of it.
+pub(crate) struct Settlement<'a> {
+    pub(crate) jobs: &'a JobStore,
+    pub(crate) clock: &'a Arc<dyn Clock>,
+    pub(crate) observer: &'a dyn Observer,
+}
+
+impl Settlement<'_> {
+    /// Saves that a job is to be cancelled, before anything else is done with it.
+    pub(crate) fn begin_cancel(&self, active: &mut ActiveJob) -> Result<(), StateError> {
+        if active.record.state != JobState::Cancelling {
+            let now = self.clock.now();
+            active.record =
+                self.jobs.save_ending(&active.lease, JobState::Cancelling, None, now)?;
+        }
+        Ok(())
+    }
+
+    /// Saves what a step has done. `keeps_lease`: this process means to do the next one as well.
     pub(crate) async fn save(
         &self,
-        mut run: Run,
-        step: Step,
-        stop: &CancellationToken,
-    ) -> Result<StepOutcome, StateError> {
-        let Inner { jobs, clock, observer, .. } = &*self.0;
-        let now = clock.now();
-        let pause = run.record.request.pace.pause;
+        mut active: ActiveJob,
+        step: StepResult,
+        keeps_lease: bool,
+    ) -> Result<Settled, StateError> {
+        let now = self.clock.now();
         match step {
-            Step::Begun(job, expected) => {
-                let next = Next { wake_at: now, keeps_lease: !stop.is_cancelled() };
-                if let Err(error) = jobs.save_begun(&run.lease, &job, expected, next, now) {
-                    run.job = Some(*job);
-                    self.abort(&run).await;
-                    return Err(error);
-                }
-                run.record.state = JobState::Running;
-                run.record.object = Some(job.upload.name.clone());
-                run.record.expected = expected;
-                run.record.starts += 1;
-                run.job = Some(*job);
-                self.announce(&run);
-                self.go_on(run, next)
+            StepResult::Begun(job, expected) => {
+                let next = NextStep { wake_at: now, keeps_lease };
+                self.save_begun(active, *job, expected, next, now).await
             }
-            Step::Sliced { parts_before } => {
-                let Some(job) = &run.job else { return Ok(lost()) };
-                let pause = if job.ended { Duration::ZERO } else { pause };
+            StepResult::Sliced { parts_before } => {
+                let Some(job) = &active.job else { return Ok(lost()) };
+                let pause =
+                    if job.ended { Duration::ZERO } else { active.record.request.pace.pause };
                 let wake_at = now.checked_add(pause).unwrap_or(Timestamp::MAX);
-                // Held while it rests, so that the database's state stays at hand.
-                let next = Next { wake_at, keeps_lease: !stop.is_cancelled() };
-                jobs.save_slice(&run.lease, job, parts_before, next, now)?;
-                run.record.attempts = 0;
-                run.record.totals = job.totals.clone();
-                run.record.state = if job.ended { JobState::Completing } else { JobState::Running };
-                observer.event(&run.lease.id, &JobEvent::Slice(&job.totals));
-                self.go_on(run, next)
+                // The lease is kept during the pause, so that the database's state stays at hand.
+                let next = NextStep { wake_at, keeps_lease };
+                active.record =
+                    self.jobs.save_slice(&active.lease, job, parts_before, next, now)?;
+                self.observer.event(&active.lease.id, &JobEvent::Slice(&job.totals));
+                Ok(rest_or_stop(active, next))
             }
-            Step::Completed(finished) => {
-                let record = jobs.save_done(&run.lease, &finished, now)?;
-                Ok(self.finished(run, record))
+            StepResult::Completed(finished) => {
+                let record = self.jobs.save_done(&active.lease, &finished, now)?;
+                Ok(self.finished(active, record))
             }
-            Step::Ended(result) => self.end(run, result, now),
+            StepResult::CleanedUp(result) => self.save_clean_up(active, result, now),
         }
     }
 
-    /// Keeps the job at hand, or leaves it to anybody, as was saved.
-    fn go_on(&self, run: Run, next: Next) -> Result<StepOutcome, StateError> {
-        if !next.keeps_lease {
-            return Ok(StepOutcome::Stopped(Box::new(self.0.jobs.get(&run.lease.id)?)));
-        }
-        self.rest(run);
-        Ok(StepOutcome::Again(next.wake_at))
-    }
-
-    /// Saves that a step has failed, and what is to be done about it.
-    pub(crate) fn fail(&self, mut run: Run, error: StepError) -> Result<StepOutcome, StateError> {
-        let Inner { jobs, clock, .. } = &*self.0;
-        let id = run.lease.id.clone();
-        let remedy = error.remedy();
-        tracing::warn!(%error, ?remedy, "a step failed");
-        let ends = matches!(run.record.state, JobState::Failing | JobState::Cancelling);
-        match remedy {
-            Remedy::LeaveAsItIs if run.record.object.is_some() || ends => {
-                jobs.release(&run.lease)?;
-                Ok(StepOutcome::Refused(error))
-            }
-            _ if ends && remedy != Remedy::LetGo => {
-                // What can't even be opened can't be thrown away.
-                let state = ended(run.record.state);
-                let reason = run.reason();
-                let reason =
-                    format!("{reason}{error}; what it left in the store is for partway jobs prune");
-                remove_copy(jobs, &run.record);
-                let record = jobs.save_ended(&run.lease, state, Some(&reason), clock.now())?;
-                Ok(self.finished(run, record))
-            }
-            Remedy::Stop if run.unwanted.is_cancelled() => {
-                let now = clock.now();
-                self.rest(run);
-                Ok(StepOutcome::Again(now))
-            }
-            Remedy::Stop => {
-                jobs.release(&run.lease)?;
-                Ok(StepOutcome::Stopped(Box::new(jobs.get(&id)?)))
-            }
-            Remedy::LetGo => Ok(lost()),
-            Remedy::TryAgainIfBegun if run.record.state == JobState::Waiting => {
-                self.give_up(run, error)
-            }
-            Remedy::TryAgain | Remedy::TryAgainIfBegun => {
-                if !run.may_try_again() {
-                    return self.give_up(run, error);
+    async fn save_begun(
+        &self,
+        mut active: ActiveJob,
+        job: Job,
+        expected: Expected,
+        next: NextStep,
+        now: Timestamp,
+    ) -> Result<Settled, StateError> {
+        let saved = self.jobs.save_begun(&active.lease, &job, expected, next, now);
+        active.job = Some(job);
+        match saved {
+            Ok(record) => active.record = record,
+            Err(error) => {
+                // Nobody knows of this upload. What can't be thrown away now is for pruning.
+                if let Err(error) = active.abort().await {
+                    self.observer.event(&active.lease.id, &JobEvent::UploadLeft(&error));
                 }
+                return Err(error);
+            }
+        }
+        active.report_running(self.observer);
+        Ok(rest_or_stop(active, next))
+    }
+
+    /// Saves that what a job had in the store is thrown away, or can't be: it ends, or tries again.
+    fn save_clean_up(
+        &self,
+        active: ActiveJob,
+        result: Result<(), StoreError>,
+        now: Timestamp,
+    ) -> Result<Settled, StateError> {
+        let state = active.record.state;
+        let Err(error) = result else {
+            let record = self.jobs.save_ended(&active.lease, state, None, now)?;
+            return Ok(self.finished(active, record));
+        };
+        if retries_clean_up(&active.record, &error) {
+            // Why it fails matters more than what hinders that.
+            let reason = active.failing_reason().map_or_else(|| error.to_string(), str::to_owned);
+            return self.retry(active, &StepError::Job(error.into()), &reason, now);
+        }
+        self.observer.event(&active.lease.id, &JobEvent::UploadLeft(&error));
+        let left = format!("what it left in the store could not be removed: {error}");
+        let reason = also(active.failing_reason(), &left);
+        let record = self.jobs.save_ended(&active.lease, state, Some(&reason), now)?;
+        Ok(self.finished(active, record))
+    }
+
+    /// Saves that a step has failed, and what follows from that.
+    pub(crate) fn fail(
+        &self,
+        mut active: ActiveJob,
+        error: StepError,
+    ) -> Result<Settled, StateError> {
+        tracing::warn!(%error, remedy = ?remedy(&error), "a step failed");
+        let now = self.clock.now();
+        match after_failure(&active.record, error, active.cancel.is_cancelled()) {
+            AfterFailure::LeaveToOthers(error) => {
+                self.jobs.release(&active.lease)?;
+                Ok(Settled::Over(StepOutcome::Refused(error)))
+            }
+            AfterFailure::Stop => {
+                let record = self.jobs.release(&active.lease)?;
+                Ok(Settled::Over(StepOutcome::Stopped(Box::new(record))))
+            }
+            AfterFailure::Cancel => Ok(Settled::Rests(Box::new(active), now)),
+            AfterFailure::Drop => Ok(lost()),
+            AfterFailure::Retry(error) => {
                 if let StepError::CutOff(_) = error {
-                    run.close_source();
+                    active.close_source();
                 }
-                self.try_again(run, &error, &error.to_string(), clock.now())
+                self.retry(active, &error, &error.to_string(), now)
             }
-            Remedy::SkipDamaged
-                if !run.record.skips_damaged && run.record.request.component.is_none() =>
-            {
-                run.record.skips_damaged = true;
-                let reason = format!("{error}. What can be read is exported");
-                self.start_over(run, &reason)
+            AfterFailure::StartOver { reason, skips_damaged } => {
+                self.start_over(active, &reason, skips_damaged, now)
             }
-            Remedy::StartOver => {
-                let changed = matches!(error, StepError::Changed);
-                // What was damaged then may be whole now.
-                run.record.skips_damaged &= !changed;
-                if changed && run.record.request.on_change == OnChange::Fail {
-                    return self.give_up(run, StepError::MayNotStartOver);
-                }
-                // A database may change as often as it likes.
-                if !changed && run.record.starts >= MOST_STARTS {
-                    let (starts, reason) = (run.record.starts, error.to_string());
-                    let error = StepError::TooManyStarts { starts, reason };
-                    return self.give_up(run, error);
-                }
-                self.start_over(run, &error.to_string())
+            AfterFailure::Fail(error) => {
+                let reason = error.to_string();
+                let state = JobState::Failing;
+                active.record = self.jobs.save_ending(&active.lease, state, Some(&reason), now)?;
+                active.failure = Some(error);
+                Ok(Settled::Rests(Box::new(active), now))
             }
-            Remedy::SkipDamaged | Remedy::LeaveAsItIs | Remedy::GiveUp => self.give_up(run, error),
+            AfterFailure::End(error) => {
+                let left = format!("{error}; what it left in the store could not be removed");
+                let reason = also(active.failing_reason(), &left);
+                remove_copies(self.jobs, &active.record.id);
+                let state = active.record.state;
+                let record = self.jobs.save_ended(&active.lease, state, Some(&reason), now)?;
+                Ok(self.finished(active, record))
+            }
         }
     }
 
     /// Saves that a step is tried again, later with each failure.
-    fn try_again(
+    fn retry(
         &self,
-        mut run: Run,
+        mut active: ActiveJob,
         error: &StepError,
         reason: &str,
         now: Timestamp,
-    ) -> Result<StepOutcome, StateError> {
-        let Inner { jobs, observer, .. } = &*self.0;
-        let attempt = run.record.attempts + 1;
-        let retries = run.record.request.pace.retries;
+    ) -> Result<Settled, StateError> {
+        let attempt = active.record.attempts + 1;
+        let retries = active.record.request.pace.retries;
         let wait = wait(attempt);
         let wake_at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
-        jobs.save_failure(&run.lease, reason, attempt, wake_at)?;
-        observer.event(&run.lease.id, &JobEvent::Retrying { error, attempt, retries, wait });
-        run.record.attempts = attempt;
-        self.rest(run);
-        Ok(StepOutcome::Again(wake_at))
+        active.record = self.jobs.save_retry(&active.lease, reason, attempt, wake_at)?;
+        let event = JobEvent::Retrying { error, attempt, retries, wait };
+        self.observer.event(&active.lease.id, &event);
+        Ok(Settled::Rests(Box::new(active), wake_at))
     }
 
-    fn start_over(&self, mut run: Run, reason: &str) -> Result<StepOutcome, StateError> {
-        let Inner { jobs, clock, observer, .. } = &*self.0;
-        let now = clock.now();
-        let event = JobEvent::StartingOver { location: &run.location(), reason };
-        observer.event(&run.lease.id, &event);
+    fn start_over(
+        &self,
+        mut active: ActiveJob,
+        reason: &str,
+        skips_damaged: bool,
+        now: Timestamp,
+    ) -> Result<Settled, StateError> {
+        let event = JobEvent::StartingOver { location: &active.location(), reason };
+        self.observer.event(&active.lease.id, &event);
         // What is in the store is thrown away when that is saved, as the first thing of the new start: another process
         // may be at work on it by now.
-        jobs.save_restart(&run.lease, reason, run.record.skips_damaged, now)?;
-        run.begin_anew();
-        self.rest(run);
-        Ok(StepOutcome::Again(now))
-    }
-
-    /// Ends a job that nothing helps: first it is known, then what is in the store is thrown away.
-    fn give_up(&self, mut run: Run, error: StepError) -> Result<StepOutcome, StateError> {
-        let now = self.0.clock.now();
-        let reason = error.to_string();
-        self.0.jobs.save_end_begun(&run.lease, JobState::Failing, Some(&reason), now)?;
-        run.record.state = JobState::Failing;
-        run.record.attempts = 0;
-        run.record.last_error = Some(reason);
-        run.failure = Some(error);
-        self.rest(run);
-        Ok(StepOutcome::Again(now))
-    }
-
-    /// Ends a job for good, when what it had in the store is thrown away.
-    fn end(
-        &self,
-        run: Run,
-        result: Result<(), StoreError>,
-        now: Timestamp,
-    ) -> Result<StepOutcome, StateError> {
-        let Inner { jobs, observer, .. } = &*self.0;
-        let state = ended(run.record.state);
-        let Err(error) = result else {
-            let record = jobs.save_ended(&run.lease, state, None, now)?;
-            return Ok(self.finished(run, record));
-        };
-        if error.may_pass() && run.may_try_again() {
-            // Why it comes to nothing matters more than what hinders that.
-            let reason = run.record.last_error.clone().unwrap_or_else(|| error.to_string());
-            return self.try_again(run, &StepError::Job(error.into()), &reason, now);
-        }
-        observer.event(&run.lease.id, &JobEvent::UploadLeft(&error));
-        let reason =
-            format!("{}what it left in the store could not be removed: {error}", run.reason());
-        let record = jobs.save_ended(&run.lease, state, Some(&reason), now)?;
-        Ok(self.finished(run, record))
-    }
-
-    /// Throws away what is in the store, if that can be; if not, pruning does it later.
-    async fn abort(&self, run: &Run) {
-        if let Err(error) = run.abort().await {
-            self.0.observer.event(&run.lease.id, &JobEvent::UploadLeft(&error));
-        }
+        let record = self.jobs.save_start_over(&active.lease, reason, skips_damaged, now)?;
+        active.start_over(record);
+        Ok(Settled::Rests(Box::new(active), now))
     }
 
     /// Tells of a job that has ended, when that is saved.
-    fn finished(&self, run: Run, record: JobRecord) -> StepOutcome {
+    fn finished(&self, active: ActiveJob, record: JobRecord) -> Settled {
         match record.state {
             JobState::Failed => {
                 tracing::error!(error = record.last_error, "the export has failed");
             }
             _ => tracing::info!(state = %record.state, "finished"),
         }
-        self.0.observer.event(&record.id, &JobEvent::Ended(&record));
-        StepOutcome::Finished(Box::new(record), run.failure)
+        self.observer.event(&record.id, &JobEvent::Ended(&record));
+        Settled::Over(StepOutcome::Finished(Box::new(record), active.failure))
     }
 }
 
-/// How a job ends that is being ended.
-fn ended(state: JobState) -> JobState {
-    if state == JobState::Cancelling { JobState::Cancelled } else { JobState::Failed }
+/// Another process has the job.
+pub(crate) fn lost() -> Settled {
+    tracing::warn!("another process has taken the job over");
+    Settled::Over(StepOutcome::Held)
+}
+
+/// Keeps the job for its next step, or leaves it to any process, as was saved.
+fn rest_or_stop(active: ActiveJob, next: NextStep) -> Settled {
+    if next.keeps_lease {
+        return Settled::Rests(Box::new(active), next.wake_at);
+    }
+    Settled::Over(StepOutcome::Stopped(Box::new(active.record)))
+}
+
+/// One reason after another.
+fn also(first: Option<&str>, then: &str) -> String {
+    match first {
+        Some(first) => format!("{first}; {then}"),
+        None => then.to_owned(),
+    }
 }

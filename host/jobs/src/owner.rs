@@ -4,18 +4,18 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// This holder of leases. Dropped, or dead with its process, it holds none any more.
+/// A holder of leases in this process. When it is dropped, or its process dies, its leases are void.
 #[derive(Debug)]
 pub(crate) struct Owner {
     /// A random word.
     pub(crate) id: String,
     path: PathBuf,
-    // Held for its lock.
+    // Open for its lock.
     _lock: File,
 }
 
 impl Owner {
-    /// A new holder, who is alive from now on.
+    /// A new holder, which is alive from now on.
     pub(crate) fn new(folder: &Path, id: String) -> io::Result<Self> {
         // Under its name it is locked from the first moment: one that is not would be taken for a dead one's.
         let unlocked = folder.join(format!("{id}.lock"));
@@ -34,15 +34,15 @@ impl Drop for Owner {
     }
 }
 
-/// Whether the process lives that goes by this word. What can't be told counts as living: then the lease's own
-/// end decides.
+/// Whether the process of this holder lives. What can't be told counts as living: then the lease's own end decides.
+/// The file of a dead one is deleted.
 pub(crate) fn is_alive(folder: &Path, id: &str) -> bool {
     let path = path(folder, id);
     let lock = match OpenOptions::new().write(true).open(&path) {
         Ok(lock) => lock,
         Err(error) => return error.kind() != io::ErrorKind::NotFound,
     };
-    // Shared, so that two who ask at once do not take each other for the owner.
+    // Shared, so that two processes that look at once do not take each other for the owner.
     match lock.try_lock_shared() {
         Ok(()) => {
             fs::remove_file(&path).ok();

@@ -1,26 +1,31 @@
-//! What is kept of a job's progress, under its lease: never more than is safe in the store.
+//! What is saved of a job's progress, under its lease: never more than is safe in the store. Every save gives the job as it
+//! is saved then.
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
-use crate::error::StateError;
-use crate::job::{Finished, Job, JobOptions};
-use crate::lease::{Lease, end, release};
+use crate::columns::{from_json, json};
+use crate::job::Job;
+use crate::job_store::{JobStore, Problem};
+use crate::lease::{Lease, lease_end, release};
+use crate::options::options;
 use crate::record::{JobRecord, JobState};
-use crate::store::{JobStore, Problem, from_json, json};
+use crate::state_error::StateError;
+use crate::totals::Finished;
+use crate::transitions::{after_clean_up, after_slice};
 use partway_sqlite::Expected;
 use partway_store::{HashState, UploadId};
 
-/// What a change under a lease says of the next alarm.
+/// What follows a save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Next {
+pub(crate) struct NextStep {
     pub(crate) wake_at: Timestamp,
-    /// Whether this process means to go on itself.
+    /// Whether this process means to do the next step itself.
     pub(crate) keeps_lease: bool,
 }
 
 impl JobStore {
-    /// What going on with a job needs.
+    /// What resuming a job needs.
     pub(crate) fn load(&self, record: &JobRecord) -> Result<Option<Job>, StateError> {
         let (Some(object), Some(part_size)) = (&record.object, record.part_size) else {
             return Ok(None);
@@ -58,11 +63,11 @@ impl JobStore {
         lease: &Lease,
         job: &Job,
         expected: Expected,
-        next: Next,
+        next: NextStep,
         now: Timestamp,
-    ) -> Result<(), StateError> {
+    ) -> Result<JobRecord, StateError> {
         let fingerprint = job.fingerprint.as_ref().map(json).transpose()?;
-        self.under(lease, |transaction| {
+        self.save(lease, |transaction| {
             transaction.execute("DELETE FROM export_parts WHERE job = ?1", [&lease.id.0])?;
             transaction.execute(
                 "UPDATE export_jobs SET object = ?2, upload_id = ?3, part_size = ?4, component = ?5, \
@@ -82,53 +87,53 @@ impl JobStore {
         })
     }
 
-    /// Saves a slice: the checkpoint, and the part_ids of parts that are all safe in the store.
+    /// Saves a slice: the checkpoint, and the ids of parts that are all safe in the store.
     pub(crate) fn save_slice(
         &self,
         lease: &Lease,
         job: &Job,
         parts_before: usize,
-        next: Next,
+        next: NextStep,
         now: Timestamp,
-    ) -> Result<(), StateError> {
-        self.under(lease, |transaction| {
+    ) -> Result<JobRecord, StateError> {
+        self.save(lease, |transaction| {
             let mut insert = transaction.prepare_cached(
                 "INSERT INTO export_parts (job, number, receipt) VALUES (?1, ?2, ?3)",
             )?;
-            for (number, receipt) in job.part_ids.iter().enumerate().skip(parts_before) {
-                insert.execute(params![lease.id.0, number as i64 + 1, receipt])?;
+            for (number, part_id) in job.part_ids.iter().enumerate().skip(parts_before) {
+                insert.execute(params![lease.id.0, number as i64 + 1, part_id])?;
             }
             save_progress(transaction, lease, job, next, now)
         })
     }
 
     /// Saves that a step has failed and is to be tried again; the lease lasts until then, and longer.
-    pub(crate) fn save_failure(
+    pub(crate) fn save_retry(
         &self,
         lease: &Lease,
         error: &str,
         attempts: u32,
         wake_at: Timestamp,
-    ) -> Result<(), StateError> {
-        self.under(lease, |transaction| {
+    ) -> Result<JobRecord, StateError> {
+        self.save(lease, |transaction| {
             transaction.execute(
                 "UPDATE export_jobs SET last_error = ?2, attempts = ?3, wake_at = ?4, lease_until = ?5 \
                  WHERE id = ?1",
-                params![lease.id.0, error, attempts, wake_at.as_millisecond(), end(wake_at)],
+                params![lease.id.0, error, attempts, wake_at.as_millisecond(), lease_end(wake_at)],
             )?;
             Ok(())
         })
     }
 
-    /// Saves that the job is to begin anew. Its upload stays known, to be thrown away.
-    pub(crate) fn save_restart(
+    /// Saves that the job starts over. Its upload stays known, to be thrown away.
+    pub(crate) fn save_start_over(
         &self,
         lease: &Lease,
         reason: &str,
         skips_damaged: bool,
         now: Timestamp,
-    ) -> Result<(), StateError> {
-        self.under(lease, |transaction| {
+    ) -> Result<JobRecord, StateError> {
+        self.save(lease, |transaction| {
             transaction.execute("DELETE FROM export_parts WHERE job = ?1", [&lease.id.0])?;
             transaction.execute(
                 "UPDATE export_jobs SET state = 'waiting', checkpoint = '', hash = NULL, ended = 0, \
@@ -140,15 +145,15 @@ impl JobStore {
         })
     }
 
-    /// Saves that the job comes to nothing; what is in the store is to be thrown away next.
-    pub(crate) fn save_end_begun(
+    /// Saves that the job is failing or being cancelled; what is in the store is to be thrown away next.
+    pub(crate) fn save_ending(
         &self,
         lease: &Lease,
         state: JobState,
         reason: Option<&str>,
         now: Timestamp,
-    ) -> Result<(), StateError> {
-        self.under(lease, |transaction| {
+    ) -> Result<JobRecord, StateError> {
+        self.save(lease, |transaction| {
             transaction.execute(
                 "UPDATE export_jobs SET state = ?2, last_error = ?3, attempts = 0, \
                      wake_at = ?4 \
@@ -159,29 +164,34 @@ impl JobStore {
         })
     }
 
-    /// Saves that the object has not appeared, and that the upload is to be thrown away next.
-    pub(crate) fn save_uncompleted(&self, lease: &Lease) -> Result<(), StateError> {
+    /// Saves that the object has not appeared, and that the upload is to be thrown away next; in the job as well.
+    pub(crate) fn save_not_completed(
+        &self,
+        lease: &Lease,
+        job: &mut Job,
+    ) -> Result<(), StateError> {
         self.under(lease, |transaction| {
             transaction.execute("UPDATE export_jobs SET ended = 0 WHERE id = ?1", [&lease.id.0])?;
             Ok(())
-        })
+        })?;
+        job.ended = false;
+        Ok(())
     }
 
-    /// Saves that the job has come to nothing.
+    /// Saves that a job that was failing has failed, or that one that was being cancelled is.
     pub(crate) fn save_ended(
         &self,
         lease: &Lease,
-        state: JobState,
+        ending: JobState,
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<JobRecord, StateError> {
-        self.under(lease, |transaction| {
+        self.save(lease, |transaction| {
             transaction.execute(
                 "UPDATE export_jobs SET last_error = coalesce(?2, last_error) WHERE id = ?1",
                 params![lease.id.0, reason],
             )?;
-            finish(transaction, lease, state, now)?;
-            self.only(transaction, lease)
+            finish(transaction, lease, after_clean_up(ending), now)
         })
     }
 
@@ -192,7 +202,7 @@ impl JobStore {
         finished: &Finished,
         now: Timestamp,
     ) -> Result<JobRecord, StateError> {
-        self.under(lease, |transaction| {
+        self.save(lease, |transaction| {
             // First, so that the object's name may be one that an unfinished job has taken: it came out under the next.
             finish(transaction, lease, JobState::Done, now)?;
             transaction.execute(
@@ -206,45 +216,36 @@ impl JobStore {
                     now.as_millisecond()
                 ],
             )?;
-            self.only(transaction, lease)
+            Ok(())
         })
     }
 
-    /// The job that a lease is on.
-    fn only(&self, transaction: &Transaction<'_>, lease: &Lease) -> Result<JobRecord, Problem> {
-        let record = self.records(transaction, "WHERE id = ?1", [&lease.id.0])?.pop();
-        record.ok_or_else(|| StateError::UnknownJob(lease.id.0.clone()).into())
+    /// Gives the job back; when it is due stays as it is.
+    pub(crate) fn release(&self, lease: &Lease) -> Result<JobRecord, StateError> {
+        self.save(lease, |transaction| release(transaction, lease))
     }
-}
 
-/// The options of the component for a job.
-pub(crate) fn options(record: &JobRecord, part_size: u32) -> JobOptions {
-    let request = &record.request;
-    let mut settings = request.settings.clone();
-    if record.skips_damaged {
-        settings.push(skip_damaged());
+    /// Changes a job in one transaction, if the lease still holds, and gives it as it is saved then.
+    fn save(
+        &self,
+        lease: &Lease,
+        change: impl FnOnce(&Transaction<'_>) -> Result<(), Problem>,
+    ) -> Result<JobRecord, StateError> {
+        self.under(lease, |transaction| {
+            change(transaction)?;
+            let record = self.records(transaction, "WHERE id = ?1", [&lease.id.0])?.pop();
+            record.ok_or_else(|| StateError::UnknownJob(lease.id.0.clone()).into())
+        })
     }
-    JobOptions {
-        format: request.format.clone(),
-        tables: request.tables.clone(),
-        part_size,
-        settings,
-    }
-}
-
-/// The setting by which the component leaves out what is damaged.
-pub fn skip_damaged() -> (String, String) {
-    ("damaged".to_owned(), "skip".to_owned())
 }
 
 fn save_progress(
     transaction: &Transaction<'_>,
     lease: &Lease,
     job: &Job,
-    next: Next,
+    next: NextStep,
     now: Timestamp,
 ) -> Result<(), Problem> {
-    let state = if job.ended { JobState::Completing } else { JobState::Running };
     let mut update = transaction.prepare_cached(
         "UPDATE export_jobs SET state = ?2, checkpoint = ?3, hash = ?4, totals = ?5, attempts = 0, \
              last_error = NULL, wake_at = ?6, lease_until = ?7, moved_at = ?8, ended = ?9 \
@@ -252,19 +253,19 @@ fn save_progress(
     )?;
     update.execute(params![
         lease.id.0,
-        state.as_str(),
+        after_slice(job.ended).as_str(),
         job.checkpoint,
         json::<HashState>(&job.hash)?,
         json(&job.totals)?,
         next.wake_at.as_millisecond(),
-        end(next.wake_at),
+        lease_end(next.wake_at),
         now.as_millisecond(),
         job.ended,
     ])?;
     if next.keeps_lease { Ok(()) } else { release(transaction, lease) }
 }
 
-/// Ends a job. What going on would need is of no use any more.
+/// Ends a job. What resuming it would need is of no use any more.
 fn finish(
     transaction: &Transaction<'_>,
     lease: &Lease,

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::error::StateError;
+use crate::job_store::JobStore;
 use crate::owner::is_alive;
 use crate::record::{JobId, JobRecord, JobState};
 use crate::resources::Resources;
-use crate::store::JobStore;
+use crate::state_error::StateError;
 use partway_store::StoreAddress;
 
 /// What is to be pruned.
@@ -18,10 +18,10 @@ use partway_store::StoreAddress;
 pub struct Prune {
     /// Stores to look for uploads in, besides those that jobs have exported to.
     pub stores: Vec<StoreAddress>,
-    /// Finished jobs that have been so for this long.
+    /// Forget jobs that have been finished for this long.
     pub finished_for: Duration,
-    /// Uploads that began this long ago, or in a folder were last written to. They may be another machine's: give them
-    /// time.
+    /// Throw away uploads that began this long ago, or in a folder were last written to. They may be another machine's:
+    /// give them time.
     pub uploads_older_than: Duration,
     /// Only find out what there is.
     pub dry_run: bool,
@@ -32,7 +32,7 @@ pub struct Prune {
 pub struct Pruned {
     /// The jobs that were forgotten.
     pub jobs: Vec<JobId>,
-    /// Where the uploads were to make objects that were thrown away.
+    /// The uploads that were thrown away, by where their objects were to be.
     pub uploads: Vec<String>,
     /// Failed and cancelled jobs that were kept, though they are finished: something in their stores may be theirs.
     pub kept: Vec<JobId>,
@@ -50,7 +50,7 @@ pub struct PruneFailure {
     pub reason: String,
 }
 
-/// Prunes.
+/// Forgets finished jobs, throws away uploads that no job owns, and deletes files of jobs and processes that are gone.
 ///
 /// # Errors
 ///
@@ -85,7 +85,7 @@ pub async fn prune(
     let callbacks = jobs.callbacks()?;
     for record in &records {
         if callbacks.get(&record.id).is_some_and(|callback| callback.next_at.is_some()) {
-            // Somebody is still to be told.
+            // Its callback is still to be sent.
             continue;
         }
         let is_old = record.finished_at.is_some_and(|at| is_past(now, at, what.finished_for));
@@ -124,7 +124,7 @@ async fn uploads(
     let mut is_clean = true;
     for upload in unfinished {
         let changed = Timestamp::try_from(upload.changed).unwrap_or(Timestamp::MAX);
-        // Asked anew for each: a job may have begun meanwhile.
+        // Read anew for each: a job may have begun meanwhile.
         let owned = jobs.owned_uploads().map_err(|error| error.to_string())?;
         if owned.contains(&upload.upload.id) {
             continue;
@@ -168,7 +168,7 @@ fn files(jobs: &JobStore) -> Result<(), StateError> {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
         if let Some(id) = name.strip_prefix("process-").and_then(|name| name.strip_suffix(".lock"))
         {
-            // Asking deletes that of a dead one.
+            // This deletes the file of a dead one.
             is_alive(jobs.folder(), id);
         } else if let Some(rest) = name.strip_prefix("copy-") {
             let id = rest.split('.').next().unwrap_or_default();

@@ -1,15 +1,15 @@
-//! Exports that clients ask for and nobody waits with: each request is a job of its own, unless it is one repeated.
+//! Requests of clients: each is queued as a job of its own, unless it repeats an earlier one.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::callbacks::insert_callback;
-use crate::error::StateError;
+use crate::job_store::{JobStore, Problem, insert};
 use crate::record::{JobId, JobState};
 use crate::request::ExportRequest;
-use crate::store::{JobStore, Problem, insert};
+use crate::state_error::StateError;
 
-/// What became of a request.
+/// What became of a client's request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Queued {
     /// A new job, due at once.
@@ -23,9 +23,9 @@ pub enum Queued {
 }
 
 impl JobStore {
-    /// Makes a job of a request, though others export the same. A key is the client's own word for the request: the
-    /// same one again, for as long as the job is known, makes no second job. A callback is the URL that is told how the
-    /// job has ended.
+    /// Makes a job of a request, whether others export the same or not. A key is the client's own word for the request:
+    /// the same one again, for as long as the job is known, makes no second job. A callback is the URL that is told how
+    /// the job has ended.
     ///
     /// # Errors
     ///
@@ -82,8 +82,8 @@ impl JobStore {
         callback: Option<&str>,
     ) -> Result<Option<Queued>, Problem> {
         let Some(key) = key else { return Ok(None) };
-        let (store, those) = (request.store.identity(), "WHERE store = ?1 AND request_key = ?2");
-        let Some(record) = self.records(connection, those, params![store, key])?.pop() else {
+        let (store, clause) = (request.store.identity(), "WHERE store = ?1 AND request_key = ?2");
+        let Some(record) = self.records(connection, clause, params![store, key])?.pop() else {
             return Ok(None);
         };
         let known = connection

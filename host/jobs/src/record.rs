@@ -1,4 +1,4 @@
-//! A job as it is kept: what was asked for, how far it is, what became of it.
+//! A job as it is saved: what was asked for, how far it is, what became of it.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::job::Totals;
 use crate::request::ExportRequest;
+use crate::totals::Totals;
 use partway_sqlite::Expected;
 
-/// A job that has not moved for so long is stuck.
-const STUCK: Duration = Duration::from_secs(60 * 60);
+/// A job that has got no further for so long is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A job's name: 16 hexadecimal digits, chosen at random.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ impl fmt::Display for JobId {
     }
 }
 
-/// Where a job stands: what its next alarm is to do, or how it has ended.
+/// Where a job stands: what its next step is to do, or how it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -50,13 +50,13 @@ pub enum JobState {
     Completing,
     /// It has failed: what is in the store is to be thrown away.
     Failing,
-    /// Somebody does not want it any more: what is in the store is to be thrown away.
+    /// Somebody has asked to cancel it: what is in the store is to be thrown away.
     Cancelling,
     /// The object is there.
     Done,
     /// There is no object, and the job says why.
     Failed,
-    /// There is no object, as was wished.
+    /// There is no object, as was asked for.
     Cancelled,
 }
 
@@ -103,10 +103,10 @@ impl fmt::Display for JobState {
     }
 }
 
-/// A job that some process is at work on.
+/// The process that is at work on a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// The process' word for itself.
+    /// The process, by a random word.
     pub owner: String,
     /// When others may take the job over, if the process has not been heard of until then.
     pub until: Timestamp,
@@ -114,7 +114,7 @@ pub struct Holder {
     pub is_alive: bool,
 }
 
-/// A job as it is kept, without what only going on with it needs.
+/// A job as it is saved, without what only resuming it needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobRecord {
     /// Its name.
@@ -125,7 +125,7 @@ pub struct JobRecord {
     pub request: ExportRequest,
     /// The store's name: the same however its address was spelled.
     pub store: String,
-    /// The object's name in the store, from the beginning on.
+    /// The object's name in the store, once the upload begins.
     pub object: Option<String>,
     /// The size of parts, in bytes.
     pub part_size: Option<u32>,
@@ -135,15 +135,15 @@ pub struct JobRecord {
     pub totals: Totals,
     /// How far it is to come.
     pub expected: Expected,
-    /// How often it was begun.
+    /// How often it was begun: more than once where it has started over.
     pub starts: u32,
-    /// Failures since it last moved.
+    /// Failures since it last got further.
     pub attempts: u32,
-    /// When it is to be gone on with; none: it is finished.
+    /// When its next step is due; none: it is finished.
     pub wake_at: Option<Timestamp>,
     /// Who is at work on it.
     pub holder: Option<Holder>,
-    /// Whether somebody wants it cancelled.
+    /// Whether it is to be cancelled.
     pub cancel_requested: bool,
     /// When it was asked for.
     pub created_at: Timestamp,
@@ -172,6 +172,6 @@ impl JobRecord {
     /// Whether it should have got further within the last hour, and has not.
     pub fn is_stuck(&self, now: Timestamp) -> bool {
         let still = Duration::try_from(now.duration_since(self.moved_at)).unwrap_or_default();
-        !self.state.is_finished() && still > STUCK
+        !self.state.is_finished() && still > STUCK_AFTER
     }
 }

@@ -1,18 +1,19 @@
-//! Schedules: when exports are made that nobody asks for, as kept between runs of whoever makes them.
+//! Schedules: when the next export of a database is due, saved between runs of the process that makes it.
 
 use jiff::Timestamp;
 use rusqlite::params;
 
-use crate::error::StateError;
+use crate::columns::{from_json, json, time};
+use crate::job_store::{JobStore, insert};
 use crate::record::{JobId, JobRecord};
 use crate::request::ExportRequest;
-use crate::store::{JobStore, from_json, insert, json, time};
+use crate::state_error::StateError;
 use partway_sqlite::Fingerprint;
 
-/// When the next export of a database is made.
+/// When the next export of a database to a store is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleEntry {
-    /// The rule that it was reckoned by, as it was given.
+    /// The rule that the time comes from, as it was given.
     pub rule: String,
     /// When.
     pub next_at: Timestamp,
@@ -23,7 +24,7 @@ pub struct ScheduleEntry {
 }
 
 impl JobStore {
-    /// The schedule_entry for the exports of a database to a store.
+    /// The entry for the exports of a database to a store.
     ///
     /// # Errors
     ///
@@ -49,7 +50,7 @@ impl JobStore {
         })
     }
 
-    /// Makes or moves the schedule_entry.
+    /// Makes or moves the entry.
     ///
     /// # Errors
     ///
@@ -71,7 +72,7 @@ impl JobStore {
         })
     }
 
-    /// Keeps an schedule_entry: makes the job, and the next schedule_entry. None where another process has kept it.
+    /// Makes the job of a due entry, and moves the entry to its next time. None where another process was faster.
     ///
     /// # Errors
     ///
@@ -79,7 +80,7 @@ impl JobStore {
     pub fn queue_scheduled(
         &self,
         request: &ExportRequest,
-        kept: &ScheduleEntry,
+        due: &ScheduleEntry,
         fingerprint: Option<&Fingerprint>,
         next_at: Timestamp,
         now: Timestamp,
@@ -93,7 +94,7 @@ impl JobStore {
                 params![
                     database,
                     store,
-                    kept.next_at.as_millisecond(),
+                    due.next_at.as_millisecond(),
                     next_at.as_millisecond(),
                     fingerprint
                 ],
@@ -118,9 +119,9 @@ impl JobStore {
     /// Those of [`StateError`] that speak of the file.
     pub fn made_by_schedule(&self, store: &str) -> Result<Vec<JobRecord>, StateError> {
         self.read(|connection| {
-            let those = "WHERE store = ?1 AND scheduled AND state = 'done' AND pruned_at IS NULL \
+            let clause = "WHERE store = ?1 AND scheduled AND state = 'done' AND pruned_at IS NULL \
                          ORDER BY created_at DESC, rowid DESC";
-            self.records(connection, those, [store])
+            self.records(connection, clause, [store])
         })
     }
 
@@ -140,7 +141,7 @@ impl JobStore {
     }
 }
 
-/// What an schedule_entry goes by.
+/// What an entry is found by.
 fn key(request: &ExportRequest) -> (String, String) {
     (request.database.display().to_string(), request.store.identity())
 }

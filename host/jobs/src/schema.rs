@@ -1,4 +1,4 @@
-//! The file that jobs are kept in: how it is opened, recognized and brought to the present form.
+//! The file that jobs are saved in: how it is opened, recognized and migrated to the present version.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use crate::error::StateError;
+use crate::state_error::StateError;
 
 /// "Pway": the file's mark, SQLite's `application_id`.
-const MARK: i64 = 0x5077_6179;
+const APPLICATION_ID: i64 = 0x5077_6179;
 
-/// What brings a file from one version to the next. The version is SQLite's `user_version`: how many of these a
-/// file has behind it. They are never changed, only added to.
-const STEPS: &[&str] = &["
+/// What migrates a file from one version to the next. The version is SQLite's `user_version`: how many of these a
+/// file has had. They are never changed, only added to.
+const MIGRATIONS: &[&str] = &["
     CREATE TABLE export_jobs (
         id TEXT PRIMARY KEY,
         state TEXT NOT NULL,
@@ -97,10 +97,10 @@ const STEPS: &[&str] = &["
 "];
 
 /// How long to wait for another process that writes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Opens the file, makes it where there is none, and brings it to the present form. One that is damaged,
-/// somebody else's or from a newer version is left as it is.
+/// Opens the file, makes it where there is none, and migrates it to the present version. One that is damaged,
+/// another program's or from a newer version is left as it is.
 pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     // Checkpoints hold data of databases: the file is for its owner alone, and SQLite gives the files beside it the
     // same rights. One that is there is never opened here: closing it would drop this process' locks on it.
@@ -118,7 +118,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     let failed = |error: rusqlite::Error| StateError::from_sqlite(path, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(PATIENCE).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     // Where it can't open a file for writing, SQLite opens it for reading.
     if connection.is_readonly("main").map_err(failed)? {
         let reason = "the file or its disk is read-only".to_owned();
@@ -129,10 +129,10 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
         .execute_batch(
             "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;",
         )
-        .and_then(|()| patiently(|| connection.execute_batch("PRAGMA journal_mode=WAL")))
+        .and_then(|()| retry_while_busy(|| connection.execute_batch("PRAGMA journal_mode=WAL")))
         .map_err(failed)?;
     if !is_present {
-        migrate(&mut connection, path, STEPS)?;
+        migrate(&mut connection, path, MIGRATIONS)?;
     }
     Ok(connection)
 }
@@ -143,15 +143,15 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection
-        .busy_timeout(PATIENCE)
+        .busy_timeout(BUSY_TIMEOUT)
         .and_then(|()| connection.execute_batch("PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;"))
         .map_err(failed)?;
     Ok(connection)
 }
 
-/// Repeats what SQLite refuses at once while another process is at it, though it was told to wait: the change to WAL mode.
-fn patiently(work: impl Fn() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
-    let until = Instant::now() + PATIENCE;
+/// Repeats what SQLite refuses at once while another process does the same, whatever its timeout: the change to WAL mode.
+fn retry_while_busy(work: impl Fn() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    let until = Instant::now() + BUSY_TIMEOUT;
     loop {
         match work() {
             Err(error)
@@ -183,12 +183,12 @@ fn is_present(connection: &Connection, path: &Path) -> Result<bool, StateError> 
         |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0)).map_err(failed);
     let damaged =
         |reason: &str| StateError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
-    let known = STEPS.len() as i64;
-    let mark = number("PRAGMA application_id")?;
+    let known = MIGRATIONS.len() as i64;
+    let application_id = number("PRAGMA application_id")?;
     let found = number("PRAGMA user_version")?;
-    if mark != MARK {
+    if application_id != APPLICATION_ID {
         let objects = number("SELECT count(*) FROM sqlite_schema")?;
-        return match (mark, found, objects) {
+        return match (application_id, found, objects) {
             (0, 0, 0) => Ok(false),
             _ => Err(damaged("another program's mark is on it")),
         };
@@ -205,14 +205,14 @@ fn is_present(connection: &Connection, path: &Path) -> Result<bool, StateError> 
 }
 
 fn migrate(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), StateError> {
-    let mut bring = || -> rusqlite::Result<()> {
+    let mut migrate = || -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have done it meanwhile.
         let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         for step in steps.iter().skip(version as usize) {
             transaction.execute_batch(step)?;
         }
-        transaction.pragma_update(None, "application_id", MARK)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(
             None,
             "user_version",
@@ -220,7 +220,7 @@ fn migrate(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(
         )?;
         transaction.commit()
     };
-    bring().map_err(|error| StateError::from_sqlite(path, &error))
+    migrate().map_err(|error| StateError::from_sqlite(path, &error))
 }
 
 #[cfg(test)]
@@ -240,7 +240,7 @@ mod tests {
                       VALUES ('a', 'waiting', '', '', '', '', 0, 0)";
         connection.execute(insert, []).unwrap();
         let further = "ALTER TABLE export_jobs ADD COLUMN later TEXT DEFAULT 'x'";
-        let steps = [STEPS, &[further]].concat();
+        let steps = [MIGRATIONS, &[further]].concat();
         migrate(&mut connection, &path, &steps).unwrap();
         // A second time, as by another process at once.
         migrate(&mut connection, &path, &steps).unwrap();
@@ -259,6 +259,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jobs.db");
         drop(open(&path).unwrap());
-        assert_eq!(version(&open(&path).unwrap()), STEPS.len() as i64);
+        assert_eq!(version(&open(&path).unwrap()), MIGRATIONS.len() as i64);
     }
 }

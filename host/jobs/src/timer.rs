@@ -1,4 +1,4 @@
-//! The timer: every job whose alarm is due, so many at a time.
+//! The timer: takes a step of every job that is due, so many jobs at a time.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -7,94 +7,135 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::StateError;
+use crate::job_store::DueJob;
 use crate::observer::JobEvent;
+use crate::outcome::StepOutcome;
 use crate::record::JobId;
-use crate::store::DueJob;
-use crate::worker::{StepOutcome, Worker};
+use crate::state_error::StateError;
+use crate::worker::Worker;
 
-/// How often it is looked for jobs that other processes have made or left.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often to look for jobs that other processes have made or left, and how long to leave those alone that turned out to
+/// be another's.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long to leave a job alone that can't be saved.
+const UNSAVED_PAUSE: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// Lets this worker's timer look for due jobs at once: one has been made.
-    pub fn look_now(&self) {
-        self.0.knock.notify_one();
+    pub fn wake_timer(&self) {
+        self.0.wake.notify_one();
     }
 
-    /// Goes on with every job when its alarm is due, until somebody wants an end: then each is
-    /// saved at its next part, and given back. No more than `most` are begun at a time; others wait for one of them to end.
+    /// Takes a step of every job when it is due, until `stop` is cancelled: then each is saved at its next part, and
+    /// released. No more than `max_jobs` are begun at a time; others wait for one of them to end.
     ///
     /// # Errors
     ///
-    /// Those of the job store on giving jobs back. What one job fails from is saved with it.
-    pub async fn run_due(&self, most: usize, stop: &CancellationToken) -> Result<(), StateError> {
-        let most = most.max(1);
-        let mut steps = JoinSet::new();
-        let mut busy = HashSet::new();
-        // Jobs that turned out to be somebody else's are left alone for a while.
-        let mut not_before: HashMap<JobId, Timestamp> = HashMap::new();
+    /// Those of the job store on releasing jobs. What one job fails from is saved with it.
+    pub async fn run_due(
+        &self,
+        max_jobs: usize,
+        stop: &CancellationToken,
+    ) -> Result<(), StateError> {
+        let mut timer = Timer {
+            worker: self,
+            max_jobs: max_jobs.max(1),
+            stop,
+            steps: JoinSet::new(),
+            busy: HashSet::new(),
+            not_before: HashMap::new(),
+        };
         while !stop.is_cancelled() {
-            let now = self.clock().now();
-            not_before.retain(|_, until| *until > now);
-            let (due, next) = match self.jobs().due(now) {
-                Ok(found) => found,
-                Err(error) => {
-                    tracing::error!(%error, "no jobs can be looked for");
-                    (Vec::new(), None)
-                }
-            };
-            for DueJob { id, is_new } in due {
-                if steps.len() >= most {
-                    break;
-                }
-                // What is begun is brought to its end first: each keeps a state of its database, or a copy.
-                if is_new && !self.is_in_hand(&id) && self.begun() >= most {
-                    continue;
-                }
-                if not_before.contains_key(&id) || !busy.insert(id.clone()) {
-                    continue;
-                }
-                let (worker, stop) = (self.clone(), stop.clone());
-                steps.spawn(async move {
-                    let alarm = worker.alarm(&id, true, &stop).await;
-                    (id, alarm)
-                });
-            }
-            let rest = next.and_then(|next| Duration::try_from(next.duration_since(now)).ok());
-            let rest = self.clock().sleep(rest.unwrap_or(LOOK).min(LOOK));
+            let wait = timer.start_due();
+            let rest = self.clock().sleep(wait);
             tokio::select! {
-                Some(done) = steps.join_next(), if !steps.is_empty() => {
+                Some(done) = timer.steps.join_next(), if !timer.steps.is_empty() => {
                     // A step that has panicked stays busy: it would do so again.
-                    let Ok((id, alarm)) = done else { continue };
-                    busy.remove(&id);
-                    match alarm {
-                        Ok(alarm @ (StepOutcome::Held | StepOutcome::NotDue | StepOutcome::Refused(_))) => {
-                            if !matches!(alarm, StepOutcome::NotDue) {
-                                // It is not this process' any more.
-                                self.0.observer.event(&id, &JobEvent::Finished);
-                            }
-                            let until = self.clock().now().saturating_add(LOOK);
-                            not_before.extend(until.ok().map(|until| (id, until)));
-                        }
-                        Ok(StepOutcome::Finished(..) | StepOutcome::Stopped(_)) => {
-                            self.0.observer.event(&id, &JobEvent::Finished);
-                        }
-                        Ok(StepOutcome::Again(_)) => {}
-                        Err(error) => {
-                            let _span = tracing::error_span!("job", export = %id).entered();
-                            tracing::error!(%error, "the job can't be saved");
-                            let until = self.clock().now().saturating_add(10 * LOOK);
-                            not_before.extend(until.ok().map(|until| (id, until)));
-                        }
-                    }
+                    let Ok((id, outcome)) = done else { continue };
+                    timer.step_ended(id, outcome);
                 }
-                () = self.0.knock.notified() => {}
+                () = self.0.wake.notified() => {}
                 () = rest => {}
                 () = stop.cancelled() => {}
             }
         }
-        while steps.join_next().await.is_some() {}
-        self.let_all_go()
+        while timer.steps.join_next().await.is_some() {}
+        self.release_all()
+    }
+}
+
+struct Timer<'a> {
+    worker: &'a Worker,
+    max_jobs: usize,
+    stop: &'a CancellationToken,
+    steps: JoinSet<(JobId, Result<StepOutcome, StateError>)>,
+    /// The jobs of these steps.
+    busy: HashSet<JobId>,
+    /// Jobs to leave alone for a while.
+    not_before: HashMap<JobId, Timestamp>,
+}
+
+impl Timer<'_> {
+    /// Begins a step of each job that is due, as far as there is room, and tells how long to wait for others.
+    fn start_due(&mut self) -> Duration {
+        let now = self.worker.clock().now();
+        self.not_before.retain(|_, until| *until > now);
+        let (due, next) = match self.worker.jobs().due(now) {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(%error, "the due jobs can't be read");
+                (Vec::new(), None)
+            }
+        };
+        for job in due {
+            if self.steps.len() >= self.max_jobs {
+                break;
+            }
+            self.start(job);
+        }
+        let wait = next.and_then(|next| Duration::try_from(next.duration_since(now)).ok());
+        wait.unwrap_or(POLL_INTERVAL).min(POLL_INTERVAL)
+    }
+
+    fn start(&mut self, DueJob { id, is_new }: DueJob) {
+        let local_jobs = &self.worker.0.local_jobs;
+        // What has begun is ended first: each keeps a state of its database, or a copy.
+        if is_new && !local_jobs.contains(&id) && local_jobs.count_begun() >= self.max_jobs {
+            return;
+        }
+        if self.not_before.contains_key(&id) || !self.busy.insert(id.clone()) {
+            return;
+        }
+        let (worker, stop) = (self.worker.clone(), self.stop.clone());
+        self.steps.spawn(async move {
+            let outcome = worker.step(&id, true, &stop).await;
+            (id, outcome)
+        });
+    }
+
+    fn step_ended(&mut self, id: JobId, outcome: Result<StepOutcome, StateError>) {
+        self.busy.remove(&id);
+        let finished = |id: &JobId| self.worker.0.observer.event(id, &JobEvent::Finished);
+        let pause = match outcome {
+            Ok(StepOutcome::Again(_)) => return,
+            Ok(StepOutcome::Finished(..) | StepOutcome::Stopped(_)) => {
+                finished(&id);
+                return;
+            }
+            Ok(StepOutcome::Held | StepOutcome::Refused(_)) => {
+                // It is not this process' any more.
+                finished(&id);
+                POLL_INTERVAL
+            }
+            Ok(StepOutcome::NotDue) => POLL_INTERVAL,
+            Err(error) => {
+                let _span = tracing::error_span!("job", export = %id).entered();
+                tracing::error!(%error, "the job can't be saved");
+                UNSAVED_PAUSE
+            }
+        };
+        let until = self.worker.clock().now().saturating_add(pause);
+        self.not_before.extend(until.ok().map(|until| (id, until)));
     }
 }

@@ -1,9 +1,8 @@
-//! Alarms: each takes a job one step further, and saves what came of it.
+//! The worker: takes a job one step further, within its lease, and saves what came of it.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,40 +10,25 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::active_job::{ActiveJob, StepFailure, StepResult};
 use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
-use crate::error::StateError;
-use crate::failure::StepError;
-use crate::lease::{Beat, Claim, LEASE, Lease};
+use crate::job_store::JobStore;
+use crate::lease::{Claim, LEASE, Lease, LeaseStatus};
+use crate::local_jobs::{Entry, LocalJobs};
 use crate::observer::{JobEvent, Observer};
+use crate::outcome::{Settled, Settlement, StepOutcome, lost};
 use crate::owner::Owner;
-use crate::record::{JobId, JobRecord, JobState};
+use crate::record::JobId;
 use crate::request::ExportRequest;
 use crate::resources::Resources;
-use crate::run::{PrepareError, Run, Step};
-use crate::store::JobStore;
+use crate::state_error::StateError;
+use crate::step_error::StepError;
 
-/// How often it is looked whether a job at work is still wanted, and this process' own.
-const BEAT: Duration = Duration::from_secs(1);
+/// How often the job store is asked whether a job is cancelled, and still this process' own.
+const LEASE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What an alarm has come to.
-#[derive(Debug)]
-pub enum StepOutcome {
-    /// A step further; the next is due then.
-    Again(Timestamp),
-    /// Somebody wanted an end; the job is saved, and anybody may go on with it.
-    Stopped(Box<JobRecord>),
-    /// The job is finished.
-    Finished(Box<JobRecord>, Option<StepError>),
-    /// This process can't go on with it for reasons of its environment; the job is as it was, and anybody may.
-    Refused(StepError),
-    /// Another process is at work on it.
-    Held,
-    /// It was not due, or is another's by now.
-    NotDue,
-}
-
-/// Goes on with jobs. Clones are the same worker.
+/// Takes jobs forward, step by step: begins them, does slices, completes or cleans up. Clones are the same worker.
 #[derive(Clone)]
 pub struct Worker(pub(crate) Arc<Inner>);
 
@@ -54,17 +38,9 @@ pub(crate) struct Inner {
     resources: Arc<dyn Resources>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Box<dyn Observer>,
-    hands: Mutex<HashMap<JobId, Hand>>,
-    /// Calls the timer.
-    pub(crate) knock: Notify,
-}
-
-/// A job in this process' hands.
-enum Hand {
-    /// A step of it is being done.
-    Busy,
-    /// It rests between two steps, with its lease.
-    Resting(Box<Run>),
+    pub(crate) local_jobs: LocalJobs,
+    /// Wakes the timer.
+    pub(crate) wake: Notify,
 }
 
 impl fmt::Debug for Worker {
@@ -101,8 +77,10 @@ impl Worker {
         let folder =
             |source: io::Error| StateError::Folder { path: jobs.folder().to_owned(), source };
         let owner = Owner::new(jobs.folder(), jobs.random_word()?).map_err(folder)?;
-        let (hands, knock, observer) = (Mutex::default(), Notify::new(), Box::new(observer));
-        Ok(Self(Arc::new(Inner { jobs, owner, resources, clock, observer, hands, knock })))
+        let (local_jobs, wake, observer) =
+            (LocalJobs::default(), Notify::new(), Box::new(observer));
+        let inner = Inner { jobs, owner, resources, clock, observer, local_jobs, wake };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// The jobs.
@@ -115,108 +93,7 @@ impl Worker {
         &self.0.clock
     }
 
-    /// Goes on with a job, due or not, until it is finished, somebody wants an end, or it turns out to be
-    /// another process'.
-    ///
-    /// # Errors
-    ///
-    /// Those of the job store.
-    pub async fn run(
-        &self,
-        id: &JobId,
-        stop: &CancellationToken,
-    ) -> Result<StepOutcome, StateError> {
-        loop {
-            let alarm = self.alarm(id, false, stop).await?;
-            let StepOutcome::Again(at) = alarm else {
-                self.0.observer.event(id, &JobEvent::Finished);
-                return Ok(alarm);
-            };
-            // By the clock that does not jump; and whoever waits notices that the job is unwanted.
-            let rest = Duration::try_from(at.duration_since(self.0.clock.now()));
-            let mut rest = rest.unwrap_or_default();
-            while !rest.is_zero() && !stop.is_cancelled() && !self.cancel_requested(id)? {
-                let beat = rest.min(BEAT);
-                tokio::select! {
-                    () = self.0.clock.sleep(beat) => {}
-                    () = stop.cancelled() => {}
-                }
-                rest -= beat;
-            }
-            if stop.is_cancelled() {
-                self.let_go(id)?;
-                self.0.observer.event(id, &JobEvent::Finished);
-                return Ok(StepOutcome::Stopped(Box::new(self.0.jobs.get(id)?)));
-            }
-        }
-    }
-
-    /// Takes a job one step further, if nobody else is at work on it.
-    ///
-    /// # Errors
-    ///
-    /// Those of the job store. What the job itself fails from is saved with it.
-    pub async fn alarm(
-        &self,
-        id: &JobId,
-        only_if_due: bool,
-        stop: &CancellationToken,
-    ) -> Result<StepOutcome, StateError> {
-        // As important as what is said within it: so it is there whatever is shown.
-        let span = tracing::error_span!("job", export = %id);
-        self.step(id, only_if_due, stop).instrument(span).await
-    }
-
-    async fn step(
-        &self,
-        id: &JobId,
-        only_if_due: bool,
-        stop: &CancellationToken,
-    ) -> Result<StepOutcome, StateError> {
-        let held = self.hands().insert(id.clone(), Hand::Busy);
-        let claimed = match held {
-            Some(Hand::Busy) => return Ok(StepOutcome::Held),
-            Some(Hand::Resting(run)) => Ok(Ok(*run)),
-            None => self.claim(id, only_if_due),
-        };
-        // However this ends, the step is over then.
-        let _busy = Busy { worker: self, id };
-        let run = match claimed? {
-            Ok(run) => run,
-            Err(alarm) => return Ok(alarm),
-        };
-        self.take_further(run, stop).await
-    }
-
-    /// The next step of a job in hand, and what comes of it.
-    async fn take_further(
-        &self,
-        mut run: Run,
-        stop: &CancellationToken,
-    ) -> Result<StepOutcome, StateError> {
-        match self.0.jobs.beat(&run.lease)? {
-            Beat::Held => {}
-            Beat::Unwanted => run.unwanted.cancel(),
-            Beat::Lost => return Ok(lost()),
-        }
-        if run.unwanted.is_cancelled() && run.record.state != JobState::Cancelling {
-            run.record.state = JobState::Cancelling;
-            let now = self.0.clock.now();
-            self.0.jobs.save_end_begun(&run.lease, JobState::Cancelling, None, now)?;
-            run.record.last_error = None;
-        }
-        let result = self.watched(&mut run, stop).await;
-        if let Some(error) = run.left.take() {
-            self.0.observer.event(&run.lease.id, &JobEvent::UploadLeft(&error));
-        }
-        match result {
-            Ok(step) => self.save(run, step, stop).await,
-            Err(PrepareError::State(error)) => Err(error),
-            Err(PrepareError::Step(error)) => self.fail(run, error),
-        }
-    }
-
-    /// Makes a job of a request, or finds the unfinished one that it goes on with; either is this worker's from then on.
+    /// Makes a job of a request, or finds the unfinished one that it resumes; either is this worker's from then on.
     ///
     /// # Errors
     ///
@@ -230,56 +107,136 @@ impl Worker {
         self.0.jobs.admit_for(request, concurrent, owner, self.0.clock.now())
     }
 
-    /// Gives back the lease on a job, between its steps.
+    /// Takes a job step by step, due or not, until it is finished, `stop` is cancelled, or it turns out to be another
+    /// process'.
     ///
     /// # Errors
     ///
     /// Those of the job store.
-    pub fn let_go(&self, id: &JobId) -> Result<(), StateError> {
-        let hand = {
-            let mut hands = self.hands();
-            match hands.get(id) {
-                Some(Hand::Resting(_)) => hands.remove(id),
-                _ => None,
+    pub async fn run(
+        &self,
+        id: &JobId,
+        stop: &CancellationToken,
+    ) -> Result<StepOutcome, StateError> {
+        loop {
+            let outcome = self.step(id, false, stop).await?;
+            let StepOutcome::Again(at) = outcome else {
+                self.0.observer.event(id, &JobEvent::Finished);
+                return Ok(outcome);
+            };
+            self.rest_until(id, at, stop).await?;
+            if stop.is_cancelled() {
+                self.release(id)?;
+                self.0.observer.event(id, &JobEvent::Finished);
+                return Ok(StepOutcome::Stopped(Box::new(self.0.jobs.get(id)?)));
             }
-        };
-        let Some(Hand::Resting(run)) = hand else { return Ok(()) };
-        match self.0.jobs.release(&run.lease) {
-            // It is another's already.
-            Err(StateError::LeaseLost(_)) => Ok(()),
-            other => other,
         }
     }
 
-    /// Gives back the leases on all jobs that rest.
-    pub(crate) fn let_all_go(&self) -> Result<(), StateError> {
-        let ids: Vec<JobId> = self.hands().keys().cloned().collect();
-        ids.iter().try_for_each(|id| self.let_go(id))
-    }
-
-    fn cancel_requested(&self, id: &JobId) -> Result<bool, StateError> {
-        Ok(self.0.jobs.get(id)?.cancel_requested)
-    }
-
-    fn claim(&self, id: &JobId, only_if_due: bool) -> Result<Result<Run, StepOutcome>, StateError> {
-        let now = self.0.clock.now();
-        Ok(match self.0.jobs.claim(id, &self.0.owner.id, now, only_if_due)? {
-            Claim::Claimed(lease, record) => Ok(Run::new(lease, *record)),
-            Claim::Held => Err(StepOutcome::Held),
-            Claim::Finished(record) => Err(StepOutcome::Finished(record, None)),
-            Claim::NotDue => Err(StepOutcome::NotDue),
-        })
-    }
-
-    /// Does the next step, as long as the job is wanted and this process' own, and within its time.
-    async fn watched(&self, run: &mut Run, stop: &CancellationToken) -> Result<Step, PrepareError> {
-        let Inner { jobs, resources, clock, .. } = &*self.0;
-        let guard = self.guard(run.lease.clone(), run.unwanted.clone());
-        let step = async {
-            if run.prepare(jobs, resources).await? {
-                self.announce(run);
+    /// Waits for a job's next step, by the clock that does not jump; until then it may be cancelled.
+    async fn rest_until(
+        &self,
+        id: &JobId,
+        at: Timestamp,
+        stop: &CancellationToken,
+    ) -> Result<(), StateError> {
+        let Inner { jobs, clock, .. } = &*self.0;
+        let rest = Duration::try_from(at.duration_since(clock.now()));
+        let mut rest = rest.unwrap_or_default();
+        while !rest.is_zero() && !stop.is_cancelled() && !jobs.get(id)?.cancel_requested {
+            let time = rest.min(LEASE_CHECK_INTERVAL);
+            tokio::select! {
+                () = clock.sleep(time) => {}
+                () = stop.cancelled() => {}
             }
-            let limit = run.time_limit();
+            rest -= time;
+        }
+        Ok(())
+    }
+
+    /// Takes a job one step further, if no other process is at work on it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store. What the job itself fails from is saved with it.
+    pub async fn step(
+        &self,
+        id: &JobId,
+        only_if_due: bool,
+        stop: &CancellationToken,
+    ) -> Result<StepOutcome, StateError> {
+        // At the level of the gravest event within, so that the span is there whatever is shown.
+        let span = tracing::error_span!("job", export = %id);
+        self.claim_and_step(id, only_if_due, stop).instrument(span).await
+    }
+
+    async fn claim_and_step(
+        &self,
+        id: &JobId,
+        only_if_due: bool,
+        stop: &CancellationToken,
+    ) -> Result<StepOutcome, StateError> {
+        let Inner { jobs, owner, clock, local_jobs, .. } = &*self.0;
+        // However this ends, the step is over then.
+        let (_in_step, active) = match local_jobs.begin_step(id) {
+            Entry::Busy => return Ok(StepOutcome::Held),
+            Entry::Resting(in_step, active) => (in_step, *active),
+            Entry::Absent(in_step) => match jobs.claim(id, &owner.id, clock.now(), only_if_due)? {
+                Claim::Claimed(lease, record) => (in_step, ActiveJob::new(lease, *record)),
+                Claim::Held => return Ok(StepOutcome::Held),
+                Claim::Finished(record) => return Ok(StepOutcome::Finished(record, None)),
+                Claim::NotDue => return Ok(StepOutcome::NotDue),
+            },
+        };
+        match self.step_and_settle(active, stop).await? {
+            Settled::Rests(active, wake_at) => {
+                local_jobs.rest(active);
+                Ok(StepOutcome::Again(wake_at))
+            }
+            Settled::Over(outcome) => Ok(outcome),
+        }
+    }
+
+    /// The next step of a job, and what becomes of the job then.
+    async fn step_and_settle(
+        &self,
+        mut active: ActiveJob,
+        stop: &CancellationToken,
+    ) -> Result<Settled, StateError> {
+        let Inner { jobs, clock, observer, .. } = &*self.0;
+        let settlement = Settlement { jobs, clock, observer: observer.as_ref() };
+        match jobs.lease_status(&active.lease)? {
+            LeaseStatus::Held => {}
+            LeaseStatus::CancelRequested => active.cancel.cancel(),
+            LeaseStatus::Lost => return Ok(lost()),
+        }
+        if active.cancel.is_cancelled() {
+            settlement.begin_cancel(&mut active)?;
+        }
+        let result = self.step_under_lease(&mut active, stop).await;
+        if let Some(error) = active.upload_left.take() {
+            observer.event(&active.lease.id, &JobEvent::UploadLeft(&error));
+        }
+        match result {
+            Ok(result) => settlement.save(active, result, !stop.is_cancelled()).await,
+            Err(StepFailure::State(error)) => Err(error),
+            Err(StepFailure::Step(error)) => settlement.fail(active, error),
+        }
+    }
+
+    /// Does the next step, as long as the lease holds, and within the step's time.
+    async fn step_under_lease(
+        &self,
+        active: &mut ActiveJob,
+        stop: &CancellationToken,
+    ) -> Result<StepResult, StepFailure> {
+        let Inner { jobs, resources, clock, observer, .. } = &*self.0;
+        let lease_lost = self.keep_lease(active.lease.clone(), active.cancel.clone());
+        let step = async {
+            if active.prepare(jobs, resources).await? {
+                active.report_running(observer.as_ref());
+            }
+            let limit = active.time_limit();
             let out_of_time = async {
                 match limit {
                     Some(limit) => clock.sleep(limit).await,
@@ -288,30 +245,30 @@ impl Worker {
             };
             tokio::select! {
                 biased;
-                result = run.step(jobs, resources, stop, clock.now()) => result,
+                result = active.step(jobs, resources, stop, clock.now()) => result,
                 () = out_of_time => Err(StepError::CutOff(limit.unwrap_or_default()).into()),
             }
         };
         tokio::select! {
             biased;
-            // First, so that a step whose lease is due for renewal goes on with a renewed one.
-            () = guard => Err(StepError::LeaseLost.into()),
+            // First, so that a step whose lease is due for renewal continues with a renewed one.
+            () = lease_lost => Err(StepError::LeaseLost.into()),
             result = step => result,
         }
     }
 
-    /// Looks after a lease, until it is lost, and notices that the job is unwanted.
-    async fn guard(&self, lease: Lease, unwanted: CancellationToken) {
+    /// Renews a lease until it is lost, and cancels the job when that is requested.
+    async fn keep_lease(&self, lease: Lease, cancel: CancellationToken) {
         let Inner { jobs, clock, .. } = &*self.0;
         let mut renewed = clock.now();
         loop {
-            clock.sleep(BEAT).await;
-            match jobs.beat(&lease) {
-                Ok(Beat::Held) => {}
-                Ok(Beat::Unwanted) => unwanted.cancel(),
-                Ok(Beat::Lost) => return,
+            clock.sleep(LEASE_CHECK_INTERVAL).await;
+            match jobs.lease_status(&lease) {
+                Ok(LeaseStatus::Held) => {}
+                Ok(LeaseStatus::CancelRequested) => cancel.cancel(),
+                Ok(LeaseStatus::Lost) => return,
                 // The step's own end will show whether the jobs can be written again.
-                Err(error) => tracing::warn!(%error, "the lease could not be looked after"),
+                Err(error) => tracing::warn!(%error, "the lease could not be checked"),
             }
             let now = clock.now();
             if now.duration_since(renewed).unsigned_abs() > LEASE / 3 {
@@ -324,59 +281,22 @@ impl Worker {
         }
     }
 
-    pub(crate) fn announce(&self, run: &Run) {
-        if let Some(job) = &run.job {
-            let event = JobEvent::Running {
-                location: &run.location(),
-                totals: &job.totals,
-                expected: run.record.expected,
-                counters: &run.counters,
-            };
-            self.0.observer.event(&run.lease.id, &event);
+    /// Gives back the lease on a job, between its steps.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub fn release(&self, id: &JobId) -> Result<(), StateError> {
+        let Some(active) = self.0.local_jobs.take_resting(id) else { return Ok(()) };
+        match self.0.jobs.release(&active.lease) {
+            // It is another's already.
+            Ok(_) | Err(StateError::LeaseLost(_)) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
-    /// Keeps a job in hand until its next step.
-    pub(crate) fn rest(&self, run: Run) {
-        self.hands().insert(run.lease.id.clone(), Hand::Resting(Box::new(run)));
+    /// Gives back the leases on all jobs that rest.
+    pub(crate) fn release_all(&self) -> Result<(), StateError> {
+        self.0.local_jobs.ids().iter().try_for_each(|id| self.release(id))
     }
-
-    /// Whether a job is in this process' hands.
-    pub(crate) fn is_in_hand(&self, id: &JobId) -> bool {
-        self.hands().contains_key(id)
-    }
-
-    /// How many jobs in this process' hands are begun, or being begun.
-    pub(crate) fn begun(&self) -> usize {
-        let is_begun = |hand: &&Hand| match hand {
-            Hand::Busy => true,
-            Hand::Resting(run) => run.record.state != JobState::Waiting,
-        };
-        self.hands().values().filter(is_begun).count()
-    }
-
-    fn hands(&self) -> MutexGuard<'_, HashMap<JobId, Hand>> {
-        self.0.hands.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Lets others at a job when its step is over, unless it rests in this process' hands.
-struct Busy<'a> {
-    worker: &'a Worker,
-    id: &'a JobId,
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        let mut hands = self.worker.hands();
-        if let Some(Hand::Busy) = hands.get(self.id) {
-            hands.remove(self.id);
-        }
-    }
-}
-
-/// The job is another process' now.
-pub(crate) fn lost() -> StepOutcome {
-    tracing::warn!("another process has taken the job over");
-    StepOutcome::Held
 }

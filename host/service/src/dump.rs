@@ -18,7 +18,7 @@ use crate::status::{Accepted, download_url, retry_after, status_url};
 use crate::stream;
 use crate::tickets::Pass;
 use crate::wish::Wish;
-use partway_jobs::incomplete;
+use partway_jobs::Incomplete;
 
 /// The path.
 pub const DUMP: &str = "/export/dump";
@@ -74,7 +74,7 @@ pub async fn get(
         // Who saves what it gets is not to take it for whole.
         JobState::Done if !record.totals.damaged.is_empty() => {
             let url = download_url(id.as_str());
-            let error = incomplete(&record.totals.damaged);
+            let error = Incomplete::new(&record.totals.damaged);
             Err(Refusal::failed(format!("{error}. What could be read is at {url}")))
         }
         JobState::Done

@@ -81,7 +81,7 @@ impl Exports {
         }
         match queued {
             Queued::New(id) => {
-                self.worker.look_now();
+                self.worker.wake_timer();
                 Ok(id)
             }
             Queued::Known(id) => Ok(id),
@@ -226,7 +226,7 @@ impl Exports {
     pub async fn cancel(&self, id: &JobId) -> Result<(), Refusal> {
         let id = id.clone();
         self.with_jobs(move |jobs| jobs.request_cancel(&id, SystemClock.now())).await?;
-        self.worker.look_now();
+        self.worker.wake_timer();
         Ok(())
     }
 

@@ -219,7 +219,7 @@ async fn keep(
         Some(id) => {
             let _span = tracing::error_span!("schedule", export = %id).entered();
             tracing::info!(%next_at, "an export is made by schedule");
-            exports.worker.look_now();
+            exports.worker.wake_timer();
             Ok(Kept::Made)
         }
         None => Ok(Kept::Skipped("another process has made it")),

@@ -27,7 +27,7 @@ use crate::answer::Refusal;
 use crate::download::{file_headers, set_headers};
 use crate::metrics::{Metrics, StreamEnd};
 use crate::service::{Plan, Service, refusal};
-use partway_jobs::{UntilStopped, incomplete};
+use partway_jobs::{Incomplete, UntilStopped};
 
 /// Small parts reach a client soon.
 const PART_SIZE: u32 = 256 * 1024;
@@ -114,7 +114,7 @@ fn export(
     match exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX }) {
         Ok(Outcome::Done(summary)) if summary.damaged.is_empty() => Ok(()),
         Ok(Outcome::Done(summary)) => {
-            let error = incomplete(&summary.damaged);
+            let error = Incomplete::new(&summary.damaged);
             tracing::error!(database = %plan.database.display(), %error, "the dump that was streamed is not whole");
             Err(Refusal::failed(error.to_string()))
         }

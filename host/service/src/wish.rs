@@ -9,7 +9,7 @@ use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Refusal;
-use partway_jobs::{Target, object_name, settings};
+use partway_jobs::{Target, object_name, sql_settings};
 
 /// What a client has asked for; what it has left out takes its default.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize, IntoParams, ToSchema)]
@@ -127,7 +127,7 @@ impl Wish {
                 Refusal::bad(format!("there is no target {word:?}: there is sqlite, and d1"))
             })?),
         };
-        Ok(settings(false, target))
+        Ok(sql_settings(false, target))
     }
 
     /// The object's name, which stays within the store's folder or prefix.

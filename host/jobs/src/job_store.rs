@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use rusqlite::types::Type;
+use partway_sqlite::Expected;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use serde::de::DeserializeOwned;
 
-use crate::error::StateError;
+use crate::columns::{from_json, json, odd, paths, time};
+#[cfg(feature = "simulation")]
+use crate::commit_hook::{CommitHook, CommitMoment};
 use crate::owner::is_alive;
 use crate::record::{Holder, JobId, JobRecord, JobState};
 use crate::request::ExportRequest;
 use crate::schema;
-use partway_sqlite::Expected;
+use crate::state_error::StateError;
 
 /// The file's name in the state folder.
 const FILE: &str = "jobs.db";
@@ -29,31 +30,19 @@ struct Inner {
     folder: PathBuf,
     file: PathBuf,
     connection: Mutex<Connection>,
-    /// Whoever reads does not wait for a write, not even one of another process.
+    /// Reads do not wait for a write, not even for one of another process.
     reader: Mutex<Connection>,
-    hook: Option<CommitHook>,
+    #[cfg(feature = "simulation")]
+    commit_hook: Option<CommitHook>,
 }
 
-/// A job whose alarm is due.
+/// A job whose next step is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueJob {
     /// Its name.
     pub id: JobId,
     /// Whether it is still to be begun.
     pub is_new: bool,
-}
-
-/// Asked before and after each commit; see [`JobStore::with_commit_hook`].
-type CommitHook = Box<dyn Fn(CommitMoment) -> bool + Send + Sync>;
-
-/// A moment at which a simulated process may die.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CommitMoment {
-    /// Nothing is written yet.
-    Before,
-    /// All is written, and nobody knows.
-    After,
 }
 
 impl fmt::Debug for JobStore {
@@ -69,25 +58,14 @@ impl JobStore {
     ///
     /// Those of [`StateError`] that speak of the file. One that can't be used is left as it is.
     pub fn open(folder: &Path) -> Result<Self, StateError> {
-        schema::create_folder(folder)?;
-        let file = folder.join(FILE);
-        let connection = Mutex::new(schema::open(&file)?);
-        let reader = Mutex::new(schema::open_reader(&file)?);
-        let folder = folder.to_owned();
-        Ok(Self(Arc::new(Inner { folder, file, connection, reader, hook: None })))
+        Ok(Self(Arc::new(Inner::open(folder)?)))
     }
 
-    /// Asks `hook` before and after each commit, and fails where it says false: to simulate crashes.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn with_commit_hook(
-        self,
-        hook: impl Fn(CommitMoment) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        let mut inner =
-            Arc::into_inner(self.0).expect("the hook is set before the store is shared");
-        inner.hook = Some(Box::new(hook));
-        Self(Arc::new(inner))
+    /// As [`JobStore::open`], with a hook around each commit.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn open_with_hook(folder: &Path, hook: CommitHook) -> Result<Self, StateError> {
+        let inner = Inner::open(folder)?;
+        Ok(Self(Arc::new(Inner { commit_hook: Some(hook), ..inner })))
     }
 
     /// The folder.
@@ -133,9 +111,9 @@ impl JobStore {
     ) -> Result<Vec<JobRecord>, StateError> {
         let databases = paths(databases)?;
         self.read(|connection| {
-            let those = "WHERE store = ?1 AND database IN (SELECT value FROM json_each(?2)) \
+            let clause = "WHERE store = ?1 AND database IN (SELECT value FROM json_each(?2)) \
                          ORDER BY created_at DESC, rowid DESC LIMIT ?3";
-            self.records(connection, those, params![store, databases, most as i64])
+            self.records(connection, clause, params![store, databases, most as i64])
         })
     }
 
@@ -172,7 +150,7 @@ impl JobStore {
         }
     }
 
-    /// The jobs whose alarm is due, the longest overdue first, and when the next of the others is.
+    /// The jobs whose next step is due, the longest overdue first, and when the next of the others is.
     ///
     /// # Errors
     ///
@@ -196,7 +174,7 @@ impl JobStore {
         })
     }
 
-    /// Forgets a finished job; false where it is not finished, or somebody is still to be told of it.
+    /// Forgets a finished job; false where it is not finished, or its callback is still to be sent.
     ///
     /// # Errors
     ///
@@ -235,7 +213,7 @@ impl JobStore {
         })
     }
 
-    /// A random word.
+    /// 16 random hexadecimal digits.
     pub(crate) fn random_word(&self) -> Result<String, StateError> {
         self.read(|connection| {
             Ok(connection.query_row("SELECT lower(hex(randomblob(8)))", [], |row| row.get(0))?)
@@ -261,16 +239,24 @@ impl JobStore {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let answer = work(&transaction)?;
-            self.hook(CommitMoment::Before)?;
-            transaction.commit()?;
-            self.hook(CommitMoment::After)?;
+            self.commit(transaction)?;
             Ok(answer)
         };
         run().map_err(|problem| self.error(problem))
     }
 
-    fn hook(&self, moment: CommitMoment) -> Result<(), Problem> {
-        match &self.0.hook {
+    fn commit(&self, transaction: Transaction<'_>) -> Result<(), Problem> {
+        #[cfg(feature = "simulation")]
+        self.simulate(CommitMoment::Before)?;
+        transaction.commit()?;
+        #[cfg(feature = "simulation")]
+        self.simulate(CommitMoment::After)?;
+        Ok(())
+    }
+
+    #[cfg(feature = "simulation")]
+    fn simulate(&self, moment: CommitMoment) -> Result<(), Problem> {
+        match &self.0.commit_hook {
             Some(hook) if !hook(moment) => {
                 let reason = format!("simulated failure: {moment:?}");
                 Err(StateError::Failed { path: self.0.file.clone(), reason }.into())
@@ -291,15 +277,15 @@ impl JobStore {
         }
     }
 
-    /// The jobs that a clause chooses.
+    /// The jobs that a clause of SQL chooses.
     pub(crate) fn records(
         &self,
         connection: &Connection,
-        those: &str,
+        clause: &str,
         parameters: impl rusqlite::Params,
     ) -> Result<Vec<JobRecord>, Problem> {
         let mut statement =
-            connection.prepare_cached(&format!("SELECT * FROM export_jobs {those}"))?;
+            connection.prepare_cached(&format!("SELECT * FROM export_jobs {clause}"))?;
         let records = statement.query_map(parameters, |row| self.record(row))?;
         Ok(records.collect::<Result<_, _>>()?)
     }
@@ -336,6 +322,24 @@ impl JobStore {
             sha256: row.get("sha256")?,
             is_scheduled: row.get("scheduled")?,
             pruned_at: time(row, "pruned_at")?,
+        })
+    }
+}
+
+impl Inner {
+    fn open(folder: &Path) -> Result<Self, StateError> {
+        schema::create_folder(folder)?;
+        let file = folder.join(FILE);
+        let connection = Mutex::new(schema::open(&file)?);
+        let reader = Mutex::new(schema::open_reader(&file)?);
+        let folder = folder.to_owned();
+        Ok(Inner {
+            folder,
+            file,
+            connection,
+            reader,
+            #[cfg(feature = "simulation")]
+            commit_hook: None,
         })
     }
 }
@@ -380,41 +384,6 @@ impl From<StateError> for Problem {
     fn from(error: StateError) -> Self {
         Self::State(error)
     }
-}
-
-/// A value as JSON text.
-pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, StateError> {
-    serde_json::to_string(value)
-        .map_err(|error| StateError::Unsaveable { reason: error.to_string() })
-}
-
-/// Paths of databases as JSON text, as jobs have them.
-pub(crate) fn paths(paths: &[&Path]) -> Result<String, StateError> {
-    json(&paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>())
-}
-
-/// A column of JSON text, unless it is NULL.
-pub(crate) fn from_json<T: DeserializeOwned>(
-    row: &Row<'_>,
-    column: &str,
-) -> rusqlite::Result<Option<T>> {
-    let text: Option<String> = row.get(column)?;
-    text.map(|text| serde_json::from_str(&text).map_err(|error| odd(column, error.to_string())))
-        .transpose()
-}
-
-/// A column of milliseconds, unless it is NULL.
-pub(crate) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
-    let milliseconds: Option<i64> = row.get(column)?;
-    milliseconds
-        .map(|at| Timestamp::from_millisecond(at).map_err(|error| odd(column, error.to_string())))
-        .transpose()
-}
-
-/// What no version has written.
-fn odd(column: &str, reason: String) -> rusqlite::Error {
-    let reason = format!("column {column}: {reason}");
-    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, reason.into())
 }
 
 /// A single row, or none.

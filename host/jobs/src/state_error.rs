@@ -1,15 +1,15 @@
-//! What can go wrong with the state that jobs are kept in.
+//! What can go wrong with the file and folder that jobs are saved in.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::record::JobId;
 
-/// Why the job store did not do what it was asked.
+/// Why the job store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The folder can't be used.
-    #[error("the state folder {} can't be used; give another one by --state", path.display())]
+    #[error("the state folder {} can't be used", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -18,20 +18,19 @@ pub enum StateError {
     },
     /// The file can't be opened for writing.
     #[error(
-        "the jobs in {} can't be opened for writing ({reason}): give this user the right to, or another folder by \
-         --state",
+        "the jobs in {} can't be opened for writing ({reason}): give this user the right to, or use another state folder",
         path.display()
     )]
     ReadOnly {
         /// The file.
         path: PathBuf,
-        /// SQLite's words.
+        /// SQLite's reason.
         reason: String,
     },
     /// The file is damaged, or something else than jobs.
     #[error(
-        "{} is damaged, or holds no jobs of partway ({reason}); it was left as it is. Put it aside, or give another \
-         folder by --state: unfinished exports then start over",
+        "{} is damaged, or holds no jobs of partway ({reason}); it was left as it is. Put it aside, or use another \
+         state folder: unfinished exports then start over",
         path.display()
     )]
     Damaged {
@@ -43,7 +42,7 @@ pub enum StateError {
     /// The file was written by a newer version.
     #[error(
         "{} was written by a newer version of partway (format {found}; this one knows {known}), and was left as it is: \
-         use that version, or another folder by --state",
+         use that version, or another state folder",
         path.display()
     )]
     Newer {
@@ -71,7 +70,7 @@ pub enum StateError {
     Failed {
         /// The file.
         path: PathBuf,
-        /// SQLite's words.
+        /// SQLite's reason.
         reason: String,
     },
     /// What is to be saved can't be written as text.
@@ -81,18 +80,18 @@ pub enum StateError {
         reason: String,
     },
     /// There is no such job.
-    #[error("there is no job {0}: see partway jobs list")]
+    #[error("there is no job {0}")]
     UnknownJob(String),
     /// Several jobs begin like that.
-    #[error("several jobs begin with {0}: write more of it")]
+    #[error("several jobs begin with {0}: give more of its digits")]
     AmbiguousJob(String),
     /// Another process has taken the job over; what this one did since is without effect.
     #[error("job {0} has been taken over by another process")]
     LeaseLost(JobId),
     /// The same is being exported already.
     #[error(
-        "{database} is being exported to {store} by another process, as job {id}: wait for it to end, cancel it by \
-         partway jobs cancel {id}, or export at the same time by --concurrent"
+        "{database} is being exported to {store} by another process, as job {id}: wait for it to end, or cancel \
+         it"
     )]
     Running {
         /// The job that runs.

@@ -1,0 +1,360 @@
+//! A job that this process has the lease on: what it works with, and each of its steps.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use partway_sqlite::Expected;
+use partway_store::{SLOWEST, Store, StoreError, numbered, part_size};
+use partway_wasmtime::Counters;
+use partway_wasmtime::exporter::{Budget, Exporter};
+use tokio_util::sync::CancellationToken;
+
+use crate::blocking::spawn_blocking;
+use crate::job::Job;
+use crate::job_error::JobError;
+use crate::job_store::JobStore;
+use crate::lease::Lease;
+use crate::observer::{JobEvent, Observer};
+use crate::options::options;
+use crate::pacing::SlicePacing;
+use crate::record::{JobRecord, JobState};
+use crate::resources::Resources;
+use crate::snapshots::remove_copies;
+use crate::source::Source;
+use crate::state_error::StateError;
+use crate::step_error::StepError;
+use crate::totals::Finished;
+
+/// What a slice may take beyond its time, but for its parts.
+const SLICE_OVERTIME: Duration = Duration::from_secs(60);
+
+/// A job that this process has the lease on.
+pub(crate) struct ActiveJob {
+    pub(crate) lease: Lease,
+    /// As it was last saved.
+    pub(crate) record: JobRecord,
+    pub(crate) job: Option<Job>,
+    pub(crate) counters: Arc<Counters>,
+    /// Cancelled with the job.
+    pub(crate) cancel: CancellationToken,
+    /// Why it comes to nothing, if it does so in this process.
+    pub(crate) failure: Option<StepError>,
+    /// Why what an earlier start had in the store could not be thrown away, if it could not.
+    pub(crate) upload_left: Option<StoreError>,
+    store: Option<Arc<dyn Store>>,
+    source: Option<(Exporter, Arc<dyn Source>)>,
+}
+
+/// What a step has come to; it takes effect when it is saved.
+pub(crate) enum StepResult {
+    /// The upload has begun.
+    Begun(Box<Job>, Expected),
+    /// A slice is done, after so many parts.
+    Sliced { parts_before: usize },
+    /// The object is there.
+    Completed(Finished),
+    /// What was in the store is thrown away, or can't be.
+    CleanedUp(Result<(), StoreError>),
+}
+
+/// Why a step could not be done: for reasons of its own, or of the job store's.
+pub(crate) enum StepFailure {
+    Step(StepError),
+    State(StateError),
+}
+
+impl<E: Into<StepError>> From<E> for StepFailure {
+    fn from(error: E) -> Self {
+        Self::Step(error.into())
+    }
+}
+
+impl From<StateError> for StepFailure {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+impl ActiveJob {
+    pub(crate) fn new(lease: Lease, record: JobRecord) -> Self {
+        let cancel = CancellationToken::new();
+        if record.cancel_requested {
+            cancel.cancel();
+        }
+        Self {
+            lease,
+            record,
+            job: None,
+            counters: Arc::default(),
+            cancel,
+            failure: None,
+            upload_left: None,
+            store: None,
+            source: None,
+        }
+    }
+
+    /// Starts over, as was saved. The job is kept for its upload alone.
+    pub(crate) fn start_over(&mut self, record: JobRecord) {
+        self.record = record;
+        if let Some(job) = &mut self.job {
+            job.ended = false;
+        }
+        self.source = None;
+        self.counters = Arc::default();
+    }
+
+    /// Closes the database: it is opened again for the next step.
+    pub(crate) fn close_source(&mut self) {
+        self.source = None;
+    }
+
+    /// How long the next step may take; none: as long as it takes.
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        let (JobState::Running, Some(job), Some(store)) =
+            (self.record.state, &self.job, &self.store)
+        else {
+            return None;
+        };
+        let on_their_way = u64::from(job.options.part_size) * (store.limits().in_flight as u64 + 1);
+        let pace = &self.record.request.pace;
+        let upload = Duration::from_secs(on_their_way / SLOWEST);
+        Some(pace.slice_time.saturating_add(SLICE_OVERTIME).saturating_add(upload))
+    }
+
+    /// Opens what the next step works with. True where its slices begin in this process.
+    pub(crate) async fn prepare(
+        &mut self,
+        jobs: &JobStore,
+        resources: &Arc<dyn Resources>,
+    ) -> Result<bool, StepFailure> {
+        self.open_store(resources.as_ref())?;
+        if self.job.is_none() {
+            self.job = jobs.load(&self.record)?;
+        }
+        if self.record.state != JobState::Running || self.source.is_some() {
+            return Ok(false);
+        }
+        self.reopen_source(jobs, resources).await?;
+        Ok(true)
+    }
+
+    /// Does what the job's state asks for.
+    pub(crate) async fn step(
+        &mut self,
+        jobs: &JobStore,
+        resources: &Arc<dyn Resources>,
+        stop: &CancellationToken,
+        now: Timestamp,
+    ) -> Result<StepResult, StepFailure> {
+        match self.record.state {
+            JobState::Waiting => self.begin(jobs, resources, stop, now).await,
+            JobState::Running => Ok(self.slice(stop).await?),
+            JobState::Completing => {
+                let (store, job) = (self.opened_store()?, self.loaded_job()?);
+                let finished = job.complete(store).await.map_err(StepError::from)?;
+                remove_copies(jobs, &self.record.id);
+                Ok(StepResult::Completed(finished))
+            }
+            _ => self.clean_up(jobs).await,
+        }
+    }
+
+    /// Throws away what is in the store, unless the object has appeared after all.
+    async fn clean_up(&mut self, jobs: &JobStore) -> Result<StepResult, StepFailure> {
+        remove_copies(jobs, &self.record.id);
+        match self.find_completed().await {
+            Ok(Some(finished)) => return Ok(StepResult::Completed(finished)),
+            Ok(None) => {}
+            Err(error) => return Ok(StepResult::CleanedUp(Err(error))),
+        }
+        // From here on nothing that is found can be this job's: its upload being gone would speak for it.
+        if let Some(job) = self.job.as_mut().filter(|job| job.ended) {
+            jobs.save_not_completed(&self.lease, job)?;
+        }
+        Ok(StepResult::CleanedUp(self.abort().await))
+    }
+
+    async fn find_completed(&self) -> Result<Option<Finished>, StoreError> {
+        match (&self.store, &self.job) {
+            (Some(store), Some(job)) => job.find_completed(store).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Throws away what is in the store.
+    pub(crate) async fn abort(&self) -> Result<(), StoreError> {
+        match (&self.store, &self.job) {
+            (Some(store), Some(job)) => job.abort(store).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Why it is failing; none where it does not.
+    pub(crate) fn failing_reason(&self) -> Option<&str> {
+        let is_failing = self.record.state == JobState::Failing;
+        self.record.last_error.as_deref().filter(|_| is_failing)
+    }
+
+    /// Where the object is, or is to be.
+    pub(crate) fn location(&self) -> String {
+        match (&self.store, &self.record.object) {
+            (Some(store), Some(object)) => store.location(object),
+            _ => self.record.store.clone(),
+        }
+    }
+
+    /// Tells that its slices begin in this process.
+    pub(crate) fn report_running(&self, observer: &dyn Observer) {
+        if let Some(job) = &self.job {
+            let event = JobEvent::Running {
+                location: &self.location(),
+                totals: &job.totals,
+                expected: self.record.expected,
+                counters: &self.counters,
+            };
+            observer.event(&self.lease.id, &event);
+        }
+    }
+
+    fn open_store(&mut self, resources: &dyn Resources) -> Result<(), StepError> {
+        if self.store.is_some() {
+            return Ok(());
+        }
+        let address = &self.record.request.store;
+        let found = address.identity();
+        if found != self.record.store {
+            return Err(StepError::OtherStore { begun: self.record.store.clone(), found });
+        }
+        self.store = Some(resources.store(address)?);
+        Ok(())
+    }
+
+    /// Opens the database, and makes sure that it is in the state that the job has begun to export.
+    async fn reopen_source(
+        &mut self,
+        jobs: &JobStore,
+        resources: &Arc<dyn Resources>,
+    ) -> Result<(), StepError> {
+        let exporter = self.exporter(resources).await?;
+        let job = self.loaded_job()?;
+        if job.component != exporter.digest() {
+            return Err(StepError::OtherComponent);
+        }
+        let copy = jobs.copy_path(&self.record.id);
+        let source = resources.reopen_source(&self.record.request, &copy).await?;
+        if job.fingerprint.is_none() || job.fingerprint != source.fingerprint() {
+            return Err(StepError::Changed);
+        }
+        self.source = Some((exporter, source));
+        Ok(())
+    }
+
+    async fn begin(
+        &mut self,
+        jobs: &JobStore,
+        resources: &Arc<dyn Resources>,
+        stop: &CancellationToken,
+        now: Timestamp,
+    ) -> Result<StepResult, StepFailure> {
+        // What an earlier start has left. Where this does not help either, pruning does.
+        self.upload_left = self.abort().await.err();
+        let exporter = self.exporter(resources).await?;
+        let store = self.opened_store()?.clone();
+        let name = self.take_name(jobs, &store, &self.wanted_name(now)).await?;
+        remove_copies(jobs, &self.record.id);
+        let (request, copy) = (&self.record.request, jobs.copy_path(&self.record.id));
+        // A copy may take minutes, and is of no use before it is whole.
+        let source = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(StepError::interrupted().into()),
+            () = self.cancel.cancelled() => return Err(StepError::interrupted().into()),
+            source = resources.open_source(request, &copy) => source?,
+        };
+        let part_size = part_size(request.part_size, source.bytes(), store.limits())
+            .map_err(StepError::from)?;
+        let expected = {
+            let (source, tables) = (source.clone(), request.tables.clone());
+            spawn_blocking(move || source.expected(&tables)).await.unwrap_or_default()
+        };
+        let options = options(&self.record, part_size);
+        let job = Job::begin_named(&exporter, &*source, &store, &name, options)
+            .await
+            .map_err(StepError::from)?;
+        self.source = Some((exporter, source));
+        Ok(StepResult::Begun(Box::new(job), expected))
+    }
+
+    /// The name that the object is to have, unless it is taken.
+    fn wanted_name(&self, now: Timestamp) -> String {
+        let request = &self.record.request;
+        let wanted = match &request.name {
+            Some(name) => name.clone(),
+            None => format!("{}.{}", now.strftime("dump_%Y%m%d-%H%M%S"), request.format),
+        };
+        // Nobody is to take one with gaps for a whole one.
+        if self.record.skips_damaged { format!("{wanted}.incomplete") } else { wanted }
+    }
+
+    /// The first name that is free in the store, and that no other unfinished job has taken.
+    async fn take_name(
+        &self,
+        jobs: &JobStore,
+        store: &Arc<dyn Store>,
+        wanted: &str,
+    ) -> Result<String, StepFailure> {
+        let taken = jobs.taken_names(&self.record.store, &self.record.id)?;
+        let mut number = 1;
+        loop {
+            let name = numbered(wanted, number);
+            number += 1;
+            if taken.contains(&name) || store.is_taken(&name).await.map_err(JobError::from)? {
+                continue;
+            }
+            if jobs.take_name(&self.lease, &name)? {
+                return Ok(name);
+            }
+        }
+    }
+
+    async fn slice(&mut self, stop: &CancellationToken) -> Result<StepResult, StepError> {
+        let (Some((exporter, source)), Some(store), Some(job)) =
+            (&self.source, &self.store, &mut self.job)
+        else {
+            return Err(StepError::Changed);
+        };
+        let pace = &self.record.request.pace;
+        let pacing = SlicePacing {
+            until: Instant::now().checked_add(pace.slice_time),
+            stop: stop.clone(),
+            cancel: self.cancel.clone(),
+        };
+        let budget = Budget { parts: pace.slice_parts.unwrap_or(u32::MAX) };
+        let parts_before = job.part_ids.len();
+        job.slice(exporter, &**source, store, pacing, budget, &self.counters).await?;
+        Ok(StepResult::Sliced { parts_before })
+    }
+
+    async fn exporter(&self, resources: &Arc<dyn Resources>) -> Result<Exporter, StepError> {
+        let file = self.record.request.component.clone();
+        let component = match &file {
+            Some(path) => path.display().to_string(),
+            None => "inside the program".to_owned(),
+        };
+        let resources = resources.clone();
+        match spawn_blocking(move || resources.exporter(file.as_deref())).await {
+            Ok(Ok(exporter)) => Ok(exporter),
+            Ok(Err(source)) => Err(StepError::Load { component, source }),
+            Err(error) => Err(StepError::panicked(&error)),
+        }
+    }
+
+    fn opened_store(&self) -> Result<&Arc<dyn Store>, StepError> {
+        self.store.as_ref().ok_or(StepError::LeaseLost)
+    }
+
+    fn loaded_job(&self) -> Result<&Job, StepError> {
+        self.job.as_ref().ok_or(StepError::Job(JobError::Damaged))
+    }
+}

@@ -1,0 +1,39 @@
+//! Settings of the SQL format, by the names that the prebuilt component knows.
+
+/// Who is to load a SQL dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The stock sqlite3 program.
+    Sqlite,
+    /// A Durable Object or D1: statements under 100,000 bytes, no transaction, no writing of the schema table.
+    D1,
+}
+
+impl std::str::FromStr for Target {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "sqlite" => Ok(Self::Sqlite),
+            "d1" => Ok(Self::D1),
+            _ => Err(()),
+        }
+    }
+}
+
+/// The settings of a SQL dump that differ from the component's defaults.
+pub fn sql_settings(no_rowids: bool, target: Option<Target>) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    if no_rowids {
+        settings.push(("rowids".to_owned(), "drop".to_owned()));
+    }
+    if target == Some(Target::D1) {
+        settings.push(("target".to_owned(), "d1".to_owned()));
+    }
+    settings
+}
+
+/// The setting by which the component leaves out what is damaged, instead of failing.
+pub fn skip_damaged() -> (String, String) {
+    ("damaged".to_owned(), "skip".to_owned())
+}

@@ -1,0 +1,51 @@
+//! Why a slice of an export failed.
+
+use partway_store::StoreError;
+use partway_wasmtime::CallError;
+use partway_wasmtime::exporter::ExportError;
+
+/// Why a slice of an export failed.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The component could not do it, or the database not be read.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The component ended a slice without having written a part: it would do so for ever.
+    #[error("the component ended a slice without writing a part, against the contract")]
+    NoProgress,
+    /// The component wants another slice, though it has written the short part that only ends an object.
+    #[error("the component wrote a short part and did not end, against the contract")]
+    ShortPart,
+    /// The saved hash can't be read.
+    #[error("the saved state is damaged: start the export over")]
+    Damaged,
+}
+
+impl JobError {
+    /// Whether the same slice may go well another time: the store failed, or a read did, or the slice was asked to stop.
+    /// A damaged database or wrong options are permanent.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(error) => error.may_pass(),
+            Self::Call(CallError::TooMany) => true,
+            Self::Call(CallError::Exporter(error)) => matches!(
+                error,
+                ExportError::ReadFailed(_) | ExportError::WriteFailed(_) | ExportError::Interrupted
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether the database is damaged where the export has to read.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Call(CallError::Exporter(ExportError::Corrupt(_))))
+    }
+
+    /// Whether the export was only asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Call(CallError::Exporter(ExportError::Interrupted)))
+    }
+}

@@ -1,0 +1,30 @@
+//! Names of objects: plain ones, that stay within a store's folder or prefix.
+
+/// The longest name, in bytes. A folder's longest is 255, and what is hidden, numbered or incomplete has a longer one.
+const MAX_NAME_BYTES: usize = 200;
+
+/// Why a name won't do for an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ObjectNameError {
+    /// It has more than 200 bytes.
+    #[error("too long: a name has {MAX_NAME_BYTES} bytes at the most")]
+    TooLong,
+    /// It is empty, hidden, or leads out of the store's folder or prefix.
+    #[error("not a plain name: it may hold no slash and not begin with a dot")]
+    NotPlain,
+}
+
+/// Checks a name for an object: it must stay in the store's folder or prefix, and not be hidden there.
+///
+/// # Errors
+///
+/// All of [`ObjectNameError`].
+pub fn object_name(text: &str) -> Result<String, ObjectNameError> {
+    if text.len() > MAX_NAME_BYTES {
+        return Err(ObjectNameError::TooLong);
+    }
+    if text.is_empty() || text.starts_with('.') || text.contains(['/', '\\', '\0']) {
+        return Err(ObjectNameError::NotPlain);
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,70 @@
+//! SQLite snapshots as the sources of jobs: held, or copied to the state folder. Copies are deleted here too.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use partway_sqlite::{OpenError, Snapshot};
+use partway_store::StoreAddress;
+
+use crate::blocking::spawn_blocking;
+use crate::job_store::JobStore;
+use crate::record::JobId;
+use crate::request::ExportRequest;
+use crate::source::Source;
+use crate::step_error::StepError;
+
+/// The database's present state, kept as the request says. A copy is made at `copy`; dropped before it is whole, this
+/// ends the copying.
+pub(crate) async fn open(
+    request: &ExportRequest,
+    copy: &Path,
+) -> Result<Arc<dyn Source>, StepError> {
+    let database = request.database.clone();
+    let held = blocking(move || Snapshot::hold(&database)).await?;
+    let is_local = matches!(request.store, StoreAddress::Folder(_));
+    if !request.snapshot.copies(&held, is_local) {
+        return Ok(Arc::new(held));
+    }
+    let _guard = CopyGuard(held.clone());
+    let copy = copy.to_owned();
+    Ok(Arc::new(blocking(move || held.copy(&copy)).await?))
+}
+
+/// The copy, where there is one, or else the database as it is now.
+pub(crate) async fn reopen(
+    request: &ExportRequest,
+    copy: &Path,
+) -> Result<Arc<dyn Source>, StepError> {
+    let path = if copy.exists() { copy } else { &request.database }.to_owned();
+    Ok(Arc::new(blocking(move || Snapshot::hold(&path)).await?))
+}
+
+/// Deletes the copy of the database that a job has read, and any that was not finished.
+pub(crate) fn remove_copies(jobs: &JobStore, id: &JobId) {
+    // Pruning finds what stays behind.
+    let Ok(entries) = std::fs::read_dir(jobs.folder()) else { return };
+    let prefix = format!("copy-{id}.");
+    let is_of_job =
+        |name: &std::ffi::OsStr| name.to_str().is_some_and(|it| it.starts_with(&prefix));
+    for entry in entries.flatten().filter(|entry| is_of_job(&entry.file_name())) {
+        std::fs::remove_file(entry.path()).ok();
+    }
+}
+
+async fn blocking(
+    work: impl FnOnce() -> Result<Snapshot, OpenError> + Send + 'static,
+) -> Result<Snapshot, StepError> {
+    match spawn_blocking(work).await {
+        Ok(result) => Ok(result?),
+        Err(error) => Err(StepError::panicked(&error)),
+    }
+}
+
+/// Ends the copying of a database when it is dropped.
+struct CopyGuard(Snapshot);
+
+impl Drop for CopyGuard {
+    fn drop(&mut self) {
+        self.0.interrupt();
+    }
+}

@@ -1,0 +1,94 @@
+//! Why a step of a job failed.
+
+use std::time::Duration;
+
+use partway_sqlite::OpenError;
+use partway_store::{AddressError, PartSizeError};
+use partway_wasmtime::exporter::ExportError;
+use partway_wasmtime::{CallError, LoadError};
+
+use crate::job_error::JobError;
+
+/// Why a step of a job failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// The slice, or what comes before and after it.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The database can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The component can't be loaded.
+    #[error("the component {component} can't be used for an export: {source}")]
+    Load {
+        /// Its path, or `inside the program` for the usual one.
+        component: String,
+        /// Why not.
+        source: LoadError,
+    },
+    /// The store can't be opened.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The part size won't do.
+    #[error(transparent)]
+    PartSize(#[from] PartSizeError),
+    /// The step took too long.
+    #[error("the step was cut off after {} s", .0.as_secs())]
+    CutOff(Duration),
+    /// The database is not as it was, and its state was not kept.
+    #[error("the database has changed since")]
+    Changed,
+    /// So too, and the request does not allow to start over ([`OnChange::Fail`](crate::OnChange::Fail)).
+    #[error(
+        "the database has changed since the export was interrupted, and what was uploaded is thrown away: export it \
+         again from the start"
+    )]
+    MayNotStartOver,
+    /// The checkpoint is another component's.
+    #[error("it was begun with another component")]
+    OtherComponent,
+    /// The environment leads to another store than the job was begun in.
+    #[error(
+        "it was begun in {begun}, and the environment now leads to {found}: set AWS_ENDPOINT_URL as it was"
+    )]
+    OtherStore {
+        /// Where the job was begun.
+        begun: String,
+        /// Where the same address leads now.
+        found: String,
+    },
+    /// It has started over too often.
+    #[error("it was begun {starts} times, the last time because {reason}")]
+    TooManyStarts {
+        /// How often it was begun.
+        starts: u32,
+        /// Why it would have to start over once more.
+        reason: String,
+    },
+    /// Another process has taken the job over.
+    #[error("another process has taken it over")]
+    LeaseLost,
+}
+
+impl StepError {
+    /// Whether the request asks for what there is not: a table, a format, a part size.
+    pub fn is_wrong_request(&self) -> bool {
+        match self {
+            Self::PartSize(_) => true,
+            Self::Job(JobError::Call(CallError::Exporter(error))) => {
+                matches!(error, ExportError::InvalidOptions(_))
+            }
+            _ => false,
+        }
+    }
+
+    /// The step was asked to end.
+    pub(crate) fn interrupted() -> Self {
+        Self::Job(JobError::Call(CallError::Exporter(ExportError::Interrupted)))
+    }
+
+    /// A thread that did some of the work has panicked.
+    pub(crate) fn panicked(error: &tokio::task::JoinError) -> Self {
+        Self::Job(JobError::Call(CallError::Trap(error.to_string())))
+    }
+}
