@@ -110,7 +110,7 @@ impl JobError {
     /// database that is damaged, or options that make no sense, stay so.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Store(error) => error.may_pass(),
+            Self::Store(error) => error.is_transient(),
             Self::Call(CallError::TooMany) => true,
             Self::Call(CallError::Exporter(error)) => {
                 matches!(error, Error::ReadFailed(_) | Error::WriteFailed(_) | Error::Interrupted)

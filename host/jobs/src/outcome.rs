@@ -205,7 +205,7 @@ impl Worker {
             let record = jobs.save_ended(&run.lease, state, None, now)?;
             return Ok(self.finished(run, record));
         };
-        if error.may_pass() && run.may_try_again() {
+        if error.is_transient() && run.may_try_again() {
             // Why it comes to nothing matters more than what hinders that.
             let reason = run.record.last_error.clone().unwrap_or_else(|| error.to_string());
             return self.try_again(run, &StepError::Job(error.into()), &reason, now);

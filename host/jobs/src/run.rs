@@ -17,7 +17,9 @@ use crate::resources::Resources;
 use crate::store::JobStore;
 use partway_sqlite::{Expected, OpenError, Snapshot};
 use partway_store::part_size;
-use partway_store::{SLOWEST, Store, StoreAddress, StoreError, numbered};
+use partway_store::{
+    SLOWEST_UPLOAD_BYTES_PER_SECOND, Store, StoreAddress, StoreError, numbered_name,
+};
 use partway_wasmtime::CallError;
 use partway_wasmtime::Counters;
 use partway_wasmtime::exporter::Exporter;
@@ -99,7 +101,7 @@ impl Run {
         };
         let on_their_way = u64::from(job.options.part_size) * (store.limits().in_flight as u64 + 1);
         let pace = &self.record.request.pace;
-        let upload = Duration::from_secs(on_their_way / SLOWEST);
+        let upload = Duration::from_secs(on_their_way / SLOWEST_UPLOAD_BYTES_PER_SECOND);
         Some(pace.slice_time.saturating_add(GRACE).saturating_add(upload))
     }
 
@@ -276,7 +278,7 @@ impl Run {
         let taken = jobs.taken_names(&self.record.store, &self.record.id)?;
         let mut number = 1;
         loop {
-            let name = numbered(wanted, number);
+            let name = numbered_name(wanted, number);
             number += 1;
             if taken.contains(&name) || store.is_taken(&name).await.map_err(JobError::from)? {
                 continue;
