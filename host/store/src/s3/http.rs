@@ -14,7 +14,7 @@ use crate::store::SLOWEST_UPLOAD_BYTES_PER_SECOND;
 /// How long a server may be silent: before the answer to a request that has arrived, and within an answer.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Makes clients that wait as long as a request's size asks for.
+/// Makes HTTP clients whose timeouts grow with a request's size.
 #[derive(Debug)]
 pub(super) struct Connector;
 
@@ -35,10 +35,10 @@ impl HttpConnector for Connector {
 
 /// Tells a connection that is dead from one that is slow.
 ///
-/// That a peer is gone the system finds out, within 30 s (the HTTP client sets `TCP_USER_TIMEOUT`, and asks for signs
-/// of life on a connection that is silent). What is left is a server that takes a request and never answers. The HTTP
-/// client's read timeout finds that, but it also counts the time that the request itself needs on its way, so that a
-/// part on a slow line would never arrive: where there is much to send, the time goes by its size.
+/// The system finds out within 30 s that a peer is gone (the HTTP client sets `TCP_USER_TIMEOUT` and keep-alive probes).
+/// What is left is a server that takes a request and never answers. The HTTP client's read timeout finds that, but it
+/// also counts the time that sending the request takes, so that a part on a slow line would never arrive: a large
+/// request gets as much time as its size asks for.
 #[derive(Debug)]
 struct SizedTimeouts {
     /// For small requests: with the HTTP client's read timeout.

@@ -10,11 +10,11 @@ use super::http::{Connector, READ_TIMEOUT};
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client's settings, gathered.
+/// The settings of a client that is yet to be built.
 pub(super) struct Settings {
     pub builder: AmazonS3Builder,
     pub options: ClientOptions,
-    /// The region, which the builder tells as long as it has built nothing.
+    /// The region, which the built client does not tell. Empty before [`Settings::ready`].
     pub region: String,
 }
 
@@ -28,10 +28,10 @@ impl Settings {
         Self::new(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }
 
-    /// Those of variables as the environment's; those that are empty, or none of `AWS_*`, count for nothing.
+    /// Those of variables like the environment's. Empty ones, and ones that are not `AWS_*`, are ignored.
     pub fn new<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        // The client's own total time for a request, 30 s, would end every part on a line that is slow; see
-        // [`SizedTimeouts`](super::http) for what is there instead. Who sets AWS_TIMEOUT gets it for all requests.
+        // The client's default time limit for a whole request, 30 s, would end every part on a slow line; `super::http`
+        // has what is there instead. AWS_TIMEOUT, where it is set, holds for all requests.
         let mut options = ClientOptions::new()
             .with_timeout_disabled()
             .with_connect_timeout(CONNECT_TIMEOUT)
@@ -44,14 +44,14 @@ impl Settings {
             match name.to_ascii_lowercase().parse() {
                 Ok(AmazonS3ConfigKey::Client(key)) => options = options.with_config(key, value),
                 Ok(key) => builder = builder.with_config(key, value),
-                // Of another program.
+                // Another program's.
                 Err(_) => {}
             }
         }
         Self { builder, options, region: String::new() }
     }
 
-    /// With all that is not the user's to set.
+    /// Adds what the user can't set.
     pub fn ready(mut self) -> Self {
         let setting = |key| self.builder.get_config_value(&key);
         let endpoint = setting(AmazonS3ConfigKey::S3Endpoint)
@@ -60,12 +60,11 @@ impl Settings {
         // The client's own default, which it does not tell.
         self.region = setting(AmazonS3ConfigKey::Region).unwrap_or_else(|| "us-east-1".to_owned());
         if endpoint.starts_with("http://") {
-            // Who names a plain endpoint means it.
+            // Whoever names an endpoint without TLS means it.
             self.options = self.options.with_allow_http(true);
         }
-        // A request that fails is repeated here, within about half a minute of failures; a slice that fails, by
-        // whoever runs slices. The signature of a request that is repeated is the first one's, and good for
-        // 15 minutes (Amazon's).
+        // A failed request is repeated here, for about half a minute of failures; a failed slice, by whoever runs
+        // slices. A repeated request keeps the first one's signature, which is valid for 15 minutes (Amazon S3).
         let retry = RetryConfig {
             max_retries: 8,
             retry_timeout: Duration::from_secs(180),

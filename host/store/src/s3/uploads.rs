@@ -39,7 +39,7 @@ impl UploadLister {
         Page::parse(&self.send(client, &pairs).await?)?.into_uploads()
     }
 
-    /// The body of the answer.
+    /// Sends the request and gives the answer's body.
     async fn send(
         &self,
         client: &AmazonS3,
@@ -68,7 +68,7 @@ fn unanswered(reason: impl std::fmt::Display) -> RequestError {
     RequestError::new(RequestErrorKind::Unavailable, reason)
 }
 
-/// The answer is in order, but for something in it.
+/// The answer has something in it that can't be read, and would have it again.
 fn unreadable(reason: impl std::fmt::Display) -> RequestError {
     RequestError::new(RequestErrorKind::Other, reason)
 }
@@ -113,7 +113,7 @@ impl Page {
         quick_xml::de::from_reader(xml).map_err(unanswered)
     }
 
-    /// A key as it is. What is encoded, is so as in a form: Amazon's and MinIO's "+" is a space.
+    /// A key, decoded where the page says that keys are encoded, as in a form: Amazon's and MinIO's "+" is a space.
     fn decoded(&self, key: &str) -> String {
         if self.encoding_type.as_deref() != Some("url") {
             return key.to_owned();
@@ -140,8 +140,8 @@ impl Page {
     }
 }
 
-/// The bucket's own URL, with a query. The client tells URLs only by signing them; that of an object without a name is
-/// the bucket's.
+/// The bucket's own URL, with a query. The client gives URLs only when it signs them; that of an object without a name
+/// is the bucket's.
 async fn bucket_url(client: &AmazonS3, query: &[(&str, &str)]) -> Result<Url, RequestError> {
     let root = Path::default();
     let signed = client.signed_url(Method::GET, &root, Duration::from_secs(60));
