@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use async_trait::async_trait;
 use bytes::Bytes;
 use partway::{
-    FolderStore, ObjectBytes, Receipt, Store, StoreError, StoreLimits, Unfinished, UploadId,
+    FolderStore, IncompleteUpload, ObjectBytes, PartId, Store, StoreError, StoreLimits, UploadId,
 };
 
 use crate::gate::{Effect, View};
@@ -45,14 +45,14 @@ impl Store for GatedFolder {
         number: u32,
         offset: u64,
         bytes: Bytes,
-    ) -> Result<Receipt, StoreError> {
+    ) -> Result<PartId, StoreError> {
         // Held until it is over: only then is the component to have its buffer back.
         let part = bytes.clone();
         let write = async {
-            let receipt = self.folder.write(upload, number, offset, bytes).await?;
-            self.view.ground.written(self.view.actor, &upload.id, number, &receipt);
+            let part_id = self.folder.write(upload, number, offset, bytes).await?;
+            self.view.ground.written(self.view.actor, &upload.id, number, &part_id);
             self.view.ground.touched(&upload.id, self.view.world.lock().wall);
-            Ok(receipt)
+            Ok(part_id)
         };
         let effect = Effect::new(Kind::Write, Some(&upload.id), number);
         let result = self.view.effect(effect, write).await;
@@ -60,9 +60,9 @@ impl Store for GatedFolder {
         result
     }
 
-    /// Only noted, and not done: whether a settling that goes on beside the next write comes before or after what
+    /// Only noted, and not done: whether a sync beside the next write comes before or after what
     /// another host does meanwhile is not for the schedule to say. What it is for, power cuts, is not simulated.
-    async fn settle(&self, upload: &UploadId) -> Result<(), StoreError> {
+    async fn sync(&self, upload: &UploadId) -> Result<(), StoreError> {
         self.view.ground.settled(self.view.actor, &upload.id);
         Ok(())
     }
@@ -70,11 +70,11 @@ impl Store for GatedFolder {
     async fn complete(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<String, StoreError> {
         let is_again = !self.view.ground.uploads().contains(&upload.id);
-        let complete = self.folder.complete(upload, receipts, length);
+        let complete = self.folder.complete(upload, part_ids, length);
         let effect = Effect::new(Kind::Complete, Some(&upload.id), &upload.name);
         let name = self.view.effect(effect, complete).await?;
         if is_again {
@@ -86,10 +86,10 @@ impl Store for GatedFolder {
     async fn find_completed(
         &self,
         upload: &UploadId,
-        receipts: &[Receipt],
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<Option<String>, StoreError> {
-        let find = self.folder.find_completed(upload, receipts, length);
+        let find = self.folder.find_completed(upload, part_ids, length);
         self.view.effect(Effect::new(Kind::Find, Some(&upload.id), &upload.name), find).await
     }
 
@@ -99,15 +99,15 @@ impl Store for GatedFolder {
         self.view.effect(Effect::new(Kind::Abort, Some(&upload.id), ""), abort).await
     }
 
-    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+    async fn incomplete_uploads(&self) -> Result<Vec<IncompleteUpload>, StoreError> {
         let list = async {
-            let mut all = self.folder.unfinished().await?;
-            for unfinished in &mut all {
+            let mut all = self.folder.incomplete_uploads().await?;
+            for incomplete in &mut all {
                 // By the simulated clock.
-                let at = self.view.ground.changed_at(&unfinished.upload.id);
-                unfinished.changed = UNIX_EPOCH + Duration::from_millis(at as u64);
+                let at = self.view.ground.changed_at(&incomplete.upload.id);
+                incomplete.changed = UNIX_EPOCH + Duration::from_millis(at as u64);
             }
-            all.sort_by_key(|unfinished| self.view.ground.short(&unfinished.upload.id));
+            all.sort_by_key(|incomplete| self.view.ground.short(&incomplete.upload.id));
             Ok(all)
         };
         self.view.effect(Effect::new(Kind::List, None, ""), list).await

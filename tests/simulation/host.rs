@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partway::{
-    AddressError, Alarm, CommitMoment, Exporter, FolderStore, JobEvent, JobId, JobStore, LoadError,
-    Prune, StateError, StepError, Store, StoreAddress, Supply, Watch, Worker, prune,
+    AddressError, CommitMoment, Exporter, FolderStore, JobEvent, JobId, JobStore, LoadError,
+    Observer, Prune, Resources, StateError, StepError, StepOutcome, Store, StoreAddress, Worker,
+    prune,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -70,12 +71,14 @@ impl Host {
                 stop.cancel();
             }
             match worker.alarm(&id, only_if_due, &stop).await {
-                Ok(Alarm::Again(_)) => "again".to_owned(),
-                Ok(Alarm::Stopped(_)) => "stopped".to_owned(),
-                Ok(Alarm::Finished(record, _)) => record.state.to_string(),
-                Ok(Alarm::Held) => "held".to_owned(),
-                Ok(Alarm::NotDue) => "not due".to_owned(),
-                Ok(Alarm::Refused(error)) => panic!("this process can do anything, but: {error}"),
+                Ok(StepOutcome::Again(_)) => "again".to_owned(),
+                Ok(StepOutcome::Stopped(_)) => "stopped".to_owned(),
+                Ok(StepOutcome::Finished(record, _)) => record.state.to_string(),
+                Ok(StepOutcome::Held) => "held".to_owned(),
+                Ok(StepOutcome::NotDue) => "not due".to_owned(),
+                Ok(StepOutcome::Refused(error)) => {
+                    panic!("this process can do anything, but: {error}")
+                }
                 Err(StateError::LeaseLost(_)) => {
                     world.met(Met::LeaseLost);
                     "lease lost".to_owned()
@@ -147,11 +150,11 @@ struct SimulatedSupply {
     exporter: Exporter,
 }
 
-impl Supply for SimulatedSupply {
+impl Resources for SimulatedSupply {
     fn store(&self, _: &StoreAddress) -> Result<Arc<dyn Store>, AddressError> {
         let view = self.view.clone();
         Ok(match view.world.plan.store {
-            StoreKind::Bucket => Arc::new(BucketStore(view)),
+            StoreKind::Bucket => Arc::new(BucketStore::new(view)),
             StoreKind::Folder => {
                 let folder = FolderStore::new(&view.ground.folder);
                 Arc::new(GatedFolder { view, folder })
@@ -167,7 +170,7 @@ impl Supply for SimulatedSupply {
 /// Counts what becomes of jobs.
 struct Watcher(Arc<World>);
 
-impl Watch for Watcher {
+impl Observer for Watcher {
     fn event(&self, _: &JobId, event: &JobEvent<'_>) {
         match event {
             JobEvent::StartingOver { .. } => self.0.met(Met::StartedOver),
