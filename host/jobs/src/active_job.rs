@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use partway_sqlite::Expected;
-use partway_store::{SLOWEST, Store, StoreError, numbered, part_size};
+use partway_store::{SLOWEST_UPLOAD_BYTES_PER_SECOND, Store, StoreError, numbered_name, part_size};
 use partway_wasmtime::Counters;
 use partway_wasmtime::exporter::{Budget, Exporter};
 use tokio_util::sync::CancellationToken;
@@ -119,7 +119,7 @@ impl ActiveJob {
         };
         let on_their_way = u64::from(job.options.part_size) * (store.limits().in_flight as u64 + 1);
         let pace = &self.record.request.pace;
-        let upload = Duration::from_secs(on_their_way / SLOWEST);
+        let upload = Duration::from_secs(on_their_way / SLOWEST_UPLOAD_BYTES_PER_SECOND);
         Some(pace.slice_time.saturating_add(SLICE_OVERTIME).saturating_add(upload))
     }
 
@@ -307,7 +307,7 @@ impl ActiveJob {
         let taken = jobs.taken_names(&self.record.store, &self.record.id)?;
         let mut number = 1;
         loop {
-            let name = numbered(wanted, number);
+            let name = numbered_name(wanted, number);
             number += 1;
             if taken.contains(&name) || store.is_taken(&name).await.map_err(JobError::from)? {
                 continue;

@@ -27,9 +27,9 @@ pub enum JobError {
 impl JobError {
     /// Whether the same slice may go well another time: the store failed, or a read did, or the slice was asked to stop.
     /// A damaged database or wrong options are permanent.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::Store(error) => error.may_pass(),
+            Self::Store(error) => error.is_transient(),
             Self::Call(CallError::TooMany) => true,
             Self::Call(CallError::Exporter(error)) => matches!(
                 error,

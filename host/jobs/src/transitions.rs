@@ -90,7 +90,7 @@ fn job_remedy(error: &JobError) -> Remedy {
         | JobError::Call(CallError::Exporter(ExportError::InvalidCheckpoint(_))) => {
             Remedy::StartOver
         }
-        error if error.may_pass() => Remedy::Retry,
+        error if error.is_transient() => Remedy::Retry,
         JobError::Store(StoreError::Refused { .. } | StoreError::NotFound { .. }) => {
             Remedy::RetryIfBegun
         }
@@ -179,7 +179,7 @@ fn start_over(record: &JobRecord, error: StepError) -> AfterFailure {
 
 /// Whether throwing away what is in the store is tried again.
 pub(crate) fn retries_clean_up(record: &JobRecord, error: &StoreError) -> bool {
-    error.may_pass() && has_retries(record)
+    error.is_transient() && has_retries(record)
 }
 
 fn has_retries(record: &JobRecord) -> bool {

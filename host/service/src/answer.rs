@@ -133,7 +133,9 @@ impl From<StoreError> for Refusal {
         let text = error.to_string();
         match error {
             StoreError::NoObject { .. } => Self::new(StatusCode::GONE, text),
-            _ if error.may_pass() => Self::new(StatusCode::SERVICE_UNAVAILABLE, text).again_in(10),
+            _ if error.is_transient() => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).again_in(10)
+            }
             _ => Self::new(StatusCode::BAD_GATEWAY, text),
         }
     }

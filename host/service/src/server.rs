@@ -208,7 +208,7 @@ async fn exports(
     part_size(arguments.part_size, 0, store.limits()).map_err(ServeError::usage)?;
     // What is wrong with it is better said now. What may pass is left to the jobs.
     if let Err(error) = store.is_taken("partway").await
-        && !error.may_pass()
+        && !error.is_transient()
     {
         return Err(error.into());
     }

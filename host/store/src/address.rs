@@ -1,4 +1,4 @@
-//! What people call a store: a folder's path, or a URL.
+//! Addresses of stores and objects as people write them: a folder's path, or a URL.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -8,9 +8,12 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{FolderStore, ObjectStore, Store};
+use crate::folder::FolderStore;
+#[cfg(feature = "s3")]
+use crate::object::ObjectStore;
+use crate::store::Store;
 
-/// A store's name, not yet opened.
+/// A store's address; [`StoreAddress::open`] makes the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreAddress {
@@ -75,6 +78,16 @@ pub enum AddressError {
         /// The client's reason.
         reason: String,
     },
+    /// This build has no client for it: a feature of this crate is off.
+    #[error(
+        "{address} can't be opened: this program was built without the feature {feature:?} of partway-store"
+    )]
+    MissingFeature {
+        /// The address.
+        address: String,
+        /// The feature.
+        feature: &'static str,
+    },
 }
 
 impl FromStr for StoreAddress {
@@ -117,23 +130,29 @@ impl FromStr for StoreAddress {
 }
 
 impl StoreAddress {
-    /// Opens the store. Nothing is asked of it yet.
+    /// Opens the store. No request is made yet.
     ///
     /// # Errors
     ///
-    /// [`AddressError::Client`].
+    /// [`AddressError::Client`], and [`AddressError::MissingFeature`] for S3 and R2 without the feature `s3`.
     pub fn open(&self) -> Result<Arc<dyn Store>, AddressError> {
         match self {
             Self::Folder(path) => Ok(Arc::new(FolderStore::new(path))),
+            #[cfg(feature = "s3")]
             Self::S3 { bucket, prefix } => Ok(Arc::new(ObjectStore::s3(bucket, prefix)?)),
+            #[cfg(feature = "s3")]
             Self::R2 { account, bucket, prefix } => {
                 Ok(Arc::new(ObjectStore::r2(account, bucket, prefix)?))
             }
+            #[cfg(not(feature = "s3"))]
+            Self::S3 { bucket, prefix } => Err(missing_client(url("s3", &[bucket, prefix]))),
+            #[cfg(not(feature = "s3"))]
+            Self::R2 { account, bucket, prefix } => {
+                Err(missing_client(url("r2", &[account, bucket, prefix])))
+            }
         }
     }
-}
 
-impl StoreAddress {
     /// The same store for a program that runs in another folder.
     #[must_use]
     pub fn absolute(&self) -> Self {
@@ -145,7 +164,7 @@ impl StoreAddress {
         }
     }
 
-    /// The key of an object in its bucket: the name behind the prefix. In a folder, the name.
+    /// The key of an object in its bucket: the prefix and the name. In a folder, the name.
     pub fn key(&self, name: &str) -> String {
         match self {
             Self::S3 { prefix, .. } | Self::R2 { prefix, .. } if !prefix.is_empty() => {
@@ -155,8 +174,8 @@ impl StoreAddress {
         }
     }
 
-    /// The store's name, the same however its address was spelled: with a folder's links resolved, and with the server
-    /// that the environment names for S3.
+    /// A text that identifies the store however its address was spelled: with a folder's links resolved, and with the
+    /// server that the environment names for S3.
     pub fn identity(&self) -> String {
         match self {
             Self::Folder(path) => {
@@ -169,6 +188,11 @@ impl StoreAddress {
             Self::R2 { account, bucket, prefix } => url("r2", &[account, bucket, prefix]),
         }
     }
+}
+
+#[cfg(not(feature = "s3"))]
+fn missing_client(address: String) -> AddressError {
+    AddressError::MissingFeature { address, feature: "s3" }
 }
 
 /// The server that the environment names for S3, if it names one.
@@ -253,6 +277,16 @@ mod tests {
             ),
         ] {
             assert_eq!(text.parse(), Ok(address), "{text}");
+        }
+    }
+
+    #[cfg(not(feature = "s3"))]
+    #[test]
+    fn a_bucket_without_a_client_says_which_feature_is_missing() {
+        for text in ["s3://bucket/a", "r2://account/bucket/a"] {
+            let error = text.parse::<StoreAddress>().unwrap().open().err().unwrap();
+            let expected = AddressError::MissingFeature { address: text.to_owned(), feature: "s3" };
+            assert_eq!(error, expected);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What can go wrong with a store.
+//! What can go wrong with a store, and whether waiting helps.
 
 use std::io;
 
@@ -16,7 +16,7 @@ pub enum StoreError {
     Refused {
         /// The store or object.
         location: String,
-        /// The store's words.
+        /// The store's or the system's words.
         reason: String,
     },
     /// No room is left.
@@ -25,17 +25,19 @@ pub enum StoreError {
         /// The store or object.
         location: String,
     },
-    /// The upload that was begun is not there any more, or lacks a part that was written.
+    /// The upload is not there any more, or lacks a part that was written.
     #[error(
-        "the upload of {location}, or a part of it, is gone from the store (it was aborted, or has \
-         expired): start the export over"
+        "the upload of {location}, or a part of it, is gone from the store (it was aborted or has expired): start the \
+         export over"
     )]
     UploadGone {
         /// The object.
         location: String,
     },
-    /// Another object has got the name between beginning and completing.
-    #[error("another object has become {location} meanwhile: export again under another name")]
+    /// Another object has taken the name since the upload began.
+    #[error(
+        "another object has taken the name {location} meanwhile: export again under another name"
+    )]
     Taken {
         /// The object.
         location: String,
@@ -54,7 +56,7 @@ pub enum StoreError {
         /// The store's or the system's words.
         reason: String,
     },
-    /// Another reason; trying again may help.
+    /// Any other reason; trying again may help.
     #[error("{location} can't be written: {reason}")]
     Failed {
         /// The store or object.
@@ -65,10 +67,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether doing the same again later may help, with nothing done by anybody. Where it does not, the upload is
-    /// lost with [`StoreError::UploadGone`] and [`StoreError::Taken`] alone: after the others somebody may set right
-    /// what is wrong, and it goes on.
-    pub fn may_pass(&self) -> bool {
+    /// Whether the same call may succeed later, with nothing done by anybody.
+    ///
+    /// Of the permanent errors, [`StoreError::UploadGone`] and [`StoreError::Taken`] end the upload. After the others
+    /// somebody may set right what is wrong, and it resumes.
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Failed { .. } | Self::Full { .. } | Self::Unreadable { .. } => true,
             Self::NotFound { .. }
@@ -79,9 +82,8 @@ impl StoreError {
         }
     }
 
-    /// What an error of the file system means for `location`.
-    pub(super) fn from_io(location: &str, error: &io::Error) -> Self {
-        let location = location.to_owned();
+    /// What an error of the file system means for writing to `location`.
+    pub(crate) fn from_writing(location: String, error: &io::Error) -> Self {
         let reason = error.to_string();
         match error.kind() {
             io::ErrorKind::NotFound => Self::NotFound { location },
@@ -94,56 +96,11 @@ impl StoreError {
         }
     }
 
-    /// What an error of the object store means for `location`.
-    pub(super) fn from_object_store(location: &str, error: &object_store::Error) -> Self {
-        let location = location.to_owned();
-        let reason = words(error);
-        match error {
-            object_store::Error::NotFound { .. } => Self::NotFound { location },
-            object_store::Error::PermissionDenied { .. }
-            | object_store::Error::Unauthenticated { .. } => Self::Refused { location, reason },
-            _ => Self::Failed { location, reason },
-        }
-    }
-
     /// What an error of the file system means for reading `location`.
-    pub(super) fn from_reading(location: &str, error: &io::Error) -> Self {
-        let location = location.to_owned();
+    pub(crate) fn from_reading(location: String, error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound => Self::NoObject { location },
             _ => Self::Unreadable { location, reason: error.to_string() },
         }
-    }
-
-    /// What an error of the object store means for reading `location` in `bucket`.
-    pub(super) fn from_reading_object(
-        location: &str,
-        bucket: &str,
-        error: &object_store::Error,
-    ) -> Self {
-        let reason = words(error);
-        match error {
-            // It may be that the whole bucket is not there.
-            object_store::Error::NotFound { .. } if reason.contains("NoSuchBucket") => {
-                Self::NoObject { location: format!("bucket {bucket}") }
-            }
-            object_store::Error::NotFound { .. } => {
-                Self::NoObject { location: location.to_owned() }
-            }
-            _ => Self::Unreadable { location: location.to_owned(), reason },
-        }
-    }
-}
-
-/// The words of an error of the object store.
-pub(super) fn words(error: &object_store::Error) -> String {
-    // The innermost cause says what happened; those around it, that a request failed.
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    match error.to_string() {
-        text if text.contains(&cause.to_string()) => text,
-        text => format!("{text}: {cause}"),
     }
 }

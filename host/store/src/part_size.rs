@@ -1,35 +1,35 @@
 //! The size of parts: chosen from the database's size, or checked where it is given.
 
-use crate::StoreLimits;
+use crate::store::StoreLimits;
 
 const MIB: u64 = 1024 * 1024;
 
-/// The usual size: the least that S3 and R2 take.
-const USUAL: u64 = 5 * MIB;
+/// The default: the least that S3 and R2 take.
+const DEFAULT: u64 = 5 * MIB;
 
 /// How many times its database's size a dump can be: a NULL takes one byte there and five in SQL.
 const GROWTH: u64 = 5;
 
-/// Parts a component can hold: it has 4 GiB of memory at most, and keeps a part and some more.
+/// The largest part a component can hold: it has 4 GiB of memory at most, and keeps a part and some more.
 const LARGEST: u64 = 1024 * MIB;
 
-/// Why a part size won't do.
+/// Why a part size can't be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PartSizeError {
-    /// The store takes no parts so small.
+    /// The store takes no parts as small.
     #[error("a part size of {given} bytes is too small for this store: {smallest} is the least")]
     TooSmall {
         /// The size given, in bytes.
         given: u64,
-        /// The least that the store takes.
+        /// The smallest that the store takes, in bytes.
         smallest: u64,
     },
-    /// Neither store nor component can handle parts so large.
+    /// The store takes no parts as large, or the component can't hold them.
     #[error("a part size of {given} bytes is too large: {largest} is the most")]
     TooLarge {
         /// The size given, in bytes.
         given: u64,
-        /// The most that will do.
+        /// The largest that both can handle, in bytes.
         largest: u64,
     },
     /// The object would have too many parts.
@@ -44,13 +44,13 @@ pub enum PartSizeError {
         database: u64,
         /// The most parts that the store takes.
         most: u32,
-        /// A size that leaves room for any database of this size.
+        /// A part size with which any dump of such a database fits, in bytes.
         enough: u64,
     },
 }
 
-/// The part size for a database of so many bytes: the one given, if it will do, or else 5 MiB, and more
-/// where the size asks for it.
+/// The part size, in bytes, for a database of so many bytes: the one given, where it can be used, or else 5 MiB, and
+/// more where a dump of the database might not fit into the most parts otherwise.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ pub fn part_size(
     let most = u64::from(limits.most_parts);
     let largest = LARGEST.min(limits.largest_part);
     let with_room = database.saturating_mul(GROWTH).div_ceil(most).next_multiple_of(MIB);
-    let enough = with_room.max(USUAL);
+    let enough = with_room.max(DEFAULT);
     let size = given.unwrap_or(enough);
     if size < limits.smallest_part {
         return Err(PartSizeError::TooSmall { given: size, smallest: limits.smallest_part });

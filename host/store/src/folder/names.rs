@@ -1,4 +1,4 @@
-//! The names that a folder's files have and get: hidden ones, the object's own, the next that is free.
+//! The names of a folder's files: hidden ones, the object's own, the next that is free.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -6,13 +6,27 @@ use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use crate::numbered;
+use crate::names::numbered_name;
 
 /// A hidden file is `.NAME.xxxxxx` with this ending.
-pub(super) const ENDING: &str = ".partway";
+const ENDING: &str = ".partway";
 
 /// The random letters and digits before it.
-pub(super) const RANDOM: usize = 6;
+const RANDOM: usize = 6;
+
+/// Makes a hidden file for an object, and gives its name.
+pub(super) fn new_hidden(folder: &Path, object: &str) -> io::Result<String> {
+    let prefix = format!(".{object}.");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).rand_bytes(RANDOM).suffix(ENDING);
+    // As any file that this user makes: a temporary one would be for its owner alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    // The error's path names the folder twice over; its cause is enough.
+    let file = builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
+    let (_, path) = file.keep().map_err(|error| error.error)?;
+    Ok(path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+}
 
 /// The object's name in that of a hidden file; none where it is another file's.
 pub(super) fn object_name(hidden: &str) -> Option<&str> {
@@ -25,14 +39,14 @@ pub(super) fn object_name(hidden: &str) -> Option<&str> {
 pub(super) fn publish(hidden: &Path, folder: &Path, name: &str) -> io::Result<String> {
     let mut number = 1;
     loop {
-        let free = numbered(name, number);
+        let free = numbered_name(name, number);
         let path = folder.join(&free);
         match fs::hard_link(hidden, &path) {
             Ok(()) => return Ok(free),
-            // Whoever let go of completing may still be at it, on its thread.
+            // A call that was dropped may still be at it, on its thread.
             Err(_) if is_same_file(hidden, &path) => return Ok(free),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            // A file system without links: between look and rename another may take the name.
+            // A file system without links: between this check and the rename another may take the name.
             Err(_) if !path.exists() => {
                 fs::rename(hidden, &path)?;
                 return Ok(free);
@@ -42,12 +56,13 @@ pub(super) fn publish(hidden: &Path, folder: &Path, name: &str) -> io::Result<St
     }
 }
 
-/// What tells a file from others in its folder, under whatever name: its number; none where the system has none.
+/// What tells a file from others in its folder, under whatever name: its inode number and the time it was made; none where
+/// the system has no such number.
 pub(super) fn identity(meta: &fs::Metadata) -> Option<String> {
     #[cfg(unix)]
     {
         let number = std::os::unix::fs::MetadataExt::ino(meta);
-        // Numbers are given out again; with the time at which the file was made, where the system keeps it, they tell.
+        // Numbers are used again; together with that time, where the system keeps it, they tell.
         let made = meta.created().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
         Some(match made {
             Some(made) => format!("{number}@{}", made.as_nanos()),
@@ -61,7 +76,7 @@ pub(super) fn identity(meta: &fs::Metadata) -> Option<String> {
     }
 }
 
-/// Whether two names are of one file; never, where the system does not tell.
+/// Whether two names are of one file; never where the system does not tell.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     let identity = |path| fs::metadata(path).ok().as_ref().and_then(identity);
     identity(one).is_some_and(|one| identity(other) == Some(one))
@@ -79,7 +94,7 @@ pub(super) fn find(
         if Some(name.as_os_str()) == except {
             continue;
         }
-        // One that has gone meanwhile is not looked for.
+        // A file that has gone meanwhile is not the one.
         let Ok(meta) = entry.metadata() else { continue };
         if meta.is_file() && identity(&meta).as_deref() == Some(wanted) {
             return Ok(name.into_string().ok());
@@ -88,7 +103,7 @@ pub(super) fn find(
     Ok(None)
 }
 
-/// Makes a new or changed name in a folder safe; only Unix lets a folder be opened for that.
+/// Makes new and changed names in a folder safe; only Unix lets a folder be opened for that.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -1,221 +1,177 @@
-//! The uploads of a bucket that have begun and not ended (`ListMultipartUploads`), which `object_store` can't list.
+//! A bucket's incomplete uploads, page by page; what may help is asked again.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use object_store::aws::{AmazonS3, AwsAuthorizer};
-use object_store::client::{HttpClient, HttpRequest, HttpRequestBody};
-use object_store::path::Path;
-use object_store::signer::{Method, Signer, Url};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde::Deserialize;
+use crate::bucket::{Bucket, ListedUpload, RequestError, UploadPage, UploadQuery};
 
-/// What goes into a query as it is: RFC 3986's unreserved characters, as Amazon's signature wants it.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// How often a page is asked for at most.
+const MAX_ATTEMPTS: u32 = 6;
 
-/// How often a page is asked for.
-const ATTEMPTS: u32 = 6;
+/// How long to wait before the second attempt; three times as long before each that follows.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// An upload that has begun.
-#[derive(Debug)]
-pub(super) struct Begun {
-    /// The whole key.
-    pub key: String,
-    pub id: String,
-    pub initiated: SystemTime,
-}
-
-/// Why uploads can't be listed.
-#[derive(Debug)]
-pub(super) struct Unlisted {
-    /// The answer's status; none where there was no answer, or none that could be read.
-    pub status: Option<u16>,
-    pub reason: String,
-}
-
-impl Unlisted {
-    fn new(reason: impl std::fmt::Display) -> Self {
-        Self { status: None, reason: reason.to_string() }
-    }
-
-    /// Whether asking again at once may help.
-    fn may_pass(&self) -> bool {
-        self.status.is_none_or(|status| status == 429 || (status >= 500 && status != 501))
-    }
-}
-
-/// What lists uploads: the client's own means, put together.
-#[derive(Debug, Clone)]
-pub(super) struct Listing {
-    pub http: HttpClient,
-    pub region: String,
-}
-
-/// One page of the answer.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Page {
-    #[serde(default)]
-    is_truncated: bool,
-    #[serde(default)]
-    encoding_type: Option<String>,
-    #[serde(default)]
-    next_key_marker: Option<String>,
-    #[serde(default)]
-    next_upload_id_marker: Option<String>,
-    #[serde(default)]
-    upload: Vec<Entry>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Entry {
-    key: String,
-    upload_id: String,
-    initiated: String,
-}
-
-impl Page {
-    fn parse(xml: &[u8]) -> Result<Self, Unlisted> {
-        quick_xml::de::from_reader(xml).map_err(Unlisted::new)
-    }
-
-    /// A key as it is. What is encoded, is so as in a form: Amazon's and MinIO's "+" is a space.
-    fn decoded(&self, key: &str) -> String {
-        if self.encoding_type.as_deref() != Some("url") {
-            return key.to_owned();
+/// All uploads that the query asks for.
+pub(super) async fn list_uploads(
+    bucket: &dyn Bucket,
+    mut query: UploadQuery,
+) -> Result<Vec<ListedUpload>, RequestError> {
+    let mut uploads = Vec::new();
+    loop {
+        let page = request_page(bucket, &query).await?;
+        uploads.extend(page.uploads);
+        // A server that names the same place again would do so for ever.
+        if page.next.is_none() || page.next == query.after {
+            return Ok(uploads);
         }
-        percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
+        query.after = page.next;
     }
 }
 
-impl Listing {
-    /// The uploads to keys that begin with a prefix, and with a delimiter only those that have none of it behind the
-    /// prefix.
-    pub async fn uploads(
-        &self,
-        client: &AmazonS3,
-        prefix: &str,
-        delimiter: Option<&str>,
-    ) -> Result<Vec<Begun>, Unlisted> {
-        let mut found = Vec::new();
-        let mut markers = None;
-        loop {
-            // Encoded, because XML has no way to write some of the characters that a key may have.
-            let mut query = vec![("uploads", ""), ("encoding-type", "url"), ("prefix", prefix)];
-            query.extend(delimiter.map(|delimiter| ("delimiter", delimiter)));
-            if let Some((key, id)) = &markers {
-                query.extend(
-                    [("key-marker", key), ("upload-id-marker", id)]
-                        .map(|(name, value): (_, &String)| (name, value.as_str())),
-                );
+/// One page. A transient error makes it ask again, as the client does with its other requests.
+async fn request_page(
+    bucket: &dyn Bucket,
+    query: &UploadQuery,
+) -> Result<UploadPage, RequestError> {
+    let mut pause = FIRST_PAUSE;
+    let mut attempt = 1;
+    loop {
+        match bucket.list_multipart_uploads(query).await {
+            Err(error) if error.kind.is_transient() && attempt < MAX_ATTEMPTS => {
+                tracing::info!(attempt, reason = error.reason, "listing uploads failed");
             }
-            let page = self.page(client, &query).await?;
-            for entry in &page.upload {
-                let initiated: jiff::Timestamp = entry.initiated.parse().map_err(Unlisted::new)?;
-                found.push(Begun {
-                    key: page.decoded(&entry.key),
-                    id: entry.upload_id.clone(),
-                    initiated: initiated.into(),
-                });
-            }
-            let next = match (&page.next_key_marker, &page.next_upload_id_marker) {
-                (Some(key), Some(id)) if page.is_truncated => Some((page.decoded(key), id.clone())),
-                _ => None,
-            };
-            // A server that gives the same place again would do so for ever.
-            if next.is_none() || next == markers {
-                return Ok(found);
-            }
-            markers = next;
+            outcome => return outcome,
         }
+        bucket.pause(pause).await;
+        pause *= 3;
+        attempt += 1;
     }
-
-    /// One page; what may pass is asked for again, as the client does with its own requests.
-    async fn page(&self, client: &AmazonS3, query: &[(&str, &str)]) -> Result<Page, Unlisted> {
-        let mut pause = Duration::from_millis(100);
-        for attempt in 1.. {
-            match self.ask(client, query).await {
-                Err(error) if error.may_pass() && attempt < ATTEMPTS => {
-                    tracing::info!(attempt, reason = error.reason, "listing uploads failed");
-                }
-                outcome => return outcome,
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 3;
-        }
-        unreachable!("the last attempt returns")
-    }
-
-    async fn ask(&self, client: &AmazonS3, query: &[(&str, &str)]) -> Result<Page, Unlisted> {
-        let url = bucket_url(client, query).await?;
-        let mut request = HttpRequest::new(HttpRequestBody::empty());
-        *request.uri_mut() = url.as_str().parse().map_err(Unlisted::new)?;
-        let credential = client.credentials().get_credential().await.map_err(Unlisted::new)?;
-        AwsAuthorizer::new(&credential, "s3", &self.region)
-            .try_authorize(&mut request, None)
-            .map_err(Unlisted::new)?;
-        let answer = self.http.execute(request).await.map_err(Unlisted::new)?;
-        let status = answer.status();
-        let body = answer.into_body().bytes().await.map_err(Unlisted::new)?;
-        if !status.is_success() {
-            let reason = format!("{status}: {}", String::from_utf8_lossy(&body));
-            return Err(Unlisted { status: Some(status.as_u16()), reason });
-        }
-        Page::parse(&body)
-    }
-}
-
-/// The bucket's own URL, with a query. The client tells URLs only by signing them; that of an object without a name is
-/// the bucket's.
-async fn bucket_url(client: &AmazonS3, query: &[(&str, &str)]) -> Result<Url, Unlisted> {
-    let root = Path::default();
-    let signed = client.signed_url(Method::GET, &root, Duration::from_secs(60));
-    let mut url = signed.await.map_err(Unlisted::new)?;
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&path);
-    let encoded: Vec<String> = query
-        .iter()
-        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY)))
-        .collect();
-    url.set_query(Some(&encoded.join("&")));
-    Ok(url)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::VecDeque;
+    use std::ops::Range;
+    use std::sync::Mutex;
+    use std::time::SystemTime;
 
-    #[test]
-    fn a_page_is_read_with_encoded_keys_and_what_lies_between() {
-        let page = Page::parse(
-            br#"<?xml version="1.0" encoding="UTF-8"?>
-            <ListMultipartUploadsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
-              <Bucket>b</Bucket><KeyMarker/><UploadIdMarker/>
-              <NextKeyMarker>a%2Fb+c%2B</NextKeyMarker><NextUploadIdMarker>2</NextUploadIdMarker>
-              <Delimiter>%2F</Delimiter><EncodingType>url</EncodingType>
-              <MaxUploads>1000</MaxUploads><IsTruncated>true</IsTruncated>
-              <Upload><Key>a%2Fb+c%2B</Key><UploadId>1</UploadId>
-                <Initiator><ID>x</ID></Initiator><Initiated>2026-01-31T08:00:00.000Z</Initiated></Upload>
-              <CommonPrefixes><Prefix>a%2Fd%2F</Prefix></CommonPrefixes>
-              <Upload><Key>a%2Fb+c%2B</Key><UploadId>2</UploadId>
-                <Initiated>2026-01-31T08:00:01.000Z</Initiated></Upload>
-            </ListMultipartUploadsResult>"#,
-        )
-        .unwrap();
-        assert!(page.is_truncated);
-        let ids: Vec<&str> = page.upload.iter().map(|entry| entry.upload_id.as_str()).collect();
-        assert_eq!(ids, ["1", "2"]);
-        assert_eq!(page.decoded(&page.upload[0].key), "a/b c+");
+    use async_trait::async_trait;
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::bucket::{ObjectInfo, RequestErrorKind, RequestedBytes, UploadMarker};
+    use crate::store::PartId;
+
+    /// Answers requests for pages as it was told, and keeps where they began and what was waited.
+    #[derive(Debug, Default)]
+    struct Scripted {
+        answers: Mutex<VecDeque<Result<UploadPage, RequestErrorKind>>>,
+        asked_after: Mutex<Vec<Option<UploadMarker>>>,
+        paused: Mutex<Duration>,
     }
 
-    #[test]
-    fn keys_that_are_not_encoded_stay_as_they_are() {
-        let page = Page::parse(
-            b"<ListMultipartUploadsResult><IsTruncated>false</IsTruncated><Upload>\
-              <Key>a/b+%2F</Key><UploadId>1</UploadId><Initiated>2026-01-31T08:00:00Z</Initiated>\
-              </Upload></ListMultipartUploadsResult>",
-        )
-        .unwrap();
-        assert_eq!(page.decoded(&page.upload[0].key), "a/b+%2F");
+    #[async_trait]
+    impl Bucket for Scripted {
+        async fn list_multipart_uploads(
+            &self,
+            query: &UploadQuery,
+        ) -> Result<UploadPage, RequestError> {
+            self.asked_after.lock().unwrap().push(query.after.clone());
+            let answer = self.answers.lock().unwrap().pop_front().unwrap();
+            answer.map_err(|kind| RequestError::new(kind, "scripted"))
+        }
+
+        async fn pause(&self, time: Duration) {
+            *self.paused.lock().unwrap() += time;
+        }
+
+        async fn head_object(&self, _: &str) -> Result<ObjectInfo, RequestError> {
+            unimplemented!()
+        }
+
+        async fn get_object(
+            &self,
+            _: &str,
+            _: Option<Range<u64>>,
+        ) -> Result<RequestedBytes, RequestError> {
+            unimplemented!()
+        }
+
+        async fn delete_object(&self, _: &str) -> Result<(), RequestError> {
+            unimplemented!()
+        }
+
+        async fn create_multipart_upload(&self, _: &str) -> Result<String, RequestError> {
+            unimplemented!()
+        }
+
+        async fn upload_part(
+            &self,
+            _: &str,
+            _: &str,
+            _: u32,
+            _: Bytes,
+        ) -> Result<PartId, RequestError> {
+            unimplemented!()
+        }
+
+        async fn complete_multipart_upload(
+            &self,
+            _: &str,
+            _: &str,
+            _: &[PartId],
+        ) -> Result<(), RequestError> {
+            unimplemented!()
+        }
+
+        async fn abort_multipart_upload(&self, _: &str, _: &str) -> Result<(), RequestError> {
+            unimplemented!()
+        }
+    }
+
+    fn marker(key: &str) -> Option<UploadMarker> {
+        Some(UploadMarker { key: key.to_owned(), upload_id: "1".to_owned() })
+    }
+
+    fn page(key: &str, next: Option<UploadMarker>) -> Result<UploadPage, RequestErrorKind> {
+        let (key, upload_id) = (key.to_owned(), "1".to_owned());
+        let uploads = vec![ListedUpload { key, upload_id, initiated: SystemTime::UNIX_EPOCH }];
+        Ok(UploadPage { uploads, next })
+    }
+
+    /// The outcome of listing where the server answers so; the keys, or the error's kind.
+    async fn list(
+        bucket: &Scripted,
+        answers: impl IntoIterator<Item = Result<UploadPage, RequestErrorKind>>,
+    ) -> Result<Vec<String>, RequestErrorKind> {
+        bucket.answers.lock().unwrap().extend(answers);
+        let listed = list_uploads(bucket, UploadQuery::default()).await;
+        let keys = |uploads: Vec<ListedUpload>| uploads.into_iter().map(|upload| upload.key);
+        listed.map(|uploads| keys(uploads).collect()).map_err(|error| error.kind)
+    }
+
+    #[tokio::test]
+    async fn pages_are_asked_for_to_the_end_and_no_page_twice() {
+        let bucket = Scripted::default();
+        let answers = [page("a", marker("a")), page("b", marker("b")), page("c", None)];
+        assert_eq!(list(&bucket, answers).await.unwrap(), ["a", "b", "c"]);
+        assert_eq!(*bucket.asked_after.lock().unwrap(), [None, marker("a"), marker("b")]);
+        let bucket = Scripted::default();
+        let answers = [page("a", marker("a")), page("b", marker("a"))];
+        assert_eq!(list(&bucket, answers).await.unwrap(), ["a", "b"]);
+    }
+
+    #[tokio::test]
+    async fn a_page_is_asked_for_again_while_that_may_help() {
+        let bucket = Scripted::default();
+        let failed = || Err(RequestErrorKind::Unavailable);
+        let answers = [page("a", marker("a")), failed(), failed(), page("b", None)];
+        assert_eq!(list(&bucket, answers).await.unwrap(), ["a", "b"]);
+        assert_eq!(*bucket.paused.lock().unwrap(), Duration::from_millis(400));
+        let bucket = Scripted::default();
+        let outcome = list(&bucket, (0..MAX_ATTEMPTS).map(|_| failed())).await;
+        assert_eq!(outcome, Err(RequestErrorKind::Unavailable));
+        for kind in [RequestErrorKind::Denied, RequestErrorKind::Other] {
+            assert_eq!(list(&Scripted::default(), [Err(kind)]).await, Err(kind));
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use partway::bucket::{RequestError, RequestErrorKind};
 
 /// What is kept under a name.
 #[derive(Debug, Clone)]
@@ -27,6 +28,16 @@ pub struct Begun {
 pub enum Refusal {
     NoSuchUpload,
     InvalidPart,
+}
+
+impl From<Refusal> for RequestError {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::NoSuchUpload => RequestErrorKind::NotFound,
+            Refusal::InvalidPart => RequestErrorKind::InvalidPart,
+        };
+        Self::new(kind, format!("{refusal:?}"))
+    }
 }
 
 /// The server.
@@ -79,5 +90,9 @@ impl Bucket {
         let parts = Some(upload.parts.len());
         self.objects.insert(upload.name, Object { bytes, parts });
         Ok(())
+    }
+
+    pub fn abort(&mut self, id: &str) -> Result<(), Refusal> {
+        self.uploads.remove(id).map(drop).ok_or(Refusal::NoSuchUpload)
     }
 }

@@ -1,102 +1,79 @@
-//! The client of the bucket in memory: each request passes its own gates. It asks as the library's own client for S3
-//! does (`store/object.rs`), which the tests with real servers try.
+//! The library's store for S3 over the bucket in memory: each request passes its own gates.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use partway_store::{
-    IncompleteUpload, ObjectBytes, PartId, Store, StoreError, StoreLimits, UploadId,
+use partway_store::bucket::{
+    Bucket, ListedUpload, ObjectInfo, RequestError, RequestErrorKind, RequestedBytes, UploadMarker,
+    UploadPage, UploadQuery,
 };
+use partway_store::{IncompleteUpload, ObjectBytes, ObjectStore, PartId, Store, StoreError, StoreLimits, UploadId};
 
-use super::bucket::{Object, Refusal};
+use super::bucket::Object;
+use super::clock::sleep;
 use super::gate::{Effect, View};
-use super::world::Kind;
+use super::tally::Met;
+use super::world::{Kind, Stand};
 
-/// A store over the bucket, for one life of a host.
+/// How many uploads a page of their list has: few, so that lists have more than one.
+const PAGE: usize = 2;
+
+/// The store for one life of a host. What it decides, the library decides; here is noted what the checker asks for.
 #[derive(Debug)]
-pub struct BucketStore(pub View);
-
-impl BucketStore {
-    async fn look(&self, name: &str) -> Result<Option<Object>, StoreError> {
-        let look = async { Ok(self.0.ground.bucket().objects.get(name).cloned()) };
-        self.0.effect(Effect::new(Kind::Look, None, name), look).await
-    }
-
-    async fn list(&self) -> Result<Vec<(String, i64, String)>, StoreError> {
-        let list = async {
-            let bucket = self.0.ground.bucket();
-            let all = bucket.uploads.iter();
-            Ok(all.map(|(id, begun)| (id.clone(), begun.at, begun.name.clone())).collect())
-        };
-        self.0.effect(Effect::new(Kind::List, None, ""), list).await
-    }
-
-    async fn is_ours(
-        &self,
-        found: &Object,
-        upload: &UploadId,
-        parts: usize,
-        length: u64,
-    ) -> Result<bool, StoreError> {
-        if found.bytes.len() as u64 != length || found.parts.is_some_and(|count| count != parts) {
-            return Ok(false);
-        }
-        Ok(!self.list().await?.iter().any(|(id, ..)| *id == upload.id))
-    }
+pub struct BucketStore {
+    requests: Arc<Requests>,
+    store: ObjectStore,
 }
 
-fn gone(refusal: Refusal, upload: &UploadId) -> StoreError {
-    StoreError::UploadGone { location: format!("{} ({refusal:?})", upload.name) }
+impl BucketStore {
+    pub fn new(view: View) -> Self {
+        let requests = Arc::new(Requests {
+            view,
+            looked: AtomicU64::default(),
+            has_completed: AtomicBool::default(),
+        });
+        let store = ObjectStore::new(requests.clone(), "bucket", "");
+        Self { requests, store }
+    }
 }
 
 #[async_trait]
 impl Store for BucketStore {
     fn limits(&self) -> StoreLimits {
-        StoreLimits { smallest_part: 4096, largest_part: 1 << 30, most_parts: 10_000, in_flight: 1 }
+        StoreLimits { smallest_part: 4096, in_flight: 1, ..self.store.limits() }
     }
 
     fn location(&self, name: &str) -> String {
-        format!("bucket/{name}")
+        self.store.location(name)
     }
 
     async fn is_taken(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(self.look(name).await?.is_some())
+        self.store.is_taken(name).await
     }
 
     async fn begin(&self, name: &str) -> Result<UploadId, StoreError> {
-        let begin = async {
-            let now = self.0.world.lock().wall;
-            let id = self.0.ground.bucket().begin(name, now);
-            Ok(UploadId { name: name.to_owned(), id })
-        };
-        self.0.effect(Effect::new(Kind::Begin, None, name), begin).await
+        self.store.begin(name).await
     }
 
     async fn write(
         &self,
         upload: &UploadId,
         number: u32,
-        _offset: u64,
+        offset: u64,
         bytes: Bytes,
     ) -> Result<PartId, StoreError> {
-        // Held until it is over: only then is the component to have its buffer back.
-        let part = bytes.clone();
-        let write = async {
-            let tag = self.0.ground.bucket().put(&upload.id, number, bytes);
-            let tag = tag.map_err(|refusal| gone(refusal, upload))?;
-            self.0.ground.written(self.0.actor, &upload.id, number, &tag);
-            Ok(tag)
-        };
-        let result = self.0.effect(Effect::new(Kind::Write, Some(&upload.id), number), write).await;
-        drop(part);
-        result
+        self.store.write(upload, number, offset, bytes).await
     }
 
     async fn sync(&self, upload: &UploadId) -> Result<(), StoreError> {
-        self.0.ground.settled(self.0.actor, &upload.id);
+        self.store.sync(upload).await?;
+        let View { ground, actor, .. } = &self.requests.view;
+        ground.settled(*actor, &upload.id);
         Ok(())
     }
 
@@ -106,31 +83,12 @@ impl Store for BucketStore {
         part_ids: &[PartId],
         length: u64,
     ) -> Result<String, StoreError> {
-        let name = &upload.name;
-        let looked = self.0.ground.moment();
-        let mut found = self.look(name).await?;
-        if found.is_none() {
-            let complete = async {
-                let done = self.0.ground.bucket().complete(&upload.id, part_ids);
-                done.map_err(|refusal| gone(refusal, upload))?;
-                self.0.ground.completed(&self.0.world, name, looked);
-                Ok(())
-            };
-            let effect = Effect::new(Kind::Complete, Some(&upload.id), name);
-            let Err(error) = self.0.effect(effect, complete).await else { return Ok(name.clone()) };
-            match self.look(name).await {
-                Ok(Some(object)) => found = Some(object),
-                Ok(None) => return Err(error),
-                Err(unknown) => return Err(unknown),
-            }
+        self.requests.has_completed.store(false, Ordering::Relaxed);
+        let name = self.store.complete(upload, part_ids, length).await?;
+        if !self.requests.has_completed.load(Ordering::Relaxed) {
+            self.requests.view.world.met(Met::CompletedTwice);
         }
-        match found {
-            Some(found) if self.is_ours(&found, upload, part_ids.len(), length).await? => {
-                self.0.world.met(super::tally::Met::CompletedTwice);
-                Ok(name.clone())
-            }
-            _ => Err(StoreError::Taken { location: self.location(name) }),
-        }
+        Ok(name)
     }
 
     async fn find_completed(
@@ -139,61 +97,188 @@ impl Store for BucketStore {
         part_ids: &[PartId],
         length: u64,
     ) -> Result<Option<String>, StoreError> {
-        let Some(found) = self.look(&upload.name).await? else { return Ok(None) };
-        let is_ours = self.is_ours(&found, upload, part_ids.len(), length).await?;
-        Ok(is_ours.then(|| upload.name.clone()))
+        self.store.find_completed(upload, part_ids, length).await
     }
 
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
-        self.0.ground.abort_asked(&upload.id);
-        let abort = async {
-            self.0.ground.bucket().uploads.remove(&upload.id);
-            Ok(())
-        };
-        self.0.effect(Effect::new(Kind::Abort, Some(&upload.id), ""), abort).await
+        self.store.abort(upload).await
     }
 
     async fn incomplete_uploads(&self) -> Result<Vec<IncompleteUpload>, StoreError> {
-        let mut all: Vec<IncompleteUpload> = self
-            .list()
-            .await?
-            .into_iter()
-            .map(|(id, at, name)| IncompleteUpload {
-                upload: UploadId { name, id },
-                changed: UNIX_EPOCH + Duration::from_millis(at as u64),
-            })
-            .collect();
-        all.sort_by_key(|unfinished| unfinished.changed);
-        Ok(all)
+        self.store.incomplete_uploads().await
     }
 
     async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError> {
-        match self.look(name).await? {
-            Some(object) => Ok(stream::iter([Ok(Bytes::from(object.bytes))]).boxed()),
-            None => Err(StoreError::NoObject { location: self.location(name) }),
-        }
+        self.store.read(name).await
     }
 
     async fn length(&self, name: &str) -> Result<u64, StoreError> {
-        match self.look(name).await? {
-            Some(object) => Ok(object.bytes.len() as u64),
-            None => Err(StoreError::NoObject { location: self.location(name) }),
-        }
+        self.store.length(name).await
     }
 
     async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError> {
-        match self.look(name).await? {
-            Some(object) => {
-                let end = range.end.min(object.bytes.len() as u64);
-                let bytes = object.bytes[range.start.min(end) as usize..end as usize].to_vec();
-                Ok(stream::iter([Ok(Bytes::from(bytes))]).boxed())
-            }
-            None => Err(StoreError::NoObject { location: self.location(name) }),
-        }
+        self.store.read_range(name, range).await
     }
 
     async fn delete(&self, name: &str) -> Result<(), StoreError> {
-        self.0.ground.bucket().objects.remove(name);
+        self.store.delete(name).await
+    }
+}
+
+/// The client: each request is an effect on the bucket.
+#[derive(Debug)]
+struct Requests {
+    view: View,
+    /// When an object was last looked for.
+    looked: AtomicU64,
+    /// Whether an upload was completed, and that was heard.
+    has_completed: AtomicBool,
+}
+
+impl Requests {
+    async fn object(&self, key: &str) -> Result<Object, RequestError> {
+        let look = async {
+            let object = self.view.ground.bucket().objects.get(key).cloned();
+            Ok::<_, RequestError>(object)
+        };
+        let found = self.view.effect(Effect::new(Kind::Look, None, key), look).await?;
+        found.ok_or_else(|| RequestError::new(RequestErrorKind::NotFound, "NoSuchKey"))
+    }
+
+    fn page(&self, query: &UploadQuery) -> UploadPage {
+        let bucket = self.view.ground.bucket();
+        let mut uploads: Vec<ListedUpload> = bucket
+            .uploads
+            .iter()
+            .filter(|(_, begun)| begun.name.starts_with(&query.prefix))
+            .map(|(id, begun)| ListedUpload {
+                key: begun.name.clone(),
+                upload_id: id.clone(),
+                initiated: UNIX_EPOCH + Duration::from_millis(begun.at as u64),
+            })
+            .collect();
+        uploads.sort_by(|one, other| place(one).cmp(&place(other)));
+        if let Some(UploadMarker { key, upload_id }) = &query.after {
+            uploads.retain(|upload| place(upload) > (key, upload_id));
+        }
+        let has_more = uploads.len() > PAGE;
+        uploads.truncate(PAGE);
+        let last = uploads.last().filter(|_| has_more);
+        let next = last
+            .map(|last| UploadMarker { key: last.key.clone(), upload_id: last.upload_id.clone() });
+        UploadPage { uploads, next }
+    }
+}
+
+/// An upload's place in the list.
+fn place(upload: &ListedUpload) -> (&str, &str) {
+    (&upload.key, &upload.upload_id)
+}
+
+#[async_trait]
+impl Bucket for Requests {
+    async fn head_object(&self, key: &str) -> Result<ObjectInfo, RequestError> {
+        self.looked.store(self.view.ground.moment(), Ordering::Relaxed);
+        let object = self.object(key).await?;
+        let e_tag = match object.parts {
+            Some(parts) => format!("\"of-the-parts-{parts}\""),
+            None => "\"of-the-whole\"".to_owned(),
+        };
+        Ok(ObjectInfo { length: object.bytes.len() as u64, e_tag: Some(e_tag) })
+    }
+
+    async fn get_object(
+        &self,
+        key: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<RequestedBytes, RequestError> {
+        let mut bytes = Bytes::from(self.object(key).await?.bytes);
+        if let Some(range) = range {
+            let end = range.end.min(bytes.len() as u64);
+            bytes = bytes.slice(range.start.min(end) as usize..end as usize);
+        }
+        Ok(stream::iter([Ok(bytes)]).boxed())
+    }
+
+    async fn delete_object(&self, key: &str) -> Result<(), RequestError> {
+        self.view.ground.bucket().objects.remove(key);
         Ok(())
+    }
+
+    async fn create_multipart_upload(&self, key: &str) -> Result<String, RequestError> {
+        let begin = async {
+            let now = self.view.world.lock().wall;
+            Ok(self.view.ground.bucket().begin(key, now))
+        };
+        self.view.effect(Effect::new(Kind::Begin, None, key), begin).await
+    }
+
+    async fn upload_part(
+        &self,
+        _key: &str,
+        upload_id: &str,
+        number: u32,
+        bytes: Bytes,
+    ) -> Result<PartId, RequestError> {
+        // Held until it is over: only then is the component to have its buffer back.
+        let part = bytes.clone();
+        let write = async {
+            let tag = self.view.ground.bucket().put(upload_id, number, bytes)?;
+            self.view.ground.written(self.view.actor, upload_id, number, &tag);
+            Ok(tag)
+        };
+        let effect = Effect::new(Kind::Write, Some(upload_id), number);
+        let result = self.view.effect(effect, write).await;
+        drop(part);
+        result
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        key: &str,
+        upload_id: &str,
+        part_ids: &[PartId],
+    ) -> Result<(), RequestError> {
+        let looked = self.looked.load(Ordering::Relaxed);
+        let complete = async {
+            self.view.ground.bucket().complete(upload_id, part_ids)?;
+            self.view.ground.completed(&self.view.world, key, looked);
+            Ok::<_, RequestError>(())
+        };
+        self.view.effect(Effect::new(Kind::Complete, Some(upload_id), key), complete).await?;
+        self.has_completed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        _key: &str,
+        upload_id: &str,
+    ) -> Result<(), RequestError> {
+        self.view.ground.abort_asked(upload_id);
+        let abort = async { Ok(self.view.ground.bucket().abort(upload_id)?) };
+        self.view.effect(Effect::new(Kind::Abort, Some(upload_id), ""), abort).await
+    }
+
+    /// A server that refuses this once lets its clients take an object of the right length for theirs, as one that
+    /// never allows it: that is no fault of a moment. Here such a refusal is a failure that is not repeated.
+    async fn list_multipart_uploads(
+        &self,
+        query: &UploadQuery,
+    ) -> Result<UploadPage, RequestError> {
+        let list = async { Ok(self.page(query)) };
+        let listed = self.view.effect(Effect::new(Kind::List, None, &query.prefix), list).await;
+        listed.map_err(|error: RequestError| match error.kind {
+            RequestErrorKind::Denied => RequestError::new(RequestErrorKind::Other, error.reason),
+            _ => error,
+        })
+    }
+
+    async fn pause(&self, time: Duration) {
+        let View { world, actor, .. } = &self.view;
+        let set = |stand| world.lock().hosts[actor.host].stand = stand;
+        set(Stand::Hung);
+        sleep(world, actor.host, time).await;
+        set(Stand::Going);
     }
 }

@@ -72,7 +72,7 @@ impl Schedule {
         self.world.trace(format!("h{number} lets go"));
         for job in &self.jobs {
             // Where it can't be saved, the lease lasts until its end.
-            host.worker.let_go(job).ok();
+            host.worker.release(job).ok();
         }
     }
 
@@ -141,7 +141,7 @@ impl Schedule {
                 self.jobs.push(id);
                 "a new job"
             }
-            Ok(Admission::GoOn(_)) => "go on",
+            Ok(Admission::Resume(_)) => "go on",
             Ok(Admission::Replace(_)) => "replace",
             Err(StateError::Running { .. }) => "running",
             Err(_) => {

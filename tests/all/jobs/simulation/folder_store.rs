@@ -5,9 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use partway_store::{
-    FolderStore, IncompleteUpload, ObjectBytes, PartId, Store, StoreError, StoreLimits, UploadId,
-};
+use partway_store::{FolderStore, IncompleteUpload, ObjectBytes, PartId, Store, StoreError, StoreLimits, UploadId};
 
 use super::gate::{Effect, View};
 use super::tally::Met;
@@ -49,10 +47,10 @@ impl Store for GatedFolder {
         // Held until it is over: only then is the component to have its buffer back.
         let part = bytes.clone();
         let write = async {
-            let receipt = self.folder.write(upload, number, offset, bytes).await?;
-            self.view.ground.written(self.view.actor, &upload.id, number, &receipt);
+            let part_id = self.folder.write(upload, number, offset, bytes).await?;
+            self.view.ground.written(self.view.actor, &upload.id, number, &part_id);
             self.view.ground.touched(&upload.id, self.view.world.lock().wall);
-            Ok(receipt)
+            Ok(part_id)
         };
         let effect = Effect::new(Kind::Write, Some(&upload.id), number);
         let result = self.view.effect(effect, write).await;
@@ -60,7 +58,7 @@ impl Store for GatedFolder {
         result
     }
 
-    /// Only noted, and not done: whether a settling that goes on beside the next write comes before or after what
+    /// Only noted, and not done: whether a sync beside the next write comes before or after what
     /// another host does meanwhile is not for the schedule to say. What it is for, power cuts, is not simulated.
     async fn sync(&self, upload: &UploadId) -> Result<(), StoreError> {
         self.view.ground.settled(self.view.actor, &upload.id);
@@ -102,12 +100,12 @@ impl Store for GatedFolder {
     async fn incomplete_uploads(&self) -> Result<Vec<IncompleteUpload>, StoreError> {
         let list = async {
             let mut all = self.folder.incomplete_uploads().await?;
-            for unfinished in &mut all {
+            for incomplete in &mut all {
                 // By the simulated clock.
-                let at = self.view.ground.changed_at(&unfinished.upload.id);
-                unfinished.changed = UNIX_EPOCH + Duration::from_millis(at as u64);
+                let at = self.view.ground.changed_at(&incomplete.upload.id);
+                incomplete.changed = UNIX_EPOCH + Duration::from_millis(at as u64);
             }
-            all.sort_by_key(|unfinished| self.view.ground.short(&unfinished.upload.id));
+            all.sort_by_key(|incomplete| self.view.ground.short(&incomplete.upload.id));
             Ok(all)
         };
         self.view.effect(Effect::new(Kind::List, None, ""), list).await

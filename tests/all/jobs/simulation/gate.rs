@@ -1,5 +1,6 @@
 //! The gates before and after each effect on a store, at which a host waits until the scheduler lets it on.
 
+use std::fmt::Display;
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use partway_store::StoreError;
+use partway_store::bucket::{RequestError, RequestErrorKind};
 use tokio::runtime::Builder;
 use tokio::task::unconstrained;
 
@@ -43,13 +45,41 @@ impl Effect {
     }
 }
 
+/// How an effect fails that the schedule lets fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// For good.
+    Refused,
+    /// It may or may not have been done.
+    Failed,
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        let location = "simulated".to_owned();
+        match fault {
+            Fault::Refused => Self::Refused { location, reason: "simulated refusal".to_owned() },
+            Fault::Failed => Self::Failed { location, reason: "simulated failure".to_owned() },
+        }
+    }
+}
+
+impl From<Fault> for RequestError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused => Self::new(RequestErrorKind::Denied, "simulated refusal"),
+            Fault::Failed => Self::new(RequestErrorKind::Unavailable, "simulated failure"),
+        }
+    }
+}
+
 impl View {
     /// Does `work` between two gates.
-    pub async fn effect<T>(
+    pub async fn effect<T, E: From<Fault> + Display>(
         &self,
         effect: Effect,
-        work: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         if !self.world.is_alive(self.actor) {
             return pending().await;
         }
@@ -71,7 +101,7 @@ impl View {
                 self.world.kill(self.actor);
                 return pending().await;
             }
-            verdict => return self.fault(verdict, &effect).await,
+            verdict => return Err(self.fault(verdict, &effect).await.into()),
         }
         let result = work.await;
         match &result {
@@ -87,15 +117,14 @@ impl View {
                 self.note_failed_write(&effect, result.is_err());
                 result
             }
-            verdict => self.fault(verdict, &effect).await,
+            verdict => Err(self.fault(verdict, &effect).await.into()),
         }
     }
 
-    async fn fault<T>(&self, verdict: Verdict, effect: &Effect) -> Result<T, StoreError> {
+    async fn fault(&self, verdict: Verdict, effect: &Effect) -> Fault {
         self.note_failed_write(effect, true);
-        let location = "simulated".to_owned();
         if verdict == Verdict::Refuse {
-            return Err(StoreError::Refused { location, reason: "simulated refusal".to_owned() });
+            return Fault::Refused;
         }
         if verdict == Verdict::Hang {
             if effect.kind == Kind::Write {
@@ -105,7 +134,7 @@ impl View {
             sleep(&self.world, self.actor.host, PATIENCE).await;
             self.world.lock().hosts[self.actor.host].stand = Stand::Going;
         }
-        Err(StoreError::Failed { location, reason: "simulated failure".to_owned() })
+        Fault::Failed
     }
 
     fn note_failed_write(&self, effect: &Effect, has_failed: bool) {

@@ -5,10 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partway_jobs::{
-    CommitMoment, JobEvent, JobId, JobStore, Observer, Prune, Resources, StateError, StepError,
-    StepOutcome, Worker, prune,
-};
+use partway_jobs::{CommitMoment, JobEvent, JobId, JobStore, Observer, Prune, Resources, StateError, StepError, StepOutcome, Worker, prune};
 use partway_store::{AddressError, FolderStore, Store, StoreAddress};
 use partway_wasmtime::LoadError;
 use partway_wasmtime::exporter::Exporter;
@@ -55,8 +52,7 @@ impl Host {
             }
             may_go_on(&world, actor, moment)
         });
-        let resources =
-            Arc::new(SimulatedResources { view: view.clone(), exporter: exporter.clone() });
+        let resources = Arc::new(SimulatedResources { view: view.clone(), exporter: exporter.clone() });
         let clock = SimulatedClock { world: view.world.clone(), host: actor.host };
         let watch = Watcher(view.world.clone());
         let worker = Worker::with_clock(jobs, resources.clone(), watch, Arc::new(clock))?;
@@ -73,7 +69,7 @@ impl Host {
             if is_stopped {
                 stop.cancel();
             }
-            match worker.alarm(&id, only_if_due, &stop).await {
+            match worker.step(&id, only_if_due, &stop).await {
                 Ok(StepOutcome::Again(_)) => "again".to_owned(),
                 Ok(StepOutcome::Stopped(_)) => "stopped".to_owned(),
                 Ok(StepOutcome::Finished(record, _)) => record.state.to_string(),
@@ -157,7 +153,7 @@ impl Resources for SimulatedResources {
     fn store(&self, _: &StoreAddress) -> Result<Arc<dyn Store>, AddressError> {
         let view = self.view.clone();
         Ok(match view.world.plan.store {
-            StoreKind::Bucket => Arc::new(BucketStore(view)),
+            StoreKind::Bucket => Arc::new(BucketStore::new(view)),
             StoreKind::Folder => {
                 let folder = FolderStore::new(&view.ground.folder);
                 Arc::new(GatedFolder { view, folder })

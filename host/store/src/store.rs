@@ -1,0 +1,154 @@
+//! What every store does, and the words it is spoken to with.
+
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::error::StoreError;
+use crate::names::numbered_name;
+
+/// The bounds a store sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// The smallest part, in bytes; an object's last may be smaller.
+    pub smallest_part: u64,
+    /// The largest part, in bytes.
+    pub largest_part: u64,
+    /// The most parts of one object.
+    pub most_parts: u32,
+    /// How many parts of one upload may be written at the same time.
+    pub in_flight: usize,
+}
+
+/// An upload that has begun: all a store needs to resume it, in this process or another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadId {
+    /// The object's name, under the store's folder or prefix.
+    pub name: String,
+    /// The store's own id for the upload.
+    pub id: String,
+}
+
+/// An upload that has begun and neither been completed nor aborted, as the store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncompleteUpload {
+    /// The upload, to resume or to abort.
+    pub upload: UploadId,
+    /// When it was begun (object stores) or last written to (folders).
+    pub changed: SystemTime,
+}
+
+/// The slowest upload that is waited for, in bytes per second: some 256 kbit/s for each part in flight.
+///
+/// A part may take its size divided by this and a minute; after that its request has failed. A caller that limits the
+/// time of a slice has to leave room for as much.
+pub const SLOWEST_UPLOAD_BYTES_PER_SECOND: u64 = 32 * 1024;
+
+/// What a store gives for a part, to complete the object with: an object store the part's ETag, a folder the identity of
+/// the file that the part is in.
+pub type PartId = String;
+
+/// An object's bytes as they are read; the first error is the end.
+pub type ObjectBytes = BoxStream<'static, Result<Bytes, StoreError>>;
+
+/// A place for objects, which are written part by part.
+///
+/// An object appears under its name when it is completed, whole, and not before. A part that is written again replaces
+/// the one before.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// What the caller has to keep to: parts of one size within these bounds, the last one perhaps smaller.
+    fn limits(&self) -> StoreLimits;
+
+    /// Where an object of this name is, for people.
+    fn location(&self, name: &str) -> String;
+
+    /// Whether there is an object of this name. Fails where the store does not exist, as far as that can be told.
+    async fn is_taken(&self, name: &str) -> Result<bool, StoreError>;
+
+    /// The first of `name`, `name-2` … that is not taken.
+    async fn free_name(&self, name: &str) -> Result<String, StoreError> {
+        let mut number = 1;
+        loop {
+            let free = numbered_name(name, number);
+            if !self.is_taken(&free).await? {
+                return Ok(free);
+            }
+            number += 1;
+        }
+    }
+
+    /// Begins an upload.
+    async fn begin(&self, name: &str) -> Result<UploadId, StoreError>;
+
+    /// Writes part `number`, counted from 1, which begins at byte `offset` of the object. It may be safe against a crash
+    /// only after [`Store::sync`].
+    async fn write(
+        &self,
+        upload: &UploadId,
+        number: u32,
+        offset: u64,
+        bytes: Bytes,
+    ) -> Result<PartId, StoreError>;
+
+    /// Makes every part written so far safe against a crash.
+    async fn sync(&self, upload: &UploadId) -> Result<(), StoreError>;
+
+    /// Makes the object appear, from the ids of all its parts in order and its length in bytes, and gives the name under
+    /// which it did. Where the name has been taken since the upload began, a folder takes the next that is free, and an
+    /// object store fails with [`StoreError::Taken`].
+    ///
+    /// It may be called again, whether it succeeded, failed or was interrupted: an object that has appeared already is
+    /// found, and nothing is written twice.
+    async fn complete(
+        &self,
+        upload: &UploadId,
+        part_ids: &[PartId],
+        length: u64,
+    ) -> Result<String, StoreError>;
+
+    /// The name under which the object has appeared, if it has: [`Store::complete`] may have succeeded and its result
+    /// been lost.
+    async fn find_completed(
+        &self,
+        upload: &UploadId,
+        part_ids: &[PartId],
+        length: u64,
+    ) -> Result<Option<String>, StoreError>;
+
+    /// Aborts an upload: what it has written is deleted. One that is gone already is no error.
+    async fn abort(&self, upload: &UploadId) -> Result<(), StoreError>;
+
+    /// The uploads to this folder or prefix, not to those below it, that have begun and neither been completed nor
+    /// aborted: this library's in a folder, anybody's in a bucket. Oldest first.
+    async fn incomplete_uploads(&self) -> Result<Vec<IncompleteUpload>, StoreError>;
+
+    /// Reads an object from its beginning. Little of it is in memory at a time.
+    async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError>;
+
+    /// The length of an object, in bytes.
+    async fn length(&self, name: &str) -> Result<u64, StoreError>;
+
+    /// Reads a range of an object's bytes, as [`Store::read`] does; fewer where the object ends within it.
+    async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError>;
+
+    /// Deletes an object. One that is gone already is no error, as long as the store exists.
+    async fn delete(&self, name: &str) -> Result<(), StoreError>;
+
+    /// A URL under which anybody may GET an object for this time, as a file with this `Content-Disposition`; none where
+    /// the store has no URLs. Whether there is such an object is not checked.
+    async fn presigned(
+        &self,
+        name: &str,
+        valid_for: Duration,
+        disposition: &str,
+    ) -> Result<Option<Url>, StoreError> {
+        let _ = (name, valid_for, disposition);
+        Ok(None)
+    }
+}
