@@ -23,7 +23,8 @@ pub struct Config {
     /// Default: 127.0.0.1:8787.
     pub listen: SocketAddr,
     /// A file of the tokens that clients need, one on each line: `read TOKEN` for GET and HEAD, `admin TOKEN` for
-    /// everything; at least 16 characters each. None: requests need no token.
+    /// everything; at least 16 characters each. None: requests need no token, and have to address this machine as
+    /// `localhost` or by an IP address.
     pub token_file: Option<PathBuf>,
     /// Origins (`https://host`, with a port where it is not the default) whose pages may use the service from a
     /// browser, besides the service's own page.

@@ -51,14 +51,9 @@ pub enum ServiceError {
         /// The reason.
         source: BoxError,
     },
-    /// The timer that runs exports, or the server that accepts connections, panicked.
-    #[error("{task} ended unexpectedly")]
-    Panicked {
-        /// Which of them.
-        task: &'static str,
-        /// How it ended.
-        source: tokio::task::JoinError,
-    },
+    /// The timer that runs exports panicked.
+    #[error("the timer that runs exports ended unexpectedly")]
+    Timer(#[source] tokio::task::JoinError),
 }
 
 impl ServiceError {

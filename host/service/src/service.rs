@@ -102,8 +102,9 @@ impl Service {
     }
 
     /// All routes of the service, for a server of your own. They are at absolute paths, `/` among them, and refer to each
-    /// other by these: merge the router, or serve it on a host name of its own, instead of nesting it. Exports to a store
-    /// wait until [`Service::work`] runs.
+    /// other by these: merge the router, or serve it on a host name of its own, instead of nesting it. Without tokens,
+    /// requests have to address this machine as `localhost` or by an IP address. Exports to a store wait until
+    /// [`Service::work`] runs.
     pub fn router(&self) -> Router {
         routes::router(self.state.clone(), self.access.clone(), &self.allowed_origins)
     }
@@ -193,7 +194,7 @@ impl Background {
         }
         let ended = match timeout_at(end, &mut self.timer).await {
             Ok(Ok(ended)) => ended.map_err(ServiceError::Jobs),
-            Ok(Err(source)) => Err(ServiceError::Panicked { task: "the timer", source }),
+            Ok(Err(error)) => Err(ServiceError::Timer(error)),
             Err(_) => {
                 // Slices that are not saved are done again at the next start.
                 log_cut_off("exports", drain);

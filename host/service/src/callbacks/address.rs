@@ -62,7 +62,7 @@ pub enum AddressError {
     Credentials,
     #[error("it names no host")]
     NoHost,
-    #[error("{host} can't be looked up ({source})")]
+    #[error("{host} can't be looked up")]
     Unknown { host: String, source: std::io::Error },
     // The addresses are left out: what a name leads to in this network is not for every client to know.
     #[error(

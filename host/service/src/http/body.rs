@@ -26,16 +26,16 @@ impl<S: Send + Sync> FromRequest<S> for LimitedBody {
         match timeout(TIMEOUT, Bytes::from_request(request, state)).await {
             Ok(Ok(body)) => Ok(Self(body)),
             Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                let text = format!("the options are larger than {} KiB", MAX_LENGTH / 1024);
+                let text = format!("the body is larger than {} KiB", MAX_LENGTH / 1024);
                 Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, text))
             }
             Ok(Err(rejection)) => Err(ApiError::new(
                 rejection.status(),
-                format!("the options can't be received: {}", rejection.body_text()),
+                format!("the body can't be received: {}", rejection.body_text()),
             )),
             Err(_) => {
                 let text = format!(
-                    "the options have not arrived within {} s: send them again",
+                    "the body has not arrived within {} s: send it again",
                     TIMEOUT.as_secs()
                 );
                 let error = ApiError::new(StatusCode::REQUEST_TIMEOUT, text);

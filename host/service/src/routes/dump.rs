@@ -14,6 +14,7 @@ use super::parameters::ExportParameters;
 use super::status::{Accepted, retry_after};
 use super::stream;
 use crate::callbacks::client::UrlError;
+use crate::error::with_causes;
 use crate::http::body::LimitedBody;
 use crate::http::error::{ApiError, CommonErrors, ErrorBody};
 use crate::http::headers::IDEMPOTENCY_KEY;
@@ -114,7 +115,7 @@ async fn check(state: &ServiceState, parameters: &ExportParameters) -> Result<()
 }
 
 fn callback_error(error: &UrlError) -> ApiError {
-    let text = format!("the callbackUrl can't be used: {error}");
+    let text = format!("the callbackUrl can't be used: {}", with_causes(error));
     match error {
         UrlError::LookupTimeout => {
             ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(10)

@@ -81,7 +81,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where it is something else than JSON, or makes no sense.
+    /// Where it is not a JSON object of known parameters.
     pub fn from_body(
         query: Option<&str>,
         headers: &HeaderMap,
@@ -101,14 +101,14 @@ impl ExportParameters {
             if !essence.eq_ignore_ascii_case("application/json") {
                 return Err(ApiError::new(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "the options are JSON: send them as Content-Type: application/json",
+                    "the body is JSON: send it as Content-Type: application/json",
                 ));
             }
             // An object and nothing else: serde would accept an array of the fields, too.
             parameters = serde_json::from_slice::<Map<String, Value>>(body)
                 .and_then(|fields| serde_json::from_value(Value::Object(fields)))
                 .map_err(|error| {
-                    ApiError::bad_request(format!("the options can't be read: {error}"))
+                    ApiError::bad_request(format!("the body can't be read: {error}"))
                 })?;
         }
         match (&parameters.database, in_query.database) {

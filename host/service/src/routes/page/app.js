@@ -224,7 +224,7 @@ document.addEventListener("visibilitychange", () => {
 
 at("start").addEventListener("submit", async (event) => {
   event.preventDefault();
-  // Not disabled: that would take the focus acontrol.
+  // Not disabled: that would take the focus away.
   if (at("begin").getAttribute("aria-busy") === "true") return;
   at("begin").setAttribute("aria-busy", "true");
   clearError("action");
@@ -244,7 +244,7 @@ let toCancel = null;
 
 function confirmCancel(card) {
   toCancel = card;
-  at("ask-text").textContent = `${title(card.status)} is at ${percent(card.percent)}. What is in the store of it is thrown acontrol.`;
+  at("ask-text").textContent = `${title(card.status)} is at ${percent(card.percent)}. What it has written to the store will be deleted.`;
   at("ask").showModal();
 }
 
