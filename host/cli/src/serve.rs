@@ -1,6 +1,7 @@
 //! `partway serve`.
 
-use partway_service::ServeError;
+use anyhow::anyhow;
+use partway_service::{ConfigError, ServiceError};
 
 use crate::arguments::ServeArguments;
 use crate::export::state_folder;
@@ -16,10 +17,42 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     };
     let stop = listen_saying(|text| tracing::info!("{text}"));
     let listening = |address| print(&format!("listening on http://{address}"));
-    partway_service::run(arguments.config(state), stop, listening).await.map_err(
-        |error| match error {
-            ServeError::Config(error) => Failure::Usage(error),
-            ServeError::Failed(error) => Failure::Failed(error),
-        },
-    )
+    partway_service::run(arguments.config(state), stop, listening).await.map_err(failure)
+}
+
+/// A failure of the service in the words of the command line.
+fn failure(error: ServiceError) -> Failure {
+    match error {
+        ServiceError::Config(error) => Failure::Usage(with_advice(error)),
+        // Just as other commands report them.
+        ServiceError::Jobs(error) => Failure::Failed(error.into()),
+        ServiceError::Store(error) => Failure::Failed(error.into()),
+        ServiceError::Address(error) => Failure::Failed(error.into()),
+        other => Failure::Failed(other.into()),
+    }
+}
+
+/// What is wrong with the arguments, and which to change.
+fn with_advice(error: ConfigError) -> anyhow::Error {
+    match error {
+        ConfigError::NoDatabase => anyhow!("give a database"),
+        ConfigError::SameName { .. } => {
+            anyhow!("{error}: give one another name by --database NAME=PATH")
+        }
+        ConfigError::ScheduledDatabase { name, served } => anyhow!(
+            "--every names the database {name:?}, which is not served: there is {}",
+            served.join(", ")
+        ),
+        ConfigError::TwoSchedules { database } => {
+            let database = database.as_deref().unwrap_or("all databases");
+            anyhow!("--every is given twice for {database}: give it once")
+        }
+        ConfigError::NoTokens { address } => anyhow!(
+            "{address} can be reached from other machines: give --token-file, or listen on 127.0.0.1"
+        ),
+        // Just as other commands report them.
+        ConfigError::Database(error) => error.into(),
+        ConfigError::PartSize(error) => error.into(),
+        other => other.into(),
+    }
 }

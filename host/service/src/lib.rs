@@ -1,34 +1,68 @@
-//! Exports over HTTP: asked for, watched, downloaded; callbacks, schedules, a page for people.
+//! Partway's exports over HTTP: requested, watched, downloaded; with callbacks, schedules and a page for people.
+//!
+//! [`run`] runs a whole service on an address of its own:
+//!
+//! ```no_run
+//! use partway_service::{Config, NamedDatabase, StoreConfig, run};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config {
+//!     databases: vec![NamedDatabase::from_path("shop.db")],
+//!     store: Some(StoreConfig::new("s3://backups/shop".parse()?, "/var/lib/exports")),
+//!     ..Config::default()
+//! };
+//! let stop = CancellationToken::new();
+//! // … stop.cancel() elsewhere, on a signal …
+//! run(config, stop, |address| {
+//!     println!("listening on http://{address}");
+//!     Ok::<_, std::io::Error>(())
+//! })
+//! .await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Service`] mounts its routes in a server of your own. The server has to limit connections and slow clients itself:
+//!
+//! ```no_run
+//! use partway_service::{Config, NamedDatabase, Service};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # let config = Config { databases: vec![NamedDatabase::from_path("shop.db")], ..Config::default() };
+//! let stop = CancellationToken::new();
+//! let service = Service::open(config, stop.clone()).await?;
+//! let router = axum::Router::new()
+//!     .route("/hello", axum::routing::get(|| async { "hello" }))
+//!     .merge(service.router());
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8787").await?;
+//! let server = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+//! let (served, worked) = tokio::join!(server.into_future(), service.work());
+//! served?;
+//! worked?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layers
+//!
+//! `state` holds what requests and background tasks share, and knows no routes. `http` is HTTP as such, `routes` are the
+//! handlers. `callbacks` and `schedules` have the background tasks. `service` starts them all.
 
-mod access;
-mod answer;
-mod body;
 mod callbacks;
 mod config;
-mod connections;
-mod databases;
-mod document;
-mod download;
-mod dump;
-mod events;
-mod exports;
-mod live;
-mod metrics;
-mod origin;
-mod page;
-mod range;
-mod requests;
-mod retention;
+mod error;
+mod http;
+mod paths;
 mod routes;
-mod rule;
 mod schedules;
-mod server;
 mod service;
-mod status;
-mod stream;
-mod tickets;
-mod wish;
+mod state;
 
-pub use config::{Config, NamedDatabase};
-pub use rule::{DatabaseRule, Rule};
-pub use server::{ServeError, run};
+pub use config::{
+    CallbackConfig, Config, InlineConfig, NamedDatabase, Retention, ScheduleConfig, StoreConfig,
+};
+pub use error::{ConfigError, SecretError, ServiceError, TokenFileError};
+pub use schedules::rule::{DatabaseSchedule, RuleError, ScheduleRule};
+pub use service::{Service, run};

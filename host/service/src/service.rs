@@ -1,150 +1,299 @@
-//! What all requests share: the databases, the component, the jobs.
+//! The service: opened from its configuration, mounted or run, and stopped.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::http::StatusCode;
-use partway_jobs::SnapshotMode;
-use partway_sqlite::Snapshot;
-use partway_wasmtime::CallError;
-use partway_wasmtime::exporter::Exporter;
-use partway_wasmtime::exporter::{ExportError as Error, Options};
+use axum::Router;
+use axum::http::HeaderValue;
+use partway_jobs::{JobStore, PrebuiltResources, Resources, StateError, Worker};
+use partway_store::{StoreAddress, part_size};
+use tokio::net::TcpListener;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::answer::Refusal;
-use crate::databases::Databases;
-use crate::events::Events;
-use crate::exports::Exports;
-use crate::metrics::Metrics;
-use crate::tickets::Tickets;
-use crate::wish::Wish;
+use crate::callbacks::client::CallbackClient;
+use crate::callbacks::sender::CallbackSender;
+use crate::config::{Config, Retention, ScheduleConfig, StoreConfig};
+use crate::error::{BoxError, ConfigError, ServiceError};
+use crate::http::access::Access;
+use crate::http::connections;
+use crate::routes;
+use crate::schedules::retention;
+use crate::schedules::scheduler::{self, Schedule, Scheduler};
+use crate::state::databases::Databases;
+use crate::state::exports::StoreExports;
+use crate::state::metrics::Metrics;
+use crate::state::running::RunningExports;
+use crate::state::signed_urls::SignedUrls;
+use crate::state::{CONCURRENT_CHECKS, ServiceState};
 
-/// How many requests are looked into at a time: each has the component read the database's schema.
-const CHECKS: usize = 8;
+/// How long tasks that are cut off may take to end.
+const CUT_OFF_TIME: Duration = Duration::from_secs(2);
 
-/// The size of parts that a request is looked into with. Any will do: none is written.
-const PART_SIZE: u32 = 5 * 1024 * 1024;
-
-/// What all requests share.
+/// A service whose databases, store and jobs are open. It does nothing until [`Service::run`] or [`Service::work`].
 pub struct Service {
-    pub databases: Databases,
-    pub exporter: Exporter,
-    pub snapshot: SnapshotMode,
-    /// With a store: the exports to it. Without, dumps are streamed.
-    pub exports: Option<Exports>,
-    /// One for each dump that is being streamed.
-    pub streams: Arc<Semaphore>,
-    pub most_streams: usize,
-    pub metrics: Arc<Metrics>,
-    pub checks: Semaphore,
-    /// What is to come to its end before the service does.
-    pub tasks: TaskTracker,
-    pub events: Events,
-    pub tickets: Tickets,
-    /// Cancelled when the service is to stop: whoever waits answers at once.
-    pub stop: CancellationToken,
-    /// Cancelled when it has waited long enough for open answers.
-    pub cut_off: CancellationToken,
+    state: Arc<ServiceState>,
+    access: Arc<Access>,
+    allowed_origins: Vec<HeaderValue>,
+    schedules: Vec<Schedule>,
+    jitter: Option<Duration>,
+    retention: Retention,
+    listen: SocketAddr,
+    drain: Duration,
 }
 
-/// An export that makes sense.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    pub database: PathBuf,
-    pub name: Option<String>,
-    pub format: String,
-    pub tables: Vec<String>,
-    pub settings: Vec<(String, String)>,
-    /// What is to be called when it has ended.
-    pub callback: Option<String>,
-}
-
-impl Plan {
-    /// The component's options.
-    pub fn options(&self, part_size: u32) -> Options {
-        Options {
-            format: self.format.clone(),
-            tables: self.tables.clone(),
-            part_size,
-            settings: self.settings.clone(),
-        }
-    }
+/// Runs a service on an address of its own until `stop` is cancelled, and then for as long as open responses take, at
+/// most [`Config::drain`]. `listening` is called once, with the address that it listens on.
+///
+/// # Errors
+///
+/// [`ServiceError`]. Those of `listening` end the service before it has answered a request.
+pub async fn run<E: Into<BoxError>>(
+    config: Config,
+    stop: CancellationToken,
+    listening: impl FnOnce(SocketAddr) -> Result<(), E>,
+) -> Result<(), ServiceError> {
+    Service::open(config, stop).await?.run(listening).await
 }
 
 impl Service {
-    /// As many checks as are done at a time.
-    pub fn checks() -> Semaphore {
-        Semaphore::new(CHECKS)
-    }
-
-    /// What a wish comes to, as far as that can be told without looking into the database.
+    /// Opens databases, store and saved jobs. Must be called in a tokio runtime, as everything here.
     ///
     /// # Errors
     ///
-    /// Where there is no such database, or the wish makes no sense.
-    pub fn plan(&self, wish: &Wish) -> Result<Plan, Refusal> {
-        Ok(Plan {
-            database: self.databases.path(wish.database.as_deref())?.to_owned(),
-            name: wish.name()?,
-            format: wish.format(),
-            tables: wish.tables.clone(),
-            settings: wish.settings()?,
-            callback: wish.callback_url.clone(),
-        })
-    }
-
-    /// Has the component look whether a plan can be carried out.
-    ///
-    /// # Errors
-    ///
-    /// Where the database can't be opened, the plan names what there is not: a format, a table, or the callback leads where
-    /// none goes.
-    pub async fn check(&self, plan: &Plan) -> Result<(), Refusal> {
-        if let Some(url) = &plan.callback {
-            match &self.exports {
-                Some(exports) => exports.callbacks.check(url).await?,
-                None => {
-                    return Err(Refusal::bad(
-                        "no callbackUrl is called for a dump that is streamed: it ends with its answer",
-                    ));
-                }
-            }
-        }
-        let (exporter, database) = (self.exporter.clone(), plan.database.clone());
-        let options = plan.options(PART_SIZE);
-        let _turn = self.checks.acquire().await;
-        let started = spawn_blocking(move || {
-            let snapshot = Snapshot::hold(&database)?;
-            Ok::<_, Refusal>(exporter.start(snapshot, &options))
+    /// [`ServiceError::Config`] where the configuration can't be used, others where the store, the saved jobs or the
+    /// system fail.
+    pub async fn open(config: Config, stop: CancellationToken) -> Result<Self, ServiceError> {
+        let access = open_access(&config)?;
+        let databases = Databases::open(&config.databases)?;
+        let ScheduleConfig { schedules, jitter, retention } =
+            config.store.as_ref().map(|store| store.schedules.clone()).unwrap_or_default();
+        let schedules = scheduler::resolve(&databases, &schedules)?;
+        let resources = Arc::new(PrebuiltResources::default());
+        let exporter = resources.exporter(None).map_err(ServiceError::Component)?;
+        let metrics = Arc::new(Metrics::new()?);
+        let running = RunningExports::new(metrics.clone());
+        let exports = match &config.store {
+            Some(store) => Some(open_exports(&config, store, resources, running).await?),
+            None => None,
+        };
+        let max_streams = config.concurrent_exports as usize;
+        let state = Arc::new(ServiceState {
+            databases,
+            exporter,
+            snapshot: config.snapshot,
+            exports,
+            streams: Arc::new(Semaphore::new(max_streams)),
+            max_streams,
+            metrics,
+            checks: Semaphore::new(CONCURRENT_CHECKS),
+            tasks: TaskTracker::new(),
+            signed_urls: SignedUrls::new()?,
+            stop,
+            cut_off: CancellationToken::new(),
         });
-        started.await??.map_err(|error| refusal(&error))?;
-        Ok(())
+        let (access, allowed_origins) = (Arc::new(access), config.allowed_origins);
+        let (listen, drain) = (config.listen, config.drain);
+        Ok(Self { state, access, allowed_origins, schedules, jitter, retention, listen, drain })
     }
 
-    /// The exports to the store.
+    /// All routes of the service, for a server of your own. They are at absolute paths, `/` among them, and refer to each
+    /// other by these: merge the router, or serve it on a host name of its own, instead of nesting it. Without tokens,
+    /// requests have to address this machine as `localhost` or by an IP address. Exports to a store wait until
+    /// [`Service::work`] runs.
+    pub fn router(&self) -> Router {
+        routes::router(self.state.clone(), self.access.clone(), &self.allowed_origins)
+    }
+
+    /// Runs exports, callbacks, schedules and retention, without a server, until the token given to [`Service::open`] is
+    /// cancelled; then lets running slices and callbacks end, for at most [`Config::drain`]. Without it, a router of a
+    /// service without a store still streams dumps.
     ///
     /// # Errors
     ///
-    /// Where there is no store.
-    pub fn exports(&self) -> Result<&Exports, Refusal> {
-        self.exports.as_ref().ok_or_else(|| {
-            Refusal::not_found(
-                "this service keeps no exports: it was started without --store, and GET /export/dump streams each dump",
-            )
-        })
+    /// Where no threads can be started, or the saved jobs can't be read or written any more.
+    pub async fn work(self) -> Result<(), ServiceError> {
+        let background = Background::start(&self)?;
+        self.state.stop.cancelled().await;
+        let end = Instant::now() + self.drain;
+        // Dumps that are being streamed are among the tasks. Those that are left then are cut off.
+        timeout_at(end, self.state.tasks.wait()).await.ok();
+        background.end(&self.state, end, self.drain).await
+    }
+
+    /// Runs the service with a server on the configured address. See [`run`].
+    ///
+    /// # Errors
+    ///
+    /// As [`run`].
+    pub async fn run<E: Into<BoxError>>(
+        self,
+        listening: impl FnOnce(SocketAddr) -> Result<(), E>,
+    ) -> Result<(), ServiceError> {
+        let address = self.listen;
+        let failed = |source| ServiceError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        listening(bound).map_err(|error| ServiceError::Listening(error.into()))?;
+        let background = Background::start(&self)?;
+        let stop = self.state.stop.clone();
+        let mut server = tokio::spawn(connections::serve(listener, self.router(), stop.clone()));
+        stop.cancelled().await;
+        let end = Instant::now() + self.drain;
+        if timeout_at(end, &mut server).await.is_err() {
+            log_cut_off("open responses", self.drain);
+            server.abort();
+        }
+        background.end(&self.state, end, self.drain).await
     }
 }
 
-/// What a failure of the component says to a client.
-pub fn refusal(error: &CallError) -> Refusal {
-    match error {
-        CallError::Exporter(Error::InvalidOptions(text)) => Refusal::bad(text.clone()),
-        CallError::Exporter(Error::ReadFailed(_) | Error::Interrupted) => {
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).again_in(10)
-        }
-        other => Refusal::failed(other.to_string()),
+/// The tasks beside answering requests, on threads of their own: saving jobs may have to wait for another process, and
+/// no request waits with it.
+struct Background {
+    threads: Threads,
+    timer: tokio::task::JoinHandle<Result<(), StateError>>,
+}
+
+impl Background {
+    fn start(service: &Service) -> Result<Self, ServiceError> {
+        let threads = Threads::start()?;
+        let Service { state, schedules, jitter, retention, .. } = service;
+        let worker = state.exports.as_ref().map(|exports| exports.worker.clone());
+        let (max, stop) = (state.max_streams, state.stop.clone());
+        let timer = threads.handle.spawn(async move {
+            let ended = run_due_exports(worker, max, &stop).await;
+            // Without its timer the service is of no use.
+            stop.cancel();
+            ended
+        });
+        let (tasks, handle) = (&state.tasks, &threads.handle);
+        tasks.spawn_on(CallbackSender::new(state.clone()).run(), handle);
+        let scheduler = Scheduler::new(state.clone(), schedules.clone(), *jitter);
+        tasks.spawn_on(scheduler.run(), handle);
+        tasks.spawn_on(retention::run(*retention, state.clone()), handle);
+        tasks.close();
+        Ok(Self { threads, timer })
     }
+
+    /// Waits for all tasks, until `end` and a little longer. Then cuts them off.
+    async fn end(
+        mut self,
+        state: &ServiceState,
+        end: Instant,
+        drain: Duration,
+    ) -> Result<(), ServiceError> {
+        state.cut_off.cancel();
+        let end = end + CUT_OFF_TIME;
+        if timeout_at(end, state.tasks.wait()).await.is_err() {
+            log_cut_off("callbacks or streamed dumps", drain);
+        }
+        let ended = match timeout_at(end, &mut self.timer).await {
+            Ok(Ok(ended)) => ended.map_err(ServiceError::Jobs),
+            Ok(Err(error)) => Err(ServiceError::Timer(error)),
+            Err(_) => {
+                // Slices that are not saved are done again at the next start.
+                log_cut_off("exports", drain);
+                self.timer.abort();
+                Ok(())
+            }
+        };
+        drop(self.threads);
+        ended
+    }
+}
+
+fn log_cut_off(what: &str, drain: Duration) {
+    let seconds = drain.as_secs_f64();
+    tracing::warn!(seconds, "{what} were cut off: they took longer than they may after a stop");
+}
+
+/// Threads beside those of the caller's runtime.
+struct Threads {
+    runtime: Option<Runtime>,
+    handle: Handle,
+}
+
+impl Threads {
+    fn start() -> Result<Self, ServiceError> {
+        let runtime = Runtime::new().map_err(|error| ServiceError::setup("threads", error))?;
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // All tasks have had their time. A runtime can't wait for the end of another.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Runs exports when they are due, where there is a store, until the service is to stop.
+async fn run_due_exports(
+    worker: Option<Worker>,
+    max: usize,
+    stop: &CancellationToken,
+) -> Result<(), StateError> {
+    match worker {
+        Some(worker) => worker.run_due(max, stop).await,
+        None => {
+            stop.cancelled().await;
+            Ok(())
+        }
+    }
+}
+
+fn open_access(config: &Config) -> Result<Access, ConfigError> {
+    match &config.token_file {
+        Some(file) => Access::from_file(file),
+        None if config.listen.ip().is_loopback() => Ok(Access::Local),
+        None => Err(ConfigError::NoTokens { address: config.listen }),
+    }
+}
+
+async fn open_exports(
+    config: &Config,
+    store_config: &StoreConfig,
+    resources: Arc<PrebuiltResources>,
+    running: RunningExports,
+) -> Result<StoreExports, ServiceError> {
+    let StoreConfig { address, pace, inline, .. } = store_config.clone();
+    let store = address.open()?;
+    part_size(store_config.part_size, 0, store.limits()).map_err(ConfigError::PartSize)?;
+    // Permanent errors show now. Others may pass before the first job.
+    if let Err(error) = store.is_taken("partway").await
+        && !error.may_pass()
+    {
+        return Err(error.into());
+    }
+    let jobs = JobStore::open(&store_config.state)?;
+    let callbacks = CallbackClient::new(&store_config.callbacks, jobs.folder())?;
+    let worker = Worker::new(jobs, resources, running.clone())?;
+    // The store keeps its identity even if its folder goes away.
+    let address = match address {
+        StoreAddress::Folder(path) => StoreAddress::Folder(path.canonicalize().unwrap_or(path)),
+        other => other,
+    };
+    let max_downloads = store_config.concurrent_downloads as usize;
+    Ok(StoreExports {
+        worker,
+        running,
+        callbacks,
+        identity: address.identity(),
+        address,
+        store,
+        snapshot: config.snapshot,
+        part_size: store_config.part_size,
+        pace,
+        max_unfinished: store_config.max_unfinished,
+        inline,
+        downloads: Arc::new(Semaphore::new(max_downloads)),
+        max_downloads,
+    })
 }

@@ -7,7 +7,11 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use clap::Args;
 use ipnet::IpNet;
-use partway_service::{Config, DatabaseRule, NamedDatabase};
+use partway_jobs::Pace;
+use partway_service::{
+    CallbackConfig, Config, DatabaseSchedule, InlineConfig, NamedDatabase, Retention,
+    ScheduleConfig, StoreConfig,
+};
 use partway_store::StoreAddress;
 use url::Url;
 
@@ -68,7 +72,7 @@ pub struct ServeArguments {
     /// Export unasked: after this time, such as 24h, or when a cron expression says so (in UTC), such as "30 3 * * *". With
     /// NAME= for one database; may be repeated. Nothing is exported while nothing has changed
     #[arg(long, value_name = "[NAME=]WHEN", requires = "store")]
-    pub every: Vec<DatabaseRule>,
+    pub every: Vec<DatabaseSchedule>,
 
     /// Exports that are made unasked begin up to so much later, at random [default: a tenth of the time between two, 5m
     /// at most]
@@ -162,32 +166,41 @@ fn named_database(text: &str) -> Result<NamedDatabase, String> {
 impl ServeArguments {
     /// What the service is started with.
     pub fn config(self, state: PathBuf) -> Config {
+        let unnamed = self.databases.iter().map(NamedDatabase::from_path);
         Config {
-            databases: self.databases,
-            named: self.named,
-            store: self.store.as_ref().map(StoreAddress::absolute),
-            state,
+            databases: unnamed.chain(self.named.iter().cloned()).collect(),
+            store: self.store.as_ref().map(|store| self.store_config(store, state)),
             listen: self.listen,
             token_file: self.token_file,
-            cors: self.cors,
-            inline_within: self.inline_within,
-            inline_size: self.inline_size,
-            callback_allow: self.callback_allow,
-            callback_secret_file: self.callback_secret_file,
-            every: self.every,
-            jitter: self.jitter,
-            keep: self.keep,
-            keep_days: self.keep_days,
-            exports: self.exports,
-            unfinished: self.unfinished,
-            downloads: self.downloads,
-            drain: self.drain,
-            part_size: self.part_size,
-            slice_parts: self.slice_parts,
-            slice_time: self.slice_time,
-            pause: self.pause,
-            retries: self.retries,
+            allowed_origins: self.cors,
             snapshot: self.snapshot.into(),
+            concurrent_exports: self.exports,
+            drain: self.drain,
+        }
+    }
+
+    fn store_config(&self, store: &StoreAddress, state: PathBuf) -> StoreConfig {
+        StoreConfig {
+            part_size: self.part_size,
+            pace: Pace {
+                slice_parts: self.slice_parts,
+                slice_time: self.slice_time,
+                pause: self.pause,
+                retries: self.retries,
+            },
+            max_unfinished: self.unfinished,
+            concurrent_downloads: self.downloads,
+            inline: InlineConfig { wait: self.inline_within, max_bytes: self.inline_size },
+            callbacks: CallbackConfig {
+                allowed_networks: self.callback_allow.clone(),
+                secret_file: self.callback_secret_file.clone(),
+            },
+            schedules: ScheduleConfig {
+                schedules: self.every.clone(),
+                jitter: self.jitter,
+                retention: Retention { last: self.keep, days: self.keep_days },
+            },
+            ..StoreConfig::new(store.absolute(), state)
         }
     }
 }

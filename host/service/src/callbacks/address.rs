@@ -1,4 +1,4 @@
-//! Which addresses callbacks may go to: the public internet by https, and networks that were allowed.
+//! Which addresses callbacks may go to: the public internet by https, and allowed networks.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 use url::{Host, Url};
 
-/// What is not the public internet: IANA's registries of special-purpose addresses (RFC 6890 and its updates), and
+/// What is not part of the public internet: IANA's registries of special-purpose addresses (RFC 6890 and its updates), and
 /// multicast.
 const SPECIAL_V4: [Ipv4Net; 15] = [
     v4(0, 0, 0, 0, 8),
@@ -28,10 +28,10 @@ const SPECIAL_V4: [Ipv4Net; 15] = [
     v4(240, 0, 0, 0, 4),
 ];
 
-/// Of IPv6, only this is handed out for the public internet …
+/// Of IPv6, only this is allocated for the public internet …
 const PUBLIC_V6: Ipv6Net = v6(0x2000, 0, 0, 3);
 
-/// … and of that not these: protocols' own with Teredo, documentation, 6to4, documentation again.
+/// … except for these: IETF protocols (with Teredo), documentation, 6to4, documentation again.
 const SPECIAL_V6: [Ipv6Net; 4] =
     [v6(0x2001, 0, 0, 23), v6(0x2001, 0x0db8, 0, 32), v6(0x2002, 0, 0, 16), v6(0x3fff, 0, 0, 20)];
 
@@ -53,30 +53,30 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Why a callback does not go somewhere.
+/// Why a callback may not go to an address.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
-    #[error("callbacks go by https; by http only to networks that --callback-allow names")]
+    #[error("callbacks go by https; by http only to networks that the service allows")]
     Scheme,
-    #[error("it has a user or a password, which the signature stands in for: leave them out")]
+    #[error("it has a user or a password: leave them out, and verify the signature instead")]
     Credentials,
     #[error("it names no host")]
     NoHost,
-    #[error("{host} can't be looked up ({source})")]
+    #[error("{host} can't be looked up")]
     Unknown { host: String, source: std::io::Error },
-    // What a name leads to on this network is not for everybody to know.
+    // The addresses are left out: what a name leads to in this network is not for every client to know.
     #[error(
-        "callbacks do not go where {host} leads: they go to the public internet by https, and to networks that \
-         --callback-allow names"
+        "callbacks may not go to the address of {host}: they go to the public internet by https, and to networks \
+         that the service allows"
     )]
     Forbidden { host: String },
 }
 
-/// The networks that were allowed, besides the public internet.
+/// The networks that callbacks may go to, besides the public internet.
 #[derive(Debug, Clone)]
-pub struct Reach(Arc<[IpNet]>);
+pub struct ReachableNetworks(Arc<[IpNet]>);
 
-impl Reach {
+impl ReachableNetworks {
     pub fn new(allowed: &[IpNet]) -> Self {
         Self(allowed.into())
     }
@@ -85,9 +85,9 @@ impl Reach {
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// Why it does not.
     pub async fn check(&self, url: &Url) -> Result<(), AddressError> {
-        let is_encrypted = match url.scheme() {
+        let is_https = match url.scheme() {
             "https" => true,
             "http" if !self.0.is_empty() => false,
             _ => return Err(AddressError::Scheme),
@@ -97,38 +97,33 @@ impl Reach {
         }
         match url.host() {
             None => Err(AddressError::NoHost),
-            Some(Host::Domain(name)) => self.look_up(name, is_encrypted).await.map(drop),
-            Some(Host::Ipv4(address)) => self.permit(address.into(), is_encrypted),
-            Some(Host::Ipv6(address)) => self.permit(address.into(), is_encrypted),
+            Some(Host::Domain(name)) => self.look_up(name, is_https).await.map(drop),
+            Some(Host::Ipv4(address)) => self.permit(address.into(), is_https),
+            Some(Host::Ipv6(address)) => self.permit(address.into(), is_https),
         }
     }
 
-    fn permit(&self, address: IpAddr, is_encrypted: bool) -> Result<(), AddressError> {
-        if self.may_reach(address, is_encrypted) {
+    fn permit(&self, address: IpAddr, is_https: bool) -> Result<(), AddressError> {
+        if self.may_reach(address, is_https) {
             Ok(())
         } else {
             Err(AddressError::Forbidden { host: address.to_string() })
         }
     }
 
-    fn may_reach(&self, address: IpAddr, is_encrypted: bool) -> bool {
-        // One of IPv4 in the clothes of IPv6 is what it was.
+    fn may_reach(&self, address: IpAddr, is_https: bool) -> bool {
+        // An IPv4 address mapped into IPv6 counts as what it was.
         let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
-            || (is_encrypted && is_public(address))
+        self.0.iter().any(|network| network.contains(&address)) || (is_https && is_public(address))
     }
 
     /// The addresses of a name that callbacks may go to.
-    async fn look_up(
-        &self,
-        name: &str,
-        is_encrypted: bool,
-    ) -> Result<Vec<SocketAddr>, AddressError> {
+    async fn look_up(&self, name: &str, is_https: bool) -> Result<Vec<SocketAddr>, AddressError> {
         let unknown = |source| AddressError::Unknown { host: name.to_owned(), source };
         let found: Vec<SocketAddr> = lookup_host((name, 0)).await.map_err(unknown)?.collect();
         let may: Vec<SocketAddr> = found
             .iter()
-            .filter(|address| self.may_reach(address.ip(), is_encrypted))
+            .filter(|address| self.may_reach(address.ip(), is_https))
             .copied()
             .collect();
         match (found.is_empty(), may.is_empty()) {
@@ -139,18 +134,18 @@ impl Reach {
     }
 }
 
-/// Looks names up for a client, and tells it of those addresses alone that it may connect to.
+/// Looks names up for a client, and gives it only the addresses that it may connect to.
 #[derive(Debug)]
-pub struct AllowedOnly {
-    pub reach: Reach,
-    pub is_encrypted: bool,
+pub struct AllowedResolver {
+    pub reachable: ReachableNetworks,
+    pub is_https: bool,
 }
 
-impl Resolve for AllowedOnly {
+impl Resolve for AllowedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (reach, is_encrypted) = (self.reach.clone(), self.is_encrypted);
+        let (reachable, is_https) = (self.reachable.clone(), self.is_https);
         Box::pin(async move {
-            let addresses = reach.look_up(name.as_str(), is_encrypted).await?;
+            let addresses = reachable.look_up(name.as_str(), is_https).await?;
             let addresses: Addrs = Box::new(addresses.into_iter());
             Ok(addresses)
         })
@@ -196,10 +191,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_url_leads_where_it_may_or_is_refused() {
-        let closed = Reach::new(&[]);
-        let own = Reach::new(&["127.0.0.0/8".parse().unwrap(), "10.1.0.0/16".parse().unwrap()]);
-        let may = async |reach: &Reach, url: &str| {
-            reach.check(&Url::parse(url).unwrap()).await.map_err(|error| error.to_string())
+        let closed = ReachableNetworks::new(&[]);
+        let own = ReachableNetworks::new(&[
+            "127.0.0.0/8".parse().unwrap(),
+            "10.1.0.0/16".parse().unwrap(),
+        ]);
+        let may = async |reachable: &ReachableNetworks, url: &str| {
+            reachable.check(&Url::parse(url).unwrap()).await.map_err(|error| error.to_string())
         };
         assert_eq!(may(&closed, "https://1.1.1.1/hook?a=b").await, Ok(()));
         for url in [

@@ -1,20 +1,20 @@
-//! What a callback says.
+//! The body of a callback.
 
 use jiff::Timestamp;
 use partway_jobs::{JobRecord, JobState};
 use serde::Serialize;
 
-use crate::status::{download_url, status_url};
+use crate::paths::{download_url, status_url};
 
-/// How an export has ended.
+/// How an export ended.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Message<'a> {
+pub struct CallbackMessage<'a> {
     export_id: &'a str,
     status: JobState,
     database: &'a str,
     format: &'a str,
-    /// Where the object is; none: there is none.
+    /// Where the object is; none where there is none.
     location: Option<&'a str>,
     /// The object's key in its bucket; in a folder, its name.
     r2_key: Option<String>,
@@ -35,7 +35,7 @@ pub struct Message<'a> {
     download_url: String,
 }
 
-impl<'a> Message<'a> {
+impl<'a> CallbackMessage<'a> {
     /// About a finished job of this database.
     pub fn of(record: &'a JobRecord, database: &'a str) -> Self {
         let totals = &record.totals;

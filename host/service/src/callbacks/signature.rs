@@ -1,26 +1,32 @@
-//! The signature of callbacks, as Standard Webhooks 1.0 defines it: receivers find ready code for it in most languages.
+//! The signature of callbacks, by Standard Webhooks 1.0: there are libraries that verify it for most languages.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// How a secret begins that is written in Base64.
-const PREFIX: &str = "whsec_";
+use crate::error::{ConfigError, SecretError};
 
-/// The name of the file in the state folder.
-const FILE: &str = "callback-secret";
+/// The prefix of a secret in Base64.
+const BASE64_PREFIX: &str = "whsec_";
+
+/// The name of the secret's file in the state folder.
+const FILE_NAME: &str = "callback-secret";
 
 /// The shortest secret, in bytes.
-const SHORTEST: usize = 16;
+const MIN_LENGTH: usize = 16;
 
-/// What the receivers know, too.
+/// The secret, which the receivers know, too.
 pub struct Secret(Vec<u8>);
+
+/// The secret can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the secret for callbacks can't be used")]
+pub struct SignatureError;
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -34,11 +40,11 @@ impl Secret {
     /// # Errors
     ///
     /// Where it can't be read, or is too short.
-    pub fn from_file(path: &Path) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("the secret in {} can't be read", path.display()))?;
-        Self::parse(text.trim())
-            .with_context(|| format!("the secret in {} can't be used", path.display()))
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        fs::read_to_string(path)
+            .map_err(SecretError::Read)
+            .and_then(|text| Self::parse(text.trim()))
+            .map_err(|source| ConfigError::Secret { path: path.to_owned(), source })
     }
 
     /// The secret of the state folder, which is made where there is none.
@@ -46,24 +52,25 @@ impl Secret {
     /// # Errors
     ///
     /// Where the file can't be read or written.
-    pub fn in_folder(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join(FILE);
-        if let Some(text) = Self::made(folder, &path)
-            .with_context(|| format!("no secret for callbacks can be kept in {}", path.display()))?
-        {
-            return Self::parse(&text);
+    pub fn in_folder(folder: &Path) -> Result<Self, ConfigError> {
+        let path = folder.join(FILE_NAME);
+        match Self::create(folder, &path) {
+            Ok(Some(text)) => {
+                Self::parse(&text).map_err(|source| ConfigError::Secret { path, source })
+            }
+            Ok(None) => Self::from_file(&path),
+            Err(source) => Err(ConfigError::SaveSecret { path, source }),
         }
-        Self::from_file(&path)
     }
 
-    /// Makes the file, unless it is there: whole or not at all, for its owner alone.
-    fn made(folder: &Path, path: &Path) -> io::Result<Option<String>> {
+    /// Creates the file, unless it is there: whole or not at all, for its owner alone. Returns the new secret.
+    fn create(folder: &Path, path: &Path) -> io::Result<Option<String>> {
         if path.exists() {
             return Ok(None);
         }
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        let text = format!("{PREFIX}{}", STANDARD.encode(bytes));
+        let text = format!("{BASE64_PREFIX}{}", STANDARD.encode(bytes));
         let mut new = tempfile::NamedTempFile::new_in(folder)?;
         writeln!(new, "{text}")?;
         new.as_file().sync_all()?;
@@ -79,15 +86,15 @@ impl Secret {
         Ok(Some(text))
     }
 
-    fn parse(text: &str) -> anyhow::Result<Self> {
-        let bytes = match text.strip_prefix(PREFIX) {
+    fn parse(text: &str) -> Result<Self, SecretError> {
+        let bytes = match text.strip_prefix(BASE64_PREFIX) {
             Some(encoded) => {
-                STANDARD.decode(encoded).context("what follows whsec_ is no Base64")?
+                STANDARD.decode(encoded).map_err(|error| SecretError::NotBase64(error.into()))?
             }
             None => text.as_bytes().to_vec(),
         };
-        if bytes.len() < SHORTEST {
-            bail!("it has less than {SHORTEST} bytes");
+        if bytes.len() < MIN_LENGTH {
+            return Err(SecretError::Short { minimum: MIN_LENGTH });
         }
         Ok(Self(bytes))
     }
@@ -97,8 +104,8 @@ impl Secret {
     /// # Errors
     ///
     /// None that are known: HMAC takes keys of any length.
-    pub fn sign(&self, id: &str, timestamp: i64, body: &str) -> anyhow::Result<String> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0)?;
+    pub fn sign(&self, id: &str, timestamp: i64, body: &str) -> Result<String, SignatureError> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).map_err(|_| SignatureError)?;
         mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
         Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
     }
@@ -123,7 +130,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let signed = || Secret::in_folder(folder.path()).unwrap().sign("id", 1, "body").unwrap();
         assert_eq!(signed(), signed());
-        let file = folder.path().join(FILE);
+        let file = folder.path().join(FILE_NAME);
         let kept = Secret::from_file(&file).unwrap();
         assert_eq!(kept.sign("id", 1, "body").unwrap(), signed());
         #[cfg(unix)]

@@ -1,0 +1,11 @@
+//! HTTP as such: connections, who may ask for what, bodies, ranges, headers, responses and errors.
+
+pub mod access;
+pub mod body;
+pub mod connections;
+pub mod error;
+pub mod headers;
+pub mod origin;
+pub mod range;
+pub mod request_log;
+pub mod response;

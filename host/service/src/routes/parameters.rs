@@ -1,0 +1,229 @@
+//! The parameters of an export: from the query of a GET, or the JSON body of a POST.
+
+use std::path::Path;
+
+use axum::body::Bytes;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use partway_jobs::{ExportRequest, Target, object_name, settings};
+use partway_wasmtime::exporter::Options;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::http::error::ApiError;
+use crate::state::databases::Databases;
+use crate::state::error::ExportError;
+use crate::state::exports::StoreExports;
+
+/// What to export, and how. All parameters are optional.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, IntoParams, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ExportParameters {
+    /// One of the served databases; by default, the first.
+    pub database: Option<String>,
+    /// The format; by default, `sql`.
+    pub format: Option<String>,
+    /// Only these tables; a query repeats `table` for each.
+    #[param(rename = "table")]
+    pub tables: Vec<String>,
+    /// What the dump is to be loaded into: `sqlite` or `d1`.
+    #[schema(pattern = "^(sqlite|d1)$")]
+    #[param(pattern = "^(sqlite|d1)$")]
+    pub target: Option<String>,
+    /// The object's name: up to 200 bytes, without slashes, not beginning with a dot.
+    pub name: Option<String>,
+    /// A URL to POST to when the export has ended: https, or in a network that the service allows.
+    #[serde(rename = "callbackUrl")]
+    pub callback_url: Option<String>,
+}
+
+impl ExportParameters {
+    /// The parameters in a query. Unknown ones are refused: a client that asks for `databse=other` must not get the
+    /// default.
+    ///
+    /// # Errors
+    ///
+    /// Where the query makes no sense.
+    pub fn from_query(query: Option<&str>) -> Result<Self, ApiError> {
+        let mut parameters = Self::default();
+        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            let value = value.into_owned();
+            let field = match name.as_ref() {
+                "database" => &mut parameters.database,
+                "format" => &mut parameters.format,
+                "target" => &mut parameters.target,
+                "name" => &mut parameters.name,
+                "callbackUrl" => &mut parameters.callback_url,
+                "table" => {
+                    parameters.tables.push(value);
+                    continue;
+                }
+                other => {
+                    return Err(ApiError::bad_request(format!(
+                        "the query has an unknown parameter {other:?}: it may have database, format, table, target, \
+                         name and callbackUrl"
+                    )));
+                }
+            };
+            if field.replace(value).is_some() {
+                return Err(ApiError::bad_request(format!(
+                    "the query has {name} twice: give it once"
+                )));
+            }
+        }
+        Ok(parameters)
+    }
+
+    /// The parameters in a body, a JSON object; the database may be in the query as well. An empty body means defaults.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not a JSON object of known parameters.
+    pub fn from_body(
+        query: Option<&str>,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Self, ApiError> {
+        let in_query = Self::from_query(query)?;
+        if in_query != (Self { database: in_query.database.clone(), ..Self::default() }) {
+            return Err(ApiError::bad_request(
+                "the query of a POST may only have the database: send the other parameters in the body",
+            ));
+        }
+        let mut parameters = Self::default();
+        if !body.is_empty() {
+            // A page of another site could send any other type from a browser without a preflight request.
+            let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+            if !essence.eq_ignore_ascii_case("application/json") {
+                return Err(ApiError::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "the body is JSON: send it as Content-Type: application/json",
+                ));
+            }
+            // An object and nothing else: serde would accept an array of the fields, too.
+            parameters = serde_json::from_slice::<Map<String, Value>>(body)
+                .and_then(|fields| serde_json::from_value(Value::Object(fields)))
+                .map_err(|error| {
+                    ApiError::bad_request(format!("the body can't be read: {error}"))
+                })?;
+        }
+        match (&parameters.database, in_query.database) {
+            (Some(one), Some(other)) if *one != other => Err(ApiError::bad_request(
+                "the query and the body name different databases: name one",
+            )),
+            (_, None) => Ok(parameters),
+            (_, named) => Ok(Self { database: named, ..parameters }),
+        }
+    }
+
+    /// The path of the database.
+    ///
+    /// # Errors
+    ///
+    /// Where no database has the name.
+    pub fn database<'a>(&self, databases: &'a Databases) -> Result<&'a Path, ExportError> {
+        databases.path(self.database.as_deref())
+    }
+
+    /// The format; the component has to know it.
+    pub fn format(&self) -> &str {
+        self.format.as_deref().unwrap_or("sql")
+    }
+
+    /// The component's options, with parts of this size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// Where the target is unknown.
+    pub fn options(&self, part_size: u32) -> Result<Options, ApiError> {
+        Ok(Options {
+            format: self.format().to_owned(),
+            tables: self.tables.clone(),
+            part_size,
+            settings: self.settings()?,
+        })
+    }
+
+    /// The request for an export to the store.
+    ///
+    /// # Errors
+    ///
+    /// Where no database has the name, the object can't have its name, or the target is unknown.
+    pub fn request(
+        &self,
+        databases: &Databases,
+        exports: &StoreExports,
+    ) -> Result<ExportRequest, ApiError> {
+        let database = self.database(databases)?.to_owned();
+        Ok(ExportRequest {
+            name: self.object_name()?,
+            format: self.format().to_owned(),
+            tables: self.tables.clone(),
+            settings: self.settings()?,
+            ..exports.default_request(database)
+        })
+    }
+
+    /// The settings of the format.
+    fn settings(&self) -> Result<Vec<(String, String)>, ApiError> {
+        let target = match &self.target {
+            None => None,
+            Some(word) => Some(word.parse::<Target>().map_err(|_| {
+                ApiError::bad_request(format!(
+                    "there is no target {word:?}: there are sqlite, and d1"
+                ))
+            })?),
+        };
+        Ok(settings(false, target))
+    }
+
+    /// The object's name, which stays within the store's folder or prefix.
+    ///
+    /// # Errors
+    ///
+    /// Where it would not.
+    pub fn object_name(&self) -> Result<Option<String>, ApiError> {
+        let Some(name) = &self.name else { return Ok(None) };
+        let plain = object_name(name).map_err(|error| {
+            ApiError::bad_request(format!("the name {name:?} can't be used: {error}"))
+        })?;
+        if plain.chars().any(char::is_control) {
+            return Err(ApiError::bad_request("the name can't be used: it has control characters"));
+        }
+        Ok(Some(plain))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_understood_or_refused() {
+        let parameters =
+            ExportParameters::from_query(Some("database=b%20c&table=x&table=y&format=sql"))
+                .unwrap();
+        assert_eq!(parameters.database.as_deref(), Some("b c"));
+        assert_eq!(parameters.tables, ["x", "y"]);
+        assert_eq!(ExportParameters::from_query(None).unwrap(), ExportParameters::default());
+        for query in ["databse=a", "database=a&database=b", "callbackurl=x"] {
+            assert!(ExportParameters::from_query(Some(query)).is_err(), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_plain_and_short() {
+        let name = |name: &str| {
+            ExportParameters { name: Some(name.to_owned()), ..ExportParameters::default() }
+                .object_name()
+        };
+        assert_eq!(name("a b.sql").unwrap().as_deref(), Some("a b.sql"));
+        for bad in ["", "..", "../a", "a/b", ".a", "a\n", &"a".repeat(201)] {
+            assert!(name(bad).is_err(), "{bad:?}");
+        }
+    }
+}

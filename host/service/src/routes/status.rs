@@ -1,0 +1,238 @@
+//! `GET /export/status/{id}`: the status of an export, as clients see it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use jiff::{SignedDuration, Timestamp};
+use partway_jobs::{Callback, Clock, JobRecord, JobState, SystemClock};
+use serde::Serialize;
+use url::Url;
+use utoipa::ToSchema;
+
+use super::id::Id;
+use crate::http::error::{ApiError, CommonErrors, ErrorBody};
+use crate::http::response::{ResultBody, result};
+use crate::paths::{download_url, status_url};
+use crate::state::ServiceState;
+use crate::state::error::ExportError;
+use crate::state::running::ProgressSnapshot;
+
+/// The status of an export.
+#[utoipa::path(
+    get,
+    path = "/export/status/{id}",
+    operation_id = "status",
+    params(Id),
+    responses(
+        CommonErrors,
+        (status = 200, description = "The status", body = ResultBody<Status>),
+        (status = 404, description = "There is no such export", body = ErrorBody),
+    )
+)]
+pub async fn get(State(state): State<Arc<ServiceState>>, Id(id): Id) -> Result<Response, ApiError> {
+    Ok(result(StatusCode::OK, &current(&state, &id).await?))
+}
+
+/// The present status of an export.
+///
+/// # Errors
+///
+/// Where there is no such export, and those of the job store.
+pub async fn current(state: &ServiceState, id: &str) -> Result<Status, ExportError> {
+    let (exports, record, database) = state.export(id).await?;
+    let progress = exports.running.progress(&record.id);
+    let callback = exports.callback(&record.id).await?;
+    Ok(Status::of(&record, database, progress, SystemClock.now()).with_callback(callback))
+}
+
+/// An export that was requested.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Accepted {
+    #[schema(pattern = "^[0-9a-f]{16}$")]
+    export_id: String,
+    status: JobState,
+    /// A path of this service, like the next one.
+    status_url: String,
+    download_url: String,
+}
+
+impl Accepted {
+    pub fn of(record: &JobRecord) -> Self {
+        let id = record.id.as_str();
+        Self {
+            export_id: id.to_owned(),
+            status: record.state,
+            status_url: status_url(id),
+            download_url: download_url(id),
+        }
+    }
+}
+
+/// How many are done, of how many that are expected.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Progress {
+    done: u64,
+    expected: u64,
+}
+
+/// The status of an export.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    #[serde(flatten)]
+    accepted: Accepted,
+    database: String,
+    format: String,
+    /// The object's name, once it is known.
+    #[schema(required)]
+    name: Option<String>,
+    /// Where the object is, once it is complete.
+    #[schema(required)]
+    location: Option<String>,
+    #[schema(required)]
+    sha256: Option<String>,
+    tables: Progress,
+    /// `expected` is an estimate until the export is done.
+    rows: Progress,
+    bytes: u64,
+    parts: u64,
+    slices: u32,
+    bytes_per_second: f64,
+    /// Estimated from the rows that are left, at the present rate.
+    #[schema(required)]
+    expected_end: Option<Timestamp>,
+    created_at: Timestamp,
+    /// When its state was last saved.
+    moved_at: Timestamp,
+    #[schema(required)]
+    finished_at: Option<Timestamp>,
+    /// When a failed step is tried again.
+    #[schema(required)]
+    next_try_at: Option<Timestamp>,
+    /// Failures since its last progress.
+    attempts: u32,
+    #[schema(required)]
+    error: Option<String>,
+    warnings: Vec<String>,
+    /// Tables that could not be read to their end.
+    damaged: Vec<String>,
+    /// Whether a schedule started it, and no client.
+    scheduled: bool,
+    /// When its object was deleted.
+    #[schema(required)]
+    pruned_at: Option<Timestamp>,
+    /// The callback that tells of its end, if it has one.
+    #[schema(required)]
+    callback: Option<CallbackStatus>,
+}
+
+/// The status of a callback.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CallbackStatus {
+    /// Scheme, host and port of its URL: the rest may be a secret.
+    host: String,
+    /// How often it has been sent.
+    attempts: u32,
+    #[schema(required)]
+    delivered_at: Option<Timestamp>,
+    /// When it is sent again. Null without having been delivered: it was given up, or the export has not ended.
+    #[schema(required)]
+    next_try_at: Option<Timestamp>,
+    #[schema(required)]
+    error: Option<String>,
+}
+
+impl Status {
+    /// Of a job of this database, with its progress where it runs in this process.
+    pub fn of(
+        record: &JobRecord,
+        database: &str,
+        progress: Option<ProgressSnapshot>,
+        now: Timestamp,
+    ) -> Self {
+        let totals = &record.totals;
+        let is_finished = record.state.is_finished();
+        let progress = progress.filter(|_| !is_finished);
+        let rows = progress.map_or(totals.rows, |progress| progress.rows.max(totals.rows));
+        let average = if totals.seconds > 0.0 { totals.bytes as f64 / totals.seconds } else { 0.0 };
+        let rate = match progress {
+            Some(progress) => progress.bytes_per_second,
+            None if is_finished => average,
+            None => 0.0,
+        };
+        // The expected number is an estimate; once everything is there, it is known.
+        let is_whole = record.state == JobState::Done && totals.damaged.is_empty();
+        let expected = |done: u64, expected: u64| if is_whole { done } else { expected.max(done) };
+        Self {
+            accepted: Accepted::of(record),
+            database: database.to_owned(),
+            format: record.request.format.clone(),
+            name: record.object.clone(),
+            location: record.location.clone(),
+            sha256: record.sha256.clone(),
+            tables: Progress {
+                done: totals.tables.into(),
+                expected: expected(totals.tables.into(), record.expected.tables.into()),
+            },
+            rows: Progress { done: rows, expected: expected(rows, record.expected.rows) },
+            bytes: progress.map_or(totals.bytes, |progress| progress.bytes.max(totals.bytes)),
+            parts: progress.map_or(0, |progress| progress.parts).max(totals.parts.into()),
+            slices: totals.slices,
+            bytes_per_second: rate.round(),
+            expected_end: progress.and_then(|progress| {
+                let left = SignedDuration::from_secs_f64(seconds_left(record, &progress)?);
+                now.checked_add(left).ok()
+            }),
+            created_at: record.created_at,
+            moved_at: record.moved_at,
+            finished_at: record.finished_at,
+            next_try_at: record.wake_at.filter(|at| record.attempts > 0 && *at > now),
+            attempts: record.attempts,
+            error: record.last_error.clone(),
+            warnings: totals.warnings.clone(),
+            damaged: totals.damaged.clone(),
+            scheduled: record.is_scheduled,
+            pruned_at: record.pruned_at,
+            callback: None,
+        }
+    }
+
+    /// Whether the export has ended.
+    pub fn is_finished(&self) -> bool {
+        self.accepted.status.is_finished()
+    }
+
+    /// With the status of its callback.
+    #[must_use]
+    pub fn with_callback(mut self, callback: Option<Callback>) -> Self {
+        self.callback = callback.map(|callback| CallbackStatus {
+            host: Url::parse(&callback.url)
+                .map(|url| url.origin().ascii_serialization())
+                .unwrap_or_default(),
+            attempts: callback.attempts,
+            delivered_at: callback.delivered_at,
+            next_try_at: callback.next_at.filter(|_| self.finished_at.is_some()),
+            error: callback.last_error,
+        });
+        self
+    }
+}
+
+/// How long an export will still take, in seconds; none while that can't be estimated.
+fn seconds_left(record: &JobRecord, progress: &ProgressSnapshot) -> Option<f64> {
+    // An estimate that was too low grows, as the progress bar's does.
+    let expected = record.expected.rows.max(progress.rows + progress.rows / 20 + 1);
+    let seconds = (expected - progress.rows) as f64 / progress.rows_per_second;
+    // More than a year, and NaN, tell nothing.
+    (0.0..366.0 * 86_400.0).contains(&seconds).then_some(seconds)
+}
+
+/// When to ask for the status of an unfinished export again, in seconds.
+pub fn retry_after(record: &JobRecord, progress: Option<ProgressSnapshot>) -> u64 {
+    let left = progress.and_then(|progress| seconds_left(record, &progress));
+    left.map_or(2, |seconds| seconds.ceil() as u64).clamp(1, 30)
+}

@@ -1,0 +1,215 @@
+//! Without a store, a dump is streamed in the response as it is made, and not kept.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::response::Response;
+use futures_util::stream;
+use partway_jobs::{Clock, SnapshotMode, SystemClock, UntilStopped, incomplete, skip_damaged};
+use partway_sqlite::Snapshot;
+use partway_wasmtime::exporter::{
+    Budget, ExportError as ComponentError, Exporter, Options, Outcome,
+};
+use partway_wasmtime::parts::{self, Parts};
+use partway_wasmtime::{CallError, PipeCtx, async_trait};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::Span;
+
+use super::parameters::ExportParameters;
+use crate::http::error::ApiError;
+use crate::http::headers::{file_headers, set_headers};
+use crate::state::ServiceState;
+use crate::state::metrics::{Metrics, StreamEnd};
+
+/// The size of parts, in bytes. Small ones reach a client soon.
+const PART_SIZE: u32 = 256 * 1024;
+
+/// How many parts are buffered for the client; then the export waits.
+const BUFFERED_PARTS: usize = 4;
+
+/// How long a client may read nothing: the state of the database is held for it meanwhile.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the export sends to the response: parts, then None at the end, or why it failed.
+type Message = Result<Option<Bytes>, ApiError>;
+
+/// What to export, and how.
+struct Dump {
+    exporter: Exporter,
+    database: PathBuf,
+    options: Options,
+    snapshot: SnapshotMode,
+}
+
+/// Responds with the dump. An error before its first part is sent as such; after that the connection breaks off before
+/// the end of the response, so that no client takes it for complete.
+///
+/// # Errors
+///
+/// 429 where too many dumps are being streamed, and what the export fails from at its beginning.
+pub async fn respond(
+    state: &Arc<ServiceState>,
+    parameters: &ExportParameters,
+) -> Result<Response, ApiError> {
+    let permit = state.streams.clone().try_acquire_owned().map_err(|_| {
+        let text = "too many dumps are being streamed: try again when one has ended";
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, text).retry_after(10)
+    })?;
+    let format = parameters.format();
+    let name = parameters.object_name()?.unwrap_or_else(|| {
+        format!("{}.{format}", SystemClock.now().strftime("dump_%Y%m%d-%H%M%S"))
+    });
+    let headers = file_headers(&name, format);
+    let dump = Dump {
+        exporter: state.exporter.clone(),
+        database: parameters.database(&state.databases)?.to_owned(),
+        options: parameters.options(PART_SIZE)?,
+        snapshot: state.snapshot,
+    };
+    let (sender, mut receiver) = mpsc::channel(BUFFERED_PARTS);
+    let (cut_off, metrics) = (state.cut_off.clone(), state.metrics.clone());
+    let sink = Sink { sender, runtime: Handle::current(), cut_off, metrics };
+    let span = Span::current();
+    state.tasks.spawn_blocking(move || {
+        let (_permit, _span) = (permit, span.entered());
+        run(dump, &sink);
+    });
+    let first = match receiver.recv().await {
+        Some(first) => first?,
+        None => return Err(ApiError::internal("the export ended unexpectedly")),
+    };
+    let mut response = Response::new(body(first, receiver));
+    set_headers(&mut response, headers);
+    Ok(response)
+}
+
+/// The body: the first part, and those that follow it.
+fn body(first: Option<Bytes>, receiver: mpsc::Receiver<Message>) -> Body {
+    let parts = stream::unfold(Some((Some(Ok(first)), receiver)), |state| async move {
+        let (first, mut receiver): (Option<Message>, mpsc::Receiver<Message>) = state?;
+        let message = match first {
+            Some(first) => Some(first),
+            None => receiver.recv().await,
+        };
+        match message {
+            Some(Ok(Some(part))) => Some((Ok(part), Some((None, receiver)))),
+            Some(Ok(None)) => None,
+            // Unless the export has said that it has ended, the dump is not complete.
+            Some(Err(_)) | None => Some((Err(io::Error::other("the export failed")), None)),
+        }
+    });
+    Body::from_stream(parts)
+}
+
+/// Exports to the response, and counts how that ended.
+fn run(dump: Dump, sink: &Sink) {
+    let end = export(dump, sink).map(|()| None);
+    sink.metrics.stream_ended(match &end {
+        Ok(_) => StreamEnd::Done,
+        Err(_) if sink.sender.is_closed() || sink.cut_off.is_cancelled() => StreamEnd::BrokenOff,
+        Err(_) => StreamEnd::Failed,
+    });
+    // Where the client has gone, there is nobody to tell.
+    sink.send(end).ok();
+}
+
+fn export(dump: Dump, sink: &Sink) -> Result<(), ApiError> {
+    let Dump { exporter, database, mut options, snapshot: mode } = dump;
+    let (snapshot, _copy) = snapshot(&database, mode, sink)?;
+    // What has been sent can't be taken back, so skip damage from the start.
+    options.settings.push(skip_damaged());
+    let checkpoint = exporter.start(snapshot.clone(), &options)?;
+    let ctx =
+        PipeCtx::builder().pacing(UntilStopped(sink.cut_off.clone())).build(snapshot, sink.clone());
+    let database = database.display();
+    match exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX }) {
+        Ok(Outcome::Done(summary)) if summary.damaged.is_empty() => Ok(()),
+        Ok(Outcome::Done(summary)) => {
+            let error = incomplete(&summary.damaged);
+            tracing::error!(%database, %error, "a streamed dump is not complete");
+            Err(ApiError::internal(error.to_string()))
+        }
+        Ok(Outcome::More(_)) => {
+            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the service is being stopped"))
+        }
+        Err(error) => {
+            // That a client has gone away is no error of the service.
+            if !matches!(error, CallError::Exporter(ComponentError::WriteFailed(_))) {
+                tracing::error!(%database, %error, "a streamed dump failed");
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// The state of the database, with the folder of a copy, which is to live as long as it is read. A client may be slow:
+/// where writers would have to wait for it, it gets a copy.
+fn snapshot(
+    database: &Path,
+    mode: SnapshotMode,
+    sink: &Sink,
+) -> Result<(Snapshot, Option<TempDir>), ApiError> {
+    let held = Snapshot::hold(database)?;
+    if !mode.copies(&held, false) {
+        return Ok((held, None));
+    }
+    let folder = tempfile::tempdir().map_err(|error| {
+        ApiError::internal(format!("no folder for a copy of the database can be made: {error}"))
+    })?;
+    let (copying, waiting) = (held.clone(), sink.clone());
+    let interrupt = sink.runtime.spawn(async move {
+        tokio::select! {
+            () = waiting.sender.closed() => {}
+            () = waiting.cut_off.cancelled() => {}
+        }
+        copying.interrupt();
+    });
+    let copy = held.copy(&folder.path().join("copy.db"));
+    interrupt.abort();
+    Ok((copy?, Some(folder)))
+}
+
+/// Sends parts to the client.
+#[derive(Clone)]
+struct Sink {
+    sender: mpsc::Sender<Message>,
+    runtime: Handle,
+    cut_off: CancellationToken,
+    metrics: Arc<Metrics>,
+}
+
+impl Sink {
+    /// Waits until the client has read enough of what was sent before.
+    fn send(&self, message: Message) -> Result<(), String> {
+        self.runtime.block_on(self.send_async(message))
+    }
+
+    async fn send_async(&self, message: Message) -> Result<(), String> {
+        tokio::select! {
+            sent = self.sender.send(message) => {
+                sent.map_err(|_| "the client has gone before the dump was complete".to_owned())
+            }
+            () = self.cut_off.cancelled() => Err("the service is being stopped".to_owned()),
+            () = sleep(STALL_TIMEOUT) => Err(format!("the client has read nothing for {} s", STALL_TIMEOUT.as_secs())),
+        }
+    }
+}
+
+#[async_trait]
+impl Parts for Sink {
+    async fn write(&mut self, _number: u32, bytes: &[u8]) -> Result<(), parts::Error> {
+        self.send_async(Ok(Some(Bytes::copy_from_slice(bytes))))
+            .await
+            .map_err(parts::Error::Failed)?;
+        self.metrics.part_streamed(bytes.len());
+        Ok(())
+    }
+}

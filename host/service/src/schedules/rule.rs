@@ -1,0 +1,147 @@
+//! When databases are exported by schedule.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use croner::Cron;
+use croner::parser::{CronParser, Seconds};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+/// The shortest time between two scheduled exports.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// When a database is exported. Written `RULE`, or `NAME=RULE` for one database.
+#[derive(Debug, Clone)]
+pub struct DatabaseSchedule {
+    /// The database's name; none: all databases that have no schedule of their own.
+    pub database: Option<String>,
+    /// When it is exported.
+    pub rule: ScheduleRule,
+}
+
+impl FromStr for DatabaseSchedule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let (database, rule) = match text.split_once('=') {
+            Some((name, rule)) => (Some(name.to_owned()), rule),
+            None => (None, text),
+        };
+        Ok(Self { database, rule: rule.parse()? })
+    }
+}
+
+/// After a fixed time, such as `24h`, or by a cron expression of five fields, such as `30 3 * * *`, in UTC.
+#[derive(Debug, Clone)]
+pub struct ScheduleRule(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// So long after the one before.
+    Interval(Duration),
+    /// At the times of a cron expression, in UTC.
+    Cron(Box<Cron>),
+}
+
+/// Why a text is no [`ScheduleRule`], or a rule names no time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// It is neither a time nor a cron expression.
+    #[error("neither a time such as 24h nor a cron expression such as \"30 3 * * *\" ({reason})")]
+    Syntax {
+        /// The cron parser's reason.
+        reason: String,
+    },
+    /// The time is too short.
+    #[error("too short a time: {} s is the shortest", minimum.as_secs())]
+    TooShort {
+        /// The shortest time that is accepted.
+        minimum: Duration,
+    },
+    /// No day ever fits the cron expression.
+    #[error("there is no such time: no day is like that")]
+    Never,
+    /// The next time is later than this program can count.
+    #[error("the next time is too far away")]
+    TooFar,
+}
+
+impl ScheduleRule {
+    /// Whether it is a fixed time, and no calendar.
+    pub(crate) fn is_interval(&self) -> bool {
+        matches!(self.0, Kind::Interval(_))
+    }
+
+    /// The next time after `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleError::Never`] or [`RuleError::TooFar`], where there is none.
+    pub fn next_after(&self, now: Timestamp) -> Result<Timestamp, RuleError> {
+        match &self.0 {
+            Kind::Interval(time) => now.checked_add(*time).map_err(|_| RuleError::TooFar),
+            Kind::Cron(cron) => cron
+                .find_next_occurrence(&now.to_zoned(TimeZone::UTC), false)
+                .map(|next| next.timestamp())
+                .map_err(|_| RuleError::Never),
+        }
+    }
+}
+
+impl fmt::Display for ScheduleRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Interval(time) => write!(f, "{} s", time.as_secs_f64()),
+            Kind::Cron(cron) => f.write_str(cron.pattern.as_str()),
+        }
+    }
+}
+
+impl FromStr for ScheduleRule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        if let Some(time) = duration(text) {
+            return if time < MIN_INTERVAL {
+                Err(RuleError::TooShort { minimum: MIN_INTERVAL })
+            } else {
+                Ok(Self(Kind::Interval(time)))
+            };
+        }
+        // Five fields: with seconds there would be more exports than anybody wants.
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).build();
+        let cron =
+            parser.parse(text).map_err(|error| RuleError::Syntax { reason: error.to_string() })?;
+        let rule = Self(Kind::Cron(Box::new(cron)));
+        rule.next_after(Timestamp::now())?;
+        Ok(rule)
+    }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let duration: SignedDuration = text.parse().ok()?;
+    Duration::try_from(duration).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_understood_and_say_when() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let next = |rule: &str, now: &str| {
+            rule.parse::<ScheduleRule>().unwrap().next_after(at(now)).unwrap()
+        };
+        assert_eq!(next("24h", "2026-01-01T10:00:00Z"), at("2026-01-02T10:00:00Z"));
+        assert_eq!(next("30 3 * * *", "2026-01-01T10:00:00Z"), at("2026-01-02T03:30:00Z"));
+        assert_eq!(next("0 0 1 * *", "2026-01-01T00:00:00Z"), at("2026-02-01T00:00:00Z"));
+        assert_eq!(next("*/15 * * * 1-5", "2026-11-20T23:50:00Z"), at("2026-11-23T00:00:00Z"));
+        for wrong in ["", "soon", "0s", "-1h", "61 * * * *", "* * * *", "* * * * * *"] {
+            assert!(wrong.parse::<ScheduleRule>().is_err(), "{wrong}");
+        }
+    }
+}

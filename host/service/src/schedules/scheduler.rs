@@ -1,0 +1,258 @@
+//! Makes exports when their schedules say so, as long as there is something new to export.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use partway_jobs::{Clock, ExportRequest, JobId, JobState, ScheduleEntry, StateError, SystemClock};
+use partway_sqlite::{Fingerprint, OpenError, Snapshot};
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::sleep;
+
+use super::rule::{DatabaseSchedule, RuleError, ScheduleRule};
+use crate::error::{ConfigError, with_causes};
+use crate::state::ServiceState;
+use crate::state::databases::Databases;
+use crate::state::exports::StoreExports;
+
+/// How often the clock is read, at least: somebody may set it.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// When an export that could not be made is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// The default jitter, at most.
+const MAX_DEFAULT_JITTER: Duration = Duration::from_secs(5 * 60);
+
+/// Makes exports by schedule.
+pub struct Scheduler {
+    state: Arc<ServiceState>,
+    schedules: Vec<Schedule>,
+    /// How much later exports begin at most, at random; none: by default.
+    jitter: Option<Duration>,
+}
+
+/// When a database is exported.
+#[derive(Clone)]
+pub struct Schedule {
+    name: String,
+    database: PathBuf,
+    rule: ScheduleRule,
+}
+
+/// What came of an export that was due.
+enum Outcome {
+    Made,
+    Skipped(&'static str),
+}
+
+/// Why a scheduled export could not be made.
+#[derive(Debug, thiserror::Error)]
+enum ScheduleError {
+    #[error(transparent)]
+    Jobs(#[from] StateError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    #[error("the clock is set to a time that can't be calculated with: {0}")]
+    Clock(#[from] jiff::Error),
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    #[error("the work ended unexpectedly: {0}")]
+    Panicked(#[from] JoinError),
+}
+
+/// The schedule of each database that has one.
+///
+/// # Errors
+///
+/// Where a schedule names an unknown database, or a database has two.
+pub fn resolve(
+    databases: &Databases,
+    schedules: &[DatabaseSchedule],
+) -> Result<Vec<Schedule>, ConfigError> {
+    for DatabaseSchedule { database, .. } in schedules {
+        if let Some(name) = database
+            && !databases.names().any(|known| known == name)
+        {
+            let served = databases.names().map(str::to_owned).collect();
+            return Err(ConfigError::ScheduledDatabase { name: name.clone(), served });
+        }
+        if schedules.iter().filter(|other| other.database == *database).count() > 1 {
+            return Err(ConfigError::TwoSchedules { database: database.clone() });
+        }
+    }
+    let rule_of = |name: &str| {
+        let own = schedules.iter().find(|schedule| schedule.database.as_deref() == Some(name));
+        own.or_else(|| schedules.iter().find(|schedule| schedule.database.is_none()))
+    };
+    Ok(databases
+        .iter()
+        .filter_map(|(name, path)| {
+            let rule = rule_of(name)?.rule.clone();
+            Some(Schedule { name: name.to_owned(), database: path.to_owned(), rule })
+        })
+        .collect())
+}
+
+impl Scheduler {
+    pub fn new(
+        state: Arc<ServiceState>,
+        schedules: Vec<Schedule>,
+        jitter: Option<Duration>,
+    ) -> Self {
+        Self { state, schedules, jitter }
+    }
+
+    /// Makes exports when they are due, until the service is to stop.
+    pub async fn run(self) {
+        let ServiceState { exports: Some(exports), stop, .. } = &*self.state else { return };
+        if self.schedules.is_empty() {
+            return;
+        }
+        while !stop.is_cancelled() {
+            let mut wait = CLOCK_INTERVAL;
+            for schedule in &self.schedules {
+                match self.run_if_due(schedule, exports).await {
+                    Ok(until_next) => wait = wait.min(until_next),
+                    Err(error) => {
+                        let error = with_causes(&error);
+                        tracing::error!(
+                            database = schedule.name,
+                            error,
+                            "the scheduled export could not be made, and will be tried again"
+                        );
+                    }
+                }
+            }
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Makes the export of a schedule if it is due. Returns the time until the next one.
+    async fn run_if_due(
+        &self,
+        schedule: &Schedule,
+        exports: &StoreExports,
+    ) -> Result<Duration, ScheduleError> {
+        let request = exports.default_request(schedule.database.clone());
+        let jobs = exports.worker.jobs();
+        let now = SystemClock.now();
+        let rule = schedule.rule.to_string();
+        let entry = match jobs.schedule_entry(&request)? {
+            Some(entry) if entry.rule == rule => entry,
+            previous => {
+                let first = self.first(&schedule.rule, previous.as_ref(), now)?;
+                jobs.set_schedule_entry(&request, &rule, first)?;
+                tracing::info!(database = schedule.name, rule, %first, "a schedule begins");
+                return Ok(until(first, now));
+            }
+        };
+        if entry.next_at > now {
+            return Ok(until(entry.next_at, now));
+        }
+        let next_at = self.next(&schedule.rule, now)?;
+        match export_if_changed(exports, &request, &entry, next_at).await {
+            Ok(Outcome::Made) => Ok(until(next_at, now)),
+            Ok(Outcome::Skipped(reason)) => {
+                tracing::info!(database = schedule.name, reason, %next_at, "no export is made");
+                jobs.set_schedule_entry(&request, &rule, next_at)?;
+                Ok(until(next_at, now))
+            }
+            Err(error) => {
+                let next_at = next_at.min(now.checked_add(RETRY_AFTER)?);
+                jobs.set_schedule_entry(&request, &rule, next_at)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The first time by a new or changed rule: with a fixed time at once, with a calendar when it says so.
+    fn first(
+        &self,
+        rule: &ScheduleRule,
+        previous: Option<&ScheduleEntry>,
+        now: Timestamp,
+    ) -> Result<Timestamp, ScheduleError> {
+        match previous {
+            None if rule.is_interval() => Ok(now),
+            None => self.next(rule, now),
+            // Never later than by the previous rule: another service may still go by that one.
+            Some(previous) => Ok(self.next(rule, now)?.min(previous.next_at)),
+        }
+    }
+
+    /// The next time by a rule, with jitter.
+    fn next(&self, rule: &ScheduleRule, now: Timestamp) -> Result<Timestamp, ScheduleError> {
+        let next = rule.next_after(now)?;
+        let interval = Duration::try_from(rule.next_after(next)?.duration_since(next))?;
+        let jitter = self.jitter.unwrap_or((interval / 10).min(MAX_DEFAULT_JITTER));
+        let mut bytes = [0; 4];
+        getrandom::fill(&mut bytes)?;
+        let share = f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX);
+        Ok(next.checked_add(jitter.mul_f64(share))?)
+    }
+}
+
+/// How long it is until `at`.
+fn until(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or_default()
+}
+
+/// Makes an export, unless the previous one is unfinished, or nothing has changed since it was made.
+async fn export_if_changed(
+    exports: &StoreExports,
+    request: &ExportRequest,
+    entry: &ScheduleEntry,
+    next_at: Timestamp,
+) -> Result<Outcome, ScheduleError> {
+    let jobs = exports.worker.jobs();
+    // Taken first: a change between this and the export leads to one more export, and is never missed.
+    let fingerprint = fingerprint(request.database.clone()).await?;
+    let is_unchanged = fingerprint.is_some() && fingerprint == entry.fingerprint;
+    if let Some(id) = &entry.last_job
+        && let Some(reason) = reason_to_skip(exports, id, is_unchanged).await?
+    {
+        return Ok(Outcome::Skipped(reason));
+    }
+    let now = SystemClock.now();
+    let made = jobs.queue_scheduled(request, entry, fingerprint.as_ref(), next_at, now)?;
+    let Some(id) = made else { return Ok(Outcome::Skipped("another process has made it")) };
+    let _span = tracing::error_span!("schedule", export = %id).entered();
+    tracing::info!(%next_at, "an export is made by schedule");
+    exports.worker.look_now();
+    Ok(Outcome::Made)
+}
+
+/// Why the previous export, of a database that may be unchanged since, makes another one unnecessary.
+async fn reason_to_skip(
+    exports: &StoreExports,
+    id: &JobId,
+    is_unchanged: bool,
+) -> Result<Option<&'static str>, ScheduleError> {
+    let last = match exports.worker.jobs().get(id) {
+        Ok(record) => record,
+        Err(StateError::UnknownJob(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if !last.state.is_finished() {
+        return Ok(Some("the previous one is not finished"));
+    }
+    if !is_unchanged || last.state != JobState::Done || last.pruned_at.is_some() {
+        return Ok(None);
+    }
+    // Somebody may have deleted the object.
+    let name = last.object.as_deref().unwrap_or_default();
+    let is_there = exports.store.length(name).await.is_ok_and(|length| length == last.totals.bytes);
+    Ok(is_there.then_some("nothing has changed since the previous one"))
+}
+
+async fn fingerprint(database: PathBuf) -> Result<Option<Fingerprint>, ScheduleError> {
+    let snapshot = spawn_blocking(move || Snapshot::hold(&database)).await??;
+    Ok(snapshot.fingerprint().cloned())
+}

@@ -1,0 +1,92 @@
+//! What all requests and background tasks share. Nothing in here knows HTTP routes.
+
+pub mod databases;
+pub mod error;
+pub mod exports;
+pub mod metrics;
+pub mod running;
+pub mod signed_urls;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use partway_jobs::{JobRecord, SnapshotMode};
+use partway_sqlite::Snapshot;
+use partway_wasmtime::exporter::{Exporter, Options};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::databases::Databases;
+use self::error::ExportError;
+use self::exports::{StoreExports, record_in_span};
+use self::metrics::Metrics;
+use self::signed_urls::SignedUrls;
+
+/// How many requests are validated at a time: for each, the component reads the database's schema.
+pub const CONCURRENT_CHECKS: usize = 8;
+
+/// What all requests and background tasks share.
+pub struct ServiceState {
+    pub databases: Databases,
+    pub exporter: Exporter,
+    pub snapshot: SnapshotMode,
+    /// With a store: the exports to it. Without, dumps are streamed.
+    pub exports: Option<StoreExports>,
+    /// One permit for each dump that is being streamed.
+    pub streams: Arc<Semaphore>,
+    pub max_streams: usize,
+    pub metrics: Arc<Metrics>,
+    /// One permit for each request that is being validated.
+    pub checks: Semaphore,
+    /// What has to end before the service does.
+    pub tasks: TaskTracker,
+    pub signed_urls: SignedUrls,
+    /// Cancelled when the service is to stop: requests that wait for something answer at once.
+    pub stop: CancellationToken,
+    /// Cancelled when the time for open responses is over.
+    pub cut_off: CancellationToken,
+}
+
+impl ServiceState {
+    /// Has the component check whether an export can be made.
+    ///
+    /// # Errors
+    ///
+    /// Where the database can't be opened, or the options name a format or a table that does not exist.
+    pub async fn check(&self, database: PathBuf, options: Options) -> Result<(), ExportError> {
+        let exporter = self.exporter.clone();
+        let _permit = self.checks.acquire().await;
+        let check = move || {
+            let snapshot = Snapshot::hold(&database)?;
+            exporter.start(snapshot, &options)?;
+            Ok(())
+        };
+        spawn_blocking(check).await?
+    }
+
+    /// The exports to the store.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no store.
+    pub fn exports(&self) -> Result<&StoreExports, ExportError> {
+        self.exports.as_ref().ok_or(ExportError::NoStore)
+    }
+
+    /// An export of one of the databases, with the database's name.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none with this id. Those of databases that are not served count as none.
+    pub async fn export(&self, id: &str) -> Result<(&StoreExports, JobRecord, &str), ExportError> {
+        let exports = self.exports()?;
+        let record = exports.find(id).await?;
+        record_in_span(&record.id);
+        match self.databases.name(&record.request.database) {
+            Some(name) => Ok((exports, record, name)),
+            None => Err(ExportError::UnknownExport(id.to_owned())),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Why something can't be done with an export, whoever wants it: a request or a background task.
+
+use partway_jobs::{JobId, StateError};
+use partway_sqlite::OpenError;
+use partway_store::StoreError;
+use partway_wasmtime::CallError;
+use tokio::task::JoinError;
+
+/// Why something can't be done with an export. The texts are for clients.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error("no database is called {name:?}: there is {}", served.join(", "))]
+    UnknownDatabase { name: String, served: Vec<String> },
+    #[error("there is no export {0:?}: GET /exports lists those there are")]
+    UnknownExport(String),
+    #[error("this service has no store and keeps no exports: GET /export/dump streams each dump")]
+    NoStore,
+    #[error("the Idempotency-Key was used for another request, export {0}: use a new one")]
+    KeyTaken(JobId),
+    #[error("{0} exports are unfinished already: wait for some to finish, or cancel them")]
+    TooManyUnfinished(u64),
+    #[error(transparent)]
+    Jobs(#[from] StateError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Exporter(#[from] CallError),
+    #[error("the work ended unexpectedly: {0}")]
+    Panicked(#[from] JoinError),
+}

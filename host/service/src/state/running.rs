@@ -1,0 +1,98 @@
+//! The progress of exports that run in this process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use partway_jobs::{JobEvent, JobId, Observer};
+use partway_wasmtime::Counters;
+use tokio::sync::watch;
+
+use super::metrics::Metrics;
+
+/// The exports that run in this process: an observer of the jobs. Clones share what they know.
+#[derive(Clone)]
+pub struct RunningExports(Arc<Inner>);
+
+struct Inner {
+    metrics: Arc<Metrics>,
+    running: Mutex<HashMap<JobId, Running>>,
+    /// How many have finished. Tasks that wait for one check theirs when this changes.
+    finished: watch::Sender<u64>,
+}
+
+struct Running {
+    counters: Arc<Counters>,
+    started: Instant,
+    /// Rows and bytes that were done before it started, or resumed, in this process.
+    first_rows: u64,
+    first_bytes: u64,
+}
+
+/// How far an export is, and how fast it has been since it started, or resumed, in this process.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProgressSnapshot {
+    pub rows: u64,
+    pub bytes: u64,
+    pub parts: u64,
+    pub rows_per_second: f64,
+    pub bytes_per_second: f64,
+}
+
+impl RunningExports {
+    /// None yet. What happens to them is counted in `metrics`.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Inner { metrics, running: Mutex::default(), finished: watch::channel(0).0 }))
+    }
+
+    /// How far an export is; none where it does not run in this process.
+    pub fn progress(&self, id: &JobId) -> Option<ProgressSnapshot> {
+        let running = self.running();
+        let Running { counters, started, first_rows, first_bytes } = running.get(id)?;
+        let seconds = started.elapsed().as_secs_f64().max(0.001);
+        // Before its first slice in this process nothing has been counted yet.
+        let rows = counters.rows().max(*first_rows);
+        let bytes = counters.bytes().max(*first_bytes);
+        Some(ProgressSnapshot {
+            rows,
+            bytes,
+            parts: counters.parts(),
+            rows_per_second: (rows - first_rows) as f64 / seconds,
+            bytes_per_second: (bytes - first_bytes) as f64 / seconds,
+        })
+    }
+
+    /// Changes when an export has finished.
+    pub fn finished(&self) -> watch::Receiver<u64> {
+        self.0.finished.subscribe()
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<JobId, Running>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for RunningExports {
+    fn event(&self, id: &JobId, event: &JobEvent<'_>) {
+        self.0.metrics.event(id, event);
+        match event {
+            JobEvent::Running { totals, counters, .. } => {
+                let running = Running {
+                    counters: Arc::clone(counters),
+                    started: Instant::now(),
+                    first_rows: totals.rows,
+                    first_bytes: totals.bytes,
+                };
+                self.running().insert(id.clone(), running);
+            }
+            JobEvent::StartingOver { .. } => {
+                self.running().remove(id);
+            }
+            JobEvent::Finished => {
+                self.running().remove(id);
+                self.0.finished.send_modify(|number| *number += 1);
+            }
+            _ => {}
+        }
+    }
+}
