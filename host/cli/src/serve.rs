@@ -3,10 +3,10 @@
 use partway_service::ServeError;
 
 use crate::arguments::ServeArguments;
-use crate::export::state_folder;
 use crate::failure::Failure;
-use crate::signals::listen_saying;
-use crate::words::print;
+use crate::output::print;
+use crate::signals::listen_with;
+use crate::state_folder::state_folder;
 
 /// Runs the command.
 pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
@@ -14,7 +14,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         Some(_) => state_folder(arguments.state.as_deref())?,
         None => std::path::PathBuf::new(),
     };
-    let stop = listen_saying(|text| tracing::info!("{text}"));
+    let stop = listen_with(|text| tracing::info!("{text}"));
     let listening = |address| print(&format!("listening on http://{address}"));
     partway_service::run(arguments.config(state), stop, listening).await.map_err(
         |error| match error {
