@@ -9,7 +9,7 @@ use crate::record::JobId;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The folder can't be used.
-    #[error("the state folder {} can't be used; give another one by --state", path.display())]
+    #[error("the state folder {} can't be used", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -18,8 +18,8 @@ pub enum StateError {
     },
     /// The file can't be opened for writing.
     #[error(
-        "the jobs in {} can't be opened for writing ({reason}): give this user the right to, or another folder by \
-         --state",
+        "the jobs in {} can't be opened for writing ({reason}): give this user the right to, or use \
+         another state folder",
         path.display()
     )]
     ReadOnly {
@@ -30,8 +30,8 @@ pub enum StateError {
     },
     /// The file is damaged, or something else than jobs.
     #[error(
-        "{} is damaged, or holds no jobs of partway ({reason}); it was left as it is. Put it aside, or give another \
-         folder by --state: unfinished exports then start over",
+        "{} is damaged, or holds no jobs of partway ({reason}); it was left as it is. Put it aside, or use another \
+         state folder: unfinished exports then start over",
         path.display()
     )]
     Damaged {
@@ -43,7 +43,7 @@ pub enum StateError {
     /// The file was written by a newer version.
     #[error(
         "{} was written by a newer version of partway (format {found}; this one knows {known}), and was left as it is: \
-         use that version, or another folder by --state",
+         use that version, or another state folder",
         path.display()
     )]
     Newer {
@@ -81,7 +81,7 @@ pub enum StateError {
         reason: String,
     },
     /// There is no such job.
-    #[error("there is no job {0}: see partway jobs list")]
+    #[error("there is no job {0}")]
     UnknownJob(String),
     /// Several jobs begin like that.
     #[error("several jobs begin with {0}: write more of it")]
@@ -91,8 +91,7 @@ pub enum StateError {
     LeaseLost(JobId),
     /// The same is being exported already.
     #[error(
-        "{database} is being exported to {store} by another process, as job {id}: wait for it to end, cancel it by \
-         partway jobs cancel {id}, or export at the same time by --concurrent"
+        "{database} is being exported to {store} by another process, as job {id}: wait for it to end, or cancel it"
     )]
     Running {
         /// The job that runs.

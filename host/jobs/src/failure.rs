@@ -40,8 +40,7 @@ pub enum StepError {
     Changed,
     /// So too, and it is not to start over.
     #[error(
-        "the database has changed since it was cut off, and what it had is thrown away: export again, or by \
-         --on-change restart"
+        "the database has changed since it was cut off, and what it had is thrown away: export again"
     )]
     MayNotStartOver,
     /// The checkpoint is another component's.

@@ -184,9 +184,7 @@ pub fn object_name(text: &str) -> Result<String, String> {
         return Err("too long: a name has 200 bytes at the most".to_owned());
     }
     if text.is_empty() || text.starts_with('.') || text.contains(['/', '\\', '\0']) {
-        return Err("not a plain name: it may hold no slash and not begin with a dot; folders and prefixes \
-                    belong to --to"
-            .to_owned());
+        return Err("not a plain name: it may hold no slash and not begin with a dot".to_owned());
     }
     Ok(text.to_owned())
 }

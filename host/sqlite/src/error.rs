@@ -65,8 +65,7 @@ pub enum OpenError {
     },
     /// No copy of it could be made.
     #[error(
-        "no copy of the database could be made in {}: {reason}. Make room there, or export without one by \
-         --snapshot hold",
+        "no copy of the database could be made in {}: {reason}. Make room there",
         path.display()
     )]
     Copy {
