@@ -1,6 +1,7 @@
 //! What to do about an error, in terms of this program: its options, its commands and its environment.
 //!
-//! The libraries' errors say what happened. They know nothing of the command line, so advice that names it is added here.
+//! The libraries' errors say what happened. They know nothing of the command line, so advice that names it is
+//! added here.
 
 use std::error::Error;
 

@@ -1,4 +1,5 @@
-//! Everything of Partway in one crate: streaming exports of SQLite databases to folders, S3 and R2, in bounded slices.
+//! Everything of Partway in one crate: streaming exports of SQLite databases to folders, S3 and R2, in
+//! bounded slices.
 //!
 //! Each module is a crate that can be used alone, with fewer dependencies:
 //!

@@ -1,21 +1,11 @@
 //! The log on standard error: lines of text, or of JSON.
 
-use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-use crate::arguments::Command;
+use crate::arguments::{Command, LogFormat};
 
-/// The format of the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Lines of text
-    #[default]
-    Text,
-    /// One JSON object per line
-    Json,
-}
-
-/// Starts the log: all that a service does, and only errors of other commands, unless `PARTWAY_LOG` says otherwise.
+/// Starts the log: all that a service does, and only errors of other commands, unless `PARTWAY_LOG` says
+/// otherwise.
 pub fn start(command: &Command) -> LogFormat {
     let (format, level) = match command {
         Command::Serve(arguments) => (arguments.log_format, "info"),

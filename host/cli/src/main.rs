@@ -21,9 +21,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, LogFormat};
 use failure::Failure;
-use log::LogFormat;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -24,8 +24,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows the progress of an export by its counters, if standard error is a terminal. Only then `expected` is called, on
-    /// another thread.
+    /// Shows the progress of an export by its counters, if standard error is a terminal. Only then `expected`
+    /// is called, on another thread.
     pub fn of(
         expected: impl FnOnce() -> Expected + Send + 'static,
         counters: &Arc<Counters>,

@@ -119,8 +119,8 @@ impl Verify<'_> {
         checking.await.context("the check ended unexpectedly")
     }
 
-    /// Compares the restored dump with the database, and returns the number of differences. None: that was not asked for,
-    /// or not possible.
+    /// Compares the restored dump with the database, and returns the number of differences. None: that was
+    /// not asked for, or not possible.
     async fn compare(
         &self,
         location: &str,

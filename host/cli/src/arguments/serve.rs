@@ -4,19 +4,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use http::HeaderValue;
 use ipnet::IpNet;
 use partway_service::{Config, DatabaseRule, NamedDatabase};
 use partway_store::StoreAddress;
 use url::Url;
 
-use super::{SnapshotMode, duration, size};
-use crate::log::LogFormat;
+use super::values::{SnapshotMode, duration, size};
 
 #[derive(Debug, Args)]
 pub struct ServeArguments {
-    /// The databases to serve; each is named after its file, without the extension, and the first is the default
+    /// The databases to serve; each is named after its file, without the extension, and the first is the
+    /// default
     #[arg(value_name = "DATABASE", required_unless_present = "named")]
     pub databases: Vec<PathBuf>,
 
@@ -24,13 +24,14 @@ pub struct ServeArguments {
     #[arg(long = "database", value_name = "NAME=PATH", value_parser = named_database)]
     pub named: Vec<NamedDatabase>,
 
-    /// Where objects go: a folder, file:///folder, s3://bucket/prefix (with the AWS_* variables; AWS_ENDPOINT_URL for
-    /// other servers) or r2://account/bucket/prefix [default: nowhere; each dump is streamed in its response]
+    /// Where objects go: a folder, file:///folder, s3://bucket/prefix (with the AWS_* variables;
+    /// AWS_ENDPOINT_URL for other servers) or r2://account/bucket/prefix [default: nowhere; each dump is
+    /// streamed in its response]
     #[arg(long, value_name = "STORE")]
     pub store: Option<StoreAddress>,
 
-    /// The folder that jobs are kept in; the service also resumes jobs that other commands left there [default: the
-    /// platform's folder for application state]
+    /// The folder that jobs are kept in; the service also resumes jobs that other commands left there
+    /// [default: the platform's folder for application state]
     #[arg(long, value_name = "DIR", requires = "store")]
     pub state: Option<PathBuf>,
 
@@ -38,12 +39,13 @@ pub struct ServeArguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     pub listen: SocketAddr,
 
-    /// A file of the tokens that clients need, one on each line: `read TOKEN` allows reading only, `admin TOKEN` allows
-    /// everything
+    /// A file of the tokens that clients need, one on each line: `read TOKEN` allows reading only, `admin
+    /// TOKEN` allows everything
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 
-    /// An origin whose pages may use the service from a browser, such as https://admin.example.com; may be repeated
+    /// An origin whose pages may use the service from a browser, such as https://admin.example.com; may be
+    /// repeated
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub cors: Vec<HeaderValue>,
 
@@ -55,31 +57,33 @@ pub struct ServeArguments {
     #[arg(long, value_name = "SIZE", requires = "store", default_value = "32MiB", value_parser = size)]
     pub inline_size: u64,
 
-    /// A network that callbacks may go to, by http too, such as 10.1.0.0/16 or 127.0.0.1; may be repeated. Other callbacks
-    /// go only to the public internet, by https
+    /// A network that callbacks may go to, by http too, such as 10.1.0.0/16 or 127.0.0.1; may be repeated.
+    /// Other callbacks go only to the public internet, by https
     #[arg(long, value_name = "NETWORK", requires = "store", value_parser = network)]
     pub callback_allow: Vec<IpNet>,
 
-    /// A file with the secret that signs callbacks: whsec_ and Base64, or any text [default: callback-secret in the state
-    /// folder, which is created]
+    /// A file with the secret that signs callbacks: whsec_ and Base64, or any text [default: callback-secret
+    /// in the state folder, which is created]
     #[arg(long, value_name = "FILE", requires = "store")]
     pub callback_secret_file: Option<PathBuf>,
 
-    /// Export by schedule: at this interval, such as 24h, or by a cron expression in UTC, such as "30 3 * * *". NAME= limits
-    /// it to one database; may be repeated. A database that has not changed is not exported
+    /// Export by schedule: at this interval, such as 24h, or by a cron expression in UTC, such as "30 3 * *
+    /// *". NAME= limits it to one database; may be repeated. A database that has not changed is not exported
     #[arg(long, value_name = "[NAME=]WHEN", requires = "store")]
     pub every: Vec<DatabaseRule>,
 
-    /// Delay each scheduled export by a random time, up to this long [default: a tenth of its interval, at most 5m]
+    /// Delay each scheduled export by a random time, up to this long [default: a tenth of its interval, at
+    /// most 5m]
     #[arg(long, value_name = "DURATION", requires = "every", value_parser = duration)]
     pub jitter: Option<Duration>,
 
-    /// Keep the objects of the last N scheduled exports of each database, and delete older ones; with --keep-days, an
-    /// object is kept if either option keeps it
+    /// Keep the objects of the last N scheduled exports of each database, and delete older ones; with
+    /// --keep-days, an object is kept if either option keeps it
     #[arg(long, value_name = "N", requires = "every", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
 
-    /// Keep the objects of scheduled exports of the last D days, and the last one in any case; delete older ones
+    /// Keep the objects of scheduled exports of the last D days, and the last one in any case; delete older
+    /// ones
     #[arg(long, value_name = "D", requires = "every", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep_days: Option<u32>,
 
@@ -127,6 +131,16 @@ pub struct ServeArguments {
     /// How a database's state is kept for the length of an export
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
     pub snapshot: SnapshotMode,
+}
+
+/// The format of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines of text
+    #[default]
+    Text,
+    /// One JSON object per line
+    Json,
 }
 
 /// An origin, as browsers write it.

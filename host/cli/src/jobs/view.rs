@@ -73,7 +73,8 @@ impl<'a> JobView<'a> {
         }
     }
 
-    /// The state in one word, for people: that no process is working on a job matters more than what is to be done next.
+    /// The state in one word, for people: that no process is working on a job matters more than what is to be
+    /// done next.
     pub fn shown_state(&self) -> String {
         if self.stuck {
             return "stuck".to_owned();

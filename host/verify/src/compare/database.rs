@@ -45,7 +45,8 @@ pub(crate) struct DatabasePair<'a> {
 
 impl<'a> DatabasePair<'a> {
     pub(crate) fn new(original: &'a Database, copy: &'a Database) -> Self {
-        // In different encodings no text has the same bytes. That is reported once; then characters are compared.
+        // In different encodings no text has the same bytes. That is reported once; then characters are
+        // compared.
         let encoding = match original.encoding() {
             encoding if encoding == copy.encoding() => encoding,
             _ => TextEncoding::Utf8,

@@ -1,10 +1,10 @@
 //! Comparing two SQLite databases, to the bit.
 //!
-//! Compared are the header numbers and the encoding, every object's schema text, the storage class and the bytes of
-//! every stored cell (text as it is stored, floats by their bits), and rowids where a name reaches them. Rows without
-//! an order of their own are compared as multisets: those of SQLite's internal tables, and of tables whose rowid no
-//! name reaches. Of a virtual table the schema text is compared. Its shadow tables are compared like any table, so its
-//! module is not needed.
+//! Compared are the header numbers and the encoding, every object's schema text, the storage class and the
+//! bytes of every stored cell (text as it is stored, floats by their bits), and rowids where a name reaches
+//! them. Rows without an order of their own are compared as multisets: those of SQLite's internal tables, and
+//! of tables whose rowid no name reaches. Of a virtual table the schema text is compared. Its shadow tables
+//! are compared like any table, so its module is not needed.
 //!
 //! Both databases are read side by side; neither is ever held in memory.
 
@@ -46,7 +46,8 @@ pub fn compare(original: &Path, copy: &Path) -> Result<Vec<Difference>, CompareE
     Ok(differences)
 }
 
-/// Compares two databases and passes every difference to `report` as it is found. There may be one for every cell.
+/// Compares two databases and passes every difference to `report` as it is found. There may be one for every
+/// cell.
 ///
 /// # Errors
 ///

@@ -53,7 +53,8 @@ fn order(
         let one = original.cell(*column).on(Side::Original)?;
         let other = copy.cell(*column).on(Side::Copy)?;
         if !is_same(one, other) {
-            // Which comes first depends on collations that may not be known here: ask each side for the other's key.
+            // Which comes first depends on collations that may not be known here: ask each side for the
+            // other's key.
             let sql = comparison.table.key_query(key);
             let databases = comparison.databases;
             if !has_row(&databases.copy.connection, &sql, original, key, Side::Copy)? {

@@ -6,16 +6,16 @@ use rusqlite::Connection;
 
 use super::value::TextEncoding;
 
-/// Columns that one query reads at most: SQLite returns at most 2,000 values per row, a cell may take two of them,
-/// and the rowid takes one.
+/// Columns that one query reads at most: SQLite returns at most 2,000 values per row, a cell may take two of
+/// them, and the rowid takes one.
 const COLUMNS_PER_QUERY: usize = 900;
 
 /// A table, as far as reading its rows needs it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Table {
     pub(crate) name: String,
-    /// The stored columns. A virtual generated column is computed from others, perhaps by functions that are not
-    /// registered here.
+    /// The stored columns. A virtual generated column is computed from others, perhaps by functions that are
+    /// not registered here.
     pub(crate) columns: Vec<String>,
     pub(crate) key: RowKey,
 }
@@ -64,13 +64,13 @@ impl Table {
         Ok(Self { name: name.to_owned(), columns, key })
     }
 
-    /// Queries that together return every stored cell, in the order of the rowid or the key. Where there is a rowid,
-    /// it is the first column of each.
+    /// Queries that together return every stored cell, in the order of the rowid or the key. Where there is a
+    /// rowid, it is the first column of each.
     pub(crate) fn queries(&self, encoding: TextEncoding) -> Vec<String> {
         let (rowid, order) = match self.key {
             RowKey::Rowid(rowid) => (format!("{rowid}, "), format!(" ORDER BY {rowid}")),
-            // A WITHOUT ROWID table is the B-tree of its key, so a scan returns rows in key order. An ORDER BY could only
-            // spoil that: the key's own collations can't be named in it.
+            // A WITHOUT ROWID table is the B-tree of its key, so a scan returns rows in key order. An ORDER
+            // BY could only spoil that: the key's own collations can't be named in it.
             RowKey::PrimaryKey(_) | RowKey::None => (String::new(), String::new()),
         };
         let from = format!("FROM {} NOT INDEXED{order}", quoted(&self.name));
@@ -87,8 +87,8 @@ impl Table {
         (column / COLUMNS_PER_QUERY, column % COLUMNS_PER_QUERY)
     }
 
-    /// A query that finds the row with a given key. Each key column takes two parameters: whether the value is text,
-    /// and the value, which is a blob if it is text.
+    /// A query that finds the row with a given key. Each key column takes two parameters: whether the value
+    /// is text, and the value, which is a blob if it is text.
     pub(crate) fn key_query(&self, key: &[usize]) -> String {
         let terms = key.iter().enumerate().map(|(index, column)| {
             let (text, value) = (2 * index + 1, 2 * index + 2);

@@ -9,8 +9,8 @@ use super::comparison::{OnSide, ReadFailure, TableComparison};
 use super::cursor::{Cursor, TableScan};
 use super::difference::Side;
 
-/// How many more times the original has a row than the copy, by the row's digest. Both sides are read in step and equal
-/// rows cancel out, so it stays small where the two return their rows in about the same order.
+/// How many more times the original has a row than the copy, by the row's digest. Both sides are read in step
+/// and equal rows cancel out, so it stays small where the two return their rows in about the same order.
 type Surplus = HashMap<u128, i64>;
 
 /// Compares the digests of all rows. Where they differ, reads both tables again to name the rows.
@@ -91,7 +91,8 @@ impl Digest {
     }
 }
 
-/// Hashes a cell with its storage class and length, so that no two different rows feed the hasher the same bytes.
+/// Hashes a cell with its storage class and length, so that no two different rows feed the hasher the same
+/// bytes.
 fn hash_cell(hasher: &mut impl Hasher, cell: ValueRef<'_>) {
     let (class, bytes): (u8, &[u8]) = match cell {
         ValueRef::Null => (0, &[]),

@@ -17,8 +17,9 @@ impl TextEncoding {
         if self == Self::Utf8 { 1 } else { 2 }
     }
 
-    /// The SQL that reads a column. rusqlite asks SQLite for text as UTF-8. Where text is stored in UTF-16 that would
-    /// convert it, and hide what does not convert, so it is read as a blob, after a flag that says it is text.
+    /// The SQL that reads a column. rusqlite asks SQLite for text as UTF-8. Where text is stored in UTF-16
+    /// that would convert it, and hide what does not convert, so it is read as a blob, after a flag that says
+    /// it is text.
     pub(crate) fn expression(self, column: &str) -> String {
         match self {
             Self::Utf8 => column.to_owned(),

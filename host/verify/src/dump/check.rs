@@ -39,8 +39,8 @@ impl DumpReport {
     }
 }
 
-/// Checks a dump whose bytes come in order, in chunks of any size. Little of it is in memory at a time: the longest
-/// statement if it is restored, some hundred bytes if not.
+/// Checks a dump whose bytes come in order, in chunks of any size. Little of it is in memory at a time: the
+/// longest statement if it is restored, some hundred bytes if not.
 pub struct DumpChecker {
     /// The first bytes, until there are enough to tell what this is.
     beginning: Option<Vec<u8>>,
@@ -74,7 +74,8 @@ impl DumpChecker {
         Self::with(None)
     }
 
-    /// Checks, and restores the dump into a new database file along the way. The file is not deleted afterwards.
+    /// Checks, and restores the dump into a new database file along the way. The file is not deleted
+    /// afterwards.
     ///
     /// # Errors
     ///
@@ -177,8 +178,8 @@ impl DumpChecker {
         if self.end_mark.is_none() { self.restorer.as_mut() } else { None }
     }
 
-    /// How many tables there are. An end mark does not count virtual tables that store no rows themselves, and these
-    /// can't be told from others here, so any number between is right.
+    /// How many tables there are. An end mark does not count virtual tables that store no rows themselves,
+    /// and these can't be told from others here, so any number between is right.
     fn tables(&self) -> u64 {
         let most = self.tables + self.virtual_tables;
         match self.end_mark {

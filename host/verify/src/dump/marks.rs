@@ -8,8 +8,8 @@ pub(crate) const MAX_FIRST_LINE: usize = 64;
 
 const BEGIN_MARK: &str = "-- partway:begin sql ";
 
-/// Why a text can't be checked as a dump. [`Display`](std::fmt::Display) writes it as a predicate: put the text's name
-/// before it.
+/// Why a text can't be checked as a dump. [`Display`](std::fmt::Display) writes it as a predicate: put the
+/// text's name before it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DumpFormatError {
     /// It has no bytes.

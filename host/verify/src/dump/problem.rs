@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::plural::pluralize;
 
-/// Why a dump is not complete. [`Display`](fmt::Display) writes it as a predicate: put the dump's name before it.
+/// Why a dump is not complete. [`Display`](fmt::Display) writes it as a predicate: put the dump's name before
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DumpProblem {
     /// The dump's last lines say that the export could not read everything.

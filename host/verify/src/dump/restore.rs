@@ -11,8 +11,8 @@ use super::statements::Span;
 /// How many characters of a statement an error shows.
 const MAX_SHOWN: usize = 80;
 
-/// Why a dump can't be restored. [`Display`](std::fmt::Display) writes all but [`RestoreError::Create`] as predicates: put
-/// the dump's name before them.
+/// Why a dump can't be restored. [`Display`](std::fmt::Display) writes all but [`RestoreError::Create`] as
+/// predicates: put the dump's name before them.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The database to restore into can't be made.
@@ -89,8 +89,8 @@ impl Restorer {
         connection.execute_batch("PRAGMA foreign_keys=OFF;")?;
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
         connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, i32::MAX)?;
-        // A dump writes to its own database only. With this limit a text that is no dump can't write to other files
-        // either: ATTACH fails, and so does VACUUM INTO, which attaches its target.
+        // A dump writes to its own database only. With this limit a text that is no dump can't write to other
+        // files either: ATTACH fails, and so does VACUUM INTO, which attaches its target.
         connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
         let max_statement = connection.limit(Limit::SQLITE_LIMIT_SQL_LENGTH)?;
         let max_statement = usize::try_from(max_statement).unwrap_or(usize::MAX);

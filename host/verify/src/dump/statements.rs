@@ -72,7 +72,8 @@ enum Mode {
     Dash,
     /// A `/` that may begin a comment.
     Slash,
-    /// Inside quotes that this byte ends. A doubled quote ends them and begins them again, which comes to the same.
+    /// Inside quotes that this byte ends. A doubled quote ends them and begins them again, which comes to the
+    /// same.
     Quotes(u8),
     LineComment,
     BlockComment,
@@ -106,7 +107,8 @@ fn is(byte: u8, class: u8) -> bool {
 }
 
 impl StatementSplitter {
-    /// Takes bytes up to the end of a statement or comment, or all of them. Returns how many it took, and what ended.
+    /// Takes bytes up to the end of a statement or comment, or all of them. Returns how many it took, and
+    /// what ended.
     pub(crate) fn next(&mut self, bytes: &[u8]) -> (usize, Option<Segment>) {
         let mut at = 0;
         let mut ended = None;
@@ -277,7 +279,8 @@ impl StatementSplitter {
             .then_some(Ended::Statement)
     }
 
-    /// Begins a statement or comment, unless one has begun. `was_taken`: its first byte was the last of the chunk before.
+    /// Begins a statement or comment, unless one has begun. `was_taken`: its first byte was the last of the
+    /// chunk before.
     fn begin(&mut self, at: u64, byte: u8, was_taken: bool) {
         if self.start.is_none() {
             self.start = Some(at);
