@@ -1,14 +1,15 @@
-//! What becomes of a job, on standard error.
+//! Events of a job, on standard error.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use partway_jobs::{JobEvent, JobId, Observer};
+use partway_verify::pluralize;
 
+use crate::advice::advice;
 use crate::progress::Progress;
-use crate::words::counted;
 
-/// Says what becomes of the one job that runs, with a bar on a terminal.
+/// Prints the events of the job that runs; on a terminal, with a progress bar.
 #[derive(Default)]
 pub struct Console(Mutex<Option<Progress>>);
 
@@ -19,8 +20,8 @@ impl Observer for Console {
             JobEvent::Running { location, totals, expected, counters } => {
                 if totals.slices > 0 {
                     eprintln!(
-                        "partway: going on with {location} behind {}",
-                        counted(totals.parts.into(), "part")
+                        "partway: resuming {location} after {}",
+                        pluralize(totals.parts.into(), "part")
                     );
                 }
                 let expected = *expected;
@@ -39,13 +40,14 @@ impl Observer for Console {
                 // The bar would draw over it.
                 *progress = None;
                 eprintln!(
-                    "partway: {error}; trying again in {} s ({attempt} of {retries})",
+                    "partway: {error}{}; trying again in {} s ({attempt} of {retries})",
+                    advice(*error),
                     wait.as_secs()
                 );
             }
             JobEvent::UploadLeft(error) => eprintln!(
-                "partway: warning: the unfinished object of job {id} could not be removed: {error}; \
-                 partway jobs prune does it later"
+                "partway: warning: the unfinished object of job {id} could not be deleted: {error}; \
+                 partway jobs prune deletes it later"
             ),
             JobEvent::Finished => *progress = None,
             _ => {}

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::advice::advice_on_chain;
+
 /// Why the program ends, and so its exit code.
 #[derive(Debug)]
 pub enum Failure {
-    /// It could not do what it was asked: 1.
+    /// It could not do what it was asked to: 1.
     Failed(anyhow::Error),
-    /// It was asked what can't be done: 2.
+    /// It was asked for something that can't be done: 2.
     Usage(anyhow::Error),
-    /// Somebody stopped it: 130.
+    /// It was interrupted: 130.
     Interrupted(String),
 }
 
@@ -39,7 +41,9 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(error) | Self::Usage(error) => write!(f, "{error:#}"),
+            Self::Failed(error) | Self::Usage(error) => {
+                write!(f, "{error:#}{}", advice_on_chain(error))
+            }
             Self::Interrupted(text) => f.write_str(text),
         }
     }

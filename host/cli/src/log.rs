@@ -1,22 +1,12 @@
-//! The log on standard error: lines for people, or for programs.
+//! The log on standard error: lines of text, or of JSON.
 
-use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-use crate::arguments::Command;
+use crate::arguments::{Command, LogFormat};
 
-/// How lines of the log are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    #[default]
-    Text,
-    /// An object each
-    Json,
-}
-
-/// Begins the log: of a service all that it does, of other commands what goes wrong; `PARTWAY_LOG` may want otherwise.
-pub fn begin(command: &Command) -> LogFormat {
+/// Starts the log: all that a service does, and only errors of other commands, unless `PARTWAY_LOG` says
+/// otherwise.
+pub fn start(command: &Command) -> LogFormat {
     let (format, level) = match command {
         Command::Serve(arguments) => (arguments.log_format, "info"),
         _ => (LogFormat::Text, "error"),
@@ -25,7 +15,7 @@ pub fn begin(command: &Command) -> LogFormat {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.init(),
-        // The innermost span alone: each that is about an export has its id.
+        // The innermost span is enough: every span about an export has its id.
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
     }
     format

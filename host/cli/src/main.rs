@@ -1,29 +1,32 @@
 //! The program `partway`.
 
+mod advice;
 mod arguments;
 mod console;
 mod export;
 mod failure;
 mod jobs;
 mod log;
+mod output;
 mod progress;
+mod report;
+mod run_job;
 mod serve;
 mod signals;
 mod standard_output;
+mod state_folder;
 mod verify;
-mod words;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, LogFormat};
 use failure::Failure;
-use log::LogFormat;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let log_format = log::begin(&arguments.command);
+    let log_format = log::start(&arguments.command);
     let result = tokio::runtime::Runtime::new().map_err(Failure::from).and_then(|runtime| {
         match arguments.command {
             Command::Export(arguments) => runtime.block_on(export::run(arguments)),

@@ -14,7 +14,7 @@ use partway_wasmtime::Counters;
 /// How often the bar is drawn.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The bar, where there is one, until this is dropped.
+/// The progress bar, if there is one. Dropping this removes it.
 #[derive(Default)]
 pub struct Progress {
     /// Slices done.
@@ -24,8 +24,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows an export by its counters, if standard error is a terminal. `expected` is called only then, on another
-    /// thread.
+    /// Shows the progress of an export by its counters, if standard error is a terminal. Only then `expected`
+    /// is called, on another thread.
     pub fn of(
         expected: impl FnOnce() -> Expected + Send + 'static,
         counters: &Arc<Counters>,
@@ -45,7 +45,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
         if let Some(drawer) = self.drawer.take() {
-            // A bar that failed is no reason to fail.
+            // A progress bar that panicked must not fail the export.
             drawer.join().ok();
         }
     }
@@ -56,11 +56,11 @@ fn draw(counters: &Counters, slices: &AtomicU32, ended: &AtomicBool, expected: u
     let style = ProgressStyle::with_template("{bar:20} {percent:>3}%  {msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let began = Instant::now();
-    // An export that goes on counts what this process adds.
+    // The rate of a resumed export counts only what this process adds.
     let (first_rows, first_bytes) = (counters.rows(), counters.bytes());
     while !ended.load(Ordering::Relaxed) {
         let (rows, bytes) = (counters.rows(), counters.bytes());
-        // An estimate that was too low grows, so the bar is never full before the end.
+        // An estimate that was too low grows: the bar must not be full before the end.
         let length = expected.max(rows + rows / 20 + 1);
         bar.set_length(length);
         bar.set_position(rows);

@@ -4,10 +4,10 @@ use anyhow::anyhow;
 use partway_service::{ConfigError, ServiceError};
 
 use crate::arguments::ServeArguments;
-use crate::export::state_folder;
 use crate::failure::Failure;
-use crate::signals::listen_saying;
-use crate::words::print;
+use crate::output::print;
+use crate::signals::listen_with;
+use crate::state_folder::state_folder;
 
 /// Runs the command.
 pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
@@ -15,7 +15,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
         Some(_) => state_folder(arguments.state.as_deref())?,
         None => std::path::PathBuf::new(),
     };
-    let stop = listen_saying(|text| tracing::info!("{text}"));
+    let stop = listen_with(|text| tracing::info!("{text}"));
     let listening = |address| print(&format!("listening on http://{address}"));
     partway_service::run(arguments.config(state), stop, listening).await.map_err(failure)
 }

@@ -1,24 +1,24 @@
-//! Ctrl-C and SIGTERM: the first one ends the work at the next part, a second one ends it at once.
+//! Ctrl-C and SIGTERM: the first one stops the work after the current part, a second one at once.
 
 use tokio_util::sync::CancellationToken;
 
-/// Tells, from now on, whether somebody wants the program to stop. Must be called within a tokio runtime.
+/// A token that the first signal from now on cancels. Must be called within a tokio runtime.
 pub fn listen() -> CancellationToken {
-    listen_saying(|text| eprintln!("partway: {text}"))
+    listen_with(|text| eprintln!("partway: {text}"))
 }
 
-/// As [`listen`], for those who have another place for what is to be said then.
-pub fn listen_saying(say: impl Fn(&str) + Send + 'static) -> CancellationToken {
+/// As [`listen`], with a function that prints the message.
+pub fn listen_with(print: impl Fn(&str) + Send + 'static) -> CancellationToken {
     let stop = CancellationToken::new();
-    let asked = stop.clone();
+    let token = stop.clone();
     tokio::spawn(async move {
         let Ok(mut signals) = Signals::new() else { return };
         while signals.next().await {
-            if asked.is_cancelled() {
+            if token.is_cancelled() {
                 std::process::exit(130);
             }
-            asked.cancel();
-            say("stopping at the end of a part; once more to stop at once");
+            token.cancel();
+            print("stopping after the current part; interrupt again to stop at once");
         }
     });
     stop
@@ -32,13 +32,13 @@ pub struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// Listens.
+    /// Starts listening.
     pub fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { streams: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?] })
     }
 
-    /// Waits for the next; false: there will be none.
+    /// Waits for the next signal. False: there will be none.
     pub async fn next(&mut self) -> bool {
         let [interrupt, terminate] = &mut self.streams;
         tokio::select! {
@@ -50,12 +50,12 @@ impl Signals {
 
 #[cfg(not(unix))]
 impl Signals {
-    /// Listens.
+    /// Starts listening.
     pub fn new() -> std::io::Result<Self> {
         Ok(Self {})
     }
 
-    /// Waits for the next; false: there will be none.
+    /// Waits for the next signal. False: there will be none.
     pub async fn next(&mut self) -> bool {
         tokio::signal::ctrl_c().await.is_ok()
     }

@@ -1,4 +1,4 @@
-//! An export to standard output: one slice, as long as it takes, and nothing to go on from.
+//! An export to standard output: one slice, however long it takes, that can't be resumed.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::signals::listen;
 
-/// Small parts reach a reader soon.
+/// Small, so that the reader gets its first bytes soon.
 const PART_SIZE: u32 = 256 * 1024;
 
 /// Writes the whole dump to standard output.
@@ -26,7 +26,7 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
     let (snapshot, _copy) = snapshot(arguments)?;
     let stop = listen();
     let mut settings = arguments.settings();
-    // What has been written can't be taken back, so go on behind damage at once.
+    // What has been written can't be taken back, so damage is skipped from the start.
     if arguments.component.is_none() {
         settings.push(skip_damaged());
     }
@@ -47,14 +47,14 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
         exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX })
     })
     .await
-    .context("the export ended in an unforeseen way")?;
+    .context("the export ended unexpectedly")?;
     drop(progress);
     match outcome {
         Ok(Outcome::Done(summary)) => {
             for warning in summary.warnings {
                 eprintln!("partway: warning: {warning}");
             }
-            io::stdout().flush().context("standard output can't be written")?;
+            io::stdout().flush().context("can't write to standard output")?;
             if summary.damaged.is_empty() {
                 Ok(())
             } else {
@@ -62,8 +62,7 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
             }
         }
         Ok(Outcome::More(_)) | Err(CallError::Exporter(Error::Interrupted)) => {
-            let text = "interrupted: what came out is not the whole dump; --to STORE makes exports that \
-                        can be gone on with";
+            let text = "interrupted: the dump is not complete; exports made with --to STORE can be resumed";
             Err(Failure::Interrupted(text.to_owned()))
         }
         Err(CallError::Exporter(Error::InvalidOptions(text))) => {
@@ -73,18 +72,19 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
     }
 }
 
-/// The database's state, and the folder of a copy, to keep as long as it is read.
+/// A snapshot of the database, and if it is a copy, the temporary folder to keep while it is read.
 fn snapshot(arguments: &ExportArguments) -> Result<(Snapshot, Option<TempDir>), Failure> {
     let held = Snapshot::hold(&arguments.database)?;
     if !partway_jobs::SnapshotMode::from(arguments.snapshot).copies(&held, true) {
         return Ok((held, None));
     }
-    let folder = tempfile::tempdir().context("no folder for a copy of the database")?;
+    let folder = tempfile::tempdir()
+        .context("there is no temporary folder for a copy of the database: set TMPDIR to one")?;
     let copy = held.copy(&folder.path().join("copy.db"))?;
     Ok((copy, Some(folder)))
 }
 
-/// Standard output as the place for parts.
+/// Parts that go to standard output.
 struct StandardOutput;
 
 #[async_trait]
@@ -96,7 +96,7 @@ impl Parts for StandardOutput {
                 ErrorKind::BrokenPipe => {
                     "the reader of standard output has gone before the dump was complete".to_owned()
                 }
-                _ => format!("standard output can't be written: {error}"),
+                _ => format!("can't write to standard output: {error}"),
             })
         })
     }

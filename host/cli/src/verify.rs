@@ -10,43 +10,46 @@ use bytesize::ByteSize;
 use futures_util::StreamExt;
 use partway_sqlite::Snapshot;
 use partway_store::Store;
-use partway_verify::{Check, Checked, Difference, Restored, Scratch, Unfit, compare_each};
+use partway_verify::{
+    CompareError, Difference, DumpChecker, DumpFormatError, DumpReport, RestoreError, compare_each,
+    pluralize,
+};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+use crate::advice::advice;
 use crate::arguments::VerifyArguments;
 use crate::failure::Failure;
 use crate::signals::Signals;
-use crate::words::counted;
 
-/// Pieces of the dump that wait to be checked, while others are read.
-const WAITING: usize = 2;
+/// How many chunks of the dump may wait to be checked while more are read.
+const MAX_WAITING: usize = 2;
 
-/// Differences that are told one by one.
-const TOLD: usize = 20;
+/// How many differences are printed one by one.
+const MAX_PRINTED: usize = 20;
 
 /// Runs the command.
 pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
     if let Some(database) = &arguments.against {
-        // What is wrong with it is better said before the dump is read.
+        // If something is wrong with it, that is better known before the dump is read.
         drop(Snapshot::hold(database)?);
     }
     let store = arguments.dump.store.open()?;
-    let folder =
-        match arguments.against {
-            Some(_) => Some(tempfile::tempdir().context(
-                "the dump can't be restored without a temporary folder: set TMPDIR to one",
-            )?),
-            None => None,
-        };
-    let scratch = folder.as_ref().map(|folder| folder.path().join("restored.db"));
-    let verify = Verify { arguments: &arguments, store, scratch };
-    let mut signals = Signals::new().context("no signals can be listened to")?;
+    let folder = match arguments.against {
+        Some(_) => Some(
+            tempfile::tempdir()
+                .context("restoring the dump needs a temporary folder: set TMPDIR to one")?,
+        ),
+        None => None,
+    };
+    let restored = folder.as_ref().map(|folder| folder.path().join("restored.db"));
+    let verify = Verify { arguments: &arguments, store, restored };
+    let mut signals = Signals::new().context("can't listen for signals")?;
     tokio::select! {
         result = verify.run() => result,
         _ = signals.next() => {
-            // What works on it is not waited for.
+            // The threads that work on it are not waited for.
             drop(folder);
             eprintln!("partway: interrupted");
             std::process::exit(130)
@@ -58,7 +61,7 @@ struct Verify<'a> {
     arguments: &'a VerifyArguments,
     store: Arc<dyn Store>,
     /// The file to restore into.
-    scratch: Option<PathBuf>,
+    restored: Option<PathBuf>,
 }
 
 impl Verify<'_> {
@@ -66,30 +69,29 @@ impl Verify<'_> {
         let name = &self.arguments.dump.name;
         let location = self.store.location(name);
         let checked = self.check(name).await?;
-        let checked = checked.map_err(|unfit| anyhow!("{location} {unfit}"))?;
+        let report = checked.map_err(|error| anyhow!("{location} {error}"))?;
 
         let mut problems: Vec<String> =
-            checked.problems.iter().map(|problem| format!("{location} {problem}")).collect();
+            report.problems.iter().map(|problem| format!("{location} {problem}")).collect();
         if let Some(expected) = &self.arguments.sha256
-            && *expected != checked.sha256
+            && *expected != report.sha256
         {
-            problems
-                .push(format!("{location} has not the SHA-256 {expected}, but {}", checked.sha256));
+            problems.push(format!("{location} has the SHA-256 {}, not {expected}", report.sha256));
         }
-        let compared = self.compare(&location, &checked, &mut problems).await?;
+        let compared = self.compare(&location, &report, &mut problems).await?;
         if self.arguments.json {
             let outcome = Outcome {
-                complete: checked.problems.is_empty(),
-                tables: checked.tables,
-                rows: checked.rows,
-                bytes: checked.bytes,
-                sha256: &checked.sha256,
+                complete: report.is_complete(),
+                tables: report.tables,
+                rows: report.rows,
+                bytes: report.bytes,
+                sha256: &report.sha256,
                 differences: compared,
             };
             print(&serde_json::to_string(&outcome)?)?;
         }
         let Some(last) = problems.pop() else {
-            return Ok(self.report(&location, &checked)?);
+            return Ok(self.print_success(&location, &report)?);
         };
         for problem in problems {
             eprintln!("partway: {problem}");
@@ -97,90 +99,91 @@ impl Verify<'_> {
         Err(Failure::Failed(anyhow!(last)))
     }
 
-    /// Reads the dump, and checks it on a thread beside that.
-    async fn check(&self, name: &str) -> anyhow::Result<Result<Checked, Unfit>> {
-        let mut pieces = self.store.read(name).await?;
-        let scratch = self.scratch.as_deref().map(Scratch::new).transpose();
-        let scratch = scratch.context("the dump can't be restored into a temporary file")?;
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let checking = spawn_blocking(move || check(receiver, Check::new(scratch)));
-        while let Some(piece) = pieces.next().await {
-            // It may have seen enough already.
-            if sender.send(piece?).await.is_err() {
+    /// Reads the dump, and checks it on another thread meanwhile.
+    async fn check(&self, name: &str) -> anyhow::Result<Result<DumpReport, DumpFormatError>> {
+        let mut chunks = self.store.read(name).await?;
+        let checker = match &self.restored {
+            Some(database) => DumpChecker::restoring_into(database)
+                .context("the dump can't be restored into a temporary file")?,
+            None => DumpChecker::new(),
+        };
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        let checking = spawn_blocking(move || check(receiver, checker));
+        while let Some(chunk) = chunks.next().await {
+            // The check ends early if this is no dump.
+            if sender.send(chunk?).await.is_err() {
                 break;
             }
         }
         drop(sender);
-        checking.await.context("the check ended in an unforeseen way")
+        checking.await.context("the check ended unexpectedly")
     }
 
-    /// Compares what was restored with the database, and gives the number of differences; none where that was not
-    /// asked for, or not possible.
+    /// Compares the restored dump with the database, and returns the number of differences. None: that was
+    /// not asked for, or not possible.
     async fn compare(
         &self,
         location: &str,
-        checked: &Checked,
+        report: &DumpReport,
         problems: &mut Vec<String>,
     ) -> anyhow::Result<Option<u64>> {
-        let (Some(database), Some(scratch)) = (&self.arguments.against, &self.scratch) else {
+        let (Some(database), Some(restored)) = (&self.arguments.against, &self.restored) else {
             return Ok(None);
         };
-        match &checked.restored {
-            Some(Restored::Whole) => {}
-            Some(Restored::Failed(reason)) => {
-                problems.push(format!("{location} {reason}"));
+        match &report.restored {
+            Some(Ok(())) => {}
+            // A dump that is cut off lacks its COMMIT too. That it is cut off is a problem already.
+            Some(Err(RestoreError::NotCommitted)) if !report.is_complete() => return Ok(None),
+            Some(Err(error)) => {
+                problems.push(format!("{location} {error}{}", advice(error)));
                 return Ok(None);
             }
-            Some(Restored::Uncommitted) | None => {
-                // Without its end it has no COMMIT either, and that is said already.
-                if checked.problems.is_empty() {
-                    problems.push(format!("{location} can't be restored: its COMMIT is missing"));
-                }
-                return Ok(None);
-            }
+            None => return Ok(None),
         }
-        let (original, copy) = (database.clone(), scratch.clone());
+        let (original, copy) = (database.clone(), restored.clone());
         let differences = spawn_blocking(move || differences(&original, &copy));
-        let differences =
-            differences.await.context("the comparison ended in an unforeseen way")??;
+        let differences = differences.await.context("the comparison ended unexpectedly")??;
         for difference in &differences.first {
             eprintln!("partway: {difference}");
         }
         let more = differences.number - differences.first.len() as u64;
         if more > 0 {
-            eprintln!("partway: and {} more", counted(more, "difference"));
+            eprintln!("partway: and {}", pluralize(more, "more difference"));
         }
         if differences.number > 0 {
             problems.push(format!(
                 "{location} differs from {} in {}",
                 database.display(),
-                counted(differences.number, "place")
+                pluralize(differences.number, "place")
             ));
         }
         Ok(Some(differences.number))
     }
 
-    /// Tells that all is well.
-    fn report(&self, location: &str, checked: &Checked) -> anyhow::Result<()> {
+    /// Prints that all is well.
+    fn print_success(&self, location: &str, report: &DumpReport) -> anyhow::Result<()> {
         eprintln!(
-            "partway: the dump is whole: {} of {} in {}",
-            counted(checked.rows, "row"),
-            counted(checked.tables, "table"),
-            ByteSize::b(checked.bytes)
+            "partway: the dump is complete: {} in {}, {}",
+            pluralize(report.rows, "row"),
+            pluralize(report.tables, "table"),
+            ByteSize::b(report.bytes)
         );
         if let Some(database) = &self.arguments.against {
-            eprintln!("partway: it restores to what {} holds", database.display());
+            eprintln!("partway: restored, it has the same contents as {}", database.display());
         }
         // As sha256sum writes it.
-        if self.arguments.json { Ok(()) } else { print(&format!("{}  {location}", checked.sha256)) }
+        if self.arguments.json { Ok(()) } else { print(&format!("{}  {location}", report.sha256)) }
     }
 }
 
-fn check(mut pieces: mpsc::Receiver<Bytes>, mut check: Check) -> Result<Checked, Unfit> {
-    while let Some(piece) = pieces.blocking_recv() {
-        check.feed(&piece)?;
+fn check(
+    mut chunks: mpsc::Receiver<Bytes>,
+    mut checker: DumpChecker,
+) -> Result<DumpReport, DumpFormatError> {
+    while let Some(chunk) = chunks.blocking_recv() {
+        checker.feed(&chunk)?;
     }
-    check.finish()
+    checker.finish()
 }
 
 /// How two databases differ.
@@ -190,20 +193,20 @@ struct Differences {
     number: u64,
 }
 
-fn differences(original: &Path, copy: &Path) -> Result<Differences, partway_verify::Error> {
+fn differences(original: &Path, copy: &Path) -> Result<Differences, CompareError> {
     let mut differences = Differences::default();
     compare_each(original, copy, |difference| {
         differences.number += 1;
-        if differences.first.len() < TOLD {
+        if differences.first.len() < MAX_PRINTED {
             differences.first.push(difference);
         }
     })?;
     Ok(differences)
 }
 
-/// A line on standard output.
+/// Prints a line. The hash must not get lost, so a reader that has gone is a failure here.
 fn print(line: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{line}").context("standard output can't be written")
+    writeln!(std::io::stdout(), "{line}").context("can't write to standard output")
 }
 
 /// What `--json` prints.
@@ -214,6 +217,6 @@ struct Outcome<'a> {
     rows: u64,
     bytes: u64,
     sha256: &'a str,
-    /// Null where nothing was compared.
+    /// Null if nothing was compared.
     differences: Option<u64>,
 }

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
-use clap::Args;
+use clap::{Args, ValueEnum};
+use http::HeaderValue;
 use ipnet::IpNet;
 use partway_jobs::Pace;
 use partway_service::{
@@ -15,101 +15,104 @@ use partway_service::{
 use partway_store::StoreAddress;
 use url::Url;
 
-use super::{SnapshotMode, duration, size};
-use crate::log::LogFormat;
+use super::values::{SnapshotMode, duration, size};
 
 #[derive(Debug, Args)]
 pub struct ServeArguments {
-    /// The databases; each goes by its file's name without the ending, and the first is the default
+    /// The databases to serve; each is named after its file, without the extension, and the first is the
+    /// default
     #[arg(value_name = "DATABASE", required_unless_present = "named")]
     pub databases: Vec<PathBuf>,
 
-    /// A database under a name of its own; may be repeated
+    /// A database with a name of its own; may be repeated
     #[arg(long = "database", value_name = "NAME=PATH", value_parser = named_database)]
     pub named: Vec<NamedDatabase>,
 
-    /// Where the objects go: a folder, file:///folder, s3://bucket/prefix (by the AWS_* variables, AWS_ENDPOINT_URL
-    /// for other servers) or r2://account/bucket/prefix [default: nowhere, each dump is streamed in its answer]
+    /// Where objects go: a folder, file:///folder, s3://bucket/prefix (with the AWS_* variables;
+    /// AWS_ENDPOINT_URL for other servers) or r2://account/bucket/prefix [default: nowhere; each dump is
+    /// streamed in its response]
     #[arg(long, value_name = "STORE")]
     pub store: Option<StoreAddress>,
 
-    /// The folder that jobs are kept in; those of other commands in it are gone on with, too [default: the
-    /// platform's folder for state]
+    /// The folder that jobs are kept in; the service also resumes jobs that other commands left there
+    /// [default: the platform's folder for application state]
     #[arg(long, value_name = "DIR", requires = "store")]
     pub state: Option<PathBuf>,
 
-    /// The address to listen on; port 0 takes one that is free
+    /// The address to listen on; port 0 takes any free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     pub listen: SocketAddr,
 
-    /// A file of tokens that clients have to give, one a line: `read TOKEN` for those that may only read, `admin
-    /// TOKEN` for those that may do all
+    /// A file of the tokens that clients need, one on each line: `read TOKEN` allows reading only, `admin
+    /// TOKEN` allows everything
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 
-    /// An origin whose pages may use the service from a browser, such as https://admin.example.com; may be repeated
+    /// An origin whose pages may use the service from a browser, such as https://admin.example.com; may be
+    /// repeated
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub cors: Vec<HeaderValue>,
 
-    /// How long GET /export/dump waits for the dump, to answer with the file itself
+    /// How long GET /export/dump waits for the dump to be done, to respond with the dump itself
     #[arg(long, value_name = "DURATION", requires = "store", default_value = "25s", value_parser = duration)]
     pub inline_within: Duration,
 
-    /// The largest dump that GET /export/dump answers with
+    /// The largest dump that GET /export/dump responds with
     #[arg(long, value_name = "SIZE", requires = "store", default_value = "32MiB", value_parser = size)]
     pub inline_size: u64,
 
-    /// A network that callbacks may go to, also by http, such as 10.1.0.0/16 or 127.0.0.1; may be repeated. Else they go to
-    /// the public internet alone, by https
+    /// A network that callbacks may go to, by http too, such as 10.1.0.0/16 or 127.0.0.1; may be repeated.
+    /// Other callbacks go only to the public internet, by https
     #[arg(long, value_name = "NETWORK", requires = "store", value_parser = network)]
     pub callback_allow: Vec<IpNet>,
 
-    /// The file of the secret that callbacks are signed with: whsec_ and Base64, or any text [default: callback-secret in
-    /// the folder for state, which is made]
+    /// A file with the secret that signs callbacks: whsec_ and Base64, or any text [default: callback-secret
+    /// in the state folder, which is created]
     #[arg(long, value_name = "FILE", requires = "store")]
     pub callback_secret_file: Option<PathBuf>,
 
-    /// Export unasked: after this time, such as 24h, or when a cron expression says so (in UTC), such as "30 3 * * *". With
-    /// NAME= for one database; may be repeated. Nothing is exported while nothing has changed
+    /// Export by schedule: at this interval, such as 24h, or by a cron expression in UTC, such as "30 3 * *
+    /// *". NAME= limits it to one database; may be repeated. A database that has not changed is not exported
     #[arg(long, value_name = "[NAME=]WHEN", requires = "store")]
     pub every: Vec<DatabaseSchedule>,
 
-    /// Exports that are made unasked begin up to so much later, at random [default: a tenth of the time between two, 5m
-    /// at most]
+    /// Delay each scheduled export by a random time, up to this long [default: a tenth of its interval, at
+    /// most 5m]
     #[arg(long, value_name = "DURATION", requires = "every", value_parser = duration)]
     pub jitter: Option<Duration>,
 
-    /// Of the exports that were made unasked, keep the objects of the last N of each database and delete others; with
-    /// --keep-days, what either wants kept is
+    /// Keep the objects of the last N scheduled exports of each database, and delete older ones; with
+    /// --keep-days, an object is kept if either option keeps it
     #[arg(long, value_name = "N", requires = "every", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
 
-    /// Of the exports that were made unasked, keep the objects of the last D days, and the last one in any case
+    /// Keep the objects of scheduled exports of the last D days, and the last one in any case; delete older
+    /// ones
     #[arg(long, value_name = "D", requires = "every", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep_days: Option<u32>,
 
-    /// How many exports run at a time
+    /// How many exports run at the same time
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=32))]
     pub exports: u32,
 
-    /// How many unfinished exports there may be, with those that wait; further ones are refused
+    /// How many unfinished exports there may be, waiting ones included; more are refused
     #[arg(long, value_name = "N", requires = "store", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub unfinished: u64,
 
-    /// How many objects are downloaded at a time; further downloads are put off
+    /// How many objects may be downloaded at the same time; more are told to try again later
     #[arg(long, value_name = "N", requires = "store", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub downloads: u32,
 
-    /// How long open answers may take after SIGTERM
+    /// How long open responses may take after SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub drain: Duration,
 
-    /// The size of every part but the last, such as 8MiB: from 4KiB for a folder, from 5MiB for S3 and
-    /// R2 [default: 5MiB, more for databases beyond 9 GiB]
+    /// The size of every part but the last, such as 8MiB: at least 4KiB for a folder, 5MiB for S3 and R2
+    /// [default: 5MiB, more for databases over 9 GiB]
     #[arg(long, value_name = "SIZE", requires = "store", value_parser = size)]
     pub part_size: Option<u64>,
 
-    /// End a slice after this many parts [default: by time alone]
+    /// End a slice after this many parts [default: after --slice-time only]
     #[arg(long, value_name = "N", requires = "store", value_parser = clap::value_parser!(u32).range(1..))]
     pub slice_parts: Option<u32>,
 
@@ -117,24 +120,34 @@ pub struct ServeArguments {
     #[arg(long, value_name = "DURATION", requires = "store", default_value = "25s", value_parser = duration)]
     pub slice_time: Duration,
 
-    /// Rest for this time between slices
+    /// Wait this long between slices
     #[arg(long, value_name = "DURATION", requires = "store", default_value = "0s", value_parser = duration)]
     pub pause: Duration,
 
-    /// How often a slice that failed is tried again, from 2 s on doubling
+    /// How many times in a row a failed slice is retried: after 2 s, 4 s and so on
     #[arg(long, value_name = "N", requires = "store", default_value_t = 6)]
     pub retries: u32,
 
-    /// How lines of the log are written, which goes to standard error; PARTWAY_LOG says what is in it, such as warn
+    /// The format of the log on standard error; the variable PARTWAY_LOG sets its level, such as warn
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
 
-    /// How the state of a database is kept for the length of an export
+    /// How a database's state is kept for the length of an export
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
     pub snapshot: SnapshotMode,
 }
 
-/// An origin as browsers write it.
+/// The format of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines of text
+    #[default]
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// An origin, as browsers write it.
 fn origin(text: &str) -> Result<HeaderValue, String> {
     let is_origin = Url::parse(text).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
@@ -149,9 +162,9 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
 
 /// A network, or a single address.
 fn network(text: &str) -> Result<IpNet, String> {
-    text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
-        "not a network: write an address, or one with a length as 10.1.0.0/16".to_owned()
-    })
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "not a network: write an address, or a network like 10.1.0.0/16".to_owned())
 }
 
 fn named_database(text: &str) -> Result<NamedDatabase, String> {
@@ -164,7 +177,7 @@ fn named_database(text: &str) -> Result<NamedDatabase, String> {
 }
 
 impl ServeArguments {
-    /// What the service is started with.
+    /// The service's configuration.
     pub fn config(self, state: PathBuf) -> Config {
         let unnamed = self.databases.iter().map(NamedDatabase::from_path);
         Config {

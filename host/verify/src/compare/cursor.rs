@@ -1,46 +1,46 @@
-//! The rows of one table in one database, one after the other.
+//! Reading the rows of one table of one database, one after the other.
 
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Rows, Statement};
 
-use super::columns::{Identity, Table};
-use super::value::{Form, shown};
+use super::table::{RowKey, Table};
+use super::value::{TextEncoding, shown};
 
-/// Statements that together read a table.
-pub(crate) struct Queries<'c>(Vec<Statement<'c>>);
+/// The prepared statements that together read a table.
+pub(crate) struct TableScan<'c>(Vec<Statement<'c>>);
 
-impl<'c> Queries<'c> {
+impl<'c> TableScan<'c> {
     pub(crate) fn prepare(
         connection: &'c Connection,
         table: &Table,
-        form: Form,
+        encoding: TextEncoding,
     ) -> rusqlite::Result<Self> {
-        let queries = table.queries(form);
+        let queries = table.queries(encoding);
         Ok(Self(queries.iter().map(|sql| connection.prepare(sql)).collect::<Result<_, _>>()?))
     }
 
-    /// Begins to read; the first row comes by [`Cursor::advance`].
-    pub(crate) fn run<'q>(
+    /// Starts reading. The cursor stands before the first row: call [`Cursor::advance`] first.
+    pub(crate) fn start<'q>(
         &'q mut self,
         table: &'q Table,
-        form: Form,
+        encoding: TextEncoding,
     ) -> rusqlite::Result<Cursor<'q>> {
         let rows = self.0.iter_mut().map(|statement| statement.query([]));
-        Ok(Cursor { rows: rows.collect::<Result<_, _>>()?, table, form })
+        Ok(Cursor { rows: rows.collect::<Result<_, _>>()?, table, encoding })
     }
 }
 
-/// A place in a table's rows.
+/// A position in the rows of a table.
 pub(crate) struct Cursor<'q> {
-    /// Those of all statements, at the same row of the table.
+    /// The results of all statements, each at the same row of the table.
     rows: Vec<Rows<'q>>,
     table: &'q Table,
-    form: Form,
+    encoding: TextEncoding,
 }
 
 impl Cursor<'_> {
-    /// Goes to the next row; false: there is none.
+    /// Moves to the next row. False: there is none.
     pub(crate) fn advance(&mut self) -> rusqlite::Result<bool> {
         for rows in &mut self.rows {
             rows.advance()?;
@@ -58,12 +58,12 @@ impl Cursor<'_> {
         Ok(self.value(0, 0)?.as_i64()?)
     }
 
-    /// A cell of the row.
+    /// A cell of the row. `column` is an index into the table's stored columns.
     pub(crate) fn cell(&self, column: usize) -> rusqlite::Result<ValueRef<'_>> {
         let (query, place) = Table::place(column);
-        let first = usize::from(matches!(self.table.identity, Identity::Rowid(_)));
-        let index = first + place * self.form.width();
-        if self.form.width() == 1 {
+        let first = usize::from(matches!(self.table.key, RowKey::Rowid(_)));
+        let index = first + place * self.encoding.width();
+        if self.encoding.width() == 1 {
             return self.value(query, index);
         }
         let value = self.value(query, index + 1)?;
@@ -73,21 +73,21 @@ impl Cursor<'_> {
         }
     }
 
-    /// Some cells of the row, for people.
+    /// Some cells of the row, for a message.
     pub(crate) fn shown(&self, columns: &[usize]) -> rusqlite::Result<String> {
         let cells = columns.iter().map(|column| {
             let name = &self.table.columns[*column];
-            Ok(format!("{name:?} {}", shown(self.cell(*column)?, self.form)))
+            Ok(format!("{name:?} {}", shown(self.cell(*column)?, self.encoding)))
         });
         Ok(cells.collect::<rusqlite::Result<Vec<_>>>()?.join(", "))
     }
 
-    /// The row, for people.
+    /// What identifies the row, for a message.
     pub(crate) fn shown_row(&self) -> rusqlite::Result<String> {
-        match &self.table.identity {
-            Identity::Rowid(_) => Ok(format!("rowid {}", self.rowid()?)),
-            Identity::Key(key) => Ok(format!("key {}", self.shown(key)?)),
-            Identity::None => {
+        match &self.table.key {
+            RowKey::Rowid(_) => Ok(format!("rowid {}", self.rowid()?)),
+            RowKey::PrimaryKey(key) => Ok(format!("key {}", self.shown(key)?)),
+            RowKey::None => {
                 let first: Vec<usize> = (0..self.table.columns.len().min(4)).collect();
                 Ok(format!("row {}", self.shown(&first)?))
             }

@@ -1,106 +1,107 @@
-//! What is said of two databases that differ.
+//! The ways in which two databases can differ.
 
 use std::fmt;
 
-/// An entry of a schema.
+/// An object of a database's schema.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Object {
+pub struct SchemaObject {
     /// `table`, `index`, `view` or `trigger`.
     pub kind: String,
     /// Its name.
     pub name: String,
 }
 
-impl fmt::Display for Object {
+impl fmt::Display for SchemaObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}", self.kind, self.name)
     }
 }
 
-/// One of the two databases.
+/// One of the two databases that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// The first.
+    /// The first one.
     Original,
-    /// The second.
+    /// The second one.
     Copy,
 }
 
-/// One way in which a copy differs from its original. Values are as people read them, and long ones
-/// shortened to where they differ.
+/// One difference between a copy and its original. [`Display`](fmt::Display) writes it as one line of text.
+///
+/// Values are text for messages: SQL literals, shortened to where they differ if they are long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
     /// `user_version`, `application_id` or the encoding.
     Header {
-        /// Which.
+        /// Which of the three.
         name: &'static str,
-        /// In the original.
+        /// Its value in the original.
         original: String,
-        /// In the copy.
+        /// Its value in the copy.
         copy: String,
     },
-    /// The copy has no such object.
+    /// The copy lacks an object.
     Missing {
         /// The object.
-        object: Object,
+        object: SchemaObject,
     },
-    /// The original has no such object.
+    /// The copy has an object that the original lacks.
     New {
         /// The object.
-        object: Object,
+        object: SchemaObject,
     },
-    /// The schema text differs.
+    /// An object's SQL text differs.
     Schema {
         /// The object.
-        object: Object,
-        /// In the original.
+        object: SchemaObject,
+        /// Its value in the original.
         original: String,
-        /// In the copy.
+        /// Its value in the copy.
         copy: String,
     },
-    /// The stored columns differ, so the rows are not compared.
+    /// A table's stored columns differ, so its rows are not compared.
     Columns {
         /// The table.
-        object: Object,
-        /// In the original.
+        object: SchemaObject,
+        /// Its value in the original.
         original: String,
-        /// In the copy.
+        /// Its value in the copy.
         copy: String,
     },
-    /// The copy has no such row.
+    /// The copy lacks a row.
     MissingRow {
         /// The table.
-        object: Object,
+        object: SchemaObject,
         /// The row: its rowid, its key, or its first cells.
         row: String,
     },
-    /// The original has no such row.
+    /// The copy has a row that the original lacks.
     NewRow {
         /// The table.
-        object: Object,
+        object: SchemaObject,
         /// The row: its rowid, its key, or its first cells.
         row: String,
     },
-    /// A cell's storage class or bytes differ.
+    /// A cell's storage class or its bytes differ.
     Cell {
         /// The table.
-        object: Object,
+        object: SchemaObject,
         /// The row: its rowid or its key.
         row: String,
         /// The column's name.
         column: String,
-        /// In the original.
+        /// Its value in the original.
         original: String,
-        /// In the copy.
+        /// Its value in the copy.
         copy: String,
     },
-    /// The rows, or those behind some row, can't be read.
+    /// A table's rows can't be read, or not to their end.
     Unreadable {
         /// The table.
-        object: Object,
-        /// In which of the two.
+        object: SchemaObject,
+        /// In which of the two databases.
         side: Side,
-        /// SQLite's reason.
+        /// SQLite's error message.
         reason: String,
     },
 }

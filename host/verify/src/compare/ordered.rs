@@ -1,86 +1,86 @@
-//! Rows that have an order: by rowid, or by the key of a table WITHOUT ROWID. Both sides are read along with
-//! each other.
+//! Comparing rows that have an order, by rowid or by the key of a WITHOUT ROWID table: a merge of both sides.
 
 use std::cmp::Ordering;
 
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
-use super::columns::Identity;
+use super::comparison::{OnSide, ReadFailure, TableComparison};
 use super::cursor::Cursor;
-use super::rows::{Of, Rows, Unreadable};
+use super::difference::{Difference, Side};
+use super::table::RowKey;
 use super::value::{is_same, shown_pair};
-use super::{Difference, Side};
 
-/// Compares row by row.
+/// Compares row by row, with one row of each side in memory.
 pub(crate) fn compare(
-    rows: &mut Rows<'_>,
+    comparison: &mut TableComparison<'_>,
     mut original: Cursor<'_>,
     mut copy: Cursor<'_>,
-) -> Result<(), Unreadable> {
-    let mut has = (original.advance().of(Side::Original)?, copy.advance().of(Side::Copy)?);
+) -> Result<(), ReadFailure> {
+    let mut has = (original.advance().on(Side::Original)?, copy.advance().on(Side::Copy)?);
     loop {
         let order = match has {
             (false, false) => return Ok(()),
             (true, false) => Ordering::Less,
             (false, true) => Ordering::Greater,
-            (true, true) => order(rows, &original, &copy)?,
+            (true, true) => order(comparison, &original, &copy)?,
         };
         match order {
-            Ordering::Less => rows.missing_row(original.shown_row().of(Side::Original)?),
-            Ordering::Greater => rows.new_row(copy.shown_row().of(Side::Copy)?),
-            Ordering::Equal => compare_cells(rows, &original, &copy)?,
+            Ordering::Less => comparison.missing_row(original.shown_row().on(Side::Original)?),
+            Ordering::Greater => comparison.new_row(copy.shown_row().on(Side::Copy)?),
+            Ordering::Equal => compare_cells(comparison, &original, &copy)?,
         }
         if order.is_le() {
-            has.0 = original.advance().of(Side::Original)?;
+            has.0 = original.advance().on(Side::Original)?;
         }
         if order.is_ge() {
-            has.1 = copy.advance().of(Side::Copy)?;
+            has.1 = copy.advance().on(Side::Copy)?;
         }
     }
 }
 
-/// Less: the copy has no such row as the original's; greater: it has one more.
+/// Which row comes first. Less: the copy lacks the original's row. Greater: the original lacks the copy's row.
 fn order(
-    rows: &Rows<'_>,
+    comparison: &TableComparison<'_>,
     original: &Cursor<'_>,
     copy: &Cursor<'_>,
-) -> Result<Ordering, Unreadable> {
-    let Identity::Key(key) = &rows.table.identity else {
-        let (one, other) = (original.rowid().of(Side::Original)?, copy.rowid().of(Side::Copy)?);
+) -> Result<Ordering, ReadFailure> {
+    let RowKey::PrimaryKey(key) = &comparison.table.key else {
+        let (one, other) = (original.rowid().on(Side::Original)?, copy.rowid().on(Side::Copy)?);
         return Ok(one.cmp(&other));
     };
     for column in key {
-        let one = original.cell(*column).of(Side::Original)?;
-        let other = copy.cell(*column).of(Side::Copy)?;
+        let one = original.cell(*column).on(Side::Original)?;
+        let other = copy.cell(*column).on(Side::Copy)?;
         if !is_same(one, other) {
-            // Which comes first depends on collations that may not be known here: ask each for the other's.
-            let sql = rows.table.key_query(key);
-            let pair = rows.pair;
-            if !has_row(&pair.copy.connection, &sql, original, key, Side::Copy)? {
+            // Which comes first depends on collations that may not be known here: ask each side for the
+            // other's key.
+            let sql = comparison.table.key_query(key);
+            let databases = comparison.databases;
+            if !has_row(&databases.copy.connection, &sql, original, key, Side::Copy)? {
                 return Ok(Ordering::Less);
             }
-            if !has_row(&pair.original.connection, &sql, copy, key, Side::Original)? {
+            if !has_row(&databases.original.connection, &sql, copy, key, Side::Original)? {
                 return Ok(Ordering::Greater);
             }
-            // To SQLite the two are one key.
+            // To SQLite the two are the same key.
             return Ok(Ordering::Equal);
         }
     }
     Ok(Ordering::Equal)
 }
 
-/// Whether one side has a row with the key of the other side's row.
+/// Whether the database of `side` has a row with the key of the other side's row.
 fn has_row(
     connection: &Connection,
     sql: &str,
     row: &Cursor<'_>,
     key: &[usize],
     side: Side,
-) -> Result<bool, Unreadable> {
+) -> Result<bool, ReadFailure> {
     let mut parameters = Vec::new();
     for column in key {
-        let value = row.cell(*column).of(side)?;
+        let value = row.cell(*column).on(side)?;
         let (is_text, value) = match value {
             ValueRef::Text(bytes) => (1, Value::Blob(bytes.to_vec())),
             ValueRef::Null => (0, Value::Null),
@@ -91,23 +91,23 @@ fn has_row(
         parameters.push(Value::Integer(is_text));
         parameters.push(value);
     }
-    let mut statement = connection.prepare_cached(sql).of(side)?;
-    statement.exists(params_from_iter(parameters)).of(side)
+    let mut statement = connection.prepare_cached(sql).on(side)?;
+    statement.exists(params_from_iter(parameters)).on(side)
 }
 
 fn compare_cells(
-    rows: &mut Rows<'_>,
+    comparison: &mut TableComparison<'_>,
     original: &Cursor<'_>,
     copy: &Cursor<'_>,
-) -> Result<(), Unreadable> {
-    for (index, column) in rows.table.columns.iter().enumerate() {
-        let one = original.cell(index).of(Side::Original)?;
-        let other = copy.cell(index).of(Side::Copy)?;
+) -> Result<(), ReadFailure> {
+    for (index, column) in comparison.table.columns.iter().enumerate() {
+        let one = original.cell(index).on(Side::Original)?;
+        let other = copy.cell(index).on(Side::Copy)?;
         if !is_same(one, other) {
-            let row = original.shown_row().of(Side::Original)?;
-            let (original, copy) = shown_pair(one, other, rows.pair.form);
-            let (object, column) = (rows.object.clone(), column.clone());
-            (rows.found)(Difference::Cell { object, row, column, original, copy });
+            let row = original.shown_row().on(Side::Original)?;
+            let (original, copy) = shown_pair(one, other, comparison.databases.encoding);
+            let (object, column) = (comparison.object.clone(), column.clone());
+            (comparison.report)(Difference::Cell { object, row, column, original, copy });
         }
     }
     Ok(())

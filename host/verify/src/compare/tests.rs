@@ -325,7 +325,7 @@ fn only_the_first_differences_are_kept_and_all_are_found() {
     let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
          INSERT INTO t SELECT i, i FROM n;";
     let case = Case::new("CREATE TABLE t (a, b)", rows, "");
-    assert_eq!(case.found().len(), MOST);
+    assert_eq!(case.found().len(), MAX_DIFFERENCES);
     let mut number = 0;
     compare_each(&case.original, &case.copy, |_| number += 1).unwrap();
     assert_eq!(number, 500);
@@ -336,9 +336,11 @@ fn a_file_that_is_no_database_is_an_error() {
     let case = Case::new(SHOP, "", "");
     let missing = case.copy.with_extension("missing");
     assert!(
-        matches!(compare(&case.original, &missing), Err(Error::Open { path, .. }) if path == missing)
+        matches!(compare(&case.original, &missing), Err(CompareError::Open { path, .. }) if path == missing)
     );
     let text = case.copy.with_extension("text");
     std::fs::write(&text, "no database ".repeat(100)).unwrap();
-    assert!(matches!(compare(&text, &case.copy), Err(Error::Read { path, .. }) if path == text));
+    assert!(
+        matches!(compare(&text, &case.copy), Err(CompareError::Read { path, .. }) if path == text)
+    );
 }

@@ -1,55 +1,63 @@
-//! Rows without an order that anybody sees: compared as a set in which a row may stand many times.
+//! Comparing rows without an order, as multisets: how often each row occurs on either side.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use rusqlite::types::ValueRef;
 
-use super::Side;
-use super::cursor::{Cursor, Queries};
-use super::rows::{Of, Rows, Unreadable};
+use super::comparison::{OnSide, ReadFailure, TableComparison};
+use super::cursor::{Cursor, TableScan};
+use super::difference::Side;
 
-/// How many more times the original has a row, by its digest. Equal rows cancel out as both sides are read
-/// along with each other, so it stays small where their orders are alike.
+/// How many more times the original has a row than the copy, by the row's digest. Both sides are read in step
+/// and equal rows cancel out, so it stays small where the two return their rows in about the same order.
 type Surplus = HashMap<u128, i64>;
 
-/// Compares, then reads again what differs, to name it.
+/// Compares the digests of all rows. Where they differ, reads both tables again to name the rows.
 pub(crate) fn compare<'c>(
-    rows: &mut Rows<'_>,
-    original: &mut Queries<'c>,
-    copy: &mut Queries<'c>,
-) -> Result<(), Unreadable> {
-    let (table, form) = (rows.table, rows.pair.form);
+    comparison: &mut TableComparison<'_>,
+    original: &mut TableScan<'c>,
+    copy: &mut TableScan<'c>,
+) -> Result<(), ReadFailure> {
+    let (table, encoding) = (comparison.table, comparison.databases.encoding);
     let digest = Digest::default();
     let mut surplus = Surplus::new();
     {
-        let mut one = original.run(table, form).of(Side::Original)?;
-        let mut other = copy.run(table, form).of(Side::Copy)?;
+        let mut one = original.start(table, encoding).on(Side::Original)?;
+        let mut other = copy.start(table, encoding).on(Side::Copy)?;
         let mut has = (true, true);
         while has != (false, false) {
-            has.0 = has.0 && one.advance().of(Side::Original)?;
+            has.0 = has.0 && one.advance().on(Side::Original)?;
             if has.0 {
-                count(&mut surplus, digest.of(&one, table.columns.len()).of(Side::Original)?, 1);
+                adjust(
+                    &mut surplus,
+                    digest.of_row(&one, table.columns.len()).on(Side::Original)?,
+                    1,
+                );
             }
-            has.1 = has.1 && other.advance().of(Side::Copy)?;
+            has.1 = has.1 && other.advance().on(Side::Copy)?;
             if has.1 {
-                count(&mut surplus, digest.of(&other, table.columns.len()).of(Side::Copy)?, -1);
+                adjust(
+                    &mut surplus,
+                    digest.of_row(&other, table.columns.len()).on(Side::Copy)?,
+                    -1,
+                );
             }
         }
     }
     if surplus.is_empty() {
         return Ok(());
     }
-    for (queries, side, sign) in [(original, Side::Original, 1), (copy, Side::Copy, -1)] {
-        let mut cursor = queries.run(table, form).of(side)?;
-        while cursor.advance().of(side)? {
-            let row = digest.of(&cursor, table.columns.len()).of(side)?;
+    for (scan, side, sign) in [(original, Side::Original, 1), (copy, Side::Copy, -1)] {
+        let mut cursor = scan.start(table, encoding).on(side)?;
+        while cursor.advance().on(side)? {
+            let row = digest.of_row(&cursor, table.columns.len()).on(side)?;
             if surplus.get(&row).is_some_and(|surplus| surplus * sign > 0) {
-                count(&mut surplus, row, -sign);
-                let shown = cursor.shown_row().of(side)?;
+                adjust(&mut surplus, row, -sign);
+                let shown = cursor.shown_row().on(side)?;
                 match side {
-                    Side::Original => rows.missing_row(shown),
-                    Side::Copy => rows.new_row(shown),
+                    Side::Original => comparison.missing_row(shown),
+                    Side::Copy => comparison.new_row(shown),
                 }
             }
         }
@@ -57,7 +65,7 @@ pub(crate) fn compare<'c>(
     Ok(())
 }
 
-fn count(surplus: &mut Surplus, row: u128, by: i64) {
+fn adjust(surplus: &mut Surplus, row: u128, by: i64) {
     let number = surplus.entry(row).or_default();
     *number += by;
     if *number == 0 {
@@ -65,17 +73,17 @@ fn count(surplus: &mut Surplus, row: u128, by: i64) {
     }
 }
 
-/// Two keyed hashes side by side: no two rows have the same, but by a chance of one in 2^128.
+/// Two keyed 64-bit hashes: two different rows have the same digest with a probability of 1 in 2^128.
 #[derive(Default)]
 struct Digest(RandomState, RandomState);
 
 impl Digest {
-    fn of(&self, row: &Cursor<'_>, columns: usize) -> rusqlite::Result<u128> {
+    fn of_row(&self, row: &Cursor<'_>, columns: usize) -> rusqlite::Result<u128> {
         let mut hashers = [self.0.build_hasher(), self.1.build_hasher()];
         for column in 0..columns {
             let cell = row.cell(column)?;
             for hasher in &mut hashers {
-                write(hasher, cell);
+                hash_cell(hasher, cell);
             }
         }
         let [high, low] = hashers.map(|hasher| u128::from(hasher.finish()));
@@ -83,8 +91,9 @@ impl Digest {
     }
 }
 
-/// So that no two different cells write the same.
-fn write(hasher: &mut impl Hasher, cell: ValueRef<'_>) {
+/// Hashes a cell with its storage class and length, so that no two different rows feed the hasher the same
+/// bytes.
+fn hash_cell(hasher: &mut impl Hasher, cell: ValueRef<'_>) {
     let (class, bytes): (u8, &[u8]) = match cell {
         ValueRef::Null => (0, &[]),
         ValueRef::Integer(number) => (1, &number.to_le_bytes()),

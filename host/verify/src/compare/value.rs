@@ -1,23 +1,25 @@
-//! Cells: read in the bytes they are stored in, compared to the bit, shown to people.
+//! Cell values: read as the bytes they are stored in, compared bit by bit, and shortened for messages.
 
+use base16ct::lower::encode_string;
 use rusqlite::types::ValueRef;
 
-/// In which bytes text is read.
+/// The bytes that text is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum TextEncoding {
     Utf8,
     Utf16le,
     Utf16be,
 }
 
-impl Form {
-    /// How many values of a statement make a cell.
+impl TextEncoding {
+    /// How many result columns of a statement make one cell.
     pub(crate) fn width(self) -> usize {
         if self == Self::Utf8 { 1 } else { 2 }
     }
 
-    /// The SQL that reads a column. rusqlite asks for text as UTF-8, which is what is stored, or a conversion that
-    /// hides what does not convert: then text comes as a blob, behind whether it is text.
+    /// The SQL that reads a column. rusqlite asks SQLite for text as UTF-8. Where text is stored in UTF-16
+    /// that would convert it, and hide what does not convert, so it is read as a blob, after a flag that says
+    /// it is text.
     pub(crate) fn expression(self, column: &str) -> String {
         match self {
             Self::Utf8 => column.to_owned(),
@@ -60,57 +62,63 @@ pub(crate) fn is_same(one: ValueRef<'_>, other: ValueRef<'_>) -> bool {
     }
 }
 
-/// Of long values, bytes that are shown before the first that differs.
-const BEFORE: usize = 16;
-/// Bytes that are shown of a value.
+/// Bytes of a long value that are shown before the first difference.
+const CONTEXT: usize = 16;
+/// Bytes of a value that are shown at most.
 const SHOWN: usize = 60;
 
-/// A value for people, from its beginning.
-pub(crate) fn shown(value: ValueRef<'_>, form: Form) -> String {
-    shown_from(value, form, 0)
+/// A value for a message, from its beginning.
+pub(crate) fn shown(value: ValueRef<'_>, encoding: TextEncoding) -> String {
+    shown_from(value, encoding, 0)
 }
 
-/// Two values that differ, for people: where they are long, from where they differ.
-pub(crate) fn shown_pair(one: ValueRef<'_>, other: ValueRef<'_>, form: Form) -> (String, String) {
+/// Two values that differ, for a message: long ones from just before the first difference.
+pub(crate) fn shown_pair(
+    one: ValueRef<'_>,
+    other: ValueRef<'_>,
+    encoding: TextEncoding,
+) -> (String, String) {
     let from = match (one, other) {
         (ValueRef::Text(one), ValueRef::Text(other))
         | (ValueRef::Blob(one), ValueRef::Blob(other)) => {
             let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-            if same + BEFORE < SHOWN { 0 } else { same - BEFORE }
+            if same + CONTEXT < SHOWN { 0 } else { same - CONTEXT }
         }
         _ => 0,
     };
-    (shown_from(one, form, from), shown_from(other, form, from))
+    (shown_from(one, encoding, from), shown_from(other, encoding, from))
 }
 
-fn shown_from(value: ValueRef<'_>, form: Form, from: usize) -> String {
+fn shown_from(value: ValueRef<'_>, encoding: TextEncoding, from: usize) -> String {
     match value {
         ValueRef::Null => "NULL".to_owned(),
         ValueRef::Integer(number) => number.to_string(),
         ValueRef::Real(number) => format!("{number:?}"),
         ValueRef::Blob(bytes) => {
             let (start, end) = (from.min(bytes.len()), (from + SHOWN / 2).min(bytes.len()));
-            cut(format!("x'{}'", hex(&bytes[start..end])), bytes, start, end)
+            cut(format!("x'{}'", encode_string(&bytes[start..end])), bytes, start, end)
         }
         ValueRef::Text(bytes) => {
             let mut start = from.min(bytes.len());
-            while start > from.saturating_sub(4) && !form.is_start(bytes, start) {
+            while start > from.saturating_sub(4) && !encoding.is_start(bytes, start) {
                 start -= 1;
             }
             let last = (start + SHOWN).min(bytes.len());
             let mut end = last;
-            while end > last.saturating_sub(4) && end > start && !form.is_start(bytes, end) {
+            while end > last.saturating_sub(4) && end > start && !encoding.is_start(bytes, end) {
                 end -= 1;
             }
-            match form.decode(&bytes[start..end]) {
+            match encoding.decode(&bytes[start..end]) {
                 Some(text) => cut(format!("{text:?}"), bytes, start, end),
-                None => cut(format!("text x'{}'", hex(&bytes[start..end])), bytes, start, end),
+                None => {
+                    cut(format!("text x'{}'", encode_string(&bytes[start..end])), bytes, start, end)
+                }
             }
         }
     }
 }
 
-/// Says that only a piece is shown, and of how much.
+/// Marks where something is left out, and says how long the whole value is.
 fn cut(shown: String, bytes: &[u8], start: usize, end: usize) -> String {
     match (start, end == bytes.len()) {
         (0, true) => shown,
@@ -118,10 +126,6 @@ fn cut(shown: String, bytes: &[u8], start: usize, end: usize) -> String {
         (_, true) => format!("…{shown} of {} bytes", bytes.len()),
         (_, false) => format!("…{shown}… of {} bytes", bytes.len()),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -139,10 +143,10 @@ mod tests {
             (ValueRef::Text(b"a\xff"), "text x'61ff'"),
             (ValueRef::Blob(b"\0\xff"), "x'00ff'"),
         ] {
-            assert_eq!(shown(value, Form::Utf8), expected);
+            assert_eq!(shown(value, TextEncoding::Utf8), expected);
         }
-        assert_eq!(shown(ValueRef::Text(b"g\0\xfc\0"), Form::Utf16le), "\"gü\"");
-        assert_eq!(shown(ValueRef::Text(b"\0g\0\xfc"), Form::Utf16be), "\"gü\"");
+        assert_eq!(shown(ValueRef::Text(b"g\0\xfc\0"), TextEncoding::Utf16le), "\"gü\"");
+        assert_eq!(shown(ValueRef::Text(b"\0g\0\xfc"), TextEncoding::Utf16be), "\"gü\"");
     }
 
     #[test]
@@ -151,13 +155,14 @@ mod tests {
         let (one, other) = shown_pair(
             ValueRef::Text(one.as_bytes()),
             ValueRef::Text(other.as_bytes()),
-            Form::Utf8,
+            TextEncoding::Utf8,
         );
         assert_eq!(one, "…\"ääääääääone\" of 203 bytes");
         assert_eq!(other, "…\"äääääääätwo\" of 203 bytes");
 
         let (one, other) = (vec![7; 1000], vec![7; 999]);
-        let (one, other) = shown_pair(ValueRef::Blob(&one), ValueRef::Blob(&other), Form::Utf8);
+        let (one, other) =
+            shown_pair(ValueRef::Blob(&one), ValueRef::Blob(&other), TextEncoding::Utf8);
         assert_ne!(one, other);
         assert!(one.ends_with("of 1000 bytes") && other.ends_with("of 999 bytes"));
     }
@@ -169,8 +174,10 @@ mod tests {
             let mut utf16 = Vec::new();
             text.encode_utf16().for_each(|unit| utf16.extend(unit.to_le_bytes()));
             for from in 0..40 {
-                for (bytes, form) in [(text.as_bytes(), Form::Utf8), (&utf16, Form::Utf16le)] {
-                    let shown = shown_from(ValueRef::Text(bytes), form, from);
+                for (bytes, encoding) in
+                    [(text.as_bytes(), TextEncoding::Utf8), (&utf16, TextEncoding::Utf16le)]
+                {
+                    let shown = shown_from(ValueRef::Text(bytes), encoding, from);
                     assert!(shown.contains('😀') && !shown.contains("x'"), "{from}: {shown}");
                 }
             }

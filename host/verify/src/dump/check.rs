@@ -1,58 +1,93 @@
-//! A dump, read once: whether it is whole, its counts and its hash.
+//! Checking a dump in one pass: whether it is complete, its counts and its hash.
+
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::lexer::{Event, Lexer, Piece, Rest};
-use super::marks::{Ending, LONGEST_BEGINNING, Unfit, check_beginning, check_fragment};
-use super::scratch::{Restored, Scratch};
+use super::marks::{DumpFormatError, EndMark, MAX_FIRST_LINE, check_first_line, check_fragment};
+use super::problem::DumpProblem;
+use super::restore::{RestoreError, Restorer};
+use super::statements::{Segment, Span, StatementSplitter, Unfinished};
 
 /// How many of the last bytes are kept: more than an end mark has.
 const TAIL: usize = 160;
 
-/// What stands behind the end mark of a dump for D1, which refuses a text that ends with a comment.
-const D1_END: &[u8] = b"SELECT 1;\n";
+/// The last line of a dump for D1, after its end mark: D1 refuses a text that ends with a comment.
+const D1_LAST_LINE: &[u8] = b"SELECT 1;\n";
 
-/// What reading a dump came to.
+/// What checking a dump found.
 #[derive(Debug)]
-pub struct Checked {
+pub struct DumpReport {
+    /// The user's tables in the dump.
     pub tables: u64,
+    /// The rows of the user's tables in the dump.
     pub rows: u64,
+    /// The length of the dump, in bytes.
     pub bytes: u64,
+    /// The SHA-256 of the dump, in lower-case hexadecimal digits.
     pub sha256: String,
-    /// Why it is not whole, each to follow on the dump's name.
-    pub problems: Vec<String>,
-    /// Whether it was restored. None: that was not asked for.
-    pub restored: Option<Restored>,
+    /// Why the dump is not complete. None: it is.
+    pub problems: Vec<DumpProblem>,
+    /// Whether restoring it succeeded. None: that was not asked for.
+    pub restored: Option<Result<(), RestoreError>>,
 }
 
-/// Checks a dump whose bytes come in order.
-pub struct Check {
-    /// The first bytes, until they tell what this is.
+impl DumpReport {
+    /// Whether the dump is complete: nothing is cut off, damaged or left out.
+    pub fn is_complete(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Checks a dump whose bytes come in order, in chunks of any size. Little of it is in memory at a time: the
+/// longest statement if it is restored, some hundred bytes if not.
+pub struct DumpChecker {
+    /// The first bytes, until there are enough to tell what this is.
     beginning: Option<Vec<u8>>,
-    lexer: Lexer,
+    splitter: StatementSplitter,
     hash: Sha256,
     bytes: u64,
     tail: Vec<u8>,
-    /// It is for a Durable Object or D1, as its first statement tells.
+    /// It is a dump for a Durable Object or D1, by its first statement.
     for_d1: bool,
-    /// The table has come in which a dump for D1 puts long values together.
+    /// The table in which a dump for D1 joins the pieces of long values was there.
     has_helper: bool,
     statements: u64,
-    /// The user's tables, but for virtual ones.
+    /// The user's tables, without virtual ones.
     tables: u64,
     virtual_tables: u64,
     rows: u64,
     /// The end mark, and where it ends.
-    ending: Option<(Ending, u64)>,
-    scratch: Option<Scratch>,
+    end_mark: Option<(EndMark, u64)>,
+    restorer: Option<Restorer>,
 }
 
-impl Check {
-    /// Begins, and restores along the way if there is a database for that.
-    pub fn new(scratch: Option<Scratch>) -> Self {
+impl Default for DumpChecker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl DumpChecker {
+    /// Checks without restoring.
+    pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// Checks, and restores the dump into a new database file along the way. The file is not deleted
+    /// afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError::Create`] where the database can't be made.
+    pub fn restoring_into(database: &Path) -> Result<Self, RestoreError> {
+        Ok(Self::with(Some(Restorer::create(database)?)))
+    }
+
+    fn with(restorer: Option<Restorer>) -> Self {
         Self {
             beginning: Some(Vec::new()),
-            lexer: Lexer::default(),
+            splitter: StatementSplitter::default(),
             hash: Sha256::new(),
             bytes: 0,
             tail: Vec::new(),
@@ -62,8 +97,8 @@ impl Check {
             tables: 0,
             virtual_tables: 0,
             rows: 0,
-            ending: None,
-            scratch,
+            end_mark: None,
+            restorer,
         }
     }
 
@@ -71,200 +106,182 @@ impl Check {
     ///
     /// # Errors
     ///
-    /// Where this is no dump, or not one that is understood here.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Unfit> {
+    /// [`DumpFormatError`] where this is no dump, or one of a newer format.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), DumpFormatError> {
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
         self.tail
             .drain(..(self.tail.len() + bytes.len()).saturating_sub(TAIL).min(self.tail.len()));
         self.tail.extend(&bytes[bytes.len().saturating_sub(TAIL)..]);
         let Some(mut beginning) = self.beginning.take() else {
-            self.lex(bytes);
+            self.split(bytes);
             return Ok(());
         };
         beginning.extend(bytes);
-        if beginning.len() < LONGEST_BEGINNING && !beginning.contains(&b'\n') {
+        if beginning.len() < MAX_FIRST_LINE && !beginning.contains(&b'\n') {
             self.beginning = Some(beginning);
             return Ok(());
         }
-        check_beginning(&beginning)?;
-        self.lex(&beginning);
+        check_first_line(&beginning)?;
+        self.split(&beginning);
         Ok(())
     }
 
-    fn lex(&mut self, mut bytes: &[u8]) {
+    fn split(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let (taken, event) = self.lexer.next(bytes);
-            if let Some(scratch) = self.restoring() {
-                scratch.take(&bytes[..taken]);
+            let (taken, segment) = self.splitter.next(bytes);
+            if let Some(restorer) = self.restoring() {
+                restorer.take(&bytes[..taken]);
             }
             bytes = &bytes[taken..];
-            match event {
+            match segment {
                 None => {}
-                Some(Event::Comment(piece)) => {
-                    if let Some(scratch) = &mut self.scratch {
-                        scratch.skip();
+                Some(Segment::Comment(span)) => {
+                    if let Some(restorer) = &mut self.restorer {
+                        restorer.skip();
                     }
-                    let text = piece.head.strip_suffix(b"\n").unwrap_or(&piece.head);
-                    if let (None, Some(ending)) = (self.ending, Ending::read(text)) {
-                        self.ending = Some((ending, piece.end));
+                    let text = span.head.strip_suffix(b"\n").unwrap_or(&span.head);
+                    if let (None, Some(end_mark)) = (self.end_mark, EndMark::parse(text)) {
+                        self.end_mark = Some((end_mark, span.end));
                     }
                 }
-                Some(Event::Statement(piece)) => {
-                    self.statement(&piece);
-                }
+                Some(Segment::Statement(span)) => self.statement(&span),
             }
         }
     }
 
-    fn statement(&mut self, piece: &Piece) {
+    fn statement(&mut self, span: &Span) {
         self.statements += 1;
-        if self.statements == 1 && behind(&piece.head, b"PRAGMA defer_foreign_keys").is_some() {
+        if self.statements == 1 && after(&span.head, b"PRAGMA defer_foreign_keys").is_some() {
             self.for_d1 = true;
-            if let Some(scratch) = &mut self.scratch {
-                scratch.keep_returns();
+            if let Some(restorer) = &mut self.restorer {
+                restorer.keep_returns();
             }
         }
-        match kind(&piece.head) {
-            // Only the first of such a name is the dump's own.
-            Kind::Table if self.for_d1 && !self.has_helper && is_helper(&piece.head) => {
+        match kind(&span.head) {
+            // Only the first table of that name is the dump's own.
+            Kind::Table if self.for_d1 && !self.has_helper && is_helper(&span.head) => {
                 self.has_helper = true;
             }
             Kind::Table => self.tables += 1,
             Kind::VirtualTable => self.virtual_tables += 1,
-            Kind::Rows => self.rows += piece.rows,
+            Kind::Rows => self.rows += span.rows,
             Kind::Other => {}
         }
-        if let Some(scratch) = self.restoring() {
-            scratch.run(piece);
+        if let Some(restorer) = self.restoring() {
+            restorer.run(span);
         }
     }
 
-    /// Where to restore into: behind the end there is nothing to restore.
-    fn restoring(&mut self) -> Option<&mut Scratch> {
-        if self.ending.is_none() { self.scratch.as_mut() } else { None }
+    /// What restores the dump. After the end mark there is nothing to restore.
+    fn restoring(&mut self) -> Option<&mut Restorer> {
+        if self.end_mark.is_none() { self.restorer.as_mut() } else { None }
     }
 
-    /// How many tables there are. Virtual tables without rows of their own are not in an end mark's count.
+    /// How many tables there are. An end mark does not count virtual tables that store no rows themselves,
+    /// and these can't be told from others here, so any number between is right.
     fn tables(&self) -> u64 {
         let most = self.tables + self.virtual_tables;
-        match self.ending {
-            Some((ending, _)) if (self.tables..=most).contains(&ending.tables) => ending.tables,
+        match self.end_mark {
+            Some((mark, _)) if (self.tables..=most).contains(&mark.tables) => mark.tables,
             _ => most,
         }
     }
 
-    /// What it came to, when all bytes have been taken.
+    /// What checking found, when all bytes have been fed.
     ///
     /// # Errors
     ///
-    /// Where this is no dump.
-    pub fn finish(mut self) -> Result<Checked, Unfit> {
+    /// [`DumpFormatError`] where this is no dump.
+    pub fn finish(mut self) -> Result<DumpReport, DumpFormatError> {
         if let Some(beginning) = &self.beginning {
             check_fragment(beginning)?;
         }
         let problems = self.problems();
-        let restored = self.scratch.take().map(Scratch::finish);
+        let restored = self.restorer.take().map(Restorer::finish);
         let (tables, rows, bytes) = (self.tables(), self.rows, self.bytes);
         let sha256 = base16ct::lower::encode_string(&self.hash.finalize());
-        Ok(Checked { tables, rows, bytes, sha256, problems, restored })
+        Ok(DumpReport { tables, rows, bytes, sha256, problems, restored })
     }
 
-    fn problems(&self) -> Vec<String> {
-        let Some((ending, end)) = self.ending else { return vec![self.unended()] };
+    fn problems(&self) -> Vec<DumpProblem> {
+        let Some((end_mark, end)) = self.end_mark else { return vec![self.missing_end_mark()] };
         let mut problems = Vec::new();
-        if let Some(damaged) = ending.damaged {
-            problems.push(format!(
-                "is not the whole database: {} could not be read to the end when it was exported",
-                counted(damaged, "table")
-            ));
+        if let Some(damaged_tables) = end_mark.damaged {
+            problems.push(DumpProblem::Incomplete { damaged_tables });
         }
-        let expected = if self.for_d1 { D1_END } else { b"" };
-        let behind = usize::try_from(self.bytes - end).unwrap_or(usize::MAX);
-        let last = self.tail.get(self.tail.len().saturating_sub(behind)..).unwrap_or_default();
-        if behind < expected.len() && expected.starts_with(last) {
-            problems.push(format!(
-                "is cut off behind {}, within its last line",
-                counted(self.bytes, "byte")
-            ));
-        } else if behind != expected.len() || last != expected {
-            problems.push(format!(
-                "goes on for {} behind its end mark",
-                counted(self.bytes - end, "byte")
-            ));
+        let expected = if self.for_d1 { D1_LAST_LINE } else { b"" };
+        let after = usize::try_from(self.bytes - end).unwrap_or(usize::MAX);
+        let last = self.tail.get(self.tail.len().saturating_sub(after)..).unwrap_or_default();
+        if after < expected.len() && expected.starts_with(last) {
+            problems.push(DumpProblem::CutOffInLastLine { bytes: self.bytes });
+        } else if after != expected.len() || last != expected {
+            problems.push(DumpProblem::TrailingBytes { bytes: self.bytes - end });
         }
-        if (ending.tables, ending.rows) != (self.tables(), self.rows) {
-            problems.push(format!(
-                "has {} in {}, and its end mark says {} in {}",
-                counted(self.rows, "row"),
-                counted(self.tables(), "table"),
-                counted(ending.rows, "row"),
-                counted(ending.tables, "table"),
-            ));
+        if (end_mark.tables, end_mark.rows) != (self.tables(), self.rows) {
+            problems.push(DumpProblem::WrongCounts {
+                rows: self.rows,
+                tables: self.tables(),
+                expected_rows: end_mark.rows,
+                expected_tables: end_mark.tables,
+            });
         }
         problems
     }
 
     /// Why there is no end mark.
-    fn unended(&self) -> String {
-        let tail = if self.for_d1 { self.tail.strip_suffix(D1_END) } else { None };
+    fn missing_end_mark(&self) -> DumpProblem {
+        let tail = if self.for_d1 { self.tail.strip_suffix(D1_LAST_LINE) } else { None };
         let last = tail.unwrap_or(&self.tail).strip_suffix(b"\n").unwrap_or_default();
         let last = last.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-        match self.lexer.rest() {
+        match self.splitter.unfinished() {
             // A quote too many or too few, say.
-            Rest::Statement(start) if Ending::read(last).is_some() => format!(
-                "is damaged: its end mark stands within the statement that begins at byte {start}"
-            ),
-            _ => format!(
-                "is cut off behind {}: its end mark is missing",
-                counted(self.bytes, "byte")
-            ),
+            Unfinished::Statement(start) if EndMark::parse(last).is_some() => {
+                DumpProblem::EndMarkInStatement { start }
+            }
+            _ => DumpProblem::CutOff { bytes: self.bytes },
         }
     }
 }
 
-/// What a statement does, as far as it is counted.
+/// What a statement does, as far as that is counted.
 enum Kind {
-    /// Makes one of the user's tables, or the dump's own.
+    /// Creates one of the user's tables, or the dump's own.
     Table,
     VirtualTable,
-    /// Fills one of the user's tables.
+    /// Inserts rows into one of the user's tables.
     Rows,
     Other,
 }
 
 fn kind(head: &[u8]) -> Kind {
-    if let Some(name) = behind(head, b"INSERT INTO \"") {
-        // SQLite's own are not counted.
-        return if behind(name, b"sqlite_").is_some() { Kind::Other } else { Kind::Rows };
+    if let Some(name) = after(head, b"INSERT INTO \"") {
+        // Rows of SQLite's own tables are not counted.
+        return if after(name, b"sqlite_").is_some() { Kind::Other } else { Kind::Rows };
     }
-    match behind(head, b"CREATE TABLE ") {
-        Some(name) if behind(name, b"IF NOT EXISTS ").is_some() => Kind::Other,
+    match after(head, b"CREATE TABLE ") {
+        Some(name) if after(name, b"IF NOT EXISTS ").is_some() => Kind::Other,
         Some(_) => Kind::Table,
-        None if behind(head, b"CREATE VIRTUAL TABLE ").is_some() => Kind::VirtualTable,
+        None if after(head, b"CREATE VIRTUAL TABLE ").is_some() => Kind::VirtualTable,
         None => Kind::Other,
     }
 }
 
-/// Whether a statement makes the table in which a dump for D1 puts long values together.
+/// Whether a statement creates the table in which a dump for D1 joins the pieces of long values.
 fn is_helper(head: &[u8]) -> bool {
-    behind(head, b"CREATE TABLE partway_value").is_some()
+    after(head, b"CREATE TABLE partway_value").is_some()
 }
 
-/// What follows on some words, however they are spelled.
-fn behind<'a>(text: &'a [u8], words: &[u8]) -> Option<&'a [u8]> {
+/// The text after some words, whatever their case.
+fn after<'a>(text: &'a [u8], words: &[u8]) -> Option<&'a [u8]> {
     let (first, rest) = text.split_at_checked(words.len())?;
     first.eq_ignore_ascii_case(words).then_some(rest)
-}
-
-/// A number of things in words: `1 part`, `2 parts`.
-fn counted(number: u64, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plural::pluralize;
 
     const DUMP: &str = "-- partway:begin sql 1\nBEGIN TRANSACTION;\nCREATE TABLE t (a);\n\
         INSERT INTO \"t\" VALUES\n(1),\n('it''s;\n-- partway:end tables=9 rows=9\n');\n\
@@ -275,10 +292,14 @@ mod tests {
         INSERT INTO sqlite_master(type) VALUES('table');\n\
         CREATE VIRTUAL TABLE f USING fts5(a);\nCOMMIT;\n-- partway:end tables=3 rows=3\n";
 
-    fn checked(dump: &[u8], chunk: usize) -> Result<Checked, Unfit> {
-        let mut check = Check::new(None);
-        dump.chunks(chunk).try_for_each(|bytes| check.feed(bytes))?;
-        check.finish()
+    fn checked(dump: &[u8], chunk: usize) -> Result<DumpReport, DumpFormatError> {
+        let mut checker = DumpChecker::new();
+        dump.chunks(chunk).try_for_each(|bytes| checker.feed(bytes))?;
+        checker.finish()
+    }
+
+    fn texts(report: &DumpReport) -> Vec<String> {
+        report.problems.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -287,7 +308,7 @@ mod tests {
             let checked = checked(DUMP.as_bytes(), chunk).unwrap();
             assert_eq!((checked.tables, checked.rows), (3, 3));
             assert_eq!(checked.bytes, DUMP.len() as u64);
-            assert_eq!(checked.problems, [""; 0]);
+            assert_eq!(texts(&checked), [""; 0]);
         }
     }
 
@@ -295,14 +316,14 @@ mod tests {
     fn a_dump_cut_anywhere_is_known_as_cut_off() {
         for end in 1..DUMP.len() {
             let checked = checked(&DUMP.as_bytes()[..end], 50).unwrap();
-            let [problem] = checked.problems.try_into().unwrap();
-            // Cut behind the false end in a text, it looks damaged there.
+            let [problem] = texts(&checked).try_into().unwrap();
+            // Cut off after the false end mark in a text, it looks damaged there.
             if !problem.contains("is damaged") {
-                let behind = format!("is cut off behind {}: ", counted(end as u64, "byte"));
-                assert!(problem.starts_with(&behind), "{end}: {problem}");
+                let expected = format!("is cut off after {}: ", pluralize(end as u64, "byte"));
+                assert!(problem.starts_with(&expected), "{end}: {problem}");
             }
         }
-        assert_eq!(checked(b"", 1).unwrap_err(), Unfit::Empty);
+        assert_eq!(checked(b"", 1).unwrap_err(), DumpFormatError::Empty);
     }
 
     #[test]
@@ -314,7 +335,7 @@ mod tests {
             -- partway:end tables=1 rows=1\nSELECT 1;\n";
         for tables in ["tables=1", "tables=2"] {
             let dump = dump.replace("tables=1", tables);
-            assert_eq!(checked(dump.as_bytes(), 50).unwrap().problems, [""; 0]);
+            assert_eq!(texts(&checked(dump.as_bytes(), 50).unwrap()), [""; 0]);
         }
         for tables in ["tables=0", "tables=3"] {
             let dump = dump.replace("tables=1", tables);
@@ -322,15 +343,15 @@ mod tests {
         }
         for end in 1..dump.len() {
             let checked = checked(&dump.as_bytes()[..end], 50).unwrap();
-            let [problem] = checked.problems.try_into().unwrap();
-            assert!(problem.starts_with("is cut off behind "), "{end}: {problem}");
+            let [problem] = texts(&checked).try_into().unwrap();
+            assert!(problem.starts_with("is cut off after "), "{end}: {problem}");
         }
         let more = dump.to_owned() + ";";
-        let expected = "goes on for 11 bytes behind its end mark";
-        assert_eq!(checked(more.as_bytes(), 50).unwrap().problems, [expected]);
+        let expected = "has 11 bytes after its end mark";
+        assert_eq!(texts(&checked(more.as_bytes(), 50).unwrap()), [expected]);
         let ordinary = DUMP.to_owned() + "SELECT 1;\n";
-        let expected = "goes on for 10 bytes behind its end mark";
-        assert_eq!(checked(ordinary.as_bytes(), 50).unwrap().problems, [expected]);
+        let expected = "has 10 bytes after its end mark";
+        assert_eq!(texts(&checked(ordinary.as_bytes(), 50).unwrap()), [expected]);
     }
 
     #[test]
@@ -346,11 +367,11 @@ mod tests {
                 "tables=1",
                 "has 3 rows in 3 tables, and its end mark says 3 rows in 1 table",
             ),
-            ("rows=3\n", "rows=3\n ", "goes on for 1 byte behind its end mark"),
+            ("rows=3\n", "rows=3\n ", "has 1 byte after its end mark"),
             (
                 "'t',NULL",
                 "'t,NULL",
-                "is damaged: its end mark stands within the statement that begins at byte 189",
+                "is damaged: its end mark is inside the statement that begins at byte 189",
             ),
             (
                 "end tables=3 rows=3",
@@ -360,7 +381,7 @@ mod tests {
         ] {
             let dump = DUMP.replace(from, to);
             assert_ne!(dump, DUMP);
-            assert_eq!(checked(dump.as_bytes(), 50).unwrap().problems, [expected]);
+            assert_eq!(texts(&checked(dump.as_bytes(), 50).unwrap()), [expected]);
         }
     }
 }

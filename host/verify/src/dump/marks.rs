@@ -1,63 +1,69 @@
-//! The comments that a dump begins and ends with.
+//! The begin mark and the end mark: the comments that a dump begins and ends with.
 
-/// The format that is understood here.
-const FORMAT: u32 = 1;
+/// The version of the dump format that is understood here.
+const FORMAT_VERSION: u32 = 1;
 
 /// More bytes than a dump's first line has.
-pub const LONGEST_BEGINNING: usize = 64;
+pub(crate) const MAX_FIRST_LINE: usize = 64;
 
-const BEGIN: &str = "-- partway:begin sql ";
+const BEGIN_MARK: &str = "-- partway:begin sql ";
 
-/// Why a text can't be checked.
+/// Why a text can't be checked as a dump. [`Display`](std::fmt::Display) writes it as a predicate: put the
+/// text's name before it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Unfit {
+pub enum DumpFormatError {
+    /// It has no bytes.
     #[error("is empty")]
     Empty,
-    #[error("is no SQL dump of partway: its first line is not \"{BEGIN}{FORMAT}\"")]
-    NoDump,
+    /// Its first line is not the begin mark.
     #[error(
-        "is a dump of format {0}, and this partway knows format {FORMAT}: check it with a newer one"
+        "is not a SQL dump made by partway: its first line is not \"{BEGIN_MARK}{FORMAT_VERSION}\""
     )]
-    Newer(u32),
+    NotADump,
+    /// Its format is newer than the one that is understood here. Holds its version.
+    #[error(
+        "is a dump of format {0}, and this version of partway knows format {FORMAT_VERSION}: check it with a newer one"
+    )]
+    NewerVersion(u32),
 }
 
-/// Looks at the first bytes of a text: the whole first line, or more than it could have.
-pub fn check_beginning(bytes: &[u8]) -> Result<(), Unfit> {
+/// Checks the first bytes of a text: its whole first line, or more bytes than that can have.
+pub(crate) fn check_first_line(bytes: &[u8]) -> Result<(), DumpFormatError> {
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let number = line.strip_prefix(BEGIN.as_bytes()).ok_or(Unfit::NoDump)?;
-    match number_of(number) {
-        Some(FORMAT) => Ok(()),
-        Some(newer) if newer > FORMAT => Err(Unfit::Newer(newer)),
-        _ => Err(Unfit::NoDump),
+    let number = line.strip_prefix(BEGIN_MARK.as_bytes()).ok_or(DumpFormatError::NotADump)?;
+    match parse_digits(number) {
+        Some(FORMAT_VERSION) => Ok(()),
+        Some(newer) if newer > FORMAT_VERSION => Err(DumpFormatError::NewerVersion(newer)),
+        _ => Err(DumpFormatError::NotADump),
     }
 }
 
-/// Looks at a text that ends within its first line: it is cut off there, or something else.
-pub fn check_fragment(bytes: &[u8]) -> Result<(), Unfit> {
-    match format!("{BEGIN}{FORMAT}").as_bytes().starts_with(bytes) {
-        _ if bytes.is_empty() => Err(Unfit::Empty),
+/// Checks a text that ends within its first line: Ok if it can be a dump that is cut off there.
+pub(crate) fn check_fragment(bytes: &[u8]) -> Result<(), DumpFormatError> {
+    match format!("{BEGIN_MARK}{FORMAT_VERSION}").as_bytes().starts_with(bytes) {
+        _ if bytes.is_empty() => Err(DumpFormatError::Empty),
         true => Ok(()),
-        false => Err(Unfit::NoDump),
+        false => Err(DumpFormatError::NotADump),
     }
 }
 
-/// What a dump says of itself at its end.
+/// The end mark: what a dump says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ending {
-    pub tables: u64,
-    pub rows: u64,
-    /// How many tables could not be read to their end when it was made; none: it is whole.
-    pub damaged: Option<u64>,
+pub(crate) struct EndMark {
+    pub(crate) tables: u64,
+    pub(crate) rows: u64,
+    /// How many tables could not be read to their end by the export. None: the dump is complete.
+    pub(crate) damaged: Option<u64>,
 }
 
-impl Ending {
-    /// Reads a comment, without its end of line; none if it is no end mark.
-    pub fn read(comment: &[u8]) -> Option<Self> {
+impl EndMark {
+    /// Parses a comment, without its line end. None: it is not an end mark.
+    pub(crate) fn parse(comment: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(comment).ok()?;
         let (kind, fields) = text.strip_prefix("-- partway:")?.split_once(' ')?;
         let mut fields = fields.split(' ');
         let mut field = |name: &str| {
-            number_of::<u64>(fields.next()?.strip_prefix(name)?.strip_prefix('=')?.as_bytes())
+            parse_digits::<u64>(fields.next()?.strip_prefix(name)?.strip_prefix('=')?.as_bytes())
         };
         let (tables, rows) = (field("tables")?, field("rows")?);
         let damaged = match kind {
@@ -69,8 +75,8 @@ impl Ending {
     }
 }
 
-/// A number in digits alone.
-fn number_of<T: std::str::FromStr>(digits: &[u8]) -> Option<T> {
+/// A number written in digits only, without a sign.
+fn parse_digits<T: std::str::FromStr>(digits: &[u8]) -> Option<T> {
     let all = digits.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(digits).ok().filter(|_| all)?.parse().ok()
 }
@@ -81,8 +87,11 @@ mod tests {
 
     #[test]
     fn the_first_line_says_what_it_is() {
-        assert_eq!(check_beginning(b"-- partway:begin sql 1\nBEGIN;"), Ok(()));
-        assert_eq!(check_beginning(b"-- partway:begin sql 12\n"), Err(Unfit::Newer(12)));
+        assert_eq!(check_first_line(b"-- partway:begin sql 1\nBEGIN;"), Ok(()));
+        assert_eq!(
+            check_first_line(b"-- partway:begin sql 12\n"),
+            Err(DumpFormatError::NewerVersion(12))
+        );
         for other in [
             "-- partway:begin sql 1x\n",
             "-- partway:begin sql +2\n",
@@ -91,21 +100,25 @@ mod tests {
             " -- partway:begin sql 1\n",
             "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n",
         ] {
-            assert_eq!(check_beginning(other.as_bytes()), Err(Unfit::NoDump), "{other}");
+            assert_eq!(
+                check_first_line(other.as_bytes()),
+                Err(DumpFormatError::NotADump),
+                "{other}"
+            );
         }
-        assert_eq!(check_fragment(b""), Err(Unfit::Empty));
+        assert_eq!(check_fragment(b""), Err(DumpFormatError::Empty));
         assert_eq!(check_fragment(b"-- partway:b"), Ok(()));
-        assert_eq!(check_fragment(b"-- partway:x"), Err(Unfit::NoDump));
-        assert!(BEGIN.len() + 11 < LONGEST_BEGINNING);
+        assert_eq!(check_fragment(b"-- partway:x"), Err(DumpFormatError::NotADump));
+        assert!(BEGIN_MARK.len() + 11 < MAX_FIRST_LINE);
     }
 
     #[test]
     fn end_marks_are_read_and_nothing_else() {
-        let ending = |tables, rows, damaged| Some(Ending { tables, rows, damaged });
+        let end_mark = |tables, rows, damaged| Some(EndMark { tables, rows, damaged });
         for (comment, expected) in [
-            ("-- partway:end tables=2 rows=35", ending(2, 35, None)),
-            ("-- partway:end tables=0 rows=18446744073709551615", ending(0, u64::MAX, None)),
-            ("-- partway:incomplete tables=2 rows=3 damaged=1", ending(2, 3, Some(1))),
+            ("-- partway:end tables=2 rows=35", end_mark(2, 35, None)),
+            ("-- partway:end tables=0 rows=18446744073709551615", end_mark(0, u64::MAX, None)),
+            ("-- partway:incomplete tables=2 rows=3 damaged=1", end_mark(2, 3, Some(1))),
             ("-- partway:end tables=2 rows=35 ", None),
             ("-- partway:end tables=2 rows=", None),
             ("-- partway:end tables=2", None),
@@ -116,7 +129,7 @@ mod tests {
             ("-- partway:begin sql 1", None),
             ("-- a comment", None),
         ] {
-            assert_eq!(Ending::read(comment.as_bytes()), expected, "{comment}");
+            assert_eq!(EndMark::parse(comment.as_bytes()), expected, "{comment}");
         }
     }
 }

@@ -1,11 +1,13 @@
-//! Reading a dump: whether it is whole, what it holds, and its restoring.
+//! Reading a dump: whether it is complete, what it holds, and restoring it.
 
 mod check;
-mod complete;
-mod lexer;
+mod completeness;
 mod marks;
-mod scratch;
+mod problem;
+mod restore;
+mod statements;
 
-pub use check::{Check, Checked};
-pub use marks::Unfit;
-pub use scratch::{Restored, Scratch};
+pub use check::{DumpChecker, DumpReport};
+pub use marks::DumpFormatError;
+pub use problem::DumpProblem;
+pub use restore::{RestoreError, StatementError};

@@ -3,8 +3,8 @@
 use super::*;
 
 /// All that is found in a text that comes in chunks of these lengths.
-fn lex(text: &[u8], lengths: &[usize]) -> (Vec<(String, u64)>, Rest) {
-    let mut lexer = Lexer::default();
+fn lex(text: &[u8], lengths: &[usize]) -> (Vec<(String, u64)>, Unfinished) {
+    let mut splitter = StatementSplitter::default();
     let mut found = Vec::new();
     let mut begin = 0;
     let ends = lengths.iter().scan(0, |end, length| {
@@ -13,20 +13,22 @@ fn lex(text: &[u8], lengths: &[usize]) -> (Vec<(String, u64)>, Rest) {
     });
     for end in ends.chain([text.len()]) {
         while begin < end {
-            let (taken, event) = lexer.next(&text[begin..end]);
+            let (taken, event) = splitter.next(&text[begin..end]);
             begin += taken;
             let (piece, rows) = match event {
                 None => continue,
-                Some(Event::Comment(piece)) => (piece, COMMENT),
-                Some(Event::Statement(piece)) => (piece.clone(), piece.rows),
+                Some(Segment::Comment(piece)) => (piece, COMMENT),
+                Some(Segment::Statement(piece)) => (piece.clone(), piece.rows),
             };
             let whole = &text[piece.start as usize..piece.end as usize];
             assert_eq!(piece.end as usize, begin);
-            assert!(whole.starts_with(&piece.head) && piece.head.len() == whole.len().min(HEAD));
+            assert!(
+                whole.starts_with(&piece.head) && piece.head.len() == whole.len().min(MAX_HEAD)
+            );
             found.push((String::from_utf8_lossy(whole).into_owned(), rows));
         }
     }
-    (found, lexer.rest())
+    (found, splitter.unfinished())
 }
 
 const COMMENT: u64 = u64::MAX;
@@ -73,7 +75,7 @@ fn tricky() -> (String, Vec<(String, u64)>) {
 #[test]
 fn statements_and_comments_are_found() {
     let (text, expected) = tricky();
-    assert_eq!(lex(text.as_bytes(), &[]), (expected, Rest::Nothing));
+    assert_eq!(lex(text.as_bytes(), &[]), (expected, Unfinished::Nothing));
 }
 
 #[test]
@@ -81,12 +83,12 @@ fn no_chunk_boundary_matters() {
     let (text, expected) = tricky();
     for first in 0..text.len() {
         let (found, rest) = lex(text.as_bytes(), &[first]);
-        assert_eq!((&found, rest), (&expected, Rest::Nothing), "{first}");
+        assert_eq!((&found, rest), (&expected, Unfinished::Nothing), "{first}");
     }
     for length in 1..40 {
         let lengths = vec![length; text.len() / length];
         let (found, rest) = lex(text.as_bytes(), &lengths);
-        assert_eq!((&found, rest), (&expected, Rest::Nothing), "{length}");
+        assert_eq!((&found, rest), (&expected, Unfinished::Nothing), "{length}");
     }
 }
 
@@ -107,19 +109,19 @@ fn what_is_cut_off_is_told_wherever_it_is_cut() {
         let whole = pieces.iter().take_while(|piece| piece.end <= end).count();
         assert_eq!(found, expected[..whole], "{end}");
         if pieces[whole].start < end {
-            assert_ne!(rest, Rest::Nothing, "{end}");
+            assert_ne!(rest, Unfinished::Nothing, "{end}");
         }
     }
     for (text, rest) in [
-        ("", Rest::Nothing),
-        ("SELECT 1;\n", Rest::Nothing),
-        ("SELECT 1; SELECT '", Rest::Statement(10)),
-        ("SELECT 1; -- partway:e", Rest::Comment(b"-- partway:e".to_vec())),
-        ("SELECT 1 -- partway:e\n", Rest::Statement(0)),
-        ("CREATE TRIGGER g BEGIN SELECT 1; END", Rest::Statement(0)),
-        ("CREATE TRIGGER g BEGIN SELECT 1;", Rest::Statement(0)),
-        ("; /* ", Rest::Comment(Vec::new())),
-        ("a", Rest::Statement(0)),
+        ("", Unfinished::Nothing),
+        ("SELECT 1;\n", Unfinished::Nothing),
+        ("SELECT 1; SELECT '", Unfinished::Statement(10)),
+        ("SELECT 1; -- partway:e", Unfinished::Comment(b"-- partway:e".to_vec())),
+        ("SELECT 1 -- partway:e\n", Unfinished::Statement(0)),
+        ("CREATE TRIGGER g BEGIN SELECT 1; END", Unfinished::Statement(0)),
+        ("CREATE TRIGGER g BEGIN SELECT 1;", Unfinished::Statement(0)),
+        ("; /* ", Unfinished::Comment(Vec::new())),
+        ("a", Unfinished::Statement(0)),
     ] {
         assert_eq!(lex(text.as_bytes(), &[]).1, rest, "{text}");
     }
@@ -128,7 +130,7 @@ fn what_is_cut_off_is_told_wherever_it_is_cut() {
 #[test]
 fn only_the_beginning_is_kept() {
     let text = format!("SELECT '{}';", "long ".repeat(1000));
-    for lengths in [&[][..], &[1, 2, 3], &[HEAD - 1, 1, 1], &[4000]] {
+    for lengths in [&[][..], &[1, 2, 3], &[MAX_HEAD - 1, 1, 1], &[4000]] {
         // What is kept is compared there.
         assert_eq!(lex(text.as_bytes(), lengths).0, [(text.clone(), 0)]);
     }

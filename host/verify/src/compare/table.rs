@@ -1,33 +1,33 @@
-//! What a table's rows look like: its stored columns, and what tells one row from another.
+//! A table's stored columns, what identifies its rows, and the queries that read them.
 
 use std::fmt;
 
 use rusqlite::Connection;
 
-use super::value::Form;
+use super::value::TextEncoding;
 
-/// Columns that one statement reads at most: SQLite gives 2,000 values a row, and a cell may take two, beside
-/// the rowid.
-const COLUMNS: usize = 900;
+/// Columns that one query reads at most: SQLite returns at most 2,000 values per row, a cell may take two of
+/// them, and the rowid takes one.
+const COLUMNS_PER_QUERY: usize = 900;
 
-/// A table, as far as its rows go.
+/// A table, as far as reading its rows needs it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Table {
     pub(crate) name: String,
-    /// Those that are stored. A virtual generated column follows from the others, and perhaps from functions
-    /// that are not here.
+    /// The stored columns. A virtual generated column is computed from others, perhaps by functions that are
+    /// not registered here.
     pub(crate) columns: Vec<String>,
-    pub(crate) identity: Identity,
+    pub(crate) key: RowKey,
 }
 
-/// What tells one row from another.
+/// What identifies a row.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Identity {
+pub(crate) enum RowKey {
     /// The rowid, by this name.
     Rowid(&'static str),
-    /// The primary key of a table WITHOUT ROWID: places in `columns`.
-    Key(Vec<usize>),
-    /// Nothing but the cells.
+    /// The primary key of a WITHOUT ROWID table: indexes into `columns`.
+    PrimaryKey(Vec<usize>),
+    /// Nothing but its cells.
     None,
 }
 
@@ -47,52 +47,52 @@ impl Table {
         let rowid = ["rowid", "_rowid_", "oid"].into_iter().find(free);
 
         let stored: Vec<_> = all.iter().filter(|(_, _, hidden)| matches!(hidden, 0 | 3)).collect();
-        // SQLite fills its own tables anew, and nobody sees their rowids.
-        let own = name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"));
-        let identity = match rowid {
-            _ if own => Identity::None,
+        // SQLite refills its own tables, with other rowids, which nobody sees.
+        let is_internal = name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"));
+        let key = match rowid {
+            _ if is_internal => RowKey::None,
             _ if without_rowid => {
                 let mut key: Vec<_> =
                     stored.iter().enumerate().filter(|(_, (_, place, _))| *place > 0).collect();
                 key.sort_by_key(|(_, (_, place, _))| *place);
-                Identity::Key(key.into_iter().map(|(index, _)| index).collect())
+                RowKey::PrimaryKey(key.into_iter().map(|(index, _)| index).collect())
             }
-            Some(rowid) => Identity::Rowid(rowid),
-            None => Identity::None,
+            Some(rowid) => RowKey::Rowid(rowid),
+            None => RowKey::None,
         };
         let columns = stored.into_iter().map(|(name, ..)| name.clone()).collect();
-        Ok(Self { name: name.to_owned(), columns, identity })
+        Ok(Self { name: name.to_owned(), columns, key })
     }
 
-    /// Queries that together give every stored cell, in the order of the rowid or the key, a rowid first
-    /// in each.
-    pub(crate) fn queries(&self, form: Form) -> Vec<String> {
-        let (rowid, order) = match self.identity {
-            Identity::Rowid(rowid) => (format!("{rowid}, "), format!(" ORDER BY {rowid}")),
-            // Such a table is the tree of its key: reading it comes in its order, which an ORDER BY could only
-            // spoil, since the key's own collations can't be asked for.
-            Identity::Key(_) | Identity::None => (String::new(), String::new()),
+    /// Queries that together return every stored cell, in the order of the rowid or the key. Where there is a
+    /// rowid, it is the first column of each.
+    pub(crate) fn queries(&self, encoding: TextEncoding) -> Vec<String> {
+        let (rowid, order) = match self.key {
+            RowKey::Rowid(rowid) => (format!("{rowid}, "), format!(" ORDER BY {rowid}")),
+            // A WITHOUT ROWID table is the B-tree of its key, so a scan returns rows in key order. An ORDER
+            // BY could only spoil that: the key's own collations can't be named in it.
+            RowKey::PrimaryKey(_) | RowKey::None => (String::new(), String::new()),
         };
         let from = format!("FROM {} NOT INDEXED{order}", quoted(&self.name));
-        let groups = self.columns.chunks(COLUMNS).map(|columns| {
+        let groups = self.columns.chunks(COLUMNS_PER_QUERY).map(|columns| {
             let cells: Vec<String> =
-                columns.iter().map(|column| form.expression(&quoted(column))).collect();
+                columns.iter().map(|column| encoding.expression(&quoted(column))).collect();
             format!("SELECT {rowid}{} {from}", cells.join(", "))
         });
         groups.collect()
     }
 
-    /// Where the query of a column, and the column among those of the query, are.
+    /// The index of the query that reads a column, and the index of the column within that query.
     pub(crate) fn place(column: usize) -> (usize, usize) {
-        (column / COLUMNS, column % COLUMNS)
+        (column / COLUMNS_PER_QUERY, column % COLUMNS_PER_QUERY)
     }
 
-    /// A query for whether there is a row with the key of the parameters: pairs of whether it is text, and
-    /// its value, as bytes if so.
+    /// A query that finds the row with a given key. Each key column takes two parameters: whether the value
+    /// is text, and the value, which is a blob if it is text.
     pub(crate) fn key_query(&self, key: &[usize]) -> String {
         let terms = key.iter().enumerate().map(|(index, column)| {
             let (text, value) = (2 * index + 1, 2 * index + 2);
-            // A CASE has no affinity, so none is lent to the column's side.
+            // A CASE has no affinity, so it imposes none on the column.
             format!(
                 "{} IS CASE ?{text} WHEN 1 THEN CAST(?{value} AS TEXT) ELSE ?{value} END",
                 quoted(&self.columns[*column])
@@ -107,9 +107,9 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns: Vec<String> = self.columns.iter().map(|name| format!("{name:?}")).collect();
         write!(f, "({})", columns.join(", "))?;
-        match &self.identity {
-            Identity::Rowid(_) | Identity::None => Ok(()),
-            Identity::Key(key) => {
+        match &self.key {
+            RowKey::Rowid(_) | RowKey::None => Ok(()),
+            RowKey::PrimaryKey(key) => {
                 let key: Vec<&str> = key.iter().map(|index| columns[*index].as_str()).collect();
                 write!(f, " by the key ({})", key.join(", "))
             }

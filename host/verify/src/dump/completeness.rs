@@ -1,28 +1,28 @@
-//! When a statement is complete: the state machine of `sqlite3_complete`, and the words that drive it.
+//! When a statement is complete: the state machine of `sqlite3_complete`, and the tokens that drive it.
 
-/// How far a statement has come.
+/// The state of the machine: how far a statement has come.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// There is none yet.
+pub(crate) enum CompletenessState {
+    /// No statement has begun.
     #[default]
     Start,
-    /// Within one that the next semicolon ends.
+    /// Inside a statement that the next semicolon ends.
     Normal,
-    /// Behind EXPLAIN, and what may stand between that and CREATE.
+    /// After EXPLAIN, and whatever may follow it before CREATE.
     Explain,
-    /// Behind CREATE, and perhaps TEMP.
+    /// After CREATE, and perhaps TEMP.
     Create,
-    /// Within a trigger.
+    /// Inside a trigger's body.
     Trigger,
-    /// Behind a semicolon in one.
+    /// After a semicolon in a trigger's body.
     Semicolon,
-    /// Behind an END that follows on that: the next semicolon ends the trigger.
+    /// After an END that follows such a semicolon: the next semicolon ends the trigger.
     End,
 }
 
-/// What the machine tells apart; space and comments are nothing to it.
+/// What the machine distinguishes. Space and comments are no tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Token {
+pub(crate) enum Token {
     Semicolon,
     Other,
     Explain,
@@ -32,9 +32,9 @@ pub enum Token {
     End,
 }
 
-impl State {
-    /// The state behind a token.
-    pub fn after(self, token: Token) -> Self {
+impl CompletenessState {
+    /// The state after a token.
+    pub(crate) fn after(self, token: Token) -> Self {
         match (self, token) {
             (Self::Trigger | Self::Semicolon, Token::Semicolon) => Self::Semicolon,
             (_, Token::Semicolon) => Self::Start,
@@ -50,16 +50,16 @@ impl State {
     }
 }
 
-/// A word that comes in pieces, as far as it may be a keyword.
+/// A word that arrives in pieces. Only as many bytes are kept as the longest keyword has.
 #[derive(Debug, Default)]
-pub struct Word {
+pub(crate) struct Word {
     bytes: [u8; 10],
     length: usize,
 }
 
 impl Word {
-    /// Takes more of it.
-    pub fn push(&mut self, bytes: &[u8]) {
+    /// Appends a piece.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         let (from, most) = (self.length, self.bytes.len());
         let fresh = &bytes[..bytes.len().min(most - from)];
         self.bytes[from..from + fresh.len()].copy_from_slice(fresh);
@@ -67,13 +67,13 @@ impl Word {
         self.length += fresh.len();
     }
 
-    /// It in lower case, or the beginning of one that is longer than any keyword here.
-    pub fn text(&self) -> &[u8] {
+    /// The word in lower case; of one longer than any keyword only its beginning.
+    pub(crate) fn text(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 
-    /// What it is to the machine.
-    pub fn token(&self) -> Token {
+    /// The token that the word is.
+    pub(crate) fn token(&self) -> Token {
         match self.text() {
             b"create" => Token::Create,
             b"trigger" => Token::Trigger,
@@ -116,19 +116,26 @@ mod tests {
     fn a_trigger_ends_behind_its_end() {
         use Token::{Create, End, Explain, Other, Semicolon, Temp, Trigger};
         for (tokens, state) in [
-            (&[Other, Semicolon][..], State::Start),
-            (&[Create, Other, Semicolon], State::Start),
-            (&[Create, Other, Trigger, Semicolon], State::Start),
-            (&[Create, Trigger, Other, Semicolon], State::Semicolon),
-            (&[Create, Temp, Trigger, Other, Semicolon, End], State::End),
-            (&[Create, Trigger, Other, Semicolon, Semicolon, End, Semicolon], State::Start),
-            (&[Create, Trigger, Other, End, Semicolon], State::Semicolon),
-            (&[Create, Trigger, Other, Semicolon, End, Other, Semicolon], State::Semicolon),
-            (&[Explain, Other, Other, Create, Trigger, Semicolon], State::Semicolon),
-            (&[Explain, Explain, Create, Trigger, Semicolon], State::Start),
-            (&[Temp, Create, Trigger, Semicolon], State::Start),
+            (&[Other, Semicolon][..], CompletenessState::Start),
+            (&[Create, Other, Semicolon], CompletenessState::Start),
+            (&[Create, Other, Trigger, Semicolon], CompletenessState::Start),
+            (&[Create, Trigger, Other, Semicolon], CompletenessState::Semicolon),
+            (&[Create, Temp, Trigger, Other, Semicolon, End], CompletenessState::End),
+            (
+                &[Create, Trigger, Other, Semicolon, Semicolon, End, Semicolon],
+                CompletenessState::Start,
+            ),
+            (&[Create, Trigger, Other, End, Semicolon], CompletenessState::Semicolon),
+            (
+                &[Create, Trigger, Other, Semicolon, End, Other, Semicolon],
+                CompletenessState::Semicolon,
+            ),
+            (&[Explain, Other, Other, Create, Trigger, Semicolon], CompletenessState::Semicolon),
+            (&[Explain, Explain, Create, Trigger, Semicolon], CompletenessState::Start),
+            (&[Temp, Create, Trigger, Semicolon], CompletenessState::Start),
         ] {
-            let reached = tokens.iter().fold(State::Start, |state, token| state.after(*token));
+            let reached =
+                tokens.iter().fold(CompletenessState::Start, |state, token| state.after(*token));
             assert_eq!(reached, state, "{tokens:?}");
         }
     }

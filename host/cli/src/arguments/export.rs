@@ -1,0 +1,131 @@
+//! The command line of `partway export`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use partway_jobs::settings;
+use partway_store::StoreAddress;
+
+use super::values::{SnapshotMode, duration, name, size};
+
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// The database file, which is opened read-only
+    pub database: PathBuf,
+
+    /// Where the object goes: a folder, file:///folder, s3://bucket/prefix (with the AWS_* variables;
+    /// AWS_ENDPOINT_URL for other servers) or r2://account/bucket/prefix
+    #[arg(long, value_name = "STORE")]
+    pub to: Option<StoreAddress>,
+
+    /// The object's name; a number is added if it is taken [default: dump_YYYYMMDD-HHMMSS.sql, in UTC]
+    #[arg(long, requires = "to", value_parser = name)]
+    pub name: Option<String>,
+
+    /// The dump's format: one that the component knows
+    #[arg(long, default_value = "sql")]
+    pub format: String,
+
+    /// Export only this table, with its indexes and triggers; may be repeated
+    #[arg(long = "table", value_name = "TABLE")]
+    pub tables: Vec<String>,
+
+    /// The size of every part but the last, such as 8MiB: at least 4KiB for a folder, 5MiB for S3 and R2
+    /// [default: 5MiB, more for databases over 9 GiB]
+    #[arg(long, value_name = "SIZE", requires = "to", value_parser = size)]
+    pub part_size: Option<u64>,
+
+    /// End a slice after this many parts [default: after --slice-time only]
+    #[arg(long, value_name = "N", requires = "to", value_parser = clap::value_parser!(u32).range(1..))]
+    pub slice_parts: Option<u32>,
+
+    /// End a slice after this time, such as 500ms or 2m
+    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
+    pub slice_time: Duration,
+
+    /// Wait this long between slices
+    #[arg(long, value_name = "DURATION", requires = "to", default_value = "0s", value_parser = duration)]
+    pub pause: Duration,
+
+    /// How many times in a row a failed slice is retried: after 2 s, 4 s and so on
+    #[arg(long, value_name = "N", requires = "to", default_value_t = 6)]
+    pub retries: u32,
+
+    /// Export even if the same database is already being exported to the same store
+    #[arg(long, requires = "to")]
+    pub concurrent: bool,
+
+    /// Use this export component instead of the one inside the program
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
+
+    /// The folder that jobs are kept in, with all that is needed to resume them [default: the platform's
+    /// folder for application state]
+    #[arg(long, value_name = "DIR", requires = "to")]
+    pub state: Option<PathBuf>,
+
+    /// Leave out the rowids of tables that have no INTEGER PRIMARY KEY
+    #[arg(long)]
+    pub no_rowids: bool,
+
+    /// What will load the dump [default: sqlite, the sqlite3 program]
+    #[arg(long, value_enum)]
+    pub target: Option<Target>,
+
+    /// How the database's state is kept for the length of the export
+    #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
+    pub snapshot: SnapshotMode,
+
+    /// What to do if the database has changed since an export was interrupted
+    #[arg(long, value_enum, value_name = "POLICY", requires = "to", default_value = "restart")]
+    pub on_change: OnChange,
+
+    /// Print a summary as one line of JSON on standard output
+    #[arg(long, requires = "to")]
+    pub json: bool,
+}
+
+/// `--target`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// The stock sqlite3 program
+    Sqlite,
+    /// D1 or a Durable Object: statements under 100,000 bytes, no transaction, no writes to the schema table
+    D1,
+}
+
+impl From<Target> for partway_jobs::Target {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Sqlite => Self::Sqlite,
+            Target::D1 => Self::D1,
+        }
+    }
+}
+
+/// `--on-change`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnChange {
+    /// Start over, with the database as it is now
+    Restart,
+    /// Fail, and leave no object
+    Fail,
+}
+
+impl From<OnChange> for partway_jobs::OnChange {
+    fn from(policy: OnChange) -> Self {
+        match policy {
+            OnChange::Restart => Self::Restart,
+            OnChange::Fail => Self::Fail,
+        }
+    }
+}
+
+impl ExportArguments {
+    /// The format's settings that differ from their defaults: a component by somebody else may know none of
+    /// them.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        settings(self.no_rowids, self.target.map(Into::into))
+    }
+}

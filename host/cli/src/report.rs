@@ -1,0 +1,67 @@
+//! What the program prints when an export is done.
+
+use bytesize::ByteSize;
+use partway_jobs::{JobRecord, incomplete};
+use partway_verify::pluralize;
+use serde::Serialize;
+
+use crate::output::print;
+
+/// Prints where the object is, or with `json` a summary. An object in which something is missing is a failure.
+pub fn report(record: &JobRecord, json: bool) -> anyhow::Result<()> {
+    let totals = &record.totals;
+    let location = record.location.as_deref().unwrap_or_default();
+    for warning in &totals.warnings {
+        eprintln!("partway: warning: {warning}");
+    }
+    if json {
+        print(&serde_json::to_string(&Summary::of(record, location))?)?;
+    } else {
+        eprintln!(
+            "partway: exported {} from {}: {} ({}, {}, {:.1} s)",
+            pluralize(totals.rows, "row"),
+            pluralize(totals.tables.into(), "table"),
+            ByteSize::b(totals.bytes),
+            pluralize(totals.parts.into(), "part"),
+            pluralize(totals.slices.into(), "slice"),
+            totals.seconds
+        );
+        print(location)?;
+    }
+    if totals.damaged.is_empty() { Ok(()) } else { Err(incomplete(&totals.damaged).into()) }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Summary<'a> {
+    location: &'a str,
+    bytes: u64,
+    sha256: &'a str,
+    parts: u32,
+    slices: u32,
+    tables: u32,
+    rows: u64,
+    seconds: f64,
+    job: &'a str,
+    /// Tables that could not be read to their end.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    damaged: &'a [String],
+}
+
+impl<'a> Summary<'a> {
+    fn of(record: &'a JobRecord, location: &'a str) -> Self {
+        let totals = &record.totals;
+        Self {
+            location,
+            bytes: totals.bytes,
+            sha256: record.sha256.as_deref().unwrap_or_default(),
+            parts: totals.parts,
+            slices: totals.slices,
+            tables: totals.tables,
+            rows: totals.rows,
+            seconds: (totals.seconds * 1000.0).round() / 1000.0,
+            job: record.id.as_str(),
+            damaged: &totals.damaged,
+        }
+    }
+}

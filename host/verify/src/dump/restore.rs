@@ -1,0 +1,258 @@
+//! Restoring a dump into a database file, statement by statement.
+
+use std::path::{Path, PathBuf};
+
+use memchr::memmem;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, ErrorCode};
+
+use super::statements::Span;
+
+/// How many characters of a statement an error shows.
+const MAX_SHOWN: usize = 80;
+
+/// Why a dump can't be restored. [`Display`](std::fmt::Display) writes all but [`RestoreError::Create`] as
+/// predicates: put the dump's name before them.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The database to restore into can't be made.
+    #[error("{} can't be made: {source}", path.display())]
+    Create {
+        /// The database.
+        path: PathBuf,
+        /// SQLite's reason.
+        source: rusqlite::Error,
+    },
+    /// A statement fails. Those after it are not run.
+    #[error("can't be restored: the statement at byte {start}, {statement:?}, fails: {reason}")]
+    Statement {
+        /// The offset of its first byte in the dump.
+        start: u64,
+        /// How it begins.
+        statement: String,
+        /// Why it fails.
+        reason: StatementError,
+    },
+    /// Every statement ran, but the last transaction was never committed.
+    #[error("can't be restored: its COMMIT is missing")]
+    NotCommitted,
+    /// The database can't be closed.
+    #[error("can't be restored: {0}")]
+    Close(rusqlite::Error),
+}
+
+/// Why a statement of a dump fails.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StatementError {
+    /// It is longer than SQLite takes.
+    #[error("it is longer than the {limit} bytes that SQLite takes")]
+    TooLong {
+        /// SQLite's limit, in bytes.
+        limit: usize,
+    },
+    /// It can't be handed to SQLite by this library. The `sqlite3` program may run it.
+    #[error("it is not UTF-8, which only the sqlite3 program may be able to restore")]
+    NotUtf8,
+    /// No room is left for the database. Holds SQLite's message.
+    #[error("{0}")]
+    DiskFull(String),
+    /// SQLite refuses it. Holds SQLite's message.
+    #[error("{0}")]
+    Sqlite(String),
+}
+
+/// Restores a dump, one statement after the other.
+pub(crate) struct Restorer {
+    connection: Connection,
+    /// The longest statement that SQLite takes, in bytes.
+    max_statement: usize,
+    /// What has come of the current statement.
+    statement: Vec<u8>,
+    /// The dump is meant for the `sqlite3` program, which drops one carriage return before a line end.
+    drops_returns: bool,
+    /// The first failure. Statements after it are not run.
+    failure: Option<RestoreError>,
+}
+
+impl Restorer {
+    /// Makes the database. There must be no file yet.
+    pub(crate) fn create(path: &Path) -> Result<Self, RestoreError> {
+        Self::create_database(path)
+            .map_err(|source| RestoreError::Create { path: path.to_owned(), source })
+    }
+
+    fn create_database(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Connection::open(path)?;
+        // Nothing needs to survive a crash.
+        connection.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")?;
+        // Rows may come before those they refer to.
+        connection.execute_batch("PRAGMA foreign_keys=OFF;")?;
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, i32::MAX)?;
+        // A dump writes to its own database only. With this limit a text that is no dump can't write to other
+        // files either: ATTACH fails, and so does VACUUM INTO, which attaches its target.
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+        let max_statement = connection.limit(Limit::SQLITE_LIMIT_SQL_LENGTH)?;
+        let max_statement = usize::try_from(max_statement).unwrap_or(usize::MAX);
+        let statement = Vec::new();
+        Ok(Self { connection, max_statement, statement, drops_returns: true, failure: None })
+    }
+
+    /// The dump is not meant for the `sqlite3` program: carriage returns are kept.
+    pub(crate) fn keep_returns(&mut self) {
+        self.drops_returns = false;
+    }
+
+    /// Takes bytes of a statement.
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
+        // A statement longer than SQLite takes is not kept whole; it will fail by its length.
+        if self.failure.is_none() && self.statement.len() <= self.max_statement {
+            self.statement.extend_from_slice(bytes);
+        }
+    }
+
+    /// Forgets the bytes taken: they are no statement.
+    pub(crate) fn skip(&mut self) {
+        self.statement.clear();
+    }
+
+    /// Runs the statement whose bytes were taken.
+    pub(crate) fn run(&mut self, span: &Span) {
+        if self.failure.is_some() {
+            return;
+        }
+        if let Err(reason) = self.execute() {
+            let statement = beginning(&span.head);
+            self.failure = Some(RestoreError::Statement { start: span.start, statement, reason });
+        }
+        self.statement.clear();
+    }
+
+    fn execute(&mut self) -> Result<(), StatementError> {
+        if self.statement.len() > self.max_statement {
+            return Err(StatementError::TooLong { limit: self.max_statement });
+        }
+        if self.drops_returns && memmem::find(&self.statement, b"\r\n").is_some() {
+            drop_returns(&mut self.statement);
+        }
+        let sql = std::str::from_utf8(&self.statement).map_err(|_| StatementError::NotUtf8)?;
+        self.connection.execute_batch(sql).map_err(|error| match error {
+            // The error's own text would contain the whole statement.
+            rusqlite::Error::SqlInputError { msg, .. } => StatementError::Sqlite(msg),
+            error if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                StatementError::DiskFull(error.to_string())
+            }
+            error => StatementError::Sqlite(error.to_string()),
+        })
+    }
+
+    /// Closes the database.
+    pub(crate) fn finish(self) -> Result<(), RestoreError> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        if !self.connection.is_autocommit() {
+            return Err(RestoreError::NotCommitted);
+        }
+        self.connection.close().map_err(|(_, error)| RestoreError::Close(error))
+    }
+}
+
+/// Drops one carriage return before each line end.
+fn drop_returns(text: &mut Vec<u8>) {
+    let mut kept = 0;
+    for at in 0..text.len() {
+        if text[at] != b'\r' || text.get(at + 1) != Some(&b'\n') {
+            text[kept] = text[at];
+            kept += 1;
+        }
+    }
+    text.truncate(kept);
+}
+
+fn beginning(head: &[u8]) -> String {
+    let text = String::from_utf8_lossy(head);
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::DumpChecker;
+    use super::*;
+
+    /// What restoring a dump of these statements comes to, and the file.
+    fn restored(statements: &str) -> (Result<(), RestoreError>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut checker = DumpChecker::restoring_into(&folder.path().join("scratch.db")).unwrap();
+        let dump =
+            format!("-- partway:begin sql 1\n{statements}\n-- partway:end tables=0 rows=0\nx;");
+        dump.as_bytes().chunks(5).for_each(|bytes| checker.feed(bytes).unwrap());
+        (checker.finish().unwrap().restored.unwrap(), folder)
+    }
+
+    #[test]
+    fn a_dump_comes_back_statement_by_statement() {
+        let (result, folder) = restored(
+            "PRAGMA encoding='UTF-16le';BEGIN;CREATE TABLE t(a);-- x\n;INSERT INTO \"t\" VALUES(1),\n('ü;');COMMIT;",
+        );
+        assert!(matches!(result, Ok(())), "{result:?}");
+        let connection = Connection::open(folder.path().join("scratch.db")).unwrap();
+        let sum: String = connection
+            .query_row("SELECT group_concat(a, ' ') FROM t", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(sum, "1 ü;");
+    }
+
+    #[test]
+    fn a_statement_that_fails_is_named() {
+        let long = "x".repeat(100);
+        for (statements, expected) in [
+            (
+                "BEGIN; INSERT INTO \"t\" VALUES(1);".to_owned(),
+                "the statement at byte 30, \"INSERT INTO \\\"t\\\" VALUES(1);\", fails: no such table: t".to_owned(),
+            ),
+            (
+                format!("SELECT {long};"),
+                format!("the statement at byte 23, \"SELECT {}…\", fails: no such column: {long}", &long[..73]),
+            ),
+        ] {
+            let expected = format!("can't be restored: {expected}");
+            assert_eq!(restored(&statements).0.unwrap_err().to_string(), expected);
+        }
+        let uncommitted = restored("BEGIN; CREATE TABLE t(a);").0;
+        assert!(matches!(uncommitted, Err(RestoreError::NotCommitted)), "{uncommitted:?}");
+    }
+
+    #[test]
+    fn carriage_returns_count_as_they_do_where_the_dump_is_meant_for() {
+        for (first, expected) in [
+            ("BEGIN;COMMIT;", "610D0A620A630D64"),
+            ("PRAGMA defer_foreign_keys=TRUE;", "610D0D0A620D0A630D64"),
+        ] {
+            let (result, folder) = restored(&format!(
+                "{first}CREATE TABLE t(a DEFAULT 'a\r\r\nb\r\nc\rd');INSERT INTO t DEFAULT VALUES;"
+            ));
+            assert!(matches!(result, Ok(())), "{result:?}");
+            let connection = Connection::open(folder.path().join("scratch.db")).unwrap();
+            let hex: String =
+                connection.query_row("SELECT hex(a) FROM t", [], |row| row.get(0)).unwrap();
+            assert_eq!(hex, expected);
+        }
+    }
+
+    #[test]
+    fn no_other_file_is_written() {
+        for sql in ["ATTACH '{}' AS other;", "VACUUM INTO '{}';"] {
+            let folder = tempfile::tempdir().unwrap();
+            let other = folder.path().join("other.db");
+            let (result, _folder) = restored(&sql.replace("{}", other.to_str().unwrap()));
+            let Err(error) = result else { panic!("{sql} is run") };
+            let reason = error.to_string();
+            assert!(reason.contains("too many attached databases"), "{reason}");
+            assert!(!other.exists());
+        }
+    }
+}
