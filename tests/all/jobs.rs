@@ -115,7 +115,7 @@ fn a_killed_export_is_listed_and_gone_on_with_by_its_id() {
     assert_eq!(state, "running");
 
     let output = case.jobs(["resume", &id[..6], "--json"]);
-    assert!(said(&output).contains("going on with"), "{}", said(&output));
+    assert!(said(&output).contains("resuming"), "{}", said(&output));
     let summary = summary(&output);
     assert_eq!(summary["sha256"], case.reference.as_str());
     assert_eq!(sha256(Path::new(summary["location"].as_str().unwrap())), case.reference);
@@ -144,7 +144,7 @@ fn all_that_nobody_runs_is_gone_on_with_at_once() {
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(listed(&output).lines().count(), 2);
     assert_eq!(case.stored().len(), 2);
-    assert!(said(&case.jobs(["resume"])).contains("nothing to go on with"));
+    assert!(said(&case.jobs(["resume"])).contains("nothing to resume"));
 }
 
 #[test]
@@ -174,14 +174,14 @@ fn a_pause_between_slices_is_kept_and_ends_at_a_signal() {
     wait_for_parts(case.folder.path(), before + 5);
     assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
     signal(&child, "-TERM");
-    failed(&child.wait_with_output().unwrap(), 130, "interrupted behind");
+    failed(&child.wait_with_output().unwrap(), 130, "interrupted after");
 
     let child = paused("1h").command.stderr(Stdio::piped()).spawn().unwrap();
     wait_for_parts(case.folder.path(), saved_parts(case.folder.path()).unwrap() + 1);
     sleep(Duration::from_millis(100));
     let began = Instant::now();
     signal(&child, "-TERM");
-    failed(&child.wait_with_output().unwrap(), 130, "interrupted behind");
+    failed(&child.wait_with_output().unwrap(), 130, "interrupted after");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
@@ -196,7 +196,7 @@ fn a_running_export_is_cancelled_and_leaves_nothing() {
     failed(&child.wait_with_output().unwrap(), 1, "was cancelled: nothing is left");
     assert_eq!(case.stored(), [] as [String; 0]);
     assert_eq!(case.job().1, "cancelled");
-    assert!(said(&case.jobs(["cancel", &id])).contains("is cancelled already"));
+    assert!(said(&case.jobs(["cancel", &id])).contains("is already cancelled"));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn pruning_forgets_what_is_finished_and_throws_away_what_nobody_owns() {
     assert!(said(&dry).contains("would forget 1 finished job"), "{}", said(&dry));
     assert_eq!((case.stored().len(), jobs(case.folder.path()).len()), (4, 2));
     let kept = case.jobs(["prune", "--finished-for", "1h", "--uploads-older-than", "48h"]);
-    assert!(said(&kept).contains("forgot 0 finished jobs, threw away 0"), "{}", said(&kept));
+    assert!(said(&kept).contains("forgot 0 finished jobs, deleted 0"), "{}", said(&kept));
 
     let output = case.jobs(["prune", "--json"]);
     assert!(output.status.success(), "{}", said(&output));

@@ -92,8 +92,11 @@ fn a_whole_dump_is_found_whole_and_the_same() {
     let output = case.verify(&case.against());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("the dump is whole: "), "{said}");
-    assert!(said.contains(&format!("it restores to what {} holds", case.file.display())), "{said}");
+    assert!(said.contains("the dump is complete: "), "{said}");
+    assert!(
+        said.contains(&format!("restored, it has the same contents as {}", case.file.display())),
+        "{said}"
+    );
     let hash = sha256(&case.dump);
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
@@ -165,7 +168,7 @@ fn a_dump_for_d1_is_whole_and_the_same() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = case.text();
     let output = case.verify_text(&text[..text.len() - 1], &[]);
-    assert_fails(&output, 1, &[&format!("is cut off behind {} bytes", text.len() - 1)]);
+    assert_fails(&output, 1, &[&format!("is cut off after {} bytes", text.len() - 1)]);
 
     // Of virtual tables some are counted and some not.
     let search = folder.join("search.db");
@@ -186,7 +189,7 @@ fn a_dump_that_is_cut_off_is_known_wherever_it_is_cut() {
     for end in [1, 10, 23, 24, text.len() / 3, text.len() / 2, text.len() - 40, text.len() - 1] {
         for arguments in [&[][..], &case.against()] {
             let output = case.verify_text(&text[..end], arguments);
-            let expected = format!(" is cut off behind {end} byte");
+            let expected = format!(" is cut off after {end} byte");
             assert_fails(&output, 1, &[&expected, "its end mark is missing"]);
             assert!(output.stdout.is_empty());
         }
@@ -198,9 +201,9 @@ fn what_stands_behind_the_end_is_told() {
     let case = Case::small();
     let text = case.text();
     let output = case.verify_text(text.clone() + "\n", &[]);
-    assert_fails(&output, 1, &["goes on for 1 byte behind its end mark"]);
+    assert_fails(&output, 1, &["has 1 byte after its end mark"]);
     let output = case.verify_text(text.repeat(2), &[]);
-    assert_fails(&output, 1, &[&format!("goes on for {} bytes behind its end mark", text.len())]);
+    assert_fails(&output, 1, &[&format!("has {} bytes after its end mark", text.len())]);
 }
 
 #[test]
@@ -214,8 +217,8 @@ fn a_changed_digit_is_found_in_its_table_row_and_column() {
 
     let other = "0".repeat(64);
     let output = case.verify_text(&changed, &["--sha256", &other]);
-    let (hash, expected) = (sha256(&case.dump), format!("has not the SHA-256 {other}, but "));
-    assert_fails(&output, 1, &[&format!("{expected}{hash}")]);
+    let expected = format!("has the SHA-256 {}, not {other}", sha256(&case.dump));
+    assert_fails(&output, 1, &[&expected]);
 }
 
 #[test]
@@ -277,11 +280,14 @@ fn what_is_no_dump_is_refused() {
     for (text, expected) in [
         (
             newer,
-            "is a dump of format 2, and this partway knows format 1: check it with a newer one",
+            "is a dump of format 2, and this version of partway knows format 1: check it with a newer one",
         ),
-        (none, "is no SQL dump of partway: its first line is not \"-- partway:begin sql 1\""),
-        ("\0".repeat(100_000), "is no SQL dump of partway"),
-        ("-- part of something else".to_owned(), "is no SQL dump of partway"),
+        (
+            none,
+            "is not a SQL dump made by partway: its first line is not \"-- partway:begin sql 1\"",
+        ),
+        ("\0".repeat(100_000), "is not a SQL dump made by partway"),
+        ("-- part of something else".to_owned(), "is not a SQL dump made by partway"),
         (String::new(), "is empty"),
     ] {
         for arguments in [&["--json"][..], &case.against()] {
@@ -331,7 +337,7 @@ fn a_database_that_has_changed_since_is_told_with_the_first_differences() {
     let output = case.verify(&[&case.against()[..], &["--json"]].concat());
     let expected = [
         "partway: user_version: 3 became 0\n",
-        "partway: table \"t\", rowid 19, column \"a\": -19 became 19\npartway: and 6 differences more\n",
+        "partway: table \"t\", rowid 19, column \"a\": -19 became 19\npartway: and 6 more differences\n",
         "original.db in 26 places\n",
     ];
     assert_fails(&output, 1, &expected);

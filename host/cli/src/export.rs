@@ -75,7 +75,7 @@ async fn admitted(
     let jobs = worker.jobs();
     loop {
         match worker.admit(request, concurrent)? {
-            Admission::New(id) | Admission::GoOn(id) => return Ok(id),
+            Admission::New(id) | Admission::Resume(id) => return Ok(id),
             Admission::Replace(id) => {
                 let old = jobs.get(&id)?;
                 if old.object.is_some() && old.state == JobState::Running {

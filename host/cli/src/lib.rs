@@ -75,16 +75,3 @@ pub use partway_sqlite as sqlite;
 pub use partway_store as store;
 pub use partway_verify as verify;
 pub use partway_wasmtime as wasmtime;
-
-// for tests, until they name the crates
-pub use partway_jobs::*;
-pub use partway_sqlite::*;
-pub use partway_store::*;
-pub use partway_wasmtime::exporter::Exporter;
-pub use partway_wasmtime::pacing::Pacing;
-pub use partway_wasmtime::parts::Parts;
-pub use partway_wasmtime::rows::{Cursor, Rows};
-pub use partway_wasmtime::{
-    CallError, Counters, Limits, LoadError, PipeCtx, PipeCtxBuilder, PipeCtxView, PipeView,
-    add_to_linker_sync, async_trait, exporter, parts, rows,
-};

@@ -268,7 +268,7 @@ async fn open_exports(
     part_size(store_config.part_size, 0, store.limits()).map_err(ConfigError::PartSize)?;
     // Permanent errors show now. Others may pass before the first job.
     if let Err(error) = store.is_taken("partway").await
-        && !error.may_pass()
+        && !error.is_transient()
     {
         return Err(error.into());
     }

@@ -210,7 +210,7 @@ fn an_export_of_a_copy_goes_on_whatever_has_been_written_since() {
         .with(["--name", "bank.sql", "--snapshot", "copy"])
         .run();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("going on"), "{said}");
+    assert!(output.status.success() && said.contains("resuming"), "{said}");
     let restored = folder.path().join("restored.db");
     restore(&store.join("bank.sql"), &restored).unwrap();
     assert_eq!(compare(&before, &restored).unwrap(), []);

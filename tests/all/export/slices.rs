@@ -160,12 +160,12 @@ fn an_export_goes_on_where_it_was_interrupted() {
     let output = child.wait().and_then(|_| child.wait_with_output()).unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("to go on from there: the same command again does"), "{said}");
+    assert!(said.contains("to resume, run the same command again"), "{said}");
     assert!(visible(store).is_empty());
 
     let output = run().run();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("going on with"), "{said}");
+    assert!(said.contains("resuming"), "{said}");
     let reference = export(file, folder.path(), 1024 * 1024, || ALL).finished.sha256;
     assert_eq!(summary(&output)["sha256"], reference.as_str());
 }

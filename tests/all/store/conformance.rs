@@ -64,7 +64,7 @@ async fn an_object_appears_whole_when_it_is_completed(subject: &Subject) {
     let (part_ids, whole) = write(store, &upload, 7).await;
     let missing = store.read("a.sql").await.err().unwrap();
     assert!(matches!(missing, StoreError::NoObject { .. }), "{missing}");
-    assert!(!missing.may_pass());
+    assert!(!missing.is_transient());
     for _ in 0..3 {
         let name = store.complete(&upload, &part_ids, whole.len() as u64).await.unwrap();
         assert_eq!(name, "a.sql");
@@ -138,7 +138,7 @@ async fn an_upload_that_is_gone_says_so(subject: &Subject) {
     for outcome in [written, completed] {
         let error = outcome.unwrap_err();
         assert!(matches!(error, StoreError::UploadGone { .. }), "{error}");
-        assert!(!error.may_pass());
+        assert!(!error.is_transient());
     }
     let missing = store.read("d.sql").await.err().unwrap();
     assert!(matches!(missing, StoreError::NoObject { .. }), "{missing}");
@@ -161,7 +161,7 @@ async fn another_object_of_the_name_is_left_alone(subject: &Subject) {
         } else {
             let error = completed.unwrap_err();
             assert!(matches!(error, StoreError::Taken { .. }), "{error}");
-            assert!(!error.may_pass());
+            assert!(!error.is_transient());
         }
         assert!(contents(store, "e.sql").await.unwrap() == their_bytes);
         assert_eq!(store.complete(&theirs, &their_receipts, length).await.unwrap(), "e.sql");

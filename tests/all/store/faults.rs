@@ -30,7 +30,7 @@ async fn persist<T>(
 ) -> (u32, Result<T, StoreError>) {
     for failed in 0..3 {
         match work().await {
-            Err(error) if error.may_pass() => eprintln!("again: {error}"),
+            Err(error) if error.is_transient() => eprintln!("again: {error}"),
             outcome => return (failed, outcome),
         }
     }
@@ -226,7 +226,7 @@ fn an_export_through_faults_is_the_same_object() {
                 let options = job_options(size);
                 match Job::begin(&exporter, &snapshot, &store, "a.sql", options).await {
                     Ok(job) => break job,
-                    Err(error) => assert!(error.may_pass(), "{fault:?}: {error}"),
+                    Err(error) => assert!(error.is_transient(), "{fault:?}: {error}"),
                 }
             };
             let counters = Arc::new(Counters::default());
@@ -237,13 +237,13 @@ fn an_export_through_faults_is_the_same_object() {
                 let budget = Budget { parts: 2 };
                 let slice = job.slice(&exporter, &snapshot, &store, Never, budget, &counters);
                 if let Err(error) = slice.await {
-                    assert!(error.may_pass(), "{fault:?}: {error}");
+                    assert!(error.is_transient(), "{fault:?}: {error}");
                 }
             }
             loop {
                 match job.complete(&store).await {
                     Ok(finished) => break finished,
-                    Err(error) => assert!(error.may_pass(), "{fault:?}: {error}"),
+                    Err(error) => assert!(error.is_transient(), "{fault:?}: {error}"),
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }

@@ -44,7 +44,7 @@ fn an_export_arrives_whole_and_in_equal_parts() {
 
     let output = run().run();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("going on with"), "{said}");
+    assert!(said.contains("resuming"), "{said}");
     let summary = summary(&output);
     let bytes = summary["bytes"].as_u64().unwrap();
     assert_eq!(summary["parts"].as_u64().unwrap(), bytes.div_ceil(5 * MIB));
@@ -113,7 +113,7 @@ fn a_dump_in_a_bucket_is_verified() {
     let mut refused = verify(location);
     refused.command.env("AWS_SECRET_ACCESS_KEY", "wrong");
     for (run, expected) in [
-        (verify(location), format!("{location} is cut off behind {} bytes", length - 1)),
+        (verify(location), format!("{location} is cut off after {} bytes", length - 1)),
         (verify("s3://exports/nightly/x.sql"), "there is no s3://exports/nightly/x.sql".into()),
         (verify("s3://nothing/x.sql"), "there is no s3://nothing/x.sql".into()),
         (refused, format!("{location} can't be read")),
@@ -181,7 +181,7 @@ fn an_export_to_garage_arrives_whole_through_a_kill() {
 
     let output = run().run();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("going on with"), "{said}");
+    assert!(said.contains("resuming"), "{said}");
     let summary = summary(&output);
     assert_eq!(summary["sha256"], reference.as_str());
     assert!(!is_begun());

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use partway_testbed::{compare, hex, restore, write_sample};
+use base16ct::lower::encode_string as hex;
+use partway_testbed::{compare, restore, write_sample};
 use sha2::{Digest, Sha256};
 
 use crate::support::{Server, database, export};

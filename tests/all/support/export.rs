@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use partway_jobs::{Finished, Job, JobError, JobOptions};
+use partway_jobs::{Finished, Job, JobError};
 use partway_sqlite::Snapshot;
 use partway_store::{FolderStore, Store, StoreError};
 use partway_wasmtime::Counters;
-use partway_wasmtime::exporter::Budget;
-use partway_wasmtime::exporter::Exporter;
+use partway_wasmtime::exporter::{Budget, Exporter, Options};
 use partway_wasmtime::pacing::Pacing;
 use tokio::runtime::Runtime;
 
@@ -23,8 +22,8 @@ pub struct Sliced {
 }
 
 /// Options of an ordinary SQL dump.
-pub fn job_options(part_size: u32) -> JobOptions {
-    JobOptions { format: "sql".into(), tables: Vec::new(), part_size, settings: Vec::new() }
+pub fn job_options(part_size: u32) -> Options {
+    Options::new("sql", part_size)
 }
 
 /// A runtime such as an export needs.
@@ -49,7 +48,7 @@ pub fn export_with(
     exporter: &Exporter,
     database: &Path,
     folder: &Path,
-    options: JobOptions,
+    options: Options,
     mut budget: impl FnMut() -> u32,
 ) -> Result<Sliced, JobError> {
     let store: Arc<dyn Store> = Arc::new(FolderStore::new(folder));

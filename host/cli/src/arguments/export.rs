@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use partway_jobs::settings;
+use partway_jobs::sql_settings;
 use partway_store::StoreAddress;
 
 use super::values::{SnapshotMode, duration, name, size};
@@ -126,6 +126,6 @@ impl ExportArguments {
     /// The format's settings that differ from their defaults: a component by somebody else may know none of
     /// them.
     pub fn settings(&self) -> Vec<(String, String)> {
-        settings(self.no_rowids, self.target.map(Into::into))
+        sql_settings(self.no_rowids, self.target.map(Into::into))
     }
 }

@@ -123,7 +123,7 @@ impl<E: Into<ExportError>> From<E> for ApiError {
             ExportError::Jobs(error) => of_jobs(error, text),
             ExportError::Open(OpenError::Busy { .. }) => Self::unavailable(text).retry_after(5),
             ExportError::Store(StoreError::NoObject { .. }) => Self::new(StatusCode::GONE, text),
-            ExportError::Store(error) if error.may_pass() => {
+            ExportError::Store(error) if error.is_transient() => {
                 Self::unavailable(text).retry_after(10)
             }
             ExportError::Store(_) => Self::new(StatusCode::BAD_GATEWAY, text),

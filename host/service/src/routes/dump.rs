@@ -6,7 +6,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::header::{ACCEPT_RANGES, ALLOW, CONTENT_LOCATION, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
-use partway_jobs::{Clock, JobRecord, JobState, SystemClock, incomplete};
+use partway_jobs::{Clock, Incomplete, JobRecord, JobState, SystemClock};
 
 use super::download::object;
 use super::openapi::Dump;
@@ -75,7 +75,7 @@ pub async fn get(
         // A client that saves the body must not take it for complete.
         JobState::Done if !record.totals.damaged.is_empty() => {
             let url = download_url(id.as_str());
-            let error = incomplete(&record.totals.damaged);
+            let error = Incomplete::new(&record.totals.damaged);
             Err(ApiError::internal(format!("{error}. What could be read is at {url}")))
         }
         JobState::Done

@@ -5,7 +5,7 @@ use std::path::Path;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use partway_jobs::{ExportRequest, Target, object_name, settings};
+use partway_jobs::{ExportRequest, Target, object_name, sql_settings};
 use partway_wasmtime::exporter::Options;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -178,7 +178,7 @@ impl ExportParameters {
                 ))
             })?),
         };
-        Ok(settings(false, target))
+        Ok(sql_settings(false, target))
     }
 
     /// The object's name, which stays within the store's folder or prefix.

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::stream;
-use partway_jobs::{Clock, SnapshotMode, SystemClock, UntilStopped, incomplete, skip_damaged};
+use partway_jobs::{Clock, Incomplete, SnapshotMode, SystemClock, UntilStopped, skip_damaged};
 use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::{
     Budget, ExportError as ComponentError, Exporter, Options, Outcome,
@@ -133,7 +133,7 @@ fn export(dump: Dump, sink: &Sink) -> Result<(), ApiError> {
     match exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX }) {
         Ok(Outcome::Done(summary)) if summary.damaged.is_empty() => Ok(()),
         Ok(Outcome::Done(summary)) => {
-            let error = incomplete(&summary.damaged);
+            let error = Incomplete::new(&summary.damaged);
             tracing::error!(%database, %error, "a streamed dump is not complete");
             Err(ApiError::internal(error.to_string()))
         }

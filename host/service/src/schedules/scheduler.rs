@@ -225,7 +225,7 @@ async fn export_if_changed(
     let Some(id) = made else { return Ok(Outcome::Skipped("another process has made it")) };
     let _span = tracing::error_span!("schedule", export = %id).entered();
     tracing::info!(%next_at, "an export is made by schedule");
-    exports.worker.look_now();
+    exports.worker.wake_timer();
     Ok(Outcome::Made)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use partway::bucket::{RequestError, RequestErrorKind};
+use partway_store::bucket::{RequestError, RequestErrorKind};
 
 /// What is kept under a name.
 #[derive(Debug, Clone)]

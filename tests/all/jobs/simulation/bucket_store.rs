@@ -12,7 +12,9 @@ use partway_store::bucket::{
     Bucket, ListedUpload, ObjectInfo, RequestError, RequestErrorKind, RequestedBytes, UploadMarker,
     UploadPage, UploadQuery,
 };
-use partway_store::{IncompleteUpload, ObjectBytes, ObjectStore, PartId, Store, StoreError, StoreLimits, UploadId};
+use partway_store::{
+    IncompleteUpload, ObjectBytes, ObjectStore, PartId, Store, StoreError, StoreLimits, UploadId,
+};
 
 use super::bucket::Object;
 use super::clock::sleep;

@@ -5,7 +5,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use partway_store::{FolderStore, IncompleteUpload, ObjectBytes, PartId, Store, StoreError, StoreLimits, UploadId};
+use partway_store::{
+    FolderStore, IncompleteUpload, ObjectBytes, PartId, Store, StoreError, StoreLimits, UploadId,
+};
 
 use super::gate::{Effect, View};
 use super::tally::Met;

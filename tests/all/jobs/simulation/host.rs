@@ -5,7 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partway_jobs::{CommitMoment, JobEvent, JobId, JobStore, Observer, Prune, Resources, StateError, StepError, StepOutcome, Worker, prune};
+use partway_jobs::simulation::{CommitMoment, open_job_store};
+use partway_jobs::{
+    JobEvent, JobId, Observer, Prune, Resources, StateError, StepError, StepOutcome, Worker, prune,
+};
 use partway_store::{AddressError, FolderStore, Store, StoreAddress};
 use partway_wasmtime::LoadError;
 use partway_wasmtime::exporter::Exporter;
@@ -46,13 +49,14 @@ impl Host {
     ) -> Result<Self, StateError> {
         let (world, ground, actor) = (view.world.clone(), view.ground.clone(), view.actor);
         let checker = checker.clone();
-        let jobs = JobStore::open(state)?.with_commit_hook(move |moment| {
+        let jobs = open_job_store(state, move |moment| {
             if moment == CommitMoment::After {
                 checker.committed(&world, &ground, actor);
             }
             may_go_on(&world, actor, moment)
-        });
-        let resources = Arc::new(SimulatedResources { view: view.clone(), exporter: exporter.clone() });
+        })?;
+        let resources =
+            Arc::new(SimulatedResources { view: view.clone(), exporter: exporter.clone() });
         let clock = SimulatedClock { world: view.world.clone(), host: actor.host };
         let watch = Watcher(view.world.clone());
         let worker = Worker::with_clock(jobs, resources.clone(), watch, Arc::new(clock))?;
