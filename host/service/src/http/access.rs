@@ -103,7 +103,7 @@ fn check_host(headers: &HeaderMap) -> Result<(), ApiError> {
     }
     Err(ApiError::new(
         StatusCode::FORBIDDEN,
-        "without tokens this service is only for this machine: address it as localhost or by its IP address, or \
+        "this service has no tokens and only answers requests to localhost or an IP address: use one of these, or \
          configure tokens",
     ))
 }

@@ -173,9 +173,7 @@ impl ExportParameters {
         let target = match &self.target {
             None => None,
             Some(word) => Some(word.parse::<Target>().map_err(|_| {
-                ApiError::bad_request(format!(
-                    "there is no target {word:?}: there are sqlite, and d1"
-                ))
+                ApiError::bad_request(format!("there is no target {word:?}, only sqlite, and d1"))
             })?),
         };
         Ok(sql_settings(false, target))
@@ -188,8 +186,11 @@ impl ExportParameters {
     /// Where it would not.
     pub fn object_name(&self) -> Result<Option<String>, ApiError> {
         let Some(name) = &self.name else { return Ok(None) };
-        let plain = object_name(name).map_err(|error| {
-            ApiError::bad_request(format!("the name {name:?} can't be used: {error}"))
+        let plain = object_name(name).map_err(|_| {
+            ApiError::bad_request(format!(
+                "the name {name:?} can't be used: give a plain name of 1 to 200 bytes, without slashes, that does not \
+                 begin with a dot"
+            ))
         })?;
         if plain.chars().any(char::is_control) {
             return Err(ApiError::bad_request("the name can't be used: it has control characters"));
