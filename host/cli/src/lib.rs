@@ -19,11 +19,11 @@
 //! use std::sync::Arc;
 //! use std::time::{Duration, Instant};
 //!
-//! use partway::jobs::{Job, JobOptions};
+//! use partway::jobs::Job;
 //! use partway::sqlite::Snapshot;
 //! use partway::store::{FolderStore, Store, part_size};
 //! use partway::wasmtime::Counters;
-//! use partway::wasmtime::exporter::{Budget, Exporter};
+//! use partway::wasmtime::exporter::{Budget, Exporter, Options};
 //! use partway::wasmtime::pacing::Pacing;
 //!
 //! /// Ends a slice at a time.
@@ -39,12 +39,7 @@
 //!     let exporter = Exporter::prebuilt()?;
 //!     let snapshot = Snapshot::hold(database)?;
 //!     let store: Arc<dyn Store> = Arc::new(FolderStore::new(folder));
-//!     let options = JobOptions {
-//!         format: "sql".to_owned(),
-//!         tables: vec![],
-//!         part_size: part_size(None, snapshot.bytes(), store.limits())?,
-//!         settings: vec![],
-//!     };
+//!     let options = Options::new("sql", part_size(None, snapshot.bytes(), store.limits())?);
 //!     let counters = Arc::new(Counters::default());
 //!     let mut job = Job::begin(&exporter, &snapshot, &store, "app.sql", options).await?;
 //!     while !job.is_ended() {

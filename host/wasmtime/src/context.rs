@@ -8,19 +8,15 @@ use wasmtime::component::{Resource, ResourceTable};
 
 use crate::clock::SliceClock;
 use crate::counters::Counters;
+use crate::cursor_resource::CursorResource;
 use crate::limits::{Limiter, Limits};
 use crate::pacing::{NoPacing, Pacing};
 use crate::parts::Parts;
-use crate::rows::{self, Batch, Cursor, Rows, Schema};
+use crate::rows::{self, Batch, Rows, Schema};
 
 /// The most cursors that a component may have open at a time, as `rows.wit` has it. The export component opens up to 33:
 /// small tables are opened before their turn.
 const MAX_CURSORS: u32 = 64;
-
-/// A cursor that a component holds, in the store's [`ResourceTable`].
-pub struct CursorResource {
-    cursor: Box<dyn Cursor>,
-}
 
 /// What one slice of a component sees of its host: rows, parts and pacing, within [`Limits`]. One for each slice.
 pub struct PipeCtx {

@@ -12,7 +12,7 @@ use crate::bindings::{CheckedExports, ExportComponent};
 use crate::context::{PipeCtx, PipeCtxView, PipeView};
 use crate::engine;
 use crate::error::{CallError, LoadError};
-use crate::limits::limit;
+use crate::limited_store::limit;
 use crate::linker::add_to_linker_sync;
 use crate::parts::NoParts;
 use crate::rows::Rows;
@@ -226,7 +226,7 @@ impl Exporter {
         &self,
         store: &mut Store<SliceState>,
     ) -> wasmtime::Result<ExportComponent> {
-        crate::limits::limit_async(store);
+        crate::limited_store::limit_async(store);
         let instance = self.asynchronous.instantiate_async(&mut *store).await?;
         ExportComponent::new(store, &instance)
     }

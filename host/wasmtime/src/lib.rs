@@ -90,10 +90,12 @@ pub mod bindings;
 mod clock;
 mod context;
 mod counters;
+mod cursor_resource;
 mod engine;
 mod error;
 pub mod exporter;
 mod instance;
+mod limited_store;
 mod limits;
 mod linker;
 pub mod pacing;
@@ -108,9 +110,10 @@ pub use context::{PipeCtx, PipeCtxBuilder, PipeCtxView, PipeView};
 pub use counters::Counters;
 pub use engine::{Ticker, config};
 pub use error::{CallError, LoadError};
+pub use limited_store::limit;
 #[cfg(feature = "async")]
-pub use limits::limit_async;
-pub use limits::{Limiter, Limits, limit};
+pub use limited_store::limit_async;
+pub use limits::{Limiter, Limits};
 #[cfg(feature = "async")]
 pub use linker::add_to_linker_async;
 pub use linker::add_to_linker_sync;

@@ -9,7 +9,8 @@ use std::time::Instant;
 use wasmtime::component::{Linker, Resource, ResourceType, WasmList};
 use wasmtime::{Result, StoreContextMut};
 
-use crate::context::{CursorResource, PipeView};
+use crate::context::PipeView;
+use crate::cursor_resource::CursorResource;
 use crate::{parts, rows};
 
 const ROWS: &str = "partway:pipe/rows@0.1.0";

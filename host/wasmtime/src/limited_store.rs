@@ -1,0 +1,37 @@
+//! Holding a store to the limits of its context.
+
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::context::PipeView;
+
+/// Holds the component in a store to the limits of its context: its memory and tables, what one call may hand to the host,
+/// and its time, for which the engine must have [epoch interruption](wasmtime::Config::epoch_interruption) and a
+/// [`Ticker`](crate::Ticker).
+///
+/// Where a call fails, [`CallError::new`](crate::CallError::new) says which limit it was.
+pub fn limit<T: PipeView + 'static>(store: &mut Store<T>) {
+    limit_and(store, || UpdateDeadline::Continue(1));
+}
+
+/// As [`limit`], for components that are called asynchronously: every 50 ms the component yields to other tasks.
+#[cfg(feature = "async")]
+pub fn limit_async<T: PipeView + 'static>(store: &mut Store<T>) {
+    limit_and(store, || UpdateDeadline::Yield(1));
+}
+
+fn limit_and<T: PipeView + 'static>(
+    store: &mut Store<T>,
+    go_on: impl Fn() -> UpdateDeadline + Send + Sync + 'static,
+) {
+    // A part at most goes over in one call, and so never more than the memory.
+    let memory = store.data_mut().pipe().ctx.limiter().limits().memory;
+    store.set_hostcall_fuel(memory);
+    store.limiter(|data| data.pipe().ctx.limiter());
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |mut store| {
+        if store.data_mut().pipe().ctx.has_overrun() {
+            return Ok(UpdateDeadline::Interrupt);
+        }
+        Ok(go_on())
+    });
+}
