@@ -21,7 +21,7 @@ pub fn limit_async<T: PipeView + 'static>(store: &mut Store<T>) {
 
 fn limit_and<T: PipeView + 'static>(
     store: &mut Store<T>,
-    go_on: impl Fn() -> UpdateDeadline + Send + Sync + 'static,
+    at_tick: impl Fn() -> UpdateDeadline + Send + Sync + 'static,
 ) {
     // A part at most goes over in one call, and so never more than the memory.
     let memory = store.data_mut().pipe().ctx.limiter().limits().memory;
@@ -32,6 +32,6 @@ fn limit_and<T: PipeView + 'static>(
         if store.data_mut().pipe().ctx.has_overrun() {
             return Ok(UpdateDeadline::Interrupt);
         }
-        Ok(go_on())
+        Ok(at_tick())
     });
 }
