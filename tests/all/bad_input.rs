@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use partway_testbed::write_sample;
 
-use crate::support::{PASS_THROUGH, Program, database, program};
+use crate::support::{Program, database, pass_through, program};
 
 /// A user who owns nothing.
 const NOBODY: u32 = 65_534;
@@ -165,7 +165,7 @@ fn a_component_that_is_none_is_refused() {
     case.fails(with(), 1, "it is no WebAssembly component");
     fs::write(&file, b"\0asm\x01\0\0\0").unwrap();
     case.fails(with(), 1, "it is no WebAssembly component");
-    fs::write(&file, PASS_THROUGH).unwrap();
+    fs::write(&file, pass_through()).unwrap();
     case.fails(with(), 1, "not one of the world partway:pipe/export-component@0.1.0");
 }
 

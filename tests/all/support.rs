@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the program, exports through the library, and the test components.
 
 mod case;
+mod components;
 mod export;
 mod garage;
 mod jobs;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use case::{SLOWLY, ServiceCase, damage, of_many_pages, tiny};
+pub use components::{hostile, pass_through};
 pub use export::{Never, contents, export, export_with, job_options, runtime};
 pub use garage::garage;
 pub use jobs::{jobs, saved_parts, wait_for_parts};
@@ -30,12 +32,6 @@ pub use turn::{Turn, turn};
 /// How long a test waits for what has to happen before it gives up. This is no promise of how fast that is: the machine
 /// may be busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The component of the world `transform` that hands everything on.
-pub const PASS_THROUGH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pass-through.wasm"));
-
-/// The component that misbehaves as its format says.
-pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile.wasm"));
 
 /// A new database, made by SQL.
 pub fn database(path: &Path, sql: &str) -> Connection {

@@ -14,7 +14,7 @@ use partway_wasmtime::{CallError, Limits, PipeCtx, Ticker, async_trait, config};
 use tokio::runtime::Builder;
 use wasmtime::Engine;
 
-use crate::support::{HOSTILE, built, database, export, sha256};
+use crate::support::{built, database, export, hostile, sha256};
 
 const PART_SIZE: u32 = 64 * 1024;
 
@@ -76,7 +76,7 @@ fn a_component_that_does_not_end_holds_up_no_other_task_and_is_cut_off() {
     drop(database(&file, "CREATE TABLE t (a);"));
     let engine = Engine::new(&config()).unwrap();
     let _ticker = Ticker::start(&engine).unwrap();
-    let exporter = Exporter::with_engine(&engine, HOSTILE).unwrap();
+    let exporter = Exporter::with_engine(&engine, hostile()).unwrap();
     let limits = Limits { overrun: Duration::from_millis(500), ..Limits::default() };
     let ctx = PipeCtx::builder().limits(limits).build(Snapshot::hold(&file).unwrap(), Nowhere);
     let turns = Arc::new(AtomicU32::new(0));

@@ -11,7 +11,7 @@ use wac_graph::{CompositionGraph, EncodeOptions, plug};
 use wit_parser::WorldItem;
 use wit_parser::decoding::DecodedWasm;
 
-use crate::support::{PASS_THROUGH, export_with, job_options, sha256, turn};
+use crate::support::{export_with, job_options, pass_through, sha256, turn};
 
 #[test]
 fn the_component_imports_the_declared_interfaces_and_no_other() {
@@ -44,7 +44,7 @@ fn composed(transforms: usize) -> Vec<u8> {
             let package = Package::from_bytes(name, None, bytes, graph.types_mut()).unwrap();
             graph.register_package(package).unwrap()
         };
-        let transform = add("test:pass-through", PASS_THROUGH.to_vec());
+        let transform = add("test:pass-through", pass_through().to_vec());
         let exporter = add("partway:exporter", component);
         plug(&mut graph, vec![transform], exporter).unwrap();
         component = graph.encode(EncodeOptions::default()).unwrap();

@@ -8,7 +8,7 @@ use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::Exporter;
 use partway_wasmtime::{Limits, PipeCtx, exporter};
 
-use crate::support::{HOSTILE, database, export_with, job_options};
+use crate::support::{database, export_with, hostile, job_options};
 
 /// Runs the hostile component by one of its ways, and gives what the host says.
 fn said(way: &str) -> String {
@@ -18,7 +18,7 @@ fn said(way: &str) -> String {
         &file,
         "CREATE TABLE t (a); INSERT INTO t VALUES (1); CREATE TABLE secrets (s);",
     ));
-    let exporter = Exporter::new(HOSTILE).unwrap();
+    let exporter = Exporter::new(hostile()).unwrap();
     let mut options = job_options(4096);
     options.format = way.into();
     let error = export_with(&exporter, &file, folder.path(), options, || 1).unwrap_err();
@@ -55,7 +55,7 @@ fn a_component_that_does_not_end_is_cut_off() {
     let file = folder.path().join("small.db");
     drop(database(&file, "CREATE TABLE t (a);"));
     let limits = Limits { overrun: Duration::from_millis(300), ..Limits::default() };
-    let exporter = Exporter::new(HOSTILE).unwrap();
+    let exporter = Exporter::new(hostile()).unwrap();
     for way in ["spin", "ignore-yield"] {
         let ctx = PipeCtx::builder()
             .pacing(Now)
@@ -73,7 +73,7 @@ fn no_file_is_left_by_a_component_that_fails_in_the_program() {
     let file = folder.path().join("small.db");
     drop(database(&file, "CREATE TABLE t (a);"));
     let component = folder.path().join("hostile.wasm");
-    fs::write(&component, HOSTILE).unwrap();
+    fs::write(&component, hostile()).unwrap();
     let store = folder.path().join("store");
     fs::create_dir(&store).unwrap();
     let run = crate::support::Program::export(&file, store.to_str().unwrap(), folder.path())
