@@ -5,7 +5,7 @@
 
 use std::error::Error;
 
-use partway_jobs::{JobError, StateError, StepError};
+use partway_jobs::{JobError, KeepError, StateError, StepError};
 use partway_sqlite::OpenError;
 use partway_store::StoreError;
 use partway_verify::{RestoreError, StatementError};
@@ -21,6 +21,8 @@ pub fn advice(error: &(dyn Error + 'static)) -> String {
         on_job(error).to_owned()
     } else if let Some(error) = error.downcast_ref() {
         on_open(error).to_owned()
+    } else if let Some(error) = error.downcast_ref() {
+        on_keep(error).to_owned()
     } else if let Some(error) = error.downcast_ref() {
         on_store(error).to_owned()
     } else if let Some(error) = error.downcast_ref() {
@@ -75,6 +77,13 @@ fn on_open(error: &OpenError) -> &'static str {
     match error {
         OpenError::Copy { .. } => "; or export without a copy: --snapshot hold",
         _ => "",
+    }
+}
+
+fn on_keep(error: &KeepError) -> &'static str {
+    match error {
+        KeepError::TemporaryFolder(_) => "; set TMPDIR to a folder that you may write to",
+        KeepError::Copy(error) => on_open(error),
     }
 }
 

@@ -4,53 +4,33 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
-use partway_jobs::{Incomplete, UntilStopped, skip_damaged};
+use partway_jobs::{Incomplete, StreamedExport, skip_damaged};
 use partway_sqlite::Snapshot;
-use partway_wasmtime::async_trait;
-use partway_wasmtime::exporter::Exporter;
-use partway_wasmtime::exporter::{Budget, ExportError as Error, Options, Outcome};
-use partway_wasmtime::parts::Parts;
-use partway_wasmtime::{CallError, Counters, PipeCtx, parts};
-use tempfile::TempDir;
+use partway_wasmtime::exporter::{ExportError, Exporter, Options};
+use partway_wasmtime::parts::{self, Parts};
+use partway_wasmtime::{CallError, Counters, async_trait};
 
 use crate::arguments::ExportArguments;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::signals::listen;
 
-/// Small, so that the reader gets its first bytes soon.
-const PART_SIZE: u32 = 256 * 1024;
-
 /// Writes the whole dump to standard output.
 pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(), Failure> {
-    let (snapshot, _copy) = snapshot(arguments)?;
+    let export = open(arguments)?;
     let stop = listen();
-    let mut settings = arguments.settings();
-    // What has been written can't be taken back, so damage is skipped from the start.
-    if arguments.component.is_none() {
-        settings.push(skip_damaged());
-    }
-    let options = Options {
-        format: arguments.format.clone(),
-        tables: arguments.tables.clone(),
-        part_size: PART_SIZE,
-        settings,
-    };
+    let options = options(arguments);
     let counters = Arc::new(Counters::default());
-    let (read, tables) = (snapshot.clone(), arguments.tables.clone());
+    let (read, tables) = (export.snapshot().clone(), arguments.tables.clone());
     let progress = Progress::of(move || read.expected(&tables), &counters);
-    let pacing = UntilStopped(stop);
-    let outcome = tokio::task::spawn_blocking(move || {
-        let checkpoint = exporter.start(snapshot.clone(), &options)?;
-        let ctx =
-            PipeCtx::builder().pacing(pacing).counters(counters).build(snapshot, StandardOutput);
-        exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX })
+    let result = tokio::task::spawn_blocking(move || {
+        export.run(&exporter, &options, StandardOutput, counters, stop)
     })
     .await
     .context("the export ended unexpectedly")?;
     drop(progress);
-    match outcome {
-        Ok(Outcome::Done(summary)) => {
+    match result {
+        Ok(summary) => {
             for warning in summary.warnings {
                 eprintln!("partway: warning: {warning}");
             }
@@ -61,27 +41,34 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
                 Err(Incomplete::new(&summary.damaged).into())
             }
         }
-        Ok(Outcome::More(_)) | Err(CallError::Exporter(Error::Interrupted)) => {
+        Err(CallError::Exporter(ExportError::Interrupted)) => {
             let text = "interrupted: the dump is not complete; exports made with --to STORE can be resumed";
             Err(Failure::Interrupted(text.to_owned()))
         }
-        Err(CallError::Exporter(Error::InvalidOptions(text))) => {
+        Err(CallError::Exporter(ExportError::InvalidOptions(text))) => {
             Err(Failure::usage(anyhow::anyhow!(text)))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// A snapshot of the database, and if it is a copy, the temporary folder to keep while it is read.
-fn snapshot(arguments: &ExportArguments) -> Result<(Snapshot, Option<TempDir>), Failure> {
+fn open(arguments: &ExportArguments) -> Result<StreamedExport, Failure> {
     let held = Snapshot::hold(&arguments.database)?;
-    if !partway_jobs::SnapshotMode::from(arguments.snapshot).copies(&held, true) {
-        return Ok((held, None));
+    Ok(StreamedExport::new(held, arguments.snapshot.into(), true)?)
+}
+
+fn options(arguments: &ExportArguments) -> Options {
+    let mut settings = arguments.settings();
+    // What has been written can't be taken back, so damage is skipped from the start.
+    if arguments.component.is_none() {
+        settings.push(skip_damaged());
     }
-    let folder = tempfile::tempdir()
-        .context("there is no temporary folder for a copy of the database: set TMPDIR to one")?;
-    let copy = held.copy(&folder.path().join("copy.db"))?;
-    Ok((copy, Some(folder)))
+    Options {
+        format: arguments.format.clone(),
+        tables: arguments.tables.clone(),
+        part_size: StreamedExport::PART_SIZE,
+        settings,
+    }
 }
 
 /// Parts that go to standard output.

@@ -62,6 +62,7 @@
 //!   job to its end; [`Worker::run_due`] is a timer for all of them. An [`Observer`] is told what happens.
 //! - [`Resources`] give a worker its stores, components and sources. [`PrebuiltResources`] do with the component inside
 //!   this crate and SQLite files; implement the trait for databases of another kind.
+//! - [`StreamedExport`] is for an export that is sent on as it is made, and is no job.
 //! - [`prune`] cleans up what jobs and dead processes have left.
 //!
 //! # Features
@@ -106,6 +107,7 @@ mod snapshots;
 mod source;
 mod state_error;
 mod step_error;
+mod streamed_export;
 mod timer;
 mod totals;
 mod transitions;
@@ -122,7 +124,6 @@ pub use job_store::{DueJob, JobStore};
 pub use object_name::{ObjectNameError, object_name};
 pub use observer::{JobEvent, Observer};
 pub use outcome::StepOutcome;
-pub use pacing::UntilStopped;
 /// What a [`Source`] tells of itself.
 pub use partway_sqlite::{Expected, Fingerprint};
 pub use prune::{Prune, PruneFailure, Pruned, prune};
@@ -135,5 +136,6 @@ pub use snapshot_mode::SnapshotMode;
 pub use source::Source;
 pub use state_error::StateError;
 pub use step_error::StepError;
+pub use streamed_export::{KeepError, StreamedExport};
 pub use totals::{Finished, Totals};
 pub use worker::Worker;

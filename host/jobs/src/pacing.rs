@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::source::Source;
 
 /// Ends a slice when this is cancelled, and not before.
-#[derive(Debug)]
-pub struct UntilStopped(pub CancellationToken);
+pub(crate) struct UntilStopped(pub(crate) CancellationToken);
 
 impl Pacing for UntilStopped {
     fn should_yield(&self) -> bool {

@@ -9,14 +9,13 @@ use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::stream;
-use partway_jobs::{Clock, Incomplete, SnapshotMode, SystemClock, UntilStopped, skip_damaged};
-use partway_sqlite::Snapshot;
-use partway_wasmtime::exporter::{
-    Budget, ExportError as ComponentError, Exporter, Options, Outcome,
+use partway_jobs::{
+    Clock, Incomplete, KeepError, SnapshotMode, StreamedExport, SystemClock, skip_damaged,
 };
+use partway_sqlite::Snapshot;
+use partway_wasmtime::exporter::{ExportError as ComponentError, Exporter, Options};
 use partway_wasmtime::parts::{self, Parts};
-use partway_wasmtime::{CallError, PipeCtx, async_trait};
-use tempfile::TempDir;
+use partway_wasmtime::{CallError, async_trait};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -28,9 +27,6 @@ use crate::http::error::ApiError;
 use crate::http::headers::{file_headers, set_headers};
 use crate::state::ServiceState;
 use crate::state::metrics::{Metrics, StreamEnd};
-
-/// The size of parts, in bytes. Small ones reach a client soon.
-const PART_SIZE: u32 = 256 * 1024;
 
 /// How many parts are buffered for the client; then the export waits.
 const BUFFERED_PARTS: usize = 4;
@@ -71,7 +67,7 @@ pub async fn respond(
     let dump = Dump {
         exporter: state.exporter.clone(),
         database: parameters.database(&state.databases)?.to_owned(),
-        options: parameters.options(PART_SIZE)?,
+        options: parameters.options(StreamedExport::PART_SIZE)?,
         snapshot: state.snapshot,
     };
     let (sender, mut receiver) = mpsc::channel(BUFFERED_PARTS);
@@ -122,22 +118,20 @@ fn run(dump: Dump, sink: &Sink) {
 }
 
 fn export(dump: Dump, sink: &Sink) -> Result<(), ApiError> {
-    let Dump { exporter, database, mut options, snapshot: mode } = dump;
-    let (snapshot, _copy) = snapshot(&database, mode, sink)?;
+    let Dump { exporter, database, mut options, snapshot } = dump;
+    let export = open(&database, snapshot, sink)?;
     // What has been sent can't be taken back, so skip damage from the start.
     options.settings.push(skip_damaged());
-    let checkpoint = exporter.start(snapshot.clone(), &options)?;
-    let ctx =
-        PipeCtx::builder().pacing(UntilStopped(sink.cut_off.clone())).build(snapshot, sink.clone());
     let database = database.display();
-    match exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX }) {
-        Ok(Outcome::Done(summary)) if summary.damaged.is_empty() => Ok(()),
-        Ok(Outcome::Done(summary)) => {
+    let stop = sink.cut_off.clone();
+    match export.run(&exporter, &options, sink.clone(), Arc::default(), stop) {
+        Ok(summary) if summary.damaged.is_empty() => Ok(()),
+        Ok(summary) => {
             let error = Incomplete::new(&summary.damaged);
             tracing::error!(%database, %error, "a streamed dump is not complete");
             Err(ApiError::internal(error.to_string()))
         }
-        Ok(Outcome::More(_)) => {
+        Err(CallError::Exporter(ComponentError::Interrupted)) => {
             Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the service is being stopped"))
         }
         Err(error) => {
@@ -150,20 +144,9 @@ fn export(dump: Dump, sink: &Sink) -> Result<(), ApiError> {
     }
 }
 
-/// The state of the database, with the folder of a copy, which is to live as long as it is read. A client may be slow:
-/// where writers would have to wait for it, it gets a copy.
-fn snapshot(
-    database: &Path,
-    mode: SnapshotMode,
-    sink: &Sink,
-) -> Result<(Snapshot, Option<TempDir>), ApiError> {
+/// Keeps the state of the database. A client may be slow: where writers would have to wait for it, it gets a copy.
+fn open(database: &Path, mode: SnapshotMode, sink: &Sink) -> Result<StreamedExport, ApiError> {
     let held = Snapshot::hold(database)?;
-    if !mode.copies(&held, false) {
-        return Ok((held, None));
-    }
-    let folder = tempfile::tempdir().map_err(|error| {
-        ApiError::internal(format!("no folder for a copy of the database can be made: {error}"))
-    })?;
     let (copying, waiting) = (held.clone(), sink.clone());
     let interrupt = sink.runtime.spawn(async move {
         tokio::select! {
@@ -172,9 +155,12 @@ fn snapshot(
         }
         copying.interrupt();
     });
-    let copy = held.copy(&folder.path().join("copy.db"));
+    let export = StreamedExport::new(held, mode, false);
     interrupt.abort();
-    Ok((copy?, Some(folder)))
+    export.map_err(|error| match error {
+        KeepError::Copy(error) => error.into(),
+        KeepError::TemporaryFolder(_) => ApiError::internal(error.to_string()),
+    })
 }
 
 /// Sends parts to the client.
