@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use partway_sqlite::Fingerprint;
-use partway_store::{HashState, PartId, Store, StoreError, Upload, UploadId, UploadedParts};
+use partway_store::{
+    DamagedHash, HashState, PartId, Store, StoreError, Upload, UploadId, UploadedParts,
+};
 use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome};
 use partway_wasmtime::pacing::Pacing;
 use partway_wasmtime::{CallError, Counters, Limits, PipeCtx};
@@ -126,7 +128,8 @@ impl Job {
             part_size,
             self.totals.parts,
             &self.hash,
-        );
+        )
+        .map_err(|DamagedHash| JobError::Damaged)?;
         let cut_off = CutOffGuard::new(source);
         let ctx = PipeCtx::builder()
             .pacing(cut_off.pacing(pacing))

@@ -8,6 +8,11 @@ use sha2::{Digest, Sha256};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HashState(String);
 
+/// What was kept of a hash is damaged, and can't be continued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the saved hash is damaged: start the export over")]
+pub struct DamagedHash;
+
 impl HashState {
     /// The hash so far, to be continued; none where the text is damaged.
     pub(crate) fn hasher(&self) -> Option<Sha256> {

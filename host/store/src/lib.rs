@@ -23,7 +23,7 @@
 //! let (mut part_ids, mut length, mut hash) = (Vec::new(), 0, HashState::default());
 //! for slice in [vec![vec![b'a'; 4096], vec![b'b'; 4096]], vec![vec![b'c'; 10]]] {
 //!     let written = part_ids.len() as u32;
-//!     let (mut parts, pending) = Upload::new(store.clone(), upload.clone(), 4096, written, &hash);
+//!     let (mut parts, pending) = Upload::new(store.clone(), upload.clone(), 4096, written, &hash)?;
 //!     // This is what the component does; `parts` goes into its context (`PipeCtx::builder().build(rows, parts)`).
 //!     for (number, bytes) in (written + 1..).zip(slice) {
 //!         parts.write(number, &bytes).await?;
@@ -69,7 +69,7 @@ mod upload;
 pub use address::{AddressError, ObjectAddress, StoreAddress};
 pub use error::StoreError;
 pub use folder::FolderStore;
-pub use hash::HashState;
+pub use hash::{DamagedHash, HashState};
 pub use names::numbered_name;
 pub use object::ObjectStore;
 pub use part_size::{PartSizeError, part_size};

@@ -15,7 +15,7 @@ use self::buffers::{FreeBuffers, buffers};
 pub use self::uploader::UploadedParts;
 use self::uploader::{Destination, Part, Uploader};
 use crate::error::StoreError;
-use crate::hash::HashState;
+use crate::hash::{DamagedHash, HashState};
 use crate::store::{Store, UploadId};
 
 /// Takes a slice's parts from a component and uploads them to a store, beside the export.
@@ -51,28 +51,24 @@ pub struct PendingUpload(JoinHandle<Result<UploadedParts, StoreError>>);
 impl Upload {
     /// Resumes an upload after `written` parts of `part_size` bytes, which `hash` is the hash of. Must be called within a
     /// tokio runtime, on which the parts are uploaded.
+    ///
+    /// # Errors
+    ///
+    /// [`DamagedHash`]: the export has to start over.
     pub fn new(
         store: Arc<dyn Store>,
         upload: UploadId,
         part_size: u32,
         written: u32,
         hash: &HashState,
-    ) -> (Self, PendingUpload) {
+    ) -> Result<(Self, PendingUpload), DamagedHash> {
+        let hasher = hash.hasher().ok_or(DamagedHash)?;
         let limits = store.limits();
         let (sender, parts) = mpsc::unbounded_channel();
         let (free_buffers, buffer_return) = buffers(limits.in_flight.max(1));
-        let hasher = hash.hasher();
         let destination = Destination { store, upload, part_size };
-        let work = async move {
-            match hasher {
-                Some(hasher) => Uploader::new(destination, buffer_return, hasher).run(parts).await,
-                None => {
-                    let reason = "the saved hash is damaged: start the export over";
-                    Err(destination.failed(reason.to_owned()))
-                }
-            }
-        };
-        let task = tokio::spawn(work.in_current_span());
+        let uploader = Uploader::new(destination, buffer_return, hasher);
+        let task = tokio::spawn(uploader.run(parts).in_current_span());
         let upload = Self {
             free_buffers,
             sender,
@@ -81,7 +77,7 @@ impl Upload {
             most_parts: limits.most_parts,
             has_ended: false,
         };
-        (upload, PendingUpload(task))
+        Ok((upload, PendingUpload(task)))
     }
 
     fn check(&self, number: u32, bytes: &[u8]) -> Result<(), parts::Error> {

@@ -1,9 +1,11 @@
 //! Hosts that run components asynchronously, in an engine of their own.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partway_sqlite::Snapshot;
 use partway_store::{FolderStore, HashState, Store, Upload};
@@ -43,7 +45,7 @@ fn an_asynchronous_host_writes_the_same_object_to_a_store() {
         loop {
             let written = part_ids.len() as u32;
             let (parts, pending) =
-                Upload::new(store.clone(), upload.clone(), PART_SIZE, written, &hash);
+                Upload::new(store.clone(), upload.clone(), PART_SIZE, written, &hash).unwrap();
             let ctx = PipeCtx::builder().build(snapshot.clone(), parts);
             let outcome = exporter.resume_async(ctx, &checkpoint, Budget { parts: 3 }).await;
             let uploaded = pending.finish().await.unwrap();
@@ -58,6 +60,31 @@ fn an_asynchronous_host_writes_the_same_object_to_a_store() {
         store.complete(&upload, &part_ids, bytes).await.unwrap();
     });
     assert_eq!(sha256(&folder.path().join("async.sql")), sha256(&expected.file));
+}
+
+/// The synchronous form blocks, and so wants a thread of its own; where it blocks a task all the same, it must not hang.
+#[test]
+fn a_slice_that_blocks_inside_a_task_writes_more_parts_than_a_task_may_await_at_a_stretch() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sample.db");
+    write_sample(&file, 2).unwrap();
+    let exporter = Exporter::prebuilt().unwrap();
+    let store: Arc<dyn Store> = Arc::new(FolderStore::new(folder.path()));
+    let snapshot = Snapshot::hold(&file).unwrap();
+    let options = Options::new("sql", 4096);
+    let checkpoint = exporter.start(snapshot.clone(), &options).unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let parts = runtime.block_on(async {
+        let upload = store.begin("blocking.sql").await.unwrap();
+        let hash = HashState::default();
+        let (parts, pending) = Upload::new(store, upload, 4096, 0, &hash).unwrap();
+        let ctx = PipeCtx::builder().build(snapshot, parts);
+        let outcome = exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX }).unwrap();
+        assert!(matches!(outcome, Outcome::Done(_)));
+        pending.finish().await.unwrap().part_ids.len()
+    });
+    // Tokio allows 128.
+    assert!(parts > 300, "{parts} parts");
 }
 
 struct Nowhere;
@@ -92,6 +119,34 @@ fn a_component_that_does_not_end_holds_up_no_other_task_and_is_cut_off() {
     });
     assert!(matches!(error, CallError::Overrun(_)), "{error}");
     assert!(turns.load(Ordering::Relaxed) > 2, "the other task ran {turns:?} times");
+}
+
+#[test]
+fn time_in_which_nobody_polls_a_slice_is_not_the_components() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("small.db");
+    drop(database(&file, "CREATE TABLE t (a);"));
+    let engine = Engine::new(&config()).unwrap();
+    let _ticker = Ticker::start(&engine).unwrap();
+    let exporter = Exporter::with_engine(&engine, hostile()).unwrap();
+    let limits = Limits { overrun: Duration::from_millis(500), ..Limits::default() };
+    let ctx = PipeCtx::builder().limits(limits).build(Snapshot::hold(&file).unwrap(), Nowhere);
+    let (mut polled, mut has_waited) = (Duration::ZERO, false);
+    let error = one_thread().block_on(async {
+        let mut slice = pin!(exporter.resume_async(ctx, "spin", Budget { parts: 1 }));
+        poll_fn(|context| {
+            let since = Instant::now();
+            let poll = slice.as_mut().poll(context);
+            polled += since.elapsed();
+            if !std::mem::replace(&mut has_waited, true) {
+                std::thread::sleep(limits.overrun * 2);
+            }
+            poll
+        })
+        .await
+    });
+    assert!(matches!(error, Err(CallError::Overrun(_))), "{error:?}");
+    assert!(polled > limits.overrun - Duration::from_millis(50), "cut off after {polled:?}");
 }
 
 /// The program of `tests/embedder`, which is a whole host in less than 60 lines.

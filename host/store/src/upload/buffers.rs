@@ -1,18 +1,21 @@
 //! The buffers that parts are copied into: a fixed number of them, used over and over.
+//!
+//! They are awaited through the channel of `futures-channel`. Tokio's counts against a task's budget: a slice that blocks
+//! inside of a task, as the synchronous linker may, would hang once the budget is used up.
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 
 /// Hands out free buffers.
-pub(super) struct FreeBuffers(mpsc::UnboundedReceiver<Vec<u8>>);
+pub(super) struct FreeBuffers(UnboundedReceiver<Vec<u8>>);
 
 /// Where buffers are given back.
 #[derive(Clone)]
-pub(super) struct BufferReturn(mpsc::UnboundedSender<Vec<u8>>);
+pub(super) struct BufferReturn(UnboundedSender<Vec<u8>>);
 
 /// So many buffers, which grow to the size of what is put into them.
 pub(super) fn buffers(count: usize) -> (FreeBuffers, BufferReturn) {
-    let (sender, receiver) = mpsc::unbounded_channel();
+    let (sender, receiver) = unbounded();
     let buffers = BufferReturn(sender);
     for _ in 0..count {
         buffers.give_back(Vec::new());
@@ -24,7 +27,7 @@ impl FreeBuffers {
     /// Copies bytes into a buffer, as soon as one is free. None where no buffer will ever be: every [`BufferReturn`] has
     /// been dropped.
     pub(super) async fn copy(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut buffer = self.0.recv().await?;
+        let mut buffer = self.0.recv().await.ok()?;
         buffer.clear();
         buffer.extend_from_slice(bytes);
         Some(buffer)
@@ -39,7 +42,7 @@ impl BufferReturn {
 
     fn give_back(&self, buffer: Vec<u8>) {
         // With the slice over, nobody waits for it.
-        self.0.send(buffer).ok();
+        self.0.unbounded_send(buffer).ok();
     }
 }
 
