@@ -121,6 +121,12 @@ impl PipeCtx {
             || self.clock.overrun(self.pacing.should_yield()) > self.limiter.limits().overrun
     }
 
+    /// Lets other tasks run, which is not the component's time.
+    #[cfg(feature = "async")]
+    pub(crate) fn yield_to_tasks(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.clock.yield_to_tasks()
+    }
+
     /// A slice that is to stop, and has written nothing that could be lost, need not read on.
     fn is_interrupted(&self) -> bool {
         self.pacing.is_cut_off() || self.parts_written == 0 && self.pacing.is_stopped()

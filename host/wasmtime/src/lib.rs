@@ -80,7 +80,7 @@
 //! # Features
 //!
 //! - `async` (default): asynchronous hosts.
-//! - `prebuilt` (default): the export component that writes SQL dumps, inside the crate.
+//! - `prebuilt` (default): the export component that writes SQL dumps, from `partway-prebuilt`.
 //! - `precompiled`: that component as machine code, so that a start takes some ms instead of 150. Built for processors of
 //!   another kind than the building machine's, or run on an x86-64 one without AVX2, it is compiled at the start.
 //! - `cache`: what a component was compiled to at a start is kept in the user's cache folder (wasmtime's own cache), and

@@ -2,7 +2,7 @@
 
 use wasmtime::{Store, UpdateDeadline};
 
-use crate::context::PipeView;
+use crate::context::{PipeCtx, PipeView};
 
 /// Holds the component in a store to the limits of its context: its memory and tables, what one call may hand to the host,
 /// and its time, for which the engine must have [epoch interruption](wasmtime::Config::epoch_interruption) and a
@@ -10,18 +10,18 @@ use crate::context::PipeView;
 ///
 /// Where a call fails, [`CallError::new`](crate::CallError::new) says which limit it was.
 pub fn limit<T: PipeView + 'static>(store: &mut Store<T>) {
-    limit_and(store, || UpdateDeadline::Continue(1));
+    limit_and(store, |_| UpdateDeadline::Continue(1));
 }
 
 /// As [`limit`], for components that are called asynchronously: every 50 ms the component yields to other tasks.
 #[cfg(feature = "async")]
 pub fn limit_async<T: PipeView + 'static>(store: &mut Store<T>) {
-    limit_and(store, || UpdateDeadline::Yield(1));
+    limit_and(store, |ctx| UpdateDeadline::YieldCustom(1, Box::pin(ctx.yield_to_tasks())));
 }
 
 fn limit_and<T: PipeView + 'static>(
     store: &mut Store<T>,
-    at_tick: impl Fn() -> UpdateDeadline + Send + Sync + 'static,
+    at_tick: impl Fn(&PipeCtx) -> UpdateDeadline + Send + Sync + 'static,
 ) {
     // A part at most goes over in one call, and so never more than the memory.
     let memory = store.data_mut().pipe().ctx.limiter().limits().memory;
@@ -29,9 +29,10 @@ fn limit_and<T: PipeView + 'static>(
     store.limiter(|data| data.pipe().ctx.limiter());
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |mut store| {
-        if store.data_mut().pipe().ctx.has_overrun() {
+        let ctx = store.data_mut().pipe().ctx;
+        if ctx.has_overrun() {
             return Ok(UpdateDeadline::Interrupt);
         }
-        Ok(at_tick())
+        Ok(at_tick(ctx))
     });
 }

@@ -1,11 +1,11 @@
-//! The component that comes with this crate.
+//! The component that comes built, in `partway-prebuilt`.
 
 use crate::error::LoadError;
 use crate::exporter::Exporter;
 
 impl Exporter {
-    /// The component that comes with this crate: it writes SQL dumps. With the feature `precompiled` it was compiled when
-    /// the crate was, and is compiled anew only where that does not fit the machine.
+    /// The component in `partway-prebuilt`, which writes SQL dumps. With the feature `precompiled` it was compiled when that
+    /// crate was, and is compiled anew only where that does not fit the machine.
     ///
     /// # Errors
     ///
