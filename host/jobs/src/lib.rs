@@ -60,8 +60,8 @@
 //!   [`JobStore::admit`] and [`JobStore::queue`] make a job of an [`ExportRequest`]; a [`JobRecord`] tells how far it is.
 //! - [`Worker`] takes jobs further under a lease, tries again what fails, and saves every step. [`Worker::run`] takes one
 //!   job to its end; [`Worker::run_due`] is a timer for all of them. An [`Observer`] is told what happens.
-//! - [`Resources`] give a worker its stores, components and sources. [`PrebuiltResources`] do with the component inside
-//!   this crate and SQLite files; implement the trait for databases of another kind.
+//! - [`Resources`] give a worker its stores, components and sources. [`PrebuiltResources`] do with the component in
+//!   `partway-prebuilt` and SQLite files; implement the trait for databases of another kind.
 //! - [`StreamedExport`] is for an export that is sent on as it is made, and is no job.
 //! - [`prune`] cleans up what jobs and dead processes have left.
 //!

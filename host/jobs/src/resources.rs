@@ -65,7 +65,7 @@ pub trait Resources: Debug + Send + Sync {
     }
 }
 
-/// The component that comes with this crate, stores as their addresses say, and SQLite files.
+/// The component in `partway-prebuilt`, stores as their addresses say, and SQLite files.
 #[derive(Debug, Default)]
 pub struct PrebuiltResources(std::sync::OnceLock<Exporter>);
 

@@ -18,6 +18,10 @@ use crate::worker::Worker;
 /// be another's.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long to leave a job to other processes that this one can't resume: nothing changes that soon, and each look
+/// takes the lease and gives it back.
+const REFUSED_PAUSE: Duration = Duration::from_secs(30);
+
 /// How long to leave a job alone that can't be saved.
 const UNSAVED_PAUSE: Duration = Duration::from_secs(10);
 
@@ -123,15 +127,20 @@ impl Timer<'_> {
                 finished(&id);
                 return;
             }
-            Ok(StepOutcome::Held | StepOutcome::Refused(_)) => {
+            Ok(StepOutcome::Held) => {
                 // It is not this process' any more.
                 finished(&id);
                 POLL_INTERVAL
+            }
+            Ok(StepOutcome::Refused(_)) => {
+                finished(&id);
+                REFUSED_PAUSE
             }
             Ok(StepOutcome::NotDue) => POLL_INTERVAL,
             Err(error) => {
                 let _span = tracing::error_span!("job", export = %id).entered();
                 tracing::error!(%error, "the job can't be saved");
+                finished(&id);
                 UNSAVED_PAUSE
             }
         };

@@ -211,16 +211,24 @@ impl Worker {
             LeaseStatus::Lost => return Ok(lost()),
         }
         if active.cancel.is_cancelled() {
-            settlement.begin_cancel(&mut active)?;
+            match settlement.begin_cancel(&mut active) {
+                Err(StateError::LeaseLost(_)) => return Ok(lost()),
+                begun => begun?,
+            }
         }
         let result = self.step_under_lease(&mut active, stop).await;
         if let Some(error) = active.upload_left.take() {
             observer.event(&active.lease.id, &JobEvent::UploadLeft(&error));
         }
-        match result {
+        let settled = match result {
             Ok(result) => settlement.save(active, result, !stop.is_cancelled()).await,
             Err(StepFailure::State(error)) => Err(error),
             Err(StepFailure::Step(error)) => settlement.fail(active, error),
+        };
+        match settled {
+            // It was lost since it was last looked at: the machine may have slept.
+            Err(StateError::LeaseLost(_)) => Ok(lost()),
+            settled => settled,
         }
     }
 
