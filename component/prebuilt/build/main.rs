@@ -12,15 +12,13 @@ use std::process::Command;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// The variables that decide what is taken. The last three tell a stub from the component: without them, a build after
-/// a lint would keep it.
-const VARIABLES: [&str; 5] =
-    ["PARTWAY_COMPONENT", "PARTWAY_TOOLCHAIN", "RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS", "DOCS_RS"];
+/// The variables that decide what is built in the repository. The last three tell a stub from the component: without
+/// them, a build after a lint would keep it.
+const VARIABLES: [&str; 4] =
+    ["PARTWAY_TOOLCHAIN", "RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS", "DOCS_RS"];
 
 fn main() -> Result<()> {
-    for name in VARIABLES {
-        println!("cargo::rerun-if-env-changed={name}");
-    }
+    println!("cargo::rerun-if-env-changed=PARTWAY_COMPONENT");
     println!("cargo::rerun-if-changed=build");
     // Asked for now: the script may have been compiled in another clone that shares the target folder.
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("no CARGO_MANIFEST_DIR")?);
@@ -37,13 +35,13 @@ fn put_exporter(here: &Path, out: &Path, file: &Path) -> Result<()> {
     if let Some(given) = env::var_os("PARTWAY_COMPONENT").filter(|given| !given.is_empty()) {
         return copy("PARTWAY_COMPONENT=", Path::new(&given), file);
     }
-    // What only looks at the code needs no component.
-    if is_lint_or_docs() {
-        return Ok(fs::write(file, [])?);
-    }
     let root = here.join("../..");
     if root.join("component/exporter/Cargo.toml").is_file() {
-        return build(&root, out, file);
+        for name in VARIABLES {
+            println!("cargo::rerun-if-env-changed={name}");
+        }
+        // What only looks at the code needs no component.
+        return if is_lint_or_docs() { Ok(fs::write(file, [])?) } else { build(&root, out, file) };
     }
     let packed = here.join("exporter.wasm");
     if !packed.is_file() {
