@@ -13,7 +13,7 @@ use partway_testbed::write_sample;
 use rusqlite::Connection;
 
 use crate::support::{
-    PATIENCE, Program, database, export, jobs, saved_parts, sha256, summary, wait_for_parts,
+    PATIENCE, Program, database, export, jobs, saved_parts, sha256, signal, summary, wait_for_parts,
 };
 
 struct Case {
@@ -86,11 +86,6 @@ fn said(output: &Output) -> String {
 
 fn listed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").args([name, &child.id().to_string()]).status();
-    assert!(status.unwrap().success());
 }
 
 fn touch(path: &Path, time: &str) {

@@ -14,6 +14,7 @@
 //! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |
 //! | `export::kills` | an export survives a hundred kills |
 //! | `export::slices` | slices, crashes and repeats do not change the object |
+//! | `export::standard_output` | an interrupted stream leaves nothing behind |
 //! | `jobs` | jobs are listed, cancelled, resumed and pruned, and never run twice at a time |
 //! | `jobs::simulation` | jobs end well under every failure of hosts, stores and clocks |
 //! | `jobs::timer` | timers finish jobs that nobody waits for |
@@ -39,6 +40,7 @@ mod export {
     mod consistency;
     mod kills;
     mod slices;
+    mod standard_output;
 }
 mod jobs;
 mod service;

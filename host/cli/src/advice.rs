@@ -5,7 +5,7 @@
 
 use std::error::Error;
 
-use partway_jobs::{JobError, KeepError, StateError, StepError};
+use partway_jobs::{JobError, StateError, StepError, StreamError};
 use partway_sqlite::OpenError;
 use partway_store::StoreError;
 use partway_verify::{RestoreError, StatementError};
@@ -22,7 +22,7 @@ pub fn advice(error: &(dyn Error + 'static)) -> String {
     } else if let Some(error) = error.downcast_ref() {
         on_open(error).to_owned()
     } else if let Some(error) = error.downcast_ref() {
-        on_keep(error).to_owned()
+        on_stream(error).to_owned()
     } else if let Some(error) = error.downcast_ref() {
         on_store(error).to_owned()
     } else if let Some(error) = error.downcast_ref() {
@@ -80,10 +80,11 @@ fn on_open(error: &OpenError) -> &'static str {
     }
 }
 
-fn on_keep(error: &KeepError) -> &'static str {
+fn on_stream(error: &StreamError) -> &'static str {
     match error {
-        KeepError::TemporaryFolder(_) => "; set TMPDIR to a folder that you may write to",
-        KeepError::Copy(error) => on_open(error),
+        StreamError::TemporaryFolder(_) => "; set TMPDIR to a folder that you may write to",
+        StreamError::Copy(error) => on_open(error),
+        StreamError::Panicked(_) => "",
     }
 }
 

@@ -17,8 +17,13 @@ use crate::signals::listen;
 
 /// Writes the whole dump to standard output.
 pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(), Failure> {
-    let export = open(arguments)?;
     let stop = listen();
+    let held = Snapshot::hold(&arguments.database)?;
+    let mode = arguments.snapshot.into();
+    let export = match StreamedExport::open(held, mode, true, stop.cancelled()).await {
+        Err(_) if stop.is_cancelled() => return Err(interrupted()),
+        export => export?,
+    };
     let options = options(arguments);
     let counters = Arc::new(Counters::default());
     let (read, tables) = (export.snapshot().clone(), arguments.tables.clone());
@@ -41,10 +46,7 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
                 Err(Incomplete::new(&summary.damaged).into())
             }
         }
-        Err(CallError::Exporter(ExportError::Interrupted)) => {
-            let text = "interrupted: the dump is not complete; exports made with --to STORE can be resumed";
-            Err(Failure::Interrupted(text.to_owned()))
-        }
+        Err(CallError::Exporter(ExportError::Interrupted)) => Err(interrupted()),
         Err(CallError::Exporter(ExportError::InvalidOptions(text))) => {
             Err(Failure::usage(anyhow::anyhow!(text)))
         }
@@ -52,9 +54,9 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
     }
 }
 
-fn open(arguments: &ExportArguments) -> Result<StreamedExport, Failure> {
-    let held = Snapshot::hold(&arguments.database)?;
-    Ok(StreamedExport::new(held, arguments.snapshot.into(), true)?)
+fn interrupted() -> Failure {
+    let text = "interrupted: the dump is not complete; exports made with --to STORE can be resumed";
+    Failure::Interrupted(text.to_owned())
 }
 
 fn options(arguments: &ExportArguments) -> Options {

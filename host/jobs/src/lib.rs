@@ -136,6 +136,6 @@ pub use snapshot_mode::SnapshotMode;
 pub use source::Source;
 pub use state_error::StateError;
 pub use step_error::StepError;
-pub use streamed_export::{KeepError, StreamedExport};
+pub use streamed_export::{StreamError, StreamedExport};
 pub use totals::{Finished, Totals};
 pub use worker::Worker;

@@ -8,8 +8,10 @@ use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome
 use partway_wasmtime::parts::Parts;
 use partway_wasmtime::{CallError, Counters, PipeCtx};
 use tempfile::TempDir;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
+use crate::blocking::spawn_blocking;
 use crate::pacing::UntilStopped;
 use crate::snapshot_mode::SnapshotMode;
 
@@ -20,15 +22,18 @@ pub struct StreamedExport {
     _copy: Option<TempDir>,
 }
 
-/// Why a state of the database could not be kept for a [`StreamedExport`].
+/// Why a [`StreamedExport`] has nothing to read.
 #[derive(Debug, thiserror::Error)]
-pub enum KeepError {
+pub enum StreamError {
     /// There is no folder for the copy.
     #[error("there is no temporary folder for a copy of the database")]
-    TemporaryFolder(#[from] io::Error),
-    /// The database can't be copied.
+    TemporaryFolder(#[source] io::Error),
+    /// The database can't be copied, or that was stopped.
     #[error(transparent)]
     Copy(#[from] OpenError),
+    /// The thread that copies ended unexpectedly.
+    #[error("copying the database ended unexpectedly: {0}")]
+    Panicked(#[from] JoinError),
 }
 
 impl StreamedExport {
@@ -36,18 +41,32 @@ impl StreamedExport {
     pub const PART_SIZE: u32 = 256 * 1024;
 
     /// Exports the state that `held` holds: of a copy in the system's temporary folder, where `mode` says so. A copy is
-    /// gone when this is. It blocks while the database is copied; [`Snapshot::interrupt`] ends that.
+    /// gone when this is. Copying ends when `stop` is ready.
     ///
     /// # Errors
     ///
-    /// [`KeepError`].
-    pub fn new(held: Snapshot, mode: SnapshotMode, is_local: bool) -> Result<Self, KeepError> {
+    /// [`StreamError`].
+    pub async fn open(
+        held: Snapshot,
+        mode: SnapshotMode,
+        is_local: bool,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Self, StreamError> {
         if !mode.copies(&held, is_local) {
             return Ok(Self { snapshot: held, _copy: None });
         }
-        let folder = tempfile::tempdir()?;
-        let snapshot = held.copy(&folder.path().join("copy.db"))?;
-        Ok(Self { snapshot, _copy: Some(folder) })
+        let folder = tempfile::tempdir().map_err(StreamError::TemporaryFolder)?;
+        let (path, source) = (folder.path().join("copy.db"), held.clone());
+        let mut copying = spawn_blocking(move || source.copy(&path));
+        let copied = tokio::select! {
+            biased;
+            copied = &mut copying => copied,
+            () = stop => {
+                held.interrupt();
+                copying.await
+            }
+        };
+        Ok(Self { snapshot: copied??, _copy: Some(folder) })
     }
 
     /// What it reads.

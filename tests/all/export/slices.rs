@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use partway_testbed::{Random, compare, restore, write_sample};
 
-use crate::support::{PATIENCE, Program, database, export, sha256, summary};
+use crate::support::{PATIENCE, Program, database, export, sha256, signal, summary};
 
 /// Parts a slice that never ends before the export.
 const ALL: u32 = u32::MAX;
@@ -156,7 +156,7 @@ fn an_export_goes_on_where_it_was_interrupted() {
         .spawn()
         .unwrap();
     wait_for_parts(store, 10 * 64 * 1024);
-    interrupt(child.id());
+    signal(&child, "-INT");
     let output = child.wait().and_then(|_| child.wait_with_output()).unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(130), "{said}");
@@ -263,9 +263,4 @@ fn wait_for_parts(store: &Path, bytes: u64) {
         assert!(began.elapsed() < PATIENCE, "no part was written");
         sleep(Duration::from_millis(5));
     }
-}
-
-fn interrupt(process: u32) {
-    let status = std::process::Command::new("kill").args(["-INT", &process.to_string()]).status();
-    assert!(status.unwrap().success());
 }

@@ -1,7 +1,7 @@
 //! The program, as a process of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
@@ -17,6 +17,12 @@ pub fn built(name: &str) -> PathBuf {
     let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     assert!(program.exists(), "{} is not built: run `cargo xtask test`", program.display());
     program
+}
+
+/// Sends a signal, such as `-INT`, to a process that runs.
+pub fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([name, &child.id().to_string()]).status();
+    assert!(status.expect("kill starts").success());
 }
 
 /// A run of the program.

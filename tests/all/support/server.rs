@@ -10,7 +10,7 @@ use serde_json::Value;
 use ureq::http::{HeaderMap, Request, Response};
 use ureq::{Agent, Body};
 
-use crate::support::{PATIENCE, program};
+use crate::support::{PATIENCE, program, signal};
 
 /// A running service; it dies with this.
 pub struct Server {
@@ -126,8 +126,7 @@ impl Server {
 
     /// Sends a signal.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
-        assert!(status.unwrap().success());
+        signal(&self.child, name);
     }
 
     /// How it ends.

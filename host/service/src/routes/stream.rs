@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::stream;
 use partway_jobs::{
-    Clock, Incomplete, KeepError, SnapshotMode, StreamedExport, SystemClock, skip_damaged,
+    Clock, Incomplete, SnapshotMode, StreamError, StreamedExport, SystemClock, skip_damaged,
 };
 use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::{ExportError as ComponentError, Exporter, Options};
@@ -147,19 +147,17 @@ fn export(dump: Dump, sink: &Sink) -> Result<(), ApiError> {
 /// Keeps the state of the database. A client may be slow: where writers would have to wait for it, it gets a copy.
 fn open(database: &Path, mode: SnapshotMode, sink: &Sink) -> Result<StreamedExport, ApiError> {
     let held = Snapshot::hold(database)?;
-    let (copying, waiting) = (held.clone(), sink.clone());
-    let interrupt = sink.runtime.spawn(async move {
+    let stop = async {
         tokio::select! {
-            () = waiting.sender.closed() => {}
-            () = waiting.cut_off.cancelled() => {}
+            () = sink.sender.closed() => {}
+            () = sink.cut_off.cancelled() => {}
         }
-        copying.interrupt();
-    });
-    let export = StreamedExport::new(held, mode, false);
-    interrupt.abort();
+    };
+    let export = sink.runtime.block_on(StreamedExport::open(held, mode, false, stop));
     export.map_err(|error| match error {
-        KeepError::Copy(error) => error.into(),
-        KeepError::TemporaryFolder(_) => ApiError::internal(error.to_string()),
+        StreamError::Copy(error) => error.into(),
+        StreamError::Panicked(error) => error.into(),
+        StreamError::TemporaryFolder(_) => ApiError::internal(error.to_string()),
     })
 }
 
