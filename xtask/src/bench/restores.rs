@@ -36,7 +36,7 @@ pub fn restores(programs: &Programs, folder: &Path, size: u64, rounds: u32) -> R
     }
     let mut table = Table::new(
         "Restoring with `sqlite3`",
-        "Medians, in seconds, of the real-looking shape.",
+        "Medians, in seconds, of the realistic shape.",
         &["of `.dump`", "of partway", "`.dump` / partway"],
     );
     table.row(vec![

@@ -62,7 +62,7 @@ pub fn s3(
     let mut table = Table::new(
         "To S3, on this machine",
         &format!(
-            "Medians, in seconds, of the real-looking shape, in parts of {PART_SIZE} bytes: an export to a folder, the \
+            "Medians, in seconds, of the realistic shape, in parts of {PART_SIZE} bytes: an export to a folder, the \
              upload of the same object by boto3 ({ON_THEIR_WAY} parts at a time; without the start of Python), and an \
              export to S3; with a copy of the database first, as is the rule outside of WAL mode, and with none. The \
              server is Garage, a new one for each run: one that has blocks of the same content already would not write \

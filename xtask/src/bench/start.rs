@@ -35,7 +35,7 @@ pub fn start(programs: &Programs, folder: &Path, size: u64) -> Result<Vec<Table>
         "How soon",
         &format!(
             "Medians of {RUNS} runs each, in milliseconds: the whole program with a database of one row, and the \
-             time from its start to the first byte of the real-looking shape, read from a pipe."
+             time from its start to the first byte of the realistic shape, read from a pipe."
         ),
         &["what", "`.dump`", "partway", "difference"],
     );
@@ -45,7 +45,7 @@ pub fn start(programs: &Programs, folder: &Path, size: u64) -> Result<Vec<Table>
     };
     row("one row, whole", theirs, ours, SOON.judged(ours - theirs));
     let (theirs, ours) = in_turn(|peer| first_byte(&mut peer.command(programs, &large)))?;
-    row("real-looking, first byte", theirs, ours, format!("{:.2}", ours - theirs));
+    row("realistic, first byte", theirs, ours, format!("{:.2}", ours - theirs));
     Ok(vec![table])
 }
 
