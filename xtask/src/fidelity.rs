@@ -1,4 +1,5 @@
-//! `cargo xtask fidelity`: a table of what a dump keeps of each hard case, compared with what `sqlite3 .dump` keeps.
+//! `cargo xtask fidelity`: a table of what a dump keeps of each hard case, compared with what
+//! `sqlite3 .dump` keeps.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
