@@ -14,10 +14,10 @@ pub enum JobError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The component ended a slice without having written a part: it would do so for ever.
-    #[error("the component ended a slice without writing a part, against the contract")]
+    #[error("the component broke the contract: it ended a slice without writing a part")]
     NoProgress,
     /// The component wants another slice, though it has written the short part that only ends an object.
-    #[error("the component wrote a short part and did not end, against the contract")]
+    #[error("the component broke the contract: it wrote a short part but did not end the export")]
     ShortPart,
     /// The saved hash can't be read.
     #[error("the saved state is damaged: start the export over")]

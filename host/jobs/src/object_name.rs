@@ -7,10 +7,10 @@ const MAX_NAME_BYTES: usize = 200;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectNameError {
     /// It has more than 200 bytes.
-    #[error("too long: a name has {MAX_NAME_BYTES} bytes at the most")]
+    #[error("too long: a name may have at most {MAX_NAME_BYTES} bytes")]
     TooLong,
     /// It is empty, hidden, or leads out of the store's folder or prefix.
-    #[error("not a plain name: it may hold no slash and not begin with a dot")]
+    #[error("not a plain name: it must not contain a slash or begin with a dot")]
     NotPlain,
 }
 

@@ -138,7 +138,7 @@ impl Settlement<'_> {
             return self.retry(active, &StepError::Job(error.into()), &reason, now);
         }
         self.observer.event(&active.lease.id, &JobEvent::UploadLeft(&error));
-        let left = format!("what it left in the store could not be removed: {error}");
+        let left = format!("its data in the store could not be deleted: {error}");
         let reason = also(active.failing_reason(), &left);
         let record = self.jobs.save_ended(&active.lease, state, Some(&reason), now)?;
         Ok(self.finished(active, record))
@@ -180,7 +180,7 @@ impl Settlement<'_> {
                 Ok(Settled::Rests(Box::new(active), now))
             }
             AfterFailure::End(error) => {
-                let left = format!("{error}; what it left in the store could not be removed");
+                let left = format!("{error}; its data in the store could not be deleted");
                 let reason = also(active.failing_reason(), &left);
                 remove_copies(self.jobs, &active.record.id);
                 let state = active.record.state;
@@ -228,7 +228,7 @@ impl Settlement<'_> {
     fn finished(&self, active: ActiveJob, record: JobRecord) -> Settled {
         match record.state {
             JobState::Failed => {
-                tracing::error!(error = record.last_error, "the export has failed");
+                tracing::error!(error = record.last_error, "the export failed");
             }
             _ => tracing::info!(state = %record.state, "finished"),
         }
@@ -239,7 +239,7 @@ impl Settlement<'_> {
 
 /// Another process has the job.
 pub(crate) fn lost() -> Settled {
-    tracing::warn!("another process has taken the job over");
+    tracing::warn!("another process has taken over the job");
     Settled::Over(StepOutcome::Held)
 }
 

@@ -67,8 +67,7 @@ pub async fn prune(
     let mut unclean = HashSet::new();
     for (identity, address) in stores(&records, &what.stores) {
         if address.identity() != identity {
-            let reason =
-                "the environment now leads to another server; set AWS_ENDPOINT_URL as it was";
+            let reason = "the environment now points to another server; restore AWS_ENDPOINT_URL";
             unclean.insert(identity.clone());
             pruned.failures.push(PruneFailure { what: identity, reason: reason.to_owned() });
             continue;

@@ -190,7 +190,7 @@ fn is_present(connection: &Connection, path: &Path) -> Result<bool, StateError> 
         let objects = number("SELECT count(*) FROM sqlite_schema")?;
         return match (application_id, found, objects) {
             (0, 0, 0) => Ok(false),
-            _ => Err(damaged("another program's mark is on it")),
+            _ => Err(damaged("it belongs to another program")),
         };
     }
     if found > known {

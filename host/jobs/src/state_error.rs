@@ -18,7 +18,7 @@ pub enum StateError {
     },
     /// The file can't be opened for writing.
     #[error(
-        "the jobs in {} can't be opened for writing ({reason}): give this user the right to, or use another state folder",
+        "the jobs in {} can't be opened for writing ({reason}): give this user write permission, or use another state folder",
         path.display()
     )]
     ReadOnly {
@@ -29,8 +29,8 @@ pub enum StateError {
     },
     /// The file is damaged, or something else than jobs.
     #[error(
-        "{} is damaged, or holds no jobs of partway ({reason}); it was left as it is. Put it aside, or use another \
-         state folder: unfinished exports then start over",
+        "{} is damaged, or is not a job file of partway ({reason}); it was not changed. Move it away, or use \
+         another state folder: unfinished exports then start over",
         path.display()
     )]
     Damaged {
@@ -41,7 +41,7 @@ pub enum StateError {
     },
     /// The file was written by a newer version.
     #[error(
-        "{} was written by a newer version of partway (format {found}; this one knows {known}), and was left as it is: \
+        "{} was written by a newer version of partway (format {found}; this one knows {known}) and was not changed: \
          use that version, or another state folder",
         path.display()
     )]
@@ -54,7 +54,7 @@ pub enum StateError {
         known: i64,
     },
     /// No room is left.
-    #[error("no room is left for the jobs in {}: make room", path.display())]
+    #[error("there is no space left for the jobs in {}: free some space", path.display())]
     Full {
         /// The file.
         path: PathBuf,
@@ -83,7 +83,7 @@ pub enum StateError {
     #[error("there is no job {0}")]
     UnknownJob(String),
     /// Several jobs begin like that.
-    #[error("several jobs begin with {0}: give more of its digits")]
+    #[error("several job ids begin with {0}: give more digits")]
     AmbiguousJob(String),
     /// Another process has taken the job over; what this one did since is without effect.
     #[error("job {0} has been taken over by another process")]

@@ -33,23 +33,23 @@ pub enum StepError {
     #[error(transparent)]
     PartSize(#[from] PartSizeError),
     /// The step took too long.
-    #[error("the step was cut off after {} s", .0.as_secs())]
+    #[error("the step timed out after {} s", .0.as_secs())]
     CutOff(Duration),
     /// The database is not as it was, and its state was not kept.
     #[error("the database has changed since")]
     Changed,
     /// So too, and the request does not allow to start over ([`OnChange::Fail`](crate::OnChange::Fail)).
     #[error(
-        "the database has changed since the export was interrupted, and what was uploaded is thrown away: export it \
-         again from the start"
+        "the database has changed since the export was interrupted, and the uploaded parts are discarded: \
+         export it again from the start"
     )]
     MayNotStartOver,
     /// The checkpoint is another component's.
-    #[error("it was begun with another component")]
+    #[error("it was started with another component")]
     OtherComponent,
     /// The environment leads to another store than the job was begun in.
     #[error(
-        "it was begun in {begun}, and the environment now leads to {found}: set AWS_ENDPOINT_URL as it was"
+        "it was started in {begun}, and the environment now points to {found}: restore AWS_ENDPOINT_URL"
     )]
     OtherStore {
         /// Where the job was begun.
@@ -58,7 +58,7 @@ pub enum StepError {
         found: String,
     },
     /// It has started over too often.
-    #[error("it was begun {starts} times, the last time because {reason}")]
+    #[error("it was started {starts} times, the last time because {reason}")]
     TooManyStarts {
         /// How often it was begun.
         starts: u32,

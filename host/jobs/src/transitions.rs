@@ -154,7 +154,7 @@ pub(crate) fn after_failure(
         Remedy::Retry | Remedy::RetryIfBegun if has_retries(record) => AfterFailure::Retry(error),
         Remedy::Retry | Remedy::RetryIfBegun => AfterFailure::Fail(error),
         Remedy::SkipDamaged if !record.skips_damaged && record.request.component.is_none() => {
-            let reason = format!("{error}. What can be read is exported");
+            let reason = format!("{error}. The rest will be exported");
             AfterFailure::StartOver { reason, skips_damaged: true }
         }
         Remedy::StartOver => start_over(record, error),

@@ -209,7 +209,10 @@ impl Background {
 
 fn log_cut_off(what: &str, drain: Duration) {
     let seconds = drain.as_secs_f64();
-    tracing::warn!(seconds, "{what} were cut off: they took longer than they may after a stop");
+    tracing::warn!(
+        seconds,
+        "{what} were cut off: they took too long after the service was stopped"
+    );
 }
 
 /// Threads beside those of the caller's runtime.

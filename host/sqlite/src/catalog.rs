@@ -58,7 +58,7 @@ impl Catalog {
 fn order(connection: &Connection, name: &[u8], table: &Table) -> Result<KeyOrder, RowsError> {
     if table.flags.contains(TableFlags::VIRTUAL) {
         return Err(RowsError::Unavailable(format!(
-            "{} is virtual: its rows live in its shadow tables",
+            "{} is virtual: its data is in its shadow tables",
             displayed_table(name)
         )));
     }

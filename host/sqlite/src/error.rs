@@ -16,7 +16,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The path names something else: a folder, say.
-    #[error("{} is not a file, so no database", path.display())]
+    #[error("{} is not a file", path.display())]
     NotAFile {
         /// The path as given.
         path: PathBuf,
@@ -28,20 +28,20 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// This user may not read it.
-    #[error("{} may not be read: give this user the right to, or run as one who has it", path.display())]
+    #[error("{} can't be read: this user needs read permission", path.display())]
     Permission {
         /// The path as given.
         path: PathBuf,
     },
     /// Another process has locked it.
-    #[error("{} is locked by another process: try again when it has finished its write", path.display())]
+    #[error("{} is locked by another process: try again when it has finished writing", path.display())]
     Busy {
         /// The path as given.
         path: PathBuf,
     },
     /// It is cut short, or damaged where it matters for every table.
     #[error(
-        "{} is damaged or cut short ({reason}): export a copy of it that `sqlite3 FILE .recover` has repaired",
+        "{} is damaged or truncated ({reason}): export a copy recovered by `sqlite3 FILE .recover`",
         path.display()
     )]
     Corrupt {
@@ -54,7 +54,7 @@ pub enum OpenError {
     /// crash left.
     #[error(
         "{} can't be opened read-only ({reason}): if it is in WAL mode, or a writer has crashed, SQLite \
-         has to write beside it first. Open it once with write access, or export a copy",
+         must first write files next to it. Open it once with write access, or export a copy",
         path.display()
     )]
     NeedsWrite {
@@ -64,7 +64,7 @@ pub enum OpenError {
         reason: String,
     },
     /// No copy of it could be made.
-    #[error("no copy of the database could be made in {}: {reason}. Make room there", path.display())]
+    #[error("the database could not be copied to {}: {reason}. Free some space there", path.display())]
     Copy {
         /// Where the copy was to be.
         path: PathBuf,
@@ -103,7 +103,7 @@ pub(crate) fn rows_error(what: &str, error: &rusqlite::Error) -> RowsError {
     let reason = reason(error);
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => RowsError::Corrupt(format!(
-            "{what} is damaged ({reason}): `sqlite3 FILE .recover` may save what is left of it"
+            "{what} is damaged ({reason}): `sqlite3 FILE .recover` may recover what is left of it"
         )),
         Some(ErrorCode::OperationInterrupted) => RowsError::Interrupted,
         _ => RowsError::Failed(format!("{what} can't be read: {reason}")),

@@ -52,16 +52,16 @@ pub struct ObjectAddress {
 pub enum AddressError {
     /// It is a URL of another kind.
     #[error(
-        "{0:?} is no store: give a folder, file:///folder, s3://bucket/prefix or r2://account/bucket/prefix"
+        "{0:?} is not a store: give a folder, file:///folder, s3://bucket/prefix or r2://account/bucket/prefix"
     )]
     UnknownScheme(String),
     /// It is a URL of another kind, where an object is asked for.
     #[error(
-        "{0:?} is no object: give a file, file:///folder/file, s3://bucket/key or r2://account/bucket/key"
+        "{0:?} is not an object: give a file, file:///folder/file, s3://bucket/key or r2://account/bucket/key"
     )]
     UnknownObject(String),
     /// A part is missing.
-    #[error("{address:?} names no {missing}: write {form}")]
+    #[error("{address:?} has no {missing}: write {form}")]
     Incomplete {
         /// The address as given.
         address: String,

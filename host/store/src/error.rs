@@ -12,7 +12,7 @@ pub enum StoreError {
         location: String,
     },
     /// The store refuses this user.
-    #[error("{location} may not be written to: {reason}")]
+    #[error("{location} can't be written to: {reason}")]
     Refused {
         /// The store or object.
         location: String,
@@ -20,7 +20,7 @@ pub enum StoreError {
         reason: String,
     },
     /// No room is left.
-    #[error("{location} is full: make room")]
+    #[error("{location} is full: free some space")]
     Full {
         /// The store or object.
         location: String,
@@ -35,15 +35,13 @@ pub enum StoreError {
         location: String,
     },
     /// Another object has taken the name since the upload began.
-    #[error(
-        "another object has taken the name {location} meanwhile: export again under another name"
-    )]
+    #[error("another object now has the name {location}: export again under another name")]
     Taken {
         /// The object.
         location: String,
     },
     /// There is no such object to read.
-    #[error("there is no {location}: check the name")]
+    #[error("{location} does not exist: check the name")]
     NoObject {
         /// The object, or its bucket.
         location: String,

@@ -224,7 +224,7 @@ impl Store for ObjectStore {
                 // The upload may have been completed and the answer lost: then the object is there. Where that can't be
                 // found out, it is not known whether the upload is gone, and the error is to say that.
                 let Some(found) = self.info(name).await? else { return Err(error) };
-                tracing::info!(name, %error, "completing failed, and the object is there");
+                tracing::info!(name, %error, "completing failed, but the object exists");
                 found
             }
         };

@@ -17,7 +17,7 @@ const LARGEST: u64 = 1024 * MIB;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PartSizeError {
     /// The store takes no parts as small.
-    #[error("a part size of {given} bytes is too small for this store: {smallest} is the least")]
+    #[error("a part size of {given} bytes is too small for this store: the minimum is {smallest}")]
     TooSmall {
         /// The size given, in bytes.
         given: u64,
@@ -25,7 +25,7 @@ pub enum PartSizeError {
         smallest: u64,
     },
     /// The store takes no parts as large, or the component can't hold them.
-    #[error("a part size of {given} bytes is too large: {largest} is the most")]
+    #[error("a part size of {given} bytes is too large: the maximum is {largest}")]
     TooLarge {
         /// The size given, in bytes.
         given: u64,
@@ -35,7 +35,7 @@ pub enum PartSizeError {
     /// The object would have too many parts.
     #[error(
         "with parts of {given} bytes, a database of {database} bytes would need more than the {most} \
-         parts that the store takes: give a part size of at least {enough} bytes, or none"
+         parts that the store allows: give a part size of at least {enough} bytes, or none"
     )]
     TooManyParts {
         /// The size given, in bytes.

@@ -88,14 +88,14 @@ impl Upload {
         let size = self.part_size as usize;
         if self.has_ended || number != self.next || bytes.is_empty() || bytes.len() > size {
             return Err(parts::Error::Refused(format!(
-                "part {number} of {} bytes came where part {} of at most {size} was due",
+                "part {number} of {} bytes was written where part {} of at most {size} was expected",
                 bytes.len(),
                 self.next
             )));
         }
         if number > self.most_parts {
             return Err(parts::Error::Full(format!(
-                "the object needs more than the {} parts that the store takes: start over with a \
+                "the object needs more than the {} parts that the store allows: start over with a \
                  larger part size than {size} bytes",
                 self.most_parts
             )));
@@ -111,7 +111,7 @@ impl Parts for Upload {
         self.has_ended = bytes.len() < self.part_size as usize;
         self.next += 1;
         // `PendingUpload::finish` gives the store's own error.
-        let failed = || parts::Error::Failed("the store did not take an earlier part".to_owned());
+        let failed = || parts::Error::Failed("an earlier part could not be written".to_owned());
         let buffer = self.free_buffers.copy(bytes).await.ok_or_else(failed)?;
         self.sender.send(Part { number, buffer }).map_err(|_| failed())
     }

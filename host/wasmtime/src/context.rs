@@ -172,7 +172,8 @@ impl PipeCtxView<'_> {
         after: Option<&[u8]>,
     ) -> wasmtime::Result<Result<Resource<CursorResource>, rows::Error>> {
         if self.ctx.open_cursors >= MAX_CURSORS {
-            let text = format!("the component has {MAX_CURSORS} cursors open and wants one more");
+            let text =
+                format!("the component has {MAX_CURSORS} cursors open and tried to open another");
             return Err(wasmtime::Error::msg(text));
         }
         let called = Instant::now();

@@ -20,7 +20,7 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// The bytes are no WebAssembly component.
-    #[error("it is no WebAssembly component: {reason}")]
+    #[error("it is not a WebAssembly component: {reason}")]
     NotAComponent {
         /// The compiler's reason.
         reason: String,
@@ -60,10 +60,10 @@ pub enum CallError {
     )]
     OutOfMemory(Limits),
     /// It ran on by itself and did not end.
-    #[error("the component did not end the slice: cut off after {} s by itself", .0.overrun.as_secs())]
+    #[error("the component did not end the slice: stopped after running for {} s by itself", .0.overrun.as_secs())]
     Overrun(Limits),
     /// All places for slices in the process' pool are taken.
-    #[error("too many slices run at a time: try again when one has ended")]
+    #[error("too many slices are running: try again when one has ended")]
     TooMany,
     /// It failed in another way: a fault of the component.
     #[error("the component failed: {0}")]

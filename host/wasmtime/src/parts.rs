@@ -18,6 +18,6 @@ pub(crate) struct NoParts;
 #[async_trait]
 impl Parts for NoParts {
     async fn write(&mut self, _number: u32, _bytes: &[u8]) -> Result<(), Error> {
-        Err(Error::Refused("an export that starts writes no parts".to_owned()))
+        Err(Error::Refused("no parts may be written when an export starts".to_owned()))
     }
 }

@@ -55,7 +55,9 @@ mod precompiled {
         match unsafe { Component::deserialize(engine, code) } {
             Ok(component) => Exporter::link(component, EXPORTER, true).map(Some),
             Err(error) => {
-                tracing::debug!("the component is compiled anew: {error:#}");
+                tracing::debug!(
+                    "the precompiled component can't be used and is compiled again: {error:#}"
+                );
                 Ok(None)
             }
         }

@@ -25,7 +25,7 @@ pub struct Secret(Vec<u8>);
 
 /// The secret can't be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the secret for callbacks can't be used")]
+#[error("the callback secret can't be used")]
 pub struct SignatureError;
 
 impl std::fmt::Debug for Secret {

@@ -29,7 +29,7 @@ pub struct ExportParameters {
     /// Only these tables; a query repeats `table` for each.
     #[param(rename = "table")]
     pub tables: Vec<String>,
-    /// What the dump is to be loaded into: `sqlite` or `d1`.
+    /// What will load the dump: `sqlite` or `d1`.
     #[schema(pattern = "^(sqlite|d1)$")]
     #[param(pattern = "^(sqlite|d1)$")]
     pub target: Option<String>,
@@ -101,7 +101,7 @@ impl ExportParameters {
             if !essence.eq_ignore_ascii_case("application/json") {
                 return Err(ApiError::new(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "the body is JSON: send it as Content-Type: application/json",
+                    "the body must be JSON: send it as Content-Type: application/json",
                 ));
             }
             // An object and nothing else: serde would accept an array of the fields, too.
@@ -173,7 +173,7 @@ impl ExportParameters {
         let target = match &self.target {
             None => None,
             Some(word) => Some(word.parse::<Target>().map_err(|_| {
-                ApiError::bad_request(format!("there is no target {word:?}, only sqlite, and d1"))
+                ApiError::bad_request(format!("there is no target {word:?}: use sqlite or d1"))
             })?),
         };
         Ok(sql_settings(false, target))

@@ -134,11 +134,11 @@ fn export(dump: Dump, sink: &Sink) -> Result<(), ApiError> {
         Ok(Outcome::Done(summary)) if summary.damaged.is_empty() => Ok(()),
         Ok(Outcome::Done(summary)) => {
             let error = Incomplete::new(&summary.damaged);
-            tracing::error!(%database, %error, "a streamed dump is not complete");
+            tracing::error!(%database, %error, "a streamed dump is incomplete");
             Err(ApiError::internal(error.to_string()))
         }
         Ok(Outcome::More(_)) => {
-            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the service is being stopped"))
+            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the service is stopping"))
         }
         Err(error) => {
             // That a client has gone away is no error of the service.
@@ -162,7 +162,9 @@ fn snapshot(
         return Ok((held, None));
     }
     let folder = tempfile::tempdir().map_err(|error| {
-        ApiError::internal(format!("no folder for a copy of the database can be made: {error}"))
+        ApiError::internal(format!(
+            "the folder for a copy of the database can't be created: {error}"
+        ))
     })?;
     let (copying, waiting) = (held.clone(), sink.clone());
     let interrupt = sink.runtime.spawn(async move {
@@ -195,9 +197,9 @@ impl Sink {
     async fn send_async(&self, message: Message) -> Result<(), String> {
         tokio::select! {
             sent = self.sender.send(message) => {
-                sent.map_err(|_| "the client has gone before the dump was complete".to_owned())
+                sent.map_err(|_| "the client disconnected before the dump was complete".to_owned())
             }
-            () = self.cut_off.cancelled() => Err("the service is being stopped".to_owned()),
+            () = self.cut_off.cancelled() => Err("the service is stopping".to_owned()),
             () = sleep(STALL_TIMEOUT) => Err(format!("the client has read nothing for {} s", STALL_TIMEOUT.as_secs())),
         }
     }

@@ -50,22 +50,24 @@ enum Kind {
 #[non_exhaustive]
 pub enum RuleError {
     /// It is neither a time nor a cron expression.
-    #[error("neither a time such as 24h nor a cron expression such as \"30 3 * * *\" ({reason})")]
+    #[error(
+        "neither an interval such as 24h nor a cron expression such as \"30 3 * * *\" ({reason})"
+    )]
     Syntax {
         /// The cron parser's reason.
         reason: String,
     },
     /// The time is too short.
-    #[error("too short a time: {} s is the shortest", minimum.as_secs())]
+    #[error("too short: the shortest interval is {} s", minimum.as_secs())]
     TooShort {
         /// The shortest time that is accepted.
         minimum: Duration,
     },
     /// No day ever fits the cron expression.
-    #[error("there is no such time: no day is like that")]
+    #[error("it never happens: no date matches")]
     Never,
     /// The next time is later than this program can count.
-    #[error("the next time is too far away")]
+    #[error("the next time is too far in the future")]
     TooFar,
 }
 

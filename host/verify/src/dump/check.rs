@@ -376,7 +376,7 @@ mod tests {
             (
                 "end tables=3 rows=3",
                 "incomplete tables=3 rows=3 damaged=2",
-                "is not the whole database: 2 tables could not be read to the end when it was exported",
+                "does not contain the whole database: 2 tables could not be read to the end when it was exported",
             ),
         ] {
             let dump = DUMP.replace(from, to);

@@ -51,7 +51,7 @@ impl fmt::Display for DumpProblem {
         match self {
             Self::Incomplete { damaged_tables } => write!(
                 f,
-                "is not the whole database: {} could not be read to the end when it was exported",
+                "does not contain the whole database: {} could not be read to the end when it was exported",
                 pluralize(*damaged_tables, "table")
             ),
             Self::CutOff { bytes } => {

@@ -16,7 +16,7 @@ const MAX_SHOWN: usize = 80;
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The database to restore into can't be made.
-    #[error("{} can't be made: {source}", path.display())]
+    #[error("{} can't be created: {source}", path.display())]
     Create {
         /// The database.
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum RestoreError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StatementError {
     /// It is longer than SQLite takes.
-    #[error("it is longer than the {limit} bytes that SQLite takes")]
+    #[error("it is longer than the {limit} bytes that SQLite accepts")]
     TooLong {
         /// SQLite's limit, in bytes.
         limit: usize,
