@@ -54,7 +54,7 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// Where the state folder can't be written to.
+    /// If the state folder can't be written to.
     pub fn new(
         jobs: JobStore,
         resources: Arc<dyn Resources>,

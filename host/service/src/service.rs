@@ -115,7 +115,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// Where no threads can be started, or the saved jobs can't be read or written any more.
+    /// If no threads can be started, or the saved jobs can't be read or written any more.
     pub async fn work(self) -> Result<(), ServiceError> {
         let background = Background::start(&self)?;
         self.state.stop.cancelled().await;

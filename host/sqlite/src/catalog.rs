@@ -1,4 +1,5 @@
-//! The tables of a database and what orders them: read once, so that opening a scan waits for nothing.
+//! The tables of a database and their order: read once, so that opening a scan does not have to
+//! wait.
 
 use std::collections::HashMap;
 

@@ -1,6 +1,6 @@
 //! The SQL of a scan: which columns of which table are selected, and after which position.
 //!
-//! Never by `OFFSET`, which is quadratic, but where no name reaches the rowid.
+//! `OFFSET`, which is quadratic, is used only if no name reaches the rowid.
 
 use std::ffi::CString;
 

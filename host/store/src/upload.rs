@@ -1,4 +1,4 @@
-//! The parts of one slice: taken from a component and uploaded beside the export.
+//! The parts of one slice: taken from a component and uploaded in parallel with the export.
 
 mod buffers;
 mod uploader;
@@ -18,12 +18,13 @@ use crate::error::StoreError;
 use crate::hash::HashState;
 use crate::store::{Store, UploadId};
 
-/// Takes a slice's parts from a component and uploads them to a store, beside the export.
+/// Takes a slice's parts from a component and uploads them to a store, in parallel with the export.
 ///
-/// A part is copied into one of as many buffers as the store takes parts at a time ([`StoreLimits::in_flight`]), and
-/// hashed and written out of it. A component that is faster than the store has to wait in `parts.write`.
+/// A part is copied into a buffer, then hashed and written from there. There are as many buffers as
+/// the store accepts parts at a time ([`StoreLimits::in_flight`]). A component that is faster than
+/// the store has to wait in `parts.write`.
 ///
-/// Drop it when the slice is over: [`PendingUpload::finish`] waits for that.
+/// Drop it at the end of the slice: [`PendingUpload::finish`] waits for that.
 ///
 /// [`StoreLimits::in_flight`]: crate::StoreLimits::in_flight
 pub struct Upload {
@@ -43,14 +44,14 @@ impl std::fmt::Debug for Upload {
     }
 }
 
-/// The outcome of an [`Upload`], to be waited for. Dropped, it ends the upload of the slice: parts in flight may arrive or
-/// not.
+/// The pending result of an [`Upload`]. Dropping it ends the upload of the slice: parts in flight
+/// may or may not arrive.
 #[derive(Debug)]
 pub struct PendingUpload(JoinHandle<Result<UploadedParts, StoreError>>);
 
 impl Upload {
-    /// Resumes an upload after `written` parts of `part_size` bytes, which `hash` is the hash of. Must be called within a
-    /// tokio runtime, on which the parts are uploaded.
+    /// Resumes an upload after `written` parts of `part_size` bytes, whose hash is `hash`. Must be
+    /// called within a tokio runtime, on which the parts are uploaded.
     pub fn new(
         store: Arc<dyn Store>,
         upload: UploadId,
@@ -118,11 +119,12 @@ impl Parts for Upload {
 }
 
 impl PendingUpload {
-    /// Waits until all parts are safe. The [`Upload`] must be dropped, before or meanwhile: until then more may come.
+    /// Waits until all parts are safe. The [`Upload`] must be dropped before or meanwhile: until
+    /// then, more parts may come.
     ///
     /// # Errors
     ///
-    /// The first error of the store; the parts of the slice must then be written again.
+    /// The store's first error; the parts of the slice must then be written again.
     pub async fn finish(mut self) -> Result<UploadedParts, StoreError> {
         (&mut self.0).await.unwrap_or_else(|error| {
             Err(StoreError::Failed { location: "the upload".to_owned(), reason: error.to_string() })

@@ -1,4 +1,4 @@
-//! The component's own time, told from the host's.
+//! The component's own time, separated from the host's.
 
 use std::time::{Duration, Instant};
 
@@ -18,14 +18,14 @@ impl SliceClock {
         Self { started, in_host: Duration::ZERO, last_return: started, yield_wanted: None }
     }
 
-    /// The host has worked since `called`, and returns now.
+    /// The host has worked since `called`, and now returns.
     pub(crate) fn returned(&mut self, called: Instant) {
         self.last_return = Instant::now();
         self.in_host += self.last_return.duration_since(called);
     }
 
-    /// How long the component has run by itself since its last call of the host, or since it should have ended,
-    /// whichever is more.
+    /// How long the component has run by itself since its last call to the host, or since it should
+    /// have ended, whichever is longer.
     pub(crate) fn overrun(&mut self, should_yield: bool) -> Duration {
         let alone = self.last_return.elapsed();
         if !should_yield {

@@ -39,7 +39,7 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// Where it can't be read, or is too short.
+    /// If it can't be read, or is too short.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         fs::read_to_string(path)
             .map_err(SecretError::Read)
@@ -51,7 +51,7 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// Where the file can't be read or written.
+    /// If the file can't be read or written.
     pub fn in_folder(folder: &Path) -> Result<Self, ConfigError> {
         let path = folder.join(FILE_NAME);
         match Self::create(folder, &path) {

@@ -46,7 +46,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where the query makes no sense.
+    /// If the query makes no sense.
     pub fn from_query(query: Option<&str>) -> Result<Self, ApiError> {
         let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -81,7 +81,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where it is not a JSON object of known parameters.
+    /// If it is not a JSON object of known parameters.
     pub fn from_body(
         query: Option<&str>,
         headers: &HeaderMap,
@@ -124,7 +124,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where no database has the name.
+    /// If no database has the name.
     pub fn database<'a>(&self, databases: &'a Databases) -> Result<&'a Path, ExportError> {
         databases.path(self.database.as_deref())
     }
@@ -138,7 +138,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where the target is unknown.
+    /// If the target is unknown.
     pub fn options(&self, part_size: u32) -> Result<Options, ApiError> {
         Ok(Options {
             format: self.format().to_owned(),
@@ -152,7 +152,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where no database has the name, the object can't have its name, or the target is unknown.
+    /// If no database has the name, the object can't have its name, or the target is unknown.
     pub fn request(
         &self,
         databases: &Databases,
@@ -183,7 +183,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where it would not.
+    /// If it would not.
     pub fn object_name(&self) -> Result<Option<String>, ApiError> {
         let Some(name) = &self.name else { return Ok(None) };
         let plain = object_name(name).map_err(|_| {

@@ -39,7 +39,7 @@ pub async fn get(State(state): State<Arc<ServiceState>>, Id(id): Id) -> Result<R
 ///
 /// # Errors
 ///
-/// Where there is no such export, and those of the job store.
+/// If there is no such export, and those of the job store.
 pub async fn current(state: &ServiceState, id: &str) -> Result<Status, ExportError> {
     let (exports, record, database) = state.export(id).await?;
     let progress = exports.running.progress(&record.id);

@@ -68,7 +68,7 @@ enum ScheduleError {
 ///
 /// # Errors
 ///
-/// Where a schedule names an unknown database, or a database has two.
+/// If a schedule names an unknown database, or a database has two.
 pub fn resolve(
     databases: &Databases,
     schedules: &[DatabaseSchedule],

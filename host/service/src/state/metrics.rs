@@ -76,7 +76,7 @@ impl Metrics {
     ///
     /// # Errors
     ///
-    /// Where two metrics have the same name.
+    /// If two metrics have the same name.
     pub fn new() -> Result<Self, ServiceError> {
         Self::with_registry(Registry::new()).map_err(|error| ServiceError::setup("metrics", error))
     }

@@ -1,4 +1,4 @@
-//! The buffers that parts are copied into: a fixed number of them, used over and over.
+//! The buffers that parts are copied into: a fixed number of them, reused.
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
