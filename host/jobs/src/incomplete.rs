@@ -1,6 +1,7 @@
 //! Exports of damaged databases, in which rows are missing.
 
-/// An export in which rows are missing, since the database is damaged. Its object is there all the same.
+/// An export in which rows are missing because the database is damaged. Its object exists
+/// nevertheless.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the export is incomplete: the database is damaged and could not be read to the end in table {}; \

@@ -1,4 +1,5 @@
-//! What becomes of a job after a step: it is saved, told to the observer, and the job rests or is over.
+//! What happens to a job after a step: the result is saved and reported to the observer, and the
+//! job waits or has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,20 +21,21 @@ use crate::state_error::StateError;
 use crate::step_error::StepError;
 use crate::transitions::{AfterFailure, after_failure, remedy, retries_clean_up};
 
-/// What a step has come to.
+/// The result of a step.
 #[derive(Debug)]
 pub enum StepOutcome {
-    /// A step further; the next is due then.
+    /// The step is done; the next one is due then.
     Again(Timestamp),
     /// It was stopped; the job is saved, and any process may resume it.
     Stopped(Box<JobRecord>),
-    /// The job is finished; with why it has failed, if it did so in this process.
+    /// The job is finished; with the error, if it failed in this process.
     Finished(Box<JobRecord>, Option<StepError>),
-    /// This process can't resume it for reasons of its environment; the job is as it was, and any process may.
+    /// This process can't resume it because of its environment; the job is unchanged, and any
+    /// process may resume it.
     Refused(StepError),
-    /// Another process is at work on it.
+    /// Another process is working on it.
     Held,
-    /// It was not due, or is another's by now.
+    /// It was not due, or now belongs to another process.
     NotDue,
 }
 
@@ -45,7 +47,7 @@ pub(crate) enum Settled {
     Over(StepOutcome),
 }
 
-/// Where the outcome of a step is saved, and who is told of it.
+/// Where the outcome of a step is saved, and the observer that is notified.
 pub(crate) struct Settlement<'a> {
     pub(crate) jobs: &'a JobStore,
     pub(crate) clock: &'a Arc<dyn Clock>,

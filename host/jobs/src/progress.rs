@@ -1,5 +1,5 @@
-//! What is saved of a job's progress, under its lease: never more than is safe in the store. Every save gives the job as it
-//! is saved then.
+//! Saving a job's progress under its lease: never more than is safe in the store. Every save
+//! returns the job as saved.
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};

@@ -1,4 +1,4 @@
-//! Which state of a job follows from which, and what is done about each failure.
+//! The transitions between the states of a job, and what is done about each failure.
 //!
 //! ```text
 //! waiting ──▶ running ──▶ completing ──▶ done
@@ -113,7 +113,7 @@ fn open_remedy(error: &OpenError) -> Remedy {
 pub(crate) enum AfterFailure {
     /// The job stays as it is, without a lease: another process may resume it.
     LeaveToOthers(StepError),
-    /// As [`AfterFailure::LeaveToOthers`]: this process is to stop.
+    /// Like [`AfterFailure::LeaveToOthers`]: this process is to stop.
     Stop,
     /// The same step again, as a cancelled job this time.
     Cancel,

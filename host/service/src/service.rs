@@ -129,7 +129,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// As [`run`].
+    /// Like [`run`].
     pub async fn run<E: Into<BoxError>>(
         self,
         listening: impl FnOnce(SocketAddr) -> Result<(), E>,
