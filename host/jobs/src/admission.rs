@@ -18,8 +18,8 @@ pub enum Admission {
     New(JobId),
     /// There is an unfinished job for the same object: resume it.
     Resume(JobId),
-    /// An unfinished job for the same database, store and name has other options, or is failing:
-    /// cancel it first.
+    /// An unfinished job for the same database, store and name has other options, or is failing or
+    /// being cancelled: cancel it first.
     Replace(JobId),
 }
 

@@ -1,4 +1,4 @@
-//! Why a service can't be started, or has ended.
+//! Why a service can't be started, or ended.
 
 use std::error::Error;
 use std::io;
@@ -13,7 +13,7 @@ use partway_wasmtime::LoadError;
 /// An error of any type.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a service can't be started, or has ended.
+/// Why a service can't be started, or ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceError {
@@ -158,7 +158,7 @@ pub enum TokenFileError {
     /// It can't be read.
     #[error("the file can't be read")]
     Read(#[source] io::Error),
-    /// A line is something else than a token.
+    /// A line is not a token.
     #[error("line {line} is neither `read TOKEN` nor `admin TOKEN`")]
     Line {
         /// The line's number, from 1.
