@@ -122,7 +122,7 @@ impl Settlement<'_> {
         Ok(rest_or_stop(active, next))
     }
 
-    /// Saves that what a job had in the store is thrown away, or can't be: it ends, or tries again.
+    /// Saves that a job's data in the store has been deleted, or can't be: it ends, or retries.
     fn save_clean_up(
         &self,
         active: ActiveJob,
@@ -192,7 +192,7 @@ impl Settlement<'_> {
         }
     }
 
-    /// Saves that a step is tried again, later with each failure.
+    /// Saves that a step is retried, later with each failure.
     fn retry(
         &self,
         mut active: ActiveJob,

@@ -32,7 +32,7 @@ pub(crate) fn after_slice(is_last: bool) -> JobState {
     if is_last { JobState::Completing } else { JobState::Running }
 }
 
-/// The state after what is in the store has been thrown away, or can't be.
+/// The state after the data in the store has been deleted, or can't be.
 pub(crate) fn after_clean_up(state: JobState) -> JobState {
     if state == JobState::Cancelling { JobState::Cancelled } else { JobState::Failed }
 }
@@ -119,7 +119,7 @@ pub(crate) enum AfterFailure {
     Cancel,
     /// Nothing: another process has the job.
     Drop,
-    /// The step is tried again, after a wait that grows with each failure.
+    /// The step is retried, after a wait that grows with each failure.
     Retry(StepError),
     /// To [`JobState::Waiting`].
     StartOver {
@@ -130,7 +130,8 @@ pub(crate) enum AfterFailure {
     },
     /// To [`JobState::Failing`].
     Fail(StepError),
-    /// To [`JobState::Failed`] or [`JobState::Cancelled`], though what is in the store could not be thrown away.
+    /// To [`JobState::Failed`] or [`JobState::Cancelled`], although the data in the store could not
+    /// be deleted.
     End(StepError),
 }
 
@@ -177,7 +178,7 @@ fn start_over(record: &JobRecord, error: StepError) -> AfterFailure {
     AfterFailure::StartOver { reason: error.to_string(), skips_damaged }
 }
 
-/// Whether throwing away what is in the store is tried again.
+/// Whether deleting the data in the store is retried.
 pub(crate) fn retries_clean_up(record: &JobRecord, error: &StoreError) -> bool {
     error.is_transient() && has_retries(record)
 }

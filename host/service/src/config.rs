@@ -93,7 +93,7 @@ pub struct StoreConfig {
     pub inline: InlineConfig,
     /// Where callbacks may go, and what they are signed with.
     pub callbacks: CallbackConfig,
-    /// Exports at set times.
+    /// Scheduled exports.
     pub schedules: ScheduleConfig,
 }
 

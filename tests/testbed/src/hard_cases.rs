@@ -664,7 +664,7 @@ fn long_values() -> Vec<(&'static str, String)> {
         );
     }
     cases.push((
-        "long values beside generated columns, in defaults, under shadowed rowids",
+        "long values next to generated columns, in defaults, under shadowed rowids",
         generated,
     ));
 

@@ -1,4 +1,4 @@
-//! Sends the callbacks that are due, and again those that were not delivered.
+//! Sends the callbacks that are due, and resends those that were not delivered.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Makes exports when their schedules say so, as long as there is something new to export.
+//! Starts exports when their schedules say so, if there is something new to export.
 
 use std::path::PathBuf;
 use std::sync::Arc;
