@@ -40,7 +40,7 @@ fn with_advice(error: ConfigError) -> anyhow::Error {
             anyhow!("{error}: give one another name with --database NAME=PATH")
         }
         ConfigError::ScheduledDatabase { name, served } => anyhow!(
-            "--every names the database {name:?}, which is not served; served: {}",
+            "--every names the database {name:?}, which is not served; available: {}",
             served.join(", ")
         ),
         ConfigError::TwoSchedules { database } => {

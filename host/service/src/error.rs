@@ -95,7 +95,7 @@ pub enum ConfigError {
     Database(#[from] OpenError),
     /// A schedule names a database that is not served.
     #[error(
-        "a schedule names the database {name:?}, which is not served; served: {}",
+        "a schedule names the database {name:?}, which is not served; available: {}",
         served.join(", ")
     )]
     ScheduledDatabase {

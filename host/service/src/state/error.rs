@@ -9,7 +9,7 @@ use tokio::task::JoinError;
 /// Why something can't be done with an export. The texts are for clients.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    #[error("there is no database {name:?}; served: {}", served.join(", "))]
+    #[error("there is no database {name:?}; available: {}", served.join(", "))]
     UnknownDatabase { name: String, served: Vec<String> },
     #[error("there is no export {0:?}: GET /exports lists all exports")]
     UnknownExport(String),
