@@ -61,7 +61,7 @@ fn a_database_that_is_none_is_refused() {
     let case = Case::new();
     let path = |name: &str| case.folder.path().join(name);
     case.fails(case.export_of(&path("missing.db")), 1, "there is no database");
-    case.fails(case.export_of(case.folder.path()), 1, "is not a file, so no database");
+    case.fails(case.export_of(case.folder.path()), 1, "is not a file");
     fs::write(path("text.db"), "This is a text and no database. ".repeat(100)).unwrap();
     case.fails(case.export_of(&path("text.db")), 1, "is not a SQLite database");
 }
@@ -74,7 +74,7 @@ fn a_truncated_database_is_refused() {
     let whole = fs::metadata(&file).unwrap().len();
     for part in [2, 10, 1000] {
         fs::File::options().write(true).open(&file).unwrap().set_len(whole / part).unwrap();
-        case.fails(case.export_of(&file), 1, "is damaged or cut short");
+        case.fails(case.export_of(&file), 1, "is damaged or truncated");
     }
 }
 
@@ -106,11 +106,11 @@ fn what_this_user_may_not_read_or_write_is_named() {
     assert_failed(
         &as_nobody(&case.file, &case.store),
         1,
-        "may not be read: give this user the right",
+        "can't be read: this user needs read permission",
     );
     fs::set_permissions(&case.file, fs::Permissions::from_mode(0o644)).unwrap();
     fs::set_permissions(&case.store, fs::Permissions::from_mode(0o555)).unwrap();
-    assert_failed(&as_nobody(&case.file, &case.store), 1, "may not be written to");
+    assert_failed(&as_nobody(&case.file, &case.store), 1, "can't be written to");
     assert_eq!(fs::read_dir(&case.store).unwrap().count(), 0);
 }
 
@@ -120,9 +120,9 @@ fn a_store_that_is_none_is_refused() {
     let to = |store: &str| Program::export(&case.file, store, case.folder.path());
     let missing = case.folder.path().join("missing");
     case.fails(to(missing.to_str().unwrap()), 1, "does not exist: create it first");
-    case.fails(to(case.file.to_str().unwrap()), 1, "may not be written to: not a directory");
-    case.fails(to("ftp://host/path"), 2, "is no store: give a folder");
-    case.fails(to("s3://"), 2, "names no bucket");
+    case.fails(to(case.file.to_str().unwrap()), 1, "can't be written to: not a directory");
+    case.fails(to("ftp://host/path"), 2, "is not a store: give a folder");
+    case.fails(to("s3://"), 2, "has no bucket");
     case.fails(case.export().with(["--name", "../escape.sql"]), 2, "not a plain name");
 }
 
@@ -130,7 +130,7 @@ fn a_store_that_is_none_is_refused() {
 fn a_part_size_that_will_not_do_is_refused() {
     let case = Case::new();
     let with = |size: &'static str| case.export().with(["--part-size", size]);
-    case.fails(with("1KiB"), 2, "too small for this store: 4096 is the least");
+    case.fails(with("1KiB"), 2, "too small for this store: the minimum is 4096");
     case.fails(with("8GiB"), 2, "too large");
     case.fails(with("many"), 2, "not a size");
 
@@ -143,14 +143,14 @@ fn a_part_size_that_will_not_do_is_refused() {
     file.write_all_at(&pages.to_be_bytes(), 28).unwrap();
     let run =
         Program::export(&large, "s3://bucket", case.folder.path()).with(["--part-size", "5MiB"]);
-    case.fails(run, 2, "would need more than the 10000 parts that the store takes");
+    case.fails(run, 2, "would need more than the 10000 parts that the store allows");
 }
 
 #[test]
 fn options_that_name_nothing_are_refused() {
     let case = Case::new();
     case.fails(case.export().with(["--table", "nothing"]), 2, "the database has no such table");
-    case.fails(case.export().with(["--format", "xml"]), 2, "knows no format \"xml\"");
+    case.fails(case.export().with(["--format", "xml"]), 2, "does not know the format \"xml\"");
     case.fails(case.export().with(["--slice-time", "soon"]), 2, "not a duration");
     case.fails(case.export().with(["--slice-parts", "0"]), 2, "0 is not in 1..");
 }
@@ -162,9 +162,9 @@ fn a_component_that_is_none_is_refused() {
     let with = || case.export().with(["--component", file.to_str().unwrap()]);
     case.fails(with(), 1, "can't be read");
     fs::write(&file, "no component").unwrap();
-    case.fails(with(), 1, "it is no WebAssembly component");
+    case.fails(with(), 1, "it is not a WebAssembly component");
     fs::write(&file, b"\0asm\x01\0\0\0").unwrap();
-    case.fails(with(), 1, "it is no WebAssembly component");
+    case.fails(with(), 1, "it is not a WebAssembly component");
     fs::write(&file, pass_through()).unwrap();
     case.fails(with(), 1, "not one of the world partway:pipe/export-component@0.1.0");
 }
@@ -228,7 +228,7 @@ fn a_full_disk_is_named_and_the_export_goes_on_when_there_is_room() {
     assert!(more && unmounted.unwrap().success());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("is full: make room; trying again in 2 s (1 of 6)"), "{said}");
+    assert!(said.contains("is full: free some space; trying again in 2 s (1 of 6)"), "{said}");
     assert!(hidden.iter().all(|name| name.starts_with('.')), "{hidden:?}");
 }
 
@@ -263,7 +263,7 @@ fn a_reader_that_goes_away_ends_the_export() {
         .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_failed(&output, 1, "the reader of standard output has gone");
+    assert_failed(&output, 1, "the reader of standard output closed it");
 }
 
 struct Nowhere;

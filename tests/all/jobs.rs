@@ -302,7 +302,7 @@ fn what_could_not_be_thrown_away_is_not_forgotten() {
     let (id, _) = case.job();
     let aside = case.folder.path().join("aside");
     fs::rename(&case.store, &aside).unwrap();
-    failed(&case.jobs(["cancel", &id]), 1, "is cancelled, but what it left in the store");
+    failed(&case.jobs(["cancel", &id]), 1, "is cancelled, but its data in the store");
     let prune = || case.jobs(["prune", "--uploads-older-than", "0s"]);
     failed(&prune(), 1, "does not exist");
     assert_eq!(jobs(case.folder.path()).len(), 1);
@@ -351,7 +351,7 @@ fn an_environment_that_leads_elsewhere_leaves_the_job_as_it_is() {
     // As if it had been begun where another server was named.
     case.in_state("UPDATE export_jobs SET store = 's3://bucket at http://other'");
     for command in ["resume", "cancel"] {
-        failed(&case.jobs([command, &id]), 1, "was left as it is");
+        failed(&case.jobs([command, &id]), 1, "was not changed");
     }
     case.in_state(&format!(
         "UPDATE export_jobs SET unwanted = 0, state = 'running', store = '{}'",
@@ -436,7 +436,7 @@ fn a_state_file_that_is_damaged_newer_or_not_ours_is_refused_and_left_alone() {
         (middle, "is damaged"),
         (pages, "is damaged"),
         (newer, "newer version of partway (format 99"),
-        (foreign, "holds no jobs of partway"),
+        (foreign, "is not a job file of partway"),
     ] {
         fs::write(&path, &bytes).unwrap();
         failed(&case.export().run(), 1, expected);

@@ -247,7 +247,7 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
         (r#"{"tabels": ["t"]}"#, "unknown field"),
         (r#"{"tables": ["nope"]}"#, "no such table"),
         (r#"{"format": "xml"}"#, "xml"),
-        (r#"{"target": "oracle"}"#, "sqlite, and d1"),
+        (r#"{"target": "oracle"}"#, "sqlite or d1"),
         (r#"{"name": "../../etc/passwd"}"#, "plain name"),
         (r#"{"name": ".hidden"}"#, "plain name"),
         (r#"{"name": "a/b"}"#, "plain name"),

@@ -257,7 +257,7 @@ fn an_export_that_says_it_is_incomplete_is_not_whole() {
         .map(|(a, b)| (a.to_owned(), b.trim_end().to_owned()))
         .unwrap();
     let text = format!("{rest}-- partway:incomplete {counts} damaged=1\n");
-    let expected = "is not the whole database: 1 table could not be read to the end";
+    let expected = "does not contain the whole database: 1 table could not be read to the end";
     assert_fails(&case.verify_text(text, &[]), 1, &[expected]);
 }
 
@@ -303,7 +303,7 @@ fn a_file_or_database_that_is_missing_is_named() {
     let case = Case::small();
     let missing = case.folder.path().join("missing");
     let output = Program::verify(missing.to_str().unwrap()).run();
-    assert_fails(&output, 1, &["there is no ", "missing: check the name"]);
+    assert_fails(&output, 1, &["missing does not exist: check the name"]);
     let output = Program::verify(case.folder.path().to_str().unwrap()).run();
     assert_fails(&output, 1, &["can't be read"]);
     let output = case.verify(&["--against", missing.to_str().unwrap()]);
@@ -317,8 +317,8 @@ fn wrong_usage_is_told_as_such() {
     let verify = |dump: &str, arguments: &[&str]| {
         Program::verify(dump).with(arguments.iter().copied()).run()
     };
-    assert_fails(&verify("ftp://host/dump.sql", &[]), 2, &["is no object: give a file"]);
-    assert_fails(&verify("s3://bucket", &[]), 2, &["names no object: write s3://bucket/key"]);
+    assert_fails(&verify("ftp://host/dump.sql", &[]), 2, &["is not an object: give a file"]);
+    assert_fails(&verify("s3://bucket", &[]), 2, &["has no object: write s3://bucket/key"]);
     assert_fails(&verify("dump.sql", &["--sha256", "abc"]), 2, &["not a SHA-256"]);
 }
 

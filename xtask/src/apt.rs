@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::run::{run, shown};
 
-/// Installs packages, and nothing that they merely recommend. `task` is who says so.
+/// Installs packages, without those that they merely recommend. `task` is named in the output.
 pub fn install(task: &str, packages: &[&str]) -> Result<()> {
     let install = ["install", "--yes", "--quiet=2", "--no-install-recommends"];
     for arguments in [vec!["update", "--quiet=2"], [&install, packages].concat()] {

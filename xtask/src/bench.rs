@@ -1,20 +1,20 @@
-//! `cargo xtask bench`: how fast Partway is, beside others, in one run, A B A B.
+//! `cargo xtask bench`: how fast Partway is compared with others, in one run, A B A B.
 //!
-//! | module | what lives there |
+//! | module | contents |
 //! |---|---|
 //! | `shapes` | every shape of database, into `/dev/null` |
-//! | `folder` | the same, to a folder and down to the disk |
-//! | `start` | how soon something comes |
-//! | `memory` | peak memory, and that it does not grow |
+//! | `folder` | the same, to a folder, until it is on disk |
+//! | `start` | how soon output begins |
+//! | `memory` | peak memory, and whether it grows |
 //! | `s3` | to an S3 server on this machine |
 //! | `restores` | restoring with `sqlite3` |
-//! | `slices` | `cargo xtask slices`: what it costs to cut an export |
+//! | `slices` | `cargo xtask slices`: what it costs to cut an export into slices |
 //! | `check` | whether speed was lost |
-//! | `peers` | who is measured |
+//! | `peers` | which programs are measured |
 //! | `databases` | what is exported |
 //! | `measured` | running a command, and medians |
-//! | `bound` | what a number is asked to be |
-//! | `machine` | what is measured on |
+//! | `bound` | targets for numbers |
+//! | `machine` | the machine and versions measured |
 //! | `report` | tables, and `docs/PERFORMANCE.md` |
 
 mod bound;
@@ -51,16 +51,16 @@ pub struct Arguments {
     /// The size of the generated databases, in megabytes
     #[arg(long, default_value_t = 320, value_parser = clap::value_parser!(u64).range(1..))]
     megabytes: u64,
-    /// How many rounds are measured, behind a first one that warms up
+    /// How many rounds to measure, after a warm-up round
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Also what takes long: the memory for a database of 5 GB
+    /// Also measure what takes long: the memory for a database of 5 GB
     #[arg(long)]
     long: bool,
-    /// Measure only this, and leave the document as it is
+    /// Measure only this, without changing the document
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     only: Vec<What>,
-    /// Only check, in a minute, that no speed was lost
+    /// Only check that no speed was lost, which takes a minute
     #[arg(long, conflicts_with_all = ["megabytes", "rounds", "long", "only"])]
     check: bool,
 }
@@ -87,7 +87,7 @@ pub fn bench(arguments: &Arguments) -> Result<()> {
         [] => What::value_variants(),
         only => only,
     };
-    // What can be missing is looked for first: the rest takes long.
+    // Look first for what may be missing: the rest takes long.
     let machine = Machine::look()?;
     let tools = what.contains(&What::S3).then(s3::Tools::install).transpose()?;
     let programs = Programs::build()?;
@@ -110,7 +110,7 @@ pub fn bench(arguments: &Arguments) -> Result<()> {
         tables.extend(measured);
     }
     if !arguments.only.is_empty() {
-        println!("Measured in part: {DOCUMENT} is as it was.");
+        println!("Not everything was measured: {DOCUMENT} is unchanged.");
         return Ok(());
     }
     let long = if long { " --long" } else { "" };

@@ -1,4 +1,5 @@
-//! The browser that the service's page is tested in: Chromium, and chromedriver, by which the tests drive it.
+//! The browser that the service's page is tested in: Chromium, and chromedriver, through which the
+//! tests control it.
 
 use std::process::Command;
 
@@ -7,15 +8,15 @@ use anyhow::{Context, Result, bail};
 use crate::apt;
 use crate::run::output;
 
-/// The packages that have them, on Debian.
+/// Debian's packages of both.
 const PACKAGES: [&str; 2] = ["chromium", "chromium-driver"];
 
-/// Installs them where they are not.
+/// Installs them if they are missing.
 pub fn browser() -> Result<()> {
     if has_driver() {
         return Ok(());
     }
-    let missing = "the service's page is tested in Chromium: install it with chromedriver in its version \
+    let missing = "the service's page is tested in Chromium: install Chromium and a matching chromedriver \
                    (Debian's packages chromium and chromium-driver), so that `chromedriver` can be started";
     apt::install("test", &PACKAGES).context(missing)?;
     if !has_driver() {

@@ -48,7 +48,7 @@ pub fn demo(database: Option<PathBuf>) -> Result<()> {
     let number = |field: &str| summary[field].as_u64().unwrap_or_default();
     let dump = PathBuf::from(summary["location"].as_str().context("the export has no location")?);
     println!(
-        "{} rows of {} tables left in {} slices and {} parts: {:.1} MB in {} s",
+        "exported {} rows of {} tables in {} slices and {} parts: {:.1} MB in {} s",
         number("rows"),
         number("tables"),
         number("slices"),
@@ -61,11 +61,13 @@ pub fn demo(database: Option<PathBuf>) -> Result<()> {
     fs::remove_file(&restored).or_else(ignore_missing)?;
     step("Restoring the dump");
     match restore(&dump, &restored)? {
-        Restorer::Program => println!("by the stock sqlite3 program"),
-        Restorer::Library => println!("by the SQLite library (there is no sqlite3 program here)"),
+        Restorer::Program => println!("with the stock sqlite3 program"),
+        Restorer::Library => {
+            println!("with the SQLite library (the program sqlite3 is not available)")
+        }
     }
 
-    step("Comparing the two databases: schema, every cell, rowids, header numbers");
+    step("Comparing the two databases: schema, every cell, rowids, header values");
     let differences = compare(&database, &restored)?;
     if !differences.is_empty() {
         for difference in &differences {
@@ -73,7 +75,7 @@ pub fn demo(database: Option<PathBuf>) -> Result<()> {
         }
         bail!("the restored database differs from the original");
     }
-    println!("The two are equal.");
+    println!("The two databases are equal.");
 
     step("Where things are");
     println!("the database   {}", database.display());
@@ -84,16 +86,16 @@ pub fn demo(database: Option<PathBuf>) -> Result<()> {
     let program = program.display();
     let database = database.display();
     println!("{program} export {database} | sqlite3 new.db");
-    println!("{program} export {database} --to FOLDER    # interrupt it, and run it again");
+    println!("{program} export {database} --to FOLDER    # interrupt it and run it again");
     println!("{program} export --help");
     Ok(())
 }
 
-/// The sample database: made once, since it is the same every time.
+/// The sample database: generated once, since it is the same every time.
 fn sample(folder: &Path) -> Result<PathBuf> {
     let file = folder.join("sample.db");
     if !file.exists() {
-        step(&format!("Making a sample database of about {MEGABYTES} MB"));
+        step(&format!("Generating a sample database of about {MEGABYTES} MB"));
         let unfinished = folder.join("sample.db.new");
         fs::remove_file(&unfinished).or_else(ignore_missing)?;
         write_sample(&unfinished, MEGABYTES)?;
@@ -106,7 +108,7 @@ fn step(text: &str) {
     println!("\n== {text}");
 }
 
-/// A file that was to be removed and is not there is as wanted.
+/// If a file to be removed is missing, all is well.
 pub fn ignore_missing(error: std::io::Error) -> std::io::Result<()> {
     if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }

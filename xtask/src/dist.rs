@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: the component as a file, for hosts of one's own.
+//! `cargo xtask dist`: writes the component to a file, for other hosts.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! `cargo xtask fidelity`: what a dump keeps of each hard case, beside what `sqlite3 .dump` keeps, as a table for
-//! people to read.
+//! `cargo xtask fidelity`: a table of what a dump keeps of each hard case, compared with what
+//! `sqlite3 .dump` keeps.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -48,20 +48,20 @@ pub fn fidelity() -> Result<()> {
     let sqlite3 = output(Command::new("sqlite3").arg("--version"))?;
     let sqlite3 = sqlite3.split(' ').next().unwrap_or_default();
     let text = format!(
-        "Made by `cargo xtask fidelity`, with SQLite {} in Partway and the program `sqlite3` {sqlite3}.
+        "Written by `cargo xtask fidelity`, with SQLite {} in Partway and the program `sqlite3` {sqlite3}.
 
 # What a dump keeps
 
-Each row is a small database of a kind that dumps tend to get wrong. It is exported twice: by `partway export FILE`,
+Each row is a small database of a kind that dumps tend to get wrong. It is exported twice: by `partway export FILE`
 and by `sqlite3 FILE .dump`. The program `sqlite3` restores both dumps. Then schema text, rowids, header numbers and
 every value are compared with the original, bit by bit.
 
-“yes” means that nothing differs. All else is the first difference found. Every case is tried in UTF-8 and in
-UTF-16. Where the two come out differently, both are told.
+“yes” means that nothing differs. Anything else is the first difference found. Every case is run in UTF-8 and in
+UTF-16. If the results differ, both are given.
 
-Two things are not told in the rows. `sqlite3 .dump` makes a UTF-8 database of a UTF-16 one; its text is compared as
-far as UTF-8 can tell. And where columns take all three names of the rowid, no SQL can see the rowids, so neither
-keeps them.
+The rows leave out two things. `sqlite3 .dump` turns a UTF-16 database into a UTF-8 one; its text is compared as far as
+UTF-8 can represent it. And where columns take all three names of the rowid, no SQL can read the rowids, so neither
+program keeps them.
 
 Of {cases} cases, Partway keeps {kept} and `sqlite3 .dump` keeps {kept_by_sqlite3}. The SQL of each is in
 [hard_cases.rs](../tests/testbed/src/hard_cases.rs).
@@ -89,7 +89,7 @@ fn of_partway(program: &Path, database: &Path, folder: &Path) -> Result<Option<S
     if !said.is_empty() {
         return Ok(Some(said));
     }
-    // The strictest look there is; the words for it are found below.
+    // The strictest comparison there is; the wording is found below.
     let same = compare(database, &copy)?.is_empty();
     match difference(database, &copy)? {
         None if !same => Ok(Some("something differs".into())),
@@ -97,7 +97,7 @@ fn of_partway(program: &Path, database: &Path, folder: &Path) -> Result<Option<S
     }
 }
 
-/// The same by `sqlite3 .dump`, without a word on the encoding.
+/// The same by `sqlite3 .dump`, without regard to the encoding.
 fn of_sqlite3(database: &Path, folder: &Path) -> Result<Option<String>> {
     let mut dump = Command::new("sqlite3");
     dump.arg(database).arg(".dump");
@@ -126,9 +126,9 @@ fn restored(export: &mut Command, folder: &Path, name: &str) -> Result<Restored>
     let said = match first_line(&said) {
         "" => String::new(),
         line => {
-            // Behind the message stands the error's number.
+            // The error's number follows the message.
             let message = line.split(" (").next().unwrap_or(line);
-            format!("it does not restore: {}", cell(message))
+            format!("fails to restore: {}", cell(message))
         }
     };
     Ok(Restored { copy, said })
@@ -136,7 +136,7 @@ fn restored(export: &mut Command, folder: &Path, name: &str) -> Result<Restored>
 
 fn first_line(text: &str) -> &str {
     let line = text.trim().lines().next().unwrap_or_default();
-    // The number of the line says nothing to who does not have the dump.
+    // The line number is useless without the dump.
     line.split_once(": ")
         .filter(|(start, _)| start.contains("near line"))
         .map_or(line, |(_, rest)| rest)

@@ -21,10 +21,10 @@ const REGION: &str = "garage";
 /// How long the server may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often it is started anew where it ends at once.
+/// How often it is restarted if it exits at once.
 const ATTEMPTS: u32 = 2;
 
-/// A server that runs, and ends with this.
+/// A running server, which is stopped when this is dropped.
 pub struct Garage {
     server: Child,
     program: PathBuf,
@@ -36,14 +36,15 @@ pub struct Garage {
 
 impl Drop for Garage {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nobody to tell.
+        // It may have exited by itself; there is no one to report to.
         self.server.kill().ok();
         self.server.wait().ok();
     }
 }
 
 impl Garage {
-    /// Starts a server with its data in a folder, on ports that are free; installs it first where it is not.
+    /// Starts a server with its data in a folder, on free ports; installs it first if it is
+    /// missing.
     pub fn start(folder: &Path) -> Result<Self> {
         let program = install()?;
         fs::create_dir_all(folder)?;
@@ -51,12 +52,15 @@ impl Garage {
         if folder.join("garage.toml").exists()
             && command(&program, &folder, &["status"]).output()?.status.success()
         {
-            bail!("a server runs in {} already: kill $(cat {0}/pid)", folder.display());
+            bail!(
+                "a server is already running in {}; to stop it: kill $(cat {0}/pid)",
+                folder.display()
+            );
         }
         let mut attempts = 1..=ATTEMPTS;
         loop {
             let started = Self::launch(&program, &folder);
-            // Between the choice of a port and its use another program may take it.
+            // Another program may take a port between its choice and its use.
             if started.is_ok() || attempts.next().is_none() {
                 return started;
             }
@@ -97,12 +101,12 @@ impl Garage {
         Ok(garage)
     }
 
-    /// Waits until it answers, and gives its name for itself.
+    /// Waits until it responds, and returns its node id.
     fn wait(&mut self) -> Result<String> {
         let began = Instant::now();
         loop {
             if let Some(status) = self.server.try_wait()? {
-                bail!("Garage has ended ({status}): see {}", self.folder.join("log").display());
+                bail!("Garage has exited ({status}): see {}", self.folder.join("log").display());
             }
             let node = self.command(&["node", "id", "-q"]).output()?;
             if node.status.success()
@@ -114,13 +118,13 @@ impl Garage {
             }
             if began.elapsed() > PATIENCE {
                 let log = self.folder.join("log");
-                bail!("Garage does not answer after {PATIENCE:?}: see {}", log.display());
+                bail!("Garage has not responded within {PATIENCE:?}: see {}", log.display());
             }
             sleep(Duration::from_millis(100));
         }
     }
 
-    /// Gives a new server its place to store, its bucket and its key.
+    /// Gives a new server its storage, its bucket and its key.
     fn prepare(&self, node: &str) -> Result<()> {
         for arguments in [
             &["layout", "assign", "--zone", "here", "--capacity", "10G", node][..],
@@ -143,14 +147,15 @@ impl Garage {
         command(&self.program, &self.folder, arguments)
     }
 
-    /// The processor time that the server has taken so far, where the system tells it (Linux).
+    /// The processor time that the server has used so far, if the system reports it (Linux).
     pub fn cpu_seconds(&self) -> Result<f64> {
         /// Of the times in `stat`, always (`proc_pid_stat(5)`; `USER_HZ`).
         const TICKS: f64 = 100.0;
         let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", self.server.id())) else {
             return Ok(f64::NAN);
         };
-        // The program's name, in brackets, may hold anything; the times are the 12th and 13th field behind it.
+        // The program's name, in brackets, may hold anything; the times are the 12th and 13th field
+        // after it.
         let behind = stat.rsplit_once(") ").context("no program in /proc/PID/stat")?.1;
         let times: Vec<f64> = behind.split(' ').skip(11).take(2).flat_map(str::parse).collect();
         Ok(times.iter().sum::<f64>() / TICKS)
@@ -160,7 +165,7 @@ impl Garage {
         format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
 
-    /// What the tests are told of it.
+    /// The variables that the tests need.
     pub fn for_tests(&self) -> [(&'static str, String); 5] {
         [
             ("PARTWAY_TEST_S3_ENDPOINT", self.endpoint()),
@@ -171,7 +176,7 @@ impl Garage {
         ]
     }
 
-    /// What any program that speaks S3 is told of it.
+    /// The variables that any S3 program needs.
     pub fn for_programs(&self) -> [(&'static str, String); 4] {
         [
             ("AWS_ENDPOINT_URL", self.endpoint()),
@@ -190,24 +195,27 @@ fn command(program: &Path, folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Starts a server that goes on when this has ended, and prints what a shell needs to use it.
+/// Starts a server that keeps running, and prints the variables that a shell needs to use it.
 pub fn garage(folder: &Path) -> Result<()> {
     let garage = Garage::start(folder)?;
     for (name, value) in garage.for_programs().iter().chain(&garage.for_tests()) {
         println!("export {name}={value}");
     }
-    println!("# s3://{BUCKET} is there. To end it: kill $(cat {}/pid)", garage.folder.display());
-    // The server is nobody's child then; its folder has its process's number.
+    println!(
+        "# The bucket is s3://{BUCKET}. To stop the server: kill $(cat {}/pid)",
+        garage.folder.display()
+    );
+    // The server then has no parent; its folder has its process id.
     std::mem::forget(garage);
     Ok(())
 }
 
-/// The program, from crates.io where it is not there yet.
+/// The program, installed from crates.io if it is missing.
 pub fn install() -> Result<PathBuf> {
     let root = match std::env::var_os("GARAGE_ROOT").filter(|root| !root.is_empty()) {
         Some(root) => PathBuf::from(root),
         None => {
-            let home = std::env::home_dir().context("there is no home folder: set GARAGE_ROOT")?;
+            let home = std::env::home_dir().context("there is no home folder; set GARAGE_ROOT")?;
             home.join(".cache").join(format!("garage-{VERSION}"))
         }
     };
@@ -215,7 +223,7 @@ pub fn install() -> Result<PathBuf> {
     if !program.exists() {
         eprintln!("garage: installing Garage {VERSION} to {} (6 to 10 minutes)", root.display());
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // Of the project's own build it shares nothing.
+        // It shares nothing with the project's own build.
         command.env_remove("CARGO_TARGET_DIR").current_dir(std::env::temp_dir());
         command.args(["install", "garage", "--version", VERSION, "--root"]).arg(&root);
         command.args(["--no-default-features", "--features", "sqlite,bundled-libs"]);
@@ -224,7 +232,7 @@ pub fn install() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Two ports of this machine that nobody has: for S3, and for the server's own talk.
+/// Two free ports of this machine: for S3, and for the server's internal traffic.
 fn free_ports() -> Result<[u16; 2]> {
     // Both held at once, so that they are two.
     let port = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));

@@ -1,4 +1,4 @@
-//! `cargo xtask package`: the crates as they would be published, tried from the packages alone.
+//! `cargo xtask package`: the crates as they would be published, tested from the packages alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,7 +25,7 @@ const CRATES: [&str; 9] = [
 ];
 
 /// Puts the component into the package that holds it, packages all crates, and installs the program and runs the embedder
-/// from the packages, on what looks like a machine without a wasm toolchain.
+/// from the packages, as on a machine without a wasm toolchain.
 pub fn package() -> Result<()> {
     prebuild()?;
     run(cargo().args(["package", "--workspace", "--allow-dirty", "--no-verify"]))?;
@@ -39,7 +39,8 @@ pub fn package() -> Result<()> {
     embed(&folder, &packed)
 }
 
-/// Builds the component twice, which must give the same bytes, and leaves it where the package takes it from.
+/// Builds the component twice, which must give the same bytes, and puts it where the package
+/// expects it.
 pub fn prebuild() -> Result<()> {
     setup()?;
     let toolchain = Toolchain::find()?;
@@ -48,12 +49,15 @@ pub fn prebuild() -> Result<()> {
     let component = built("component")?;
     if component != built("component-again")? {
         bail!(
-            "the component built twice differs: packages could not be checked against their sources"
+            "two builds of the component differ: packages could not be checked against their sources"
         );
     }
     let file = root().join("component/prebuilt/exporter.wasm");
     fs::write(&file, &component).with_context(|| format!("writing {}", file.display()))?;
-    println!("component/prebuilt/exporter.wasm: {} bytes, the same twice", component.len());
+    println!(
+        "component/prebuilt/exporter.wasm: {} bytes, identical in two builds",
+        component.len()
+    );
     Ok(())
 }
 
@@ -94,7 +98,7 @@ fn install(folder: &Path, packed: &[(&str, PathBuf)]) -> Result<PathBuf> {
     Ok(installed.join("bin").join(format!("partway{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// Builds and runs `tests/embedder` as a project of its own, and counts what embedders compile.
+/// Builds and runs `tests/embedder` as a separate project, and counts what embedders compile.
 fn embed(folder: &Path, packed: &[(&str, PathBuf)]) -> Result<()> {
     let runtime = "tokio = { version = \"1\", features = [\"macros\", \"rt\"] }";
     let engine = "wasmtime = { version = \"48\", default-features = false }";
@@ -102,9 +106,9 @@ fn embed(folder: &Path, packed: &[(&str, PathBuf)]) -> Result<()> {
     fs::copy(root().join("tests/embedder/src/main.rs"), embedder.join("src/main.rs"))?;
     let dump = output(outside(packed).args(["run", "--quiet"]).current_dir(&embedder))?;
     if !dump.ends_with("-- partway:end tables=1 rows=100\n") {
-        bail!("the embedder's dump is not whole:\n{dump}");
+        bail!("the embedder's dump is incomplete:\n{dump}");
     }
-    println!("tests/embedder from the packages alone: its dump is whole");
+    println!("tests/embedder from the packages alone: its dump is complete");
     let wasmtime = "partway-wasmtime = \"0.1\"";
     let with_sqlite = [wasmtime, "partway-sqlite = \"0.1\""];
     for (name, dependencies) in [("wasmtime", &with_sqlite[..1]), ("sqlite", &with_sqlite[..])] {

@@ -1,4 +1,4 @@
-//! What is written in Python: programs for the tests of the service, a client for the benchmarks.
+//! Python tools: programs for the tests of the service, and a client for the benchmarks.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,30 +8,31 @@ use anyhow::Result;
 
 use crate::run::{output, run, target};
 
-/// What the tests run: a client made of the service's own description, and a reader of its metrics.
+/// What the tests run: a client generated from the service's own description, and a reader of its
+/// metrics.
 const PACKAGES: [&str; 2] = ["schemathesis==4.32.5", "prometheus_client==0.26.0"];
 
-/// The folder of the programs, installed from PyPI where they are not there yet; none, and a line that says so, where
-/// there is no Python for them.
+/// The folder of the programs, installed from PyPI if they are missing; none, with a message, if
+/// there is no suitable Python.
 pub fn tools() -> Result<Option<PathBuf>> {
     let tools = environment("python", &PACKAGES)?;
     if tools.is_none() {
         eprintln!(
-            "test: no Python 3.10 with venv here: the service is not tried by its description"
+            "test: Python 3.10 with venv is not available; the service is not tested against its description"
         );
     }
     Ok(tools)
 }
 
-/// The programs' folder of an environment of its own that has packages, installed from PyPI where they are not there
-/// yet; none where there is no Python for it.
+/// The program folder of a separate environment with packages, installed from PyPI if they are
+/// missing; none if there is no suitable Python.
 pub fn environment(name: &str, packages: &[&str]) -> Result<Option<PathBuf>> {
     let is_new_enough = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
     if output(Command::new("python3").args(["-c", is_new_enough])).is_err() {
         return Ok(None);
     }
     let folder = target().join("tools").join(name);
-    // Written last: without it, what is there may be half of it, or of other versions.
+    // Written last: without it, the installation may be incomplete or of other versions.
     let (list, wanted) = (folder.join("packages"), packages.join("\n"));
     if fs::read_to_string(&list).ok().as_deref() != Some(&wanted) {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;

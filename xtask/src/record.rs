@@ -1,4 +1,4 @@
-//! `cargo xtask record`: an export that is killed and resumed, as an animated picture for the README.
+//! `cargo xtask record`: an export that is killed and resumed, as an animation for the README.
 
 mod svg;
 

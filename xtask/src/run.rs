@@ -27,7 +27,7 @@ pub fn cargo() -> Command {
     command
 }
 
-/// Runs a command that talks for itself, and fails where it does.
+/// Runs a command that prints its own messages, and fails if it does.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("starting {}", shown(command)))?;
     if !status.success() {
@@ -36,7 +36,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command and gives what it prints on standard output.
+/// Runs a command and returns its standard output.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command
         .stderr(std::process::Stdio::inherit())
@@ -48,7 +48,7 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Builds the program for speed, and gives its path.
+/// Builds the program in release mode and returns its path.
 pub fn build_program() -> Result<PathBuf> {
     run(cargo().args(["build", "--release", "--package", "partway"]))?;
     Ok(target().join("release").join(format!("partway{}", std::env::consts::EXE_SUFFIX)))

@@ -1,4 +1,4 @@
-//! `cargo xtask setup`: a toolchain that compiles the component.
+//! `cargo xtask setup`: installs a toolchain that compiles the component.
 
 use std::env;
 use std::process::{Child, Command, Stdio};
@@ -11,17 +11,17 @@ use partway_component_build::{TARGET, Toolchain};
 use crate::apt;
 use crate::run::shown;
 
-/// How long `rustup target add` may take: where it can't reach its server, it hangs.
+/// How long `rustup target add` may take: if it can't reach its server, it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Takes what is there already, or else the first way that works.
+/// Uses what is already installed, or the first way that works.
 pub fn setup() -> Result<()> {
     if let Some(file) = env::var_os("PARTWAY_COMPONENT").filter(|file| !file.is_empty()) {
         println!("setup: the component is {} (PARTWAY_COMPONENT)", file.display());
         return Ok(());
     }
     if let Ok(toolchain) = Toolchain::find() {
-        println!("setup: ready to build the component by {}", described(&toolchain));
+        println!("setup: ready to build the component with {}", described(&toolchain));
         return Ok(());
     }
     let pinned = env::var("PARTWAY_TOOLCHAIN").unwrap_or_default();
@@ -36,7 +36,7 @@ pub fn setup() -> Result<()> {
         }
     }
     let toolchain = Toolchain::find()?;
-    println!("setup: ready to build the component by {}", described(&toolchain));
+    println!("setup: ready to build the component with {}", described(&toolchain));
     Ok(())
 }
 

@@ -11,20 +11,22 @@ use crate::python;
 use crate::run::{cargo, output, run};
 use crate::setup::setup;
 
-/// Runs them all; `long` also those that take long.
+/// Runs all tests; with `long`, the slow ones too.
 pub fn test(long: bool) -> Result<()> {
     setup()?;
     browser()?;
     let features: &[&str] = if has_node() {
         &["--features", "partway-tests/workerd"]
     } else {
-        eprintln!("test: no Node.js 20 with npm here: the tests of --target d1 are left out");
+        eprintln!(
+            "test: Node.js 20 with npm is not available; the tests of --target d1 are skipped"
+        );
         &[]
     };
-    // The end-to-end tests run the program as it is installed: as a process of its own. Built with all else, it
-    // shares its dependencies with the tests.
+    // The end-to-end tests run the program as it is installed: as a separate process. Built with
+    // everything else, it shares its dependencies with the tests.
     run(cargo().args(["build", "--workspace", "--all-targets"]).args(features))?;
-    // A real S3 server beside them. It ends with this, however the tests do.
+    // A real S3 server for them. It is stopped however the tests end.
     let folder = tempfile::tempdir()?;
     let garage = Garage::start(folder.path()).context("starting an S3 server for the tests")?;
     let mut tests = cargo();
@@ -39,7 +41,8 @@ pub fn test(long: bool) -> Result<()> {
     }
     run(&mut tests)?;
     if long {
-        // One after the other, with nothing beside them. Of the whole workspace, so that nothing is built anew.
+        // One after another, with nothing in parallel. For the whole workspace, so that nothing is
+        // rebuilt.
         run(cargo()
             .args(["test", "--workspace", "--test", "all"])
             .args(features)
@@ -49,7 +52,7 @@ pub fn test(long: bool) -> Result<()> {
             .args(["test", "--release", "--package", "partway-tests", "--test", "all"])
             .args(["--", "--ignored", "--nocapture", LONG_SIMULATION]))?;
     }
-    // Alone: beside tests it would measure them as well.
+    // Alone: in parallel with tests, it would measure them as well.
     drop(garage);
     bench::check()
 }
@@ -57,7 +60,7 @@ pub fn test(long: bool) -> Result<()> {
 /// End-to-end tests that measure memory or time.
 const MEASURING: [&str; 2] = ["dump::large_values::", "service::load::"];
 
-/// So many schedules that an optimized build is worth its while.
+/// So many schedules that an optimized build is worth it.
 const LONG_SIMULATION: &str = "jobs::simulation::hundreds_of_thousands_of_schedules";
 
 /// Whether workerd can be installed and run.

@@ -1,4 +1,4 @@
-//! `cargo xtask wit`: the contract, copied into the crates that pack it.
+//! `cargo xtask wit`: copies the contract into the crates that package it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 
 use crate::run::root;
 
-/// The crates whose packages need the WIT files: a package holds nothing from outside of its folder.
+/// The crates whose packages need the WIT files: a package contains nothing from outside its
+/// folder.
 const COPIES: [&str; 2] = ["component/exporter/wit", "host/wasmtime/wit"];
 
 /// Copies `wit/` over the copies.
@@ -25,7 +26,7 @@ pub fn wit() -> Result<()> {
         for (name, text) in &contract {
             fs::write(folder.join(name), text)?;
         }
-        println!("{copy} is written anew");
+        println!("{copy} is updated");
     }
     Ok(())
 }

@@ -47,5 +47,7 @@ pub fn resume(
 }
 
 fn unknown_format(name: &str) -> Error {
-    Error::InvalidOptions(format!("this component knows no format {name:?}: it writes \"sql\""))
+    Error::InvalidOptions(format!(
+        "this component does not know the format {name:?}: it writes \"sql\""
+    ))
 }

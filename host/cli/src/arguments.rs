@@ -49,7 +49,7 @@ pub enum Command {
     /// Reads the dump once, from beginning to end, and prints its SHA-256. Restoring needs room for the
     /// database in the temporary folder (TMPDIR).
     #[command(
-        after_help = "Exit codes: 0 all is well, 1 the dump is not complete, differs, or can't be read, \
+        after_help = "Exit codes: 0 no problem found, 1 the dump is incomplete, differs, or can't be read, \
                       2 wrong usage, 130 interrupted."
     )]
     Verify(VerifyArguments),

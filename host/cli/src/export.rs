@@ -80,7 +80,7 @@ async fn admitted(
                 let old = jobs.get(&id)?;
                 if old.object.is_some() && old.state == JobState::Running {
                     eprintln!(
-                        "partway: starting over: {} was not finished, and was begun with other options",
+                        "partway: starting over: {} was not finished, and was started with other options",
                         old.object.as_deref().unwrap_or_default()
                     );
                 }

@@ -43,7 +43,7 @@ struct Summary<'a> {
     rows: u64,
     seconds: f64,
     job: &'a str,
-    /// Tables that could not be read to their end.
+    /// Tables that could not be read to the end.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     damaged: &'a [String],
 }

@@ -54,7 +54,7 @@ pub async fn run_to_end(
         },
         StepOutcome::Refused(error) => {
             let advice = advice(&error);
-            Err(anyhow!("{error}{advice}; job {id} was left as it is").into())
+            Err(anyhow!("{error}{advice}; job {id} was not changed").into())
         }
         StepOutcome::Stopped(record) => Err(Failure::Interrupted(format!(
             "interrupted after {}; {}",

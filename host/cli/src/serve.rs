@@ -37,10 +37,10 @@ fn with_advice(error: ConfigError) -> anyhow::Error {
     match error {
         ConfigError::NoDatabase => anyhow!("give a database"),
         ConfigError::SameName { .. } => {
-            anyhow!("{error}: give one another name by --database NAME=PATH")
+            anyhow!("{error}: give one another name with --database NAME=PATH")
         }
         ConfigError::ScheduledDatabase { name, served } => anyhow!(
-            "--every names the database {name:?}, which is not served: there is {}",
+            "--every names the database {name:?}, which is not served; available: {}",
             served.join(", ")
         ),
         ConfigError::TwoSchedules { database } => {

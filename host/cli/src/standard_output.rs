@@ -55,7 +55,7 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
 }
 
 fn interrupted() -> Failure {
-    let text = "interrupted: the dump is not complete; exports made with --to STORE can be resumed";
+    let text = "interrupted: the dump is incomplete; exports made with --to STORE can be resumed";
     Failure::Interrupted(text.to_owned())
 }
 
@@ -83,7 +83,8 @@ impl Parts for StandardOutput {
         output.write_all(bytes).and_then(|()| output.flush()).map_err(|error| {
             parts::Error::Failed(match error.kind() {
                 ErrorKind::BrokenPipe => {
-                    "the reader of standard output has gone before the dump was complete".to_owned()
+                    "the reader of standard output closed it before the dump was complete"
+                        .to_owned()
                 }
                 _ => format!("can't write to standard output: {error}"),
             })

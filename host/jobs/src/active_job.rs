@@ -1,4 +1,4 @@
-//! A job that this process has the lease on: what it works with, and each of its steps.
+//! A job that this process has the lease on: the resources it works with, and each of its steps.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ use crate::state_error::StateError;
 use crate::step_error::StepError;
 use crate::totals::Finished;
 
-/// What a slice may take beyond its time, but for its parts.
+/// How long a slice may take beyond its time, not counting its parts.
 const SLICE_OVERTIME: Duration = Duration::from_secs(60);
 
 /// A job that this process has the lease on.
@@ -38,27 +38,27 @@ pub(crate) struct ActiveJob {
     pub(crate) counters: Arc<Counters>,
     /// Cancelled with the job.
     pub(crate) cancel: CancellationToken,
-    /// Why it comes to nothing, if it does so in this process.
+    /// Why it failed, if it failed in this process.
     pub(crate) failure: Option<StepError>,
-    /// Why what an earlier start had in the store could not be thrown away, if it could not.
+    /// Why the data of an earlier start could not be deleted from the store, if it could not.
     pub(crate) upload_left: Option<StoreError>,
     store: Option<Arc<dyn Store>>,
     source: Option<(Exporter, Arc<dyn Source>)>,
 }
 
-/// What a step has come to; it takes effect when it is saved.
+/// The result of a step; it takes effect when it is saved.
 pub(crate) enum StepResult {
     /// The upload has begun.
     Begun(Box<Job>, Expected),
-    /// A slice is done, after so many parts.
+    /// A slice is done, after this many parts.
     Sliced { parts_before: usize },
-    /// The object is there.
+    /// The object has appeared.
     Completed(Finished),
-    /// What was in the store is thrown away, or can't be.
+    /// The data in the store has been deleted, or can't be.
     CleanedUp(Result<(), StoreError>),
 }
 
-/// Why a step could not be done: for reasons of its own, or of the job store's.
+/// Why a step failed: for its own reasons, or because of the job store.
 pub(crate) enum StepFailure {
     Step(StepError),
     State(StateError),
@@ -95,7 +95,7 @@ impl ActiveJob {
         }
     }
 
-    /// Starts over, as was saved. The job is kept for its upload alone.
+    /// Starts over, as saved. The old job is kept only for its upload.
     pub(crate) fn start_over(&mut self, record: JobRecord) {
         self.record = record;
         if let Some(job) = &mut self.job {
@@ -123,7 +123,7 @@ impl ActiveJob {
         Some(pace.slice_time.saturating_add(SLICE_OVERTIME).saturating_add(upload))
     }
 
-    /// Opens what the next step works with. True where its slices begin in this process.
+    /// Opens the resources for the next step. True if its slices begin in this process.
     pub(crate) async fn prepare(
         &mut self,
         jobs: &JobStore,
@@ -140,7 +140,7 @@ impl ActiveJob {
         Ok(true)
     }
 
-    /// Does what the job's state asks for.
+    /// Runs the step that the job's state calls for.
     pub(crate) async fn step(
         &mut self,
         jobs: &JobStore,
@@ -161,7 +161,7 @@ impl ActiveJob {
         }
     }
 
-    /// Throws away what is in the store, unless the object has appeared after all.
+    /// Deletes the data in the store, unless the object has appeared after all.
     async fn clean_up(&mut self, jobs: &JobStore) -> Result<StepResult, StepFailure> {
         remove_copies(jobs, &self.record.id);
         match self.find_completed().await {
@@ -183,7 +183,7 @@ impl ActiveJob {
         }
     }
 
-    /// Throws away what is in the store.
+    /// Deletes the data in the store.
     pub(crate) async fn abort(&self) -> Result<(), StoreError> {
         match (&self.store, &self.job) {
             (Some(store), Some(job)) => job.abort(store).await,
@@ -191,13 +191,13 @@ impl ActiveJob {
         }
     }
 
-    /// Why it is failing; none where it does not.
+    /// Why it is failing; none if it is not.
     pub(crate) fn failing_reason(&self) -> Option<&str> {
         let is_failing = self.record.state == JobState::Failing;
         self.record.last_error.as_deref().filter(|_| is_failing)
     }
 
-    /// Where the object is, or is to be.
+    /// Where the object is, or will be.
     pub(crate) fn location(&self) -> String {
         match (&self.store, &self.record.object) {
             (Some(store), Some(object)) => store.location(object),
@@ -205,7 +205,7 @@ impl ActiveJob {
         }
     }
 
-    /// Tells that its slices begin in this process.
+    /// Reports that its slices begin in this process.
     pub(crate) fn report_running(&self, observer: &dyn Observer) {
         if let Some(job) = &self.job {
             let event = JobEvent::Running {
@@ -231,7 +231,7 @@ impl ActiveJob {
         Ok(())
     }
 
-    /// Opens the database, and makes sure that it is in the state that the job has begun to export.
+    /// Opens the database, and checks that it is in the state that the job began to export.
     async fn reopen_source(
         &mut self,
         jobs: &JobStore,
@@ -286,7 +286,7 @@ impl ActiveJob {
         Ok(StepResult::Begun(Box::new(job), expected))
     }
 
-    /// The name that the object is to have, unless it is taken.
+    /// The intended name of the object, unless it is taken.
     fn wanted_name(&self, now: Timestamp) -> String {
         let request = &self.record.request;
         let wanted = match &request.name {
@@ -297,7 +297,7 @@ impl ActiveJob {
         if self.record.skips_damaged { format!("{wanted}.incomplete") } else { wanted }
     }
 
-    /// The first name that is free in the store, and that no other unfinished job has taken.
+    /// The first name that is free in the store and not taken by another unfinished job.
     async fn take_name(
         &self,
         jobs: &JobStore,

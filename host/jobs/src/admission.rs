@@ -1,4 +1,5 @@
-//! What becomes of a request: one export of a database to a store at a time, unless asked otherwise. Cancelling and resuming.
+//! Admitting requests: one export of a database to a store at a time, unless requested otherwise.
+//! Cancelling and resuming.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -10,25 +11,25 @@ use crate::record::{JobId, JobRecord, JobState};
 use crate::request::ExportRequest;
 use crate::state_error::StateError;
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// A new job.
     New(JobId),
-    /// There is an unfinished job for the same object, which is to be resumed.
+    /// There is an unfinished job for the same object: resume it.
     Resume(JobId),
-    /// An unfinished job for the same database, store and name has other options, or has failed: it is to be
-    /// cancelled first.
+    /// An unfinished job for the same database, store and name has other options, or is failing or
+    /// being cancelled: cancel it first.
     Replace(JobId),
 }
 
 impl JobStore {
-    /// Makes a job of a request, or finds the unfinished one that it resumes.
+    /// Creates a job from a request, or finds the unfinished job that it resumes.
     ///
     /// # Errors
     ///
-    /// [`StateError::Running`] where a process is at work on an export of the same database to the same store, unless
-    /// `concurrent`.
+    /// [`StateError::Running`] if a process is exporting the same database to the same store,
+    /// unless `concurrent`.
     pub fn admit(
         &self,
         request: &ExportRequest,
@@ -38,7 +39,8 @@ impl JobStore {
         self.admit_for(request, concurrent, None, now)
     }
 
-    /// As [`JobStore::admit`], with a lease on the job for `owner`, so that no other process comes in between.
+    /// Like [`JobStore::admit`], with a lease on the job for `owner`, so that no other process can
+    /// claim it in between.
     pub(crate) fn admit_for(
         &self,
         request: &ExportRequest,
@@ -85,12 +87,12 @@ impl JobStore {
         })
     }
 
-    /// Asks for a job to be cancelled. A process at work on it notices within seconds; otherwise its next step does it,
-    /// which is due at once.
+    /// Requests that a job be cancelled. A process working on it notices within seconds; otherwise
+    /// its next step, which is due at once, cancels it.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn request_cancel(&self, id: &JobId, now: Timestamp) -> Result<(), StateError> {
         self.write(|transaction| {
             transaction.execute(
@@ -106,7 +108,8 @@ impl JobStore {
     ///
     /// # Errors
     ///
-    /// [`StateError::Running`] where a process is at work on it, or on an export of the same database to the same store.
+    /// [`StateError::Running`] if a process is working on it, or is exporting the same database to
+    /// the same store.
     pub fn request_resume(&self, id: &JobId, now: Timestamp) -> Result<(), StateError> {
         self.write(|transaction| {
             for record in self.records(transaction, "WHERE id = ?1", [&id.0])? {
@@ -158,7 +161,7 @@ fn refuse_held(unfinished: &[JobRecord], now: Timestamp) -> Result<(), StateErro
     }
 }
 
-/// Whether an unfinished job makes the object that is asked for, byte for byte.
+/// Whether an unfinished job makes the requested object, byte for byte.
 fn is_same_export(record: &JobRecord, request: &ExportRequest) -> bool {
     let chosen = record.part_size.map(u64::from).or(record.request.part_size);
     let same_part_size = match (request.part_size, chosen) {

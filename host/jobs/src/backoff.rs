@@ -1,11 +1,11 @@
-//! How long to wait before a step is tried again.
+//! How long to wait before a step is retried.
 
 use std::time::Duration;
 
-/// The first wait; each further one is twice as long (as Durable Objects repeat an alarm).
+/// The first wait; each later one is twice as long (as Durable Objects repeat an alarm).
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 
-/// The wait after so many failures in a row, counted from 1.
+/// The wait after this many consecutive failures, counted from 1.
 pub(crate) fn wait(failures: u32) -> Duration {
     // Some hours at most, however many retries are asked for.
     FIRST_WAIT * 2_u32.pow(failures.saturating_sub(1).min(12))

@@ -1,9 +1,9 @@
-//! Work on threads that may block, logged within the span of the task that asked for it.
+//! Work on threads that may block, logged within the span of the task that requested it.
 
 use tokio::task::JoinHandle;
 use tracing::Span;
 
-/// As [`tokio::task::spawn_blocking`], within the caller's span.
+/// Like [`tokio::task::spawn_blocking`], within the caller's span.
 pub(crate) fn spawn_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> JoinHandle<T> {

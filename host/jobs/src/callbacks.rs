@@ -1,4 +1,4 @@
-//! Callbacks: URLs that are told how an export has ended, and whether they were.
+//! Callbacks: URLs that are notified of how an export ended, and their delivery.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -38,12 +38,12 @@ pub struct DueCallback {
 }
 
 impl JobStore {
-    /// The callbacks about exports of these databases to a store that are due, the longest overdue first, and when the next
-    /// of the others is.
+    /// The due callbacks for exports of these databases to a store, longest overdue first, and when
+    /// the next one after them is due.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn due_callbacks(
         &self,
         store: &str,
@@ -71,12 +71,12 @@ impl JobStore {
         })
     }
 
-    /// Claims a callback for sending it, and counts that; until `until` no other process sends it. Gives the job that it
-    /// is about; none where another process was faster, or the job has been forgotten.
+    /// Claims a callback for sending, and counts the attempt; until `until`, no other process sends
+    /// it. Returns its job; none if another process was faster, or the job has been forgotten.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn claim_callback(
         &self,
         due: &DueCallback,
@@ -106,7 +106,7 @@ impl JobStore {
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn save_callback_delivered(&self, id: &JobId, now: Timestamp) -> Result<(), StateError> {
         self.write(|transaction| {
             transaction.execute(
@@ -121,7 +121,7 @@ impl JobStore {
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn save_callback_failed(
         &self,
         id: &JobId,
@@ -142,7 +142,7 @@ impl JobStore {
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn callbacks(&self) -> Result<HashMap<JobId, Callback>, StateError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached("SELECT * FROM export_callbacks")?;
@@ -156,7 +156,7 @@ impl JobStore {
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn callback(&self, id: &JobId) -> Result<Option<Callback>, StateError> {
         self.read(|connection| {
             let mut statement =

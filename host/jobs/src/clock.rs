@@ -1,4 +1,4 @@
-//! The time, as the timer sees it: two clocks, so that a simulation can drive both.
+//! The time as the timer uses it: two clocks, so that a simulation can drive both.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -6,15 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-/// What tells the time and waits.
+/// Tells the time and waits.
 ///
-/// The wall clock, by which steps are due and leases end, may jump; waiting goes by a clock that does not.
+/// The wall clock, which decides when steps are due and leases end, may jump; waiting uses a clock
+/// that does not.
 #[async_trait]
 pub trait Clock: Debug + Send + Sync {
     /// The wall clock.
     fn now(&self) -> Timestamp;
 
-    /// Waits for so long.
+    /// Waits for this long.
     async fn sleep(&self, time: Duration);
 }
 

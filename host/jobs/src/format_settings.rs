@@ -1,11 +1,12 @@
-//! Settings of the SQL format, by the names that the prebuilt component knows.
+//! Settings of the SQL format, with the names that the prebuilt component uses.
 
-/// Who is to load a SQL dump.
+/// What will load a SQL dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// The stock sqlite3 program.
     Sqlite,
-    /// A Durable Object or D1: statements under 100,000 bytes, no transaction, no writing of the schema table.
+    /// A Durable Object or D1: statements under 100,000 bytes, no transaction, no writes to the
+    /// schema table.
     D1,
 }
 
@@ -33,7 +34,7 @@ pub fn sql_settings(no_rowids: bool, target: Option<Target>) -> Vec<(String, Str
     settings
 }
 
-/// The setting by which the component leaves out what is damaged, instead of failing.
+/// The setting that makes the component skip damaged data instead of failing.
 pub fn skip_damaged() -> (String, String) {
     ("damaged".to_owned(), "skip".to_owned())
 }

@@ -1,10 +1,11 @@
 //! Exports of damaged databases, in which rows are missing.
 
-/// An export in which rows are missing, since the database is damaged. Its object is there all the same.
+/// An export in which rows are missing because the database is damaged. Its object exists
+/// nevertheless.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the export is not complete: the database is damaged, and could not be read to the end in table {}; all else is \
-     there. `sqlite3 FILE .recover` may save more", .0.join("; in table ")
+    "the export is incomplete: the database is damaged and could not be read to the end in table {}; \
+     everything else was exported. `sqlite3 FILE .recover` may recover more", .0.join("; in table ")
 )]
 pub struct Incomplete(
     /// The tables, with the reason of each: [`Totals::damaged`](crate::Totals::damaged).

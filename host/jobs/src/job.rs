@@ -19,29 +19,30 @@ use crate::pacing::CutOffGuard;
 use crate::source::Source;
 use crate::totals::{Finished, Totals};
 
-/// An export: all that is needed to resume it in another process.
+/// An export: everything needed to resume it in another process.
 ///
-/// Save it whole (it is [`Serialize`]) when [`Job::begin`] has returned, and again after every [`Job::slice`] that went
-/// well: by then the slice's parts are safe in the store, and the next slice begins after them. What is saved grows by one
-/// part id a part, and holds a row's text at most besides. Resuming from an older save repeats slices, and the object is
-/// the same. Resuming needs a [`Source`] in the same state (compare [`Job::fingerprint`]) and the same component (compare
-/// [`Job::component`]). When [`Job::is_ended`], nothing is left but [`Job::complete`], which may be repeated too.
-/// [`Worker`](crate::Worker) does all of this.
+/// Save all of it (it is [`Serialize`]) after [`Job::begin`], and again after every successful
+/// [`Job::slice`]: by then the slice's parts are safe in the store, and the next slice begins after
+/// them. Its saved form grows by one part id per part; apart from that, it contains at most a row's
+/// text. Resuming from an older save repeats slices, and the object is the same. Resuming needs a
+/// [`Source`] in the same state (compare [`Job::fingerprint`]) and the same component (compare
+/// [`Job::component`]). When [`Job::is_ended`], only [`Job::complete`] is left, which may be
+/// repeated too. [`Worker`](crate::Worker) does all of this.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Job {
     /// What is exported.
     #[serde(with = "SavedOptions")]
     pub options: Options,
-    /// The state of the database that the export reads. None: it can't be told from others, so the export can be
-    /// resumed in the same source only.
+    /// The state of the database that the export reads. None: it can't be distinguished from
+    /// others, so the export can be resumed only with the same source.
     pub fingerprint: Option<Fingerprint>,
     /// The component that wrote the checkpoint (see [`Exporter::digest`]).
     pub component: String,
-    /// How far it is.
+    /// Its progress.
     pub totals: Totals,
     pub(crate) upload: UploadId,
     pub(crate) checkpoint: String,
-    /// Of all parts, in order. Saved jobs have them under the name they had first.
+    /// The ids of all parts, in order. Saved jobs keep their original field name.
     #[serde(rename = "receipts")]
     pub(crate) part_ids: Vec<PartId>,
     pub(crate) hash: HashState,
@@ -49,7 +50,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Begins an export of a source to an object of this name, or the next that is free.
+    /// Begins an export of a source to an object of this name, or the next free name.
     ///
     /// # Errors
     ///
@@ -65,7 +66,7 @@ impl Job {
         Self::begin_named(exporter, source, store, &name, options).await
     }
 
-    /// As [`Job::begin`], with a name that the caller knows to be free.
+    /// Like [`Job::begin`], with a name that the caller knows to be free.
     pub(crate) async fn begin_named(
         exporter: &Exporter,
         source: &dyn Source,
@@ -91,7 +92,7 @@ impl Job {
         })
     }
 
-    /// The name that the object is to have.
+    /// The object's intended name.
     pub fn name(&self) -> &str {
         &self.upload.name
     }
@@ -101,11 +102,11 @@ impl Job {
         self.ended
     }
 
-    /// Does one slice. When it returns well, all of its parts are safe in the store, and the job is to be saved; when it
-    /// fails, the job is as it was before.
+    /// Runs one slice. If it succeeds, all of its parts are safe in the store, and the job is to be
+    /// saved; if it fails, the job is unchanged.
     ///
-    /// Dropped before it returns, it is cut off: the component is interrupted within 50 ms, its reads and writes end,
-    /// and the job is as it was before.
+    /// Dropping the future cuts the slice off: the component is interrupted within 50 ms, its reads
+    /// and writes end, and the job is unchanged.
     ///
     /// # Errors
     ///
@@ -160,7 +161,7 @@ impl Job {
         Ok(())
     }
 
-    /// Takes over what a slice has done; unless it breaks the contract, then nothing.
+    /// Takes over the result of a slice; nothing if it breaks the contract.
     fn advance(
         &mut self,
         outcome: Outcome,
@@ -198,7 +199,7 @@ impl Job {
         counters.set(self.totals.rows, self.totals.bytes, u64::from(self.totals.parts));
     }
 
-    /// Makes the object appear, when all slices are done. May be called again.
+    /// Makes the object appear when all slices are done. May be called again.
     ///
     /// # Errors
     ///
@@ -209,7 +210,8 @@ impl Job {
         Ok(self.finished(store, name, sha256))
     }
 
-    /// The finished export, if its object has appeared: a completion may have succeeded without an answer.
+    /// The finished export, if its object has appeared: a completion may have succeeded without a
+    /// response.
     pub(crate) async fn find_completed(
         &self,
         store: &Arc<dyn Store>,
@@ -224,7 +226,7 @@ impl Job {
         Finished { name, location, sha256, totals: self.totals.clone() }
     }
 
-    /// Throws away what is in the store.
+    /// Deletes the export's data in the store.
     ///
     /// # Errors
     ///

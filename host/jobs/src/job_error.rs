@@ -7,17 +7,18 @@ use partway_wasmtime::exporter::ExportError;
 /// Why a slice of an export failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// The component could not do it, or the database not be read.
+    /// The component failed, or the database could not be read.
     #[error(transparent)]
     Call(#[from] CallError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The component ended a slice without having written a part: it would do so for ever.
-    #[error("the component ended a slice without writing a part, against the contract")]
+    /// The component ended a slice without having written a part: it would do so forever.
+    #[error("the component broke the contract: it ended a slice without writing a part")]
     NoProgress,
-    /// The component wants another slice, though it has written the short part that only ends an object.
-    #[error("the component wrote a short part and did not end, against the contract")]
+    /// The component wants another slice, although it has written the short part that must be an
+    /// object's last.
+    #[error("the component broke the contract: it wrote a short part but did not end the export")]
     ShortPart,
     /// The saved hash can't be read.
     #[error("the saved state is damaged: start the export over")]
@@ -25,8 +26,8 @@ pub enum JobError {
 }
 
 impl JobError {
-    /// Whether the same slice may go well another time: the store failed, or a read did, or the slice was asked to stop.
-    /// A damaged database or wrong options are permanent.
+    /// Whether the same slice may succeed later: the store or a read failed, or the slice was asked
+    /// to stop. A damaged database or wrong options are permanent.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_transient(),

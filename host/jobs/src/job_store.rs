@@ -20,9 +20,9 @@ use crate::state_error::StateError;
 /// The file's name in the state folder.
 const FILE: &str = "jobs.db";
 
-/// Jobs, as they are kept in a folder.
+/// The jobs kept in a folder.
 ///
-/// Every change is one transaction, safe on the disk when the call returns. Clones share a connection.
+/// Every change is one transaction, safe on disk when the call returns. Clones share a connection.
 #[derive(Clone)]
 pub struct JobStore(Arc<Inner>);
 
@@ -41,7 +41,7 @@ struct Inner {
 pub struct DueJob {
     /// Its name.
     pub id: JobId,
-    /// Whether it is still to be begun.
+    /// Whether it has not begun yet.
     pub is_new: bool,
 }
 
@@ -52,16 +52,16 @@ impl fmt::Debug for JobStore {
 }
 
 impl JobStore {
-    /// Opens the jobs of a folder, which is made where there is none, for its owner alone.
+    /// Opens the jobs of a folder, which is created if it does not exist, for its owner alone.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file. One that can't be used is left as it is.
+    /// Errors of [`StateError`] about the file. A file that can't be used is not changed.
     pub fn open(folder: &Path) -> Result<Self, StateError> {
         Ok(Self(Arc::new(Inner::open(folder)?)))
     }
 
-    /// As [`JobStore::open`], with a hook around each commit.
+    /// Like [`JobStore::open`], with a hook around each commit.
     #[cfg(feature = "simulation")]
     pub(crate) fn open_with_hook(folder: &Path, hook: CommitHook) -> Result<Self, StateError> {
         let inner = Inner::open(folder)?;
@@ -73,16 +73,16 @@ impl JobStore {
         &self.0.folder
     }
 
-    /// Where the copy of the database lies that a job reads, if it reads one.
+    /// The path of the copy of the database that a job reads, if it reads one.
     pub fn copy_path(&self, id: &JobId) -> PathBuf {
         self.0.folder.join(format!("copy-{id}.db"))
     }
 
-    /// All jobs, the newest first.
+    /// All jobs, newest first.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn list(&self) -> Result<Vec<JobRecord>, StateError> {
         self.read(|connection| self.records(connection, "ORDER BY created_at DESC, rowid DESC", []))
     }
@@ -98,11 +98,11 @@ impl JobStore {
         records.pop().ok_or_else(|| StateError::UnknownJob(id.0.clone()))
     }
 
-    /// The newest jobs that export one of these databases to a store, so many at most.
+    /// The newest jobs that export one of these databases to a store, up to a limit.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn newest(
         &self,
         store: &str,
@@ -117,11 +117,11 @@ impl JobStore {
         })
     }
 
-    /// Whether the object of a job that is done has given its name to that of a later one.
+    /// Whether the name of a done job's object now belongs to the object of a later job.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn is_superseded(&self, record: &JobRecord) -> Result<bool, StateError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
@@ -134,7 +134,7 @@ impl JobStore {
         })
     }
 
-    /// The job whose id begins like that.
+    /// The job whose id begins like this.
     ///
     /// # Errors
     ///
@@ -150,11 +150,12 @@ impl JobStore {
         }
     }
 
-    /// The jobs whose next step is due, the longest overdue first, and when the next of the others is.
+    /// The jobs whose next step is due, longest overdue first, and when the next one after them is
+    /// due.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn due(&self, now: Timestamp) -> Result<(Vec<DueJob>, Option<Timestamp>), StateError> {
         self.read(|connection| {
             let mut due = Vec::new();
@@ -174,11 +175,11 @@ impl JobStore {
         })
     }
 
-    /// Forgets a finished job; false where it is not finished, or its callback is still to be sent.
+    /// Forgets a finished job; false if it is not finished, or its callback is still to be sent.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn remove(&self, id: &JobId) -> Result<bool, StateError> {
         self.write(|transaction| {
             let removed = transaction.execute(

@@ -1,7 +1,8 @@
-//! Leases: which process may take a job further, and what it may save.
+//! Leases: which process may work on a job, and what it may save.
 //!
-//! Each claim gives a lease with a number of its own. A change under a lease takes effect only while the job's number
-//! is still that one, so a process that was thought dead, or overslept, changes nothing any more.
+//! Each claim gives a lease with a new number. A change under a lease takes effect only while the
+//! job still has that number, so a process that was thought dead, or was suspended, can't change
+//! anything.
 
 use std::time::Duration;
 
@@ -12,27 +13,27 @@ use crate::job_store::{JobStore, Problem, optional};
 use crate::record::{JobId, JobRecord};
 use crate::state_error::StateError;
 
-/// How long a lease lasts unless it is renewed. A process that dies on this machine is noticed at once; this is for one
-/// that hangs, or for another machine on the same folder.
+/// How long a lease lasts unless it is renewed. A process that dies on this machine is noticed at
+/// once; this is for a process that hangs, or for another machine that uses the same folder.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
 
-/// The right to take a job further.
+/// The right to work on a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lease {
     pub(crate) id: JobId,
     token: i64,
 }
 
-/// What came of a claim.
+/// The result of a claim.
 #[derive(Debug)]
 pub(crate) enum Claim {
-    /// The job is this process' now.
+    /// The job now belongs to this process.
     Claimed(Lease, Box<JobRecord>),
-    /// Another process is at work on it.
+    /// Another process is working on it.
     Held,
     /// It is finished.
     Finished(Box<JobRecord>),
-    /// Its next step is not due, or no longer.
+    /// Its next step is not due, or no longer due.
     NotDue,
 }
 
@@ -41,14 +42,14 @@ pub(crate) enum Claim {
 pub(crate) enum LeaseStatus {
     /// This process has the job.
     Held,
-    /// So too, and the job is to be cancelled.
+    /// This process has the job, which is to be cancelled.
     CancelRequested,
     /// Another process has the job.
     Lost,
 }
 
 impl JobStore {
-    /// Claims a job, if no other process is at work on it.
+    /// Claims a job, if no other process is working on it.
     pub(crate) fn claim(
         &self,
         id: &JobId,
@@ -91,7 +92,7 @@ impl JobStore {
         })
     }
 
-    /// Makes the lease last longer.
+    /// Renews the lease.
     pub(crate) fn renew(&self, lease: &Lease, now: Timestamp) -> Result<(), StateError> {
         self.under(lease, |transaction| {
             transaction.execute(
@@ -146,7 +147,7 @@ fn take_lease(
     )?)
 }
 
-/// As [`take_lease`], where there is an owner.
+/// Like [`take_lease`], where there is an owner.
 pub(crate) fn lease_to(
     transaction: &Transaction<'_>,
     id: &JobId,
@@ -164,7 +165,7 @@ pub(crate) fn lease_end(now: Timestamp) -> i64 {
     now.as_millisecond().saturating_add(LEASE.as_millis() as i64)
 }
 
-/// Without its owner a lease is none.
+/// Without its owner, a lease is void.
 pub(crate) fn release(transaction: &Transaction<'_>, lease: &Lease) -> Result<(), Problem> {
     transaction.execute(
         "UPDATE export_jobs SET lease_owner = NULL, lease_until = NULL WHERE id = ?1",

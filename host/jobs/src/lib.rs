@@ -1,8 +1,9 @@
-//! Exports as jobs: saved slice by slice, resumed after any crash, worked on by one process at a time.
+//! Exports as jobs: saved slice by slice, resumed after any crash, run by one process at a time.
 //!
-//! A [`Job`] is one export in a form that can be saved: it runs an export component slice by slice, over a [`Source`] of
-//! rows (such as a [`Snapshot`](partway_sqlite::Snapshot) of a SQLite database), and sends the parts to a
-//! [`Store`](partway_store::Store). A whole export, by itself:
+//! A [`Job`] is one export in a form that can be saved: it runs an export component slice by slice,
+//! over a [`Source`] of rows (such as a [`Snapshot`](partway_sqlite::Snapshot) of a SQLite
+//! database), and sends the parts to a [`Store`](partway_store::Store). A whole export, without a
+//! job store:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -56,19 +57,22 @@
 //!
 //! # The layers
 //!
-//! - [`JobStore`] keeps jobs in a SQLite file in a state folder, for any number of processes at a time.
-//!   [`JobStore::admit`] and [`JobStore::queue`] make a job of an [`ExportRequest`]; a [`JobRecord`] tells how far it is.
-//! - [`Worker`] takes jobs further under a lease, tries again what fails, and saves every step. [`Worker::run`] takes one
-//!   job to its end; [`Worker::run_due`] is a timer for all of them. An [`Observer`] is told what happens.
-//! - [`Resources`] give a worker its stores, components and sources. [`PrebuiltResources`] do with the component in
-//!   `partway-prebuilt` and SQLite files; implement the trait for databases of another kind.
+//! - [`JobStore`] keeps jobs in a SQLite file in a state folder, for any number of processes at a
+//!   time. [`JobStore::admit`] and [`JobStore::queue`] create a job from an [`ExportRequest`]; a
+//!   [`JobRecord`] shows its progress.
+//! - [`Worker`] runs jobs step by step under a lease, retries what fails, and saves every step.
+//!   [`Worker::run`] runs one job to its end; [`Worker::run_due`] is a timer for all of them. An
+//!   [`Observer`] is notified of what happens.
+//! - [`Resources`] give a worker its stores, components and sources. [`PrebuiltResources`] use the
+//!   component in `partway-prebuilt` and SQLite files; implement the trait for other kinds of
+//!   databases.
 //! - [`StreamedExport`] is for an export that is sent on as it is made, and is no job.
-//! - [`prune`] cleans up what jobs and dead processes have left.
+//! - [`prune`] cleans up what jobs and dead processes have left behind.
 //!
 //! # Features
 //!
 //! - `openapi`: [`JobState`] in OpenAPI descriptions.
-//! - `simulation`: the module `simulation`, by which tests simulate crashes around every commit.
+//! - `simulation`: the module `simulation`, with which tests simulate crashes around every commit.
 
 mod active_job;
 mod admission;
@@ -124,7 +128,7 @@ pub use job_store::{DueJob, JobStore};
 pub use object_name::{ObjectNameError, object_name};
 pub use observer::{JobEvent, Observer};
 pub use outcome::StepOutcome;
-/// What a [`Source`] tells of itself.
+/// What a [`Source`] reports about itself.
 pub use partway_sqlite::{Expected, Fingerprint};
 pub use prune::{Prune, PruneFailure, Pruned, prune};
 pub use queue::Queued;

@@ -1,4 +1,4 @@
-//! The jobs that this process has the lease on: each is in a step, or rests until its next one.
+//! The jobs that this process has the lease on: each is running a step, or waits for its next one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,16 +1,17 @@
 //! Names of objects: plain ones, that stay within a store's folder or prefix.
 
-/// The longest name, in bytes. A folder's longest is 255, and what is hidden, numbered or incomplete has a longer one.
+/// The longest name, in bytes. Folders allow 255, and hidden, numbered and incomplete files have
+/// longer names.
 const MAX_NAME_BYTES: usize = 200;
 
-/// Why a name won't do for an object.
+/// Why a name can't be used for an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectNameError {
     /// It has more than 200 bytes.
-    #[error("too long: a name has {MAX_NAME_BYTES} bytes at the most")]
+    #[error("too long: a name may have at most {MAX_NAME_BYTES} bytes")]
     TooLong,
     /// It is empty, hidden, or leads out of the store's folder or prefix.
-    #[error("not a plain name: it may hold no slash and not begin with a dot")]
+    #[error("not a plain name: it must not contain a slash or begin with a dot")]
     NotPlain,
 }
 

@@ -10,56 +10,57 @@ use partway_sqlite::Expected;
 use partway_store::StoreError;
 use partway_wasmtime::Counters;
 
-/// Something that has happened to a job.
+/// An event of a job.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum JobEvent<'a> {
-    /// Its slices begin in this process, or resume in it.
+    /// Its slices begin or resume in this process.
     Running {
-        /// Where the object is to be.
+        /// Where the object will be.
         location: &'a str,
-        /// How far it is.
+        /// Its progress.
         totals: &'a Totals,
-        /// How far it is to come.
+        /// The expected totals.
         expected: Expected,
-        /// Counts of what is being done, to watch.
+        /// Live counts of the work.
         counters: &'a Arc<Counters>,
     },
     /// A slice is done and saved.
     Slice(&'a Totals),
     /// It starts over.
     StartingOver {
-        /// Where the object was to be.
+        /// Where the object would have been.
         location: &'a str,
         /// Why.
         reason: &'a str,
     },
-    /// A step has failed, and is tried again.
+    /// A step has failed and will be retried.
     Retrying {
         /// Why it failed.
         error: &'a StepError,
         /// Which retry it will be.
         attempt: u32,
-        /// How many there are to be.
+        /// How many retries there will be.
         retries: u32,
         /// When, from now.
         wait: Duration,
     },
-    /// What was in the store could not be thrown away: pruning does it later.
+    /// The data in the store could not be deleted: pruning deletes it later.
     UploadLeft(&'a StoreError),
     /// It is done, failed or cancelled, and that is saved.
     Ended(&'a JobRecord),
-    /// This process has nothing more to do with it: it has ended, is stopped for now, or is another process'.
+    /// This process no longer works on it: it has ended, is stopped for now, or belongs to another
+    /// process.
     Finished,
 }
 
-/// Is told of events. Called from the thread that does the work: be quick.
+/// Receives events. Called on the thread that does the work, so it must be quick.
 pub trait Observer: Send + Sync {
-    /// Something has happened to a job.
+    /// Called for each event of a job.
     fn event(&self, id: &JobId, event: &JobEvent<'_>);
 }
 
-/// Ignores all.
+/// Ignores all events.
 impl Observer for () {
     fn event(&self, _: &JobId, _: &JobEvent<'_>) {}
 }

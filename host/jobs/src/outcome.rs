@@ -1,4 +1,5 @@
-//! What becomes of a job after a step: it is saved, told to the observer, and the job rests or is over.
+//! What happens to a job after a step: the result is saved and reported to the observer, and the
+//! job waits or has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,20 +21,21 @@ use crate::state_error::StateError;
 use crate::step_error::StepError;
 use crate::transitions::{AfterFailure, after_failure, remedy, retries_clean_up};
 
-/// What a step has come to.
+/// The result of a step.
 #[derive(Debug)]
 pub enum StepOutcome {
-    /// A step further; the next is due then.
+    /// The step is done; the next one is due then.
     Again(Timestamp),
     /// It was stopped; the job is saved, and any process may resume it.
     Stopped(Box<JobRecord>),
-    /// The job is finished; with why it has failed, if it did so in this process.
+    /// The job is finished; with the error, if it failed in this process.
     Finished(Box<JobRecord>, Option<StepError>),
-    /// This process can't resume it for reasons of its environment; the job is as it was, and any process may.
+    /// This process can't resume it because of its environment; the job is unchanged, and any
+    /// process may resume it.
     Refused(StepError),
-    /// Another process is at work on it.
+    /// Another process is working on it.
     Held,
-    /// It was not due, or is another's by now.
+    /// It was not due, or now belongs to another process.
     NotDue,
 }
 
@@ -45,7 +47,7 @@ pub(crate) enum Settled {
     Over(StepOutcome),
 }
 
-/// Where the outcome of a step is saved, and who is told of it.
+/// Where the outcome of a step is saved, and the observer that is notified.
 pub(crate) struct Settlement<'a> {
     pub(crate) jobs: &'a JobStore,
     pub(crate) clock: &'a Arc<dyn Clock>,
@@ -120,7 +122,7 @@ impl Settlement<'_> {
         Ok(rest_or_stop(active, next))
     }
 
-    /// Saves that what a job had in the store is thrown away, or can't be: it ends, or tries again.
+    /// Saves that a job's data in the store has been deleted, or can't be: it ends, or retries.
     fn save_clean_up(
         &self,
         active: ActiveJob,
@@ -138,7 +140,7 @@ impl Settlement<'_> {
             return self.retry(active, &StepError::Job(error.into()), &reason, now);
         }
         self.observer.event(&active.lease.id, &JobEvent::UploadLeft(&error));
-        let left = format!("what it left in the store could not be removed: {error}");
+        let left = format!("its data in the store could not be deleted: {error}");
         let reason = also(active.failing_reason(), &left);
         let record = self.jobs.save_ended(&active.lease, state, Some(&reason), now)?;
         Ok(self.finished(active, record))
@@ -180,7 +182,7 @@ impl Settlement<'_> {
                 Ok(Settled::Rests(Box::new(active), now))
             }
             AfterFailure::End(error) => {
-                let left = format!("{error}; what it left in the store could not be removed");
+                let left = format!("{error}; its data in the store could not be deleted");
                 let reason = also(active.failing_reason(), &left);
                 remove_copies(self.jobs, &active.record.id);
                 let state = active.record.state;
@@ -190,7 +192,7 @@ impl Settlement<'_> {
         }
     }
 
-    /// Saves that a step is tried again, later with each failure.
+    /// Saves that a step is retried, later with each failure.
     fn retry(
         &self,
         mut active: ActiveJob,
@@ -228,7 +230,7 @@ impl Settlement<'_> {
     fn finished(&self, active: ActiveJob, record: JobRecord) -> Settled {
         match record.state {
             JobState::Failed => {
-                tracing::error!(error = record.last_error, "the export has failed");
+                tracing::error!(error = record.last_error, "the export failed");
             }
             _ => tracing::info!(state = %record.state, "finished"),
         }
@@ -239,7 +241,7 @@ impl Settlement<'_> {
 
 /// Another process has the job.
 pub(crate) fn lost() -> Settled {
-    tracing::warn!("another process has taken the job over");
+    tracing::warn!("another process has taken over the job");
     Settled::Over(StepOutcome::Held)
 }
 

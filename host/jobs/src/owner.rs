@@ -1,4 +1,4 @@
-//! Who holds leases: a process, known by a file that it has locked for as long as it lives.
+//! The owner of leases: a process, identified by a file that it keeps locked as long as it lives.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;

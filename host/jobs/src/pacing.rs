@@ -1,4 +1,4 @@
-//! When a slice ends: at its time, when it is to stop, when it is cut off.
+//! When a slice ends: when its time is up, when it is to stop, or when it is cut off.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

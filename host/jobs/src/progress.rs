@@ -1,5 +1,5 @@
-//! What is saved of a job's progress, under its lease: never more than is safe in the store. Every save gives the job as it
-//! is saved then.
+//! Saving a job's progress under its lease: never more than is safe in the store. Every save
+//! returns the job as saved.
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
@@ -125,7 +125,7 @@ impl JobStore {
         })
     }
 
-    /// Saves that the job starts over. Its upload stays known, to be thrown away.
+    /// Saves that the job starts over. Its upload remains known, to be deleted.
     pub(crate) fn save_start_over(
         &self,
         lease: &Lease,
@@ -145,7 +145,8 @@ impl JobStore {
         })
     }
 
-    /// Saves that the job is failing or being cancelled; what is in the store is to be thrown away next.
+    /// Saves that the job is failing or being cancelled; the data in the store is to be deleted
+    /// next.
     pub(crate) fn save_ending(
         &self,
         lease: &Lease,
@@ -164,7 +165,8 @@ impl JobStore {
         })
     }
 
-    /// Saves that the object has not appeared, and that the upload is to be thrown away next; in the job as well.
+    /// Saves that the object has not appeared, and that the upload is to be deleted next; in the
+    /// job as well.
     pub(crate) fn save_not_completed(
         &self,
         lease: &Lease,

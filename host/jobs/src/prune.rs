@@ -1,4 +1,4 @@
-//! What is left behind: finished jobs, uploads that no job owns, copies that no job reads.
+//! Cleaning up: finished jobs, uploads that no job owns, copies that no job reads.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,17 +13,17 @@ use crate::resources::Resources;
 use crate::state_error::StateError;
 use partway_store::StoreAddress;
 
-/// What is to be pruned.
+/// What to prune.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prune {
     /// Stores to look for uploads in, besides those that jobs have exported to.
     pub stores: Vec<StoreAddress>,
     /// Forget jobs that have been finished for this long.
     pub finished_for: Duration,
-    /// Throw away uploads that began this long ago, or in a folder were last written to. They may be another machine's:
-    /// give them time.
+    /// Delete uploads that began this long ago or, in a folder, were last written to. They may
+    /// belong to another machine: give them time.
     pub uploads_older_than: Duration,
-    /// Only find out what there is.
+    /// Only find out what would be done.
     pub dry_run: bool,
 }
 
@@ -32,11 +32,12 @@ pub struct Prune {
 pub struct Pruned {
     /// The jobs that were forgotten.
     pub jobs: Vec<JobId>,
-    /// The uploads that were thrown away, by where their objects were to be.
+    /// The uploads that were deleted, by the locations of their objects.
     pub uploads: Vec<String>,
-    /// Failed and cancelled jobs that were kept, though they are finished: something in their stores may be theirs.
+    /// Failed and cancelled jobs that were kept, although they are finished: their stores may still
+    /// contain their data.
     pub kept: Vec<JobId>,
-    /// Stores that could not be looked into, and uploads that could not be thrown away.
+    /// Stores that could not be searched, and uploads that could not be deleted.
     pub failures: Vec<PruneFailure>,
 }
 
@@ -50,11 +51,13 @@ pub struct PruneFailure {
     pub reason: String,
 }
 
-/// Forgets finished jobs, throws away uploads that no job owns, and deletes files of jobs and processes that are gone.
+/// Forgets finished jobs, deletes uploads that no job owns, and deletes files of jobs and processes
+/// that no longer exist.
 ///
 /// # Errors
 ///
-/// Those of the job store. What a store refuses is told in [`Pruned::failures`], and the rest is done.
+/// Those of the job store. Failures of stores are listed in [`Pruned::failures`], and the rest is
+/// done.
 pub async fn prune(
     jobs: &JobStore,
     resources: &dyn Resources,
@@ -67,8 +70,7 @@ pub async fn prune(
     let mut unclean = HashSet::new();
     for (identity, address) in stores(&records, &what.stores) {
         if address.identity() != identity {
-            let reason =
-                "the environment now leads to another server; set AWS_ENDPOINT_URL as it was";
+            let reason = "the environment now points to another server; restore AWS_ENDPOINT_URL";
             unclean.insert(identity.clone());
             pruned.failures.push(PruneFailure { what: identity, reason: reason.to_owned() });
             continue;
@@ -110,7 +112,7 @@ fn stores(records: &[JobRecord], given: &[StoreAddress]) -> Vec<(String, StoreAd
     of_jobs.chain(given).filter(|(identity, _)| seen.insert(identity.clone())).collect()
 }
 
-/// Throws away the uploads of a store that no job owns; true where none of them is left.
+/// Deletes the uploads of a store that no job owns; true if none of them is left.
 async fn uploads(
     jobs: &JobStore,
     resources: &dyn Resources,

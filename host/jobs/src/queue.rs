@@ -1,4 +1,4 @@
-//! Requests of clients: each is queued as a job of its own, unless it repeats an earlier one.
+//! Requests of clients: each is queued as a separate job, unless it repeats an earlier request.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -9,7 +9,7 @@ use crate::record::{JobId, JobState};
 use crate::request::ExportRequest;
 use crate::state_error::StateError;
 
-/// What became of a client's request.
+/// The result of a client's request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Queued {
     /// A new job, due at once.
@@ -18,18 +18,18 @@ pub enum Queued {
     Known(JobId),
     /// Another request was made under the same key.
     KeyTaken(JobId),
-    /// So many jobs are unfinished that there is no place for another.
+    /// Too many jobs are unfinished to accept another.
     Full(u64),
 }
 
 impl JobStore {
-    /// Makes a job of a request, whether others export the same or not. A key is the client's own word for the request:
-    /// the same one again, for as long as the job is known, makes no second job. A callback is the URL that is told how
-    /// the job has ended.
+    /// Creates a job from a request, even if others export the same. A key is the client's own name
+    /// for the request: as long as the job is known, the same key does not create a second job. A
+    /// callback is the URL that is notified of how the job ended.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn queue(
         &self,
         request: &ExportRequest,
@@ -60,11 +60,11 @@ impl JobStore {
         })
     }
 
-    /// What became of a request that was made before under a key, if there was one.
+    /// The result of an earlier request under a key, if there was one.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn asked_before(
         &self,
         request: &ExportRequest,
@@ -95,11 +95,11 @@ impl JobStore {
         Ok(Some(if is_same { Queued::Known(record.id) } else { Queued::KeyTaken(record.id) }))
     }
 
-    /// How many jobs are unfinished, by where they stand; of states that no job has, nothing.
+    /// How many jobs are unfinished, by state; states without jobs are left out.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn count_unfinished(&self) -> Result<Vec<(JobState, i64)>, StateError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(

@@ -1,4 +1,4 @@
-//! A job as it is saved: what was asked for, how far it is, what became of it.
+//! A job as it is saved: the request, the progress and the result.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::request::ExportRequest;
 use crate::totals::Totals;
 use partway_sqlite::Expected;
 
-/// A job that has got no further for so long is stuck.
+/// A job that has made no progress for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// A job's name: 16 hexadecimal digits, chosen at random.
+/// A job's id: 16 hexadecimal digits, chosen at random.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(pub(crate) String);
 
 impl JobId {
-    /// The id of these digits; none where it can't be one.
+    /// The id with these digits; none if it can't be an id.
     pub fn from_digits(text: &str) -> Option<Self> {
         let are_digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         (text.len() == 16 && are_digits).then(|| Self(text.to_owned()))
@@ -37,26 +37,26 @@ impl fmt::Display for JobId {
     }
 }
 
-/// Where a job stands: what its next step is to do, or how it has ended.
+/// A job's state: what its next step will do, or how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum JobState {
-    /// To be begun.
+    /// It has not begun.
     Waiting,
-    /// Slice by slice.
+    /// It runs slice by slice.
     Running,
-    /// All slices are done: the object is to appear.
+    /// All slices are done, and the object is about to appear.
     Completing,
-    /// It has failed: what is in the store is to be thrown away.
+    /// It has failed, and its data in the store is to be deleted.
     Failing,
-    /// Somebody has asked to cancel it: what is in the store is to be thrown away.
+    /// Its cancellation was requested, and its data in the store is to be deleted.
     Cancelling,
-    /// The object is there.
+    /// The object has appeared.
     Done,
     /// There is no object, and the job says why.
     Failed,
-    /// There is no object, as was asked for.
+    /// There is no object, as requested.
     Cancelled,
 }
 
@@ -78,7 +78,7 @@ impl JobState {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
     }
 
-    /// The word for it.
+    /// The state's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -103,51 +103,51 @@ impl fmt::Display for JobState {
     }
 }
 
-/// The process that is at work on a job.
+/// The process that is working on a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The process, by a random word.
     pub owner: String,
-    /// When others may take the job over, if the process has not been heard of until then.
+    /// When others may take over the job, if the process has not renewed its lease by then.
     pub until: Timestamp,
     /// Whether the process lives, as far as this machine can tell.
     pub is_alive: bool,
 }
 
-/// A job as it is saved, without what only resuming it needs.
+/// A job as it is saved, without what is needed only for resuming it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobRecord {
-    /// Its name.
+    /// Its id.
     pub id: JobId,
-    /// Where it stands.
+    /// Its state.
     pub state: JobState,
-    /// What was asked for.
+    /// The request.
     pub request: ExportRequest,
-    /// The store's name: the same however its address was spelled.
+    /// The store's identity: the same however its address was written.
     pub store: String,
     /// The object's name in the store, once the upload begins.
     pub object: Option<String>,
     /// The size of parts, in bytes.
     pub part_size: Option<u32>,
-    /// Whether it leaves out what is damaged, having met it.
+    /// Whether it skips damaged data, after having found some.
     pub skips_damaged: bool,
-    /// How far it is.
+    /// Its progress.
     pub totals: Totals,
-    /// How far it is to come.
+    /// The expected totals.
     pub expected: Expected,
-    /// How often it was begun: more than once where it has started over.
+    /// How often it was started: more than once if it has started over.
     pub starts: u32,
-    /// Failures since it last got further.
+    /// Failures since its last progress.
     pub attempts: u32,
     /// When its next step is due; none: it is finished.
     pub wake_at: Option<Timestamp>,
-    /// Who is at work on it.
+    /// Who is working on it.
     pub holder: Option<Holder>,
     /// Whether it is to be cancelled.
     pub cancel_requested: bool,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
-    /// When it last got further.
+    /// When it last made progress.
     pub moved_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
@@ -157,19 +157,19 @@ pub struct JobRecord {
     pub location: Option<String>,
     /// The SHA-256 of the object, in hexadecimal digits.
     pub sha256: Option<String>,
-    /// Whether a schedule has made it.
+    /// Whether a schedule created it.
     pub is_scheduled: bool,
     /// When its object was deleted.
     pub pruned_at: Option<Timestamp>,
 }
 
 impl JobRecord {
-    /// Whether a process is at work on it.
+    /// Whether a process is working on it.
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.holder.as_ref().is_some_and(|holder| holder.is_alive && holder.until > now)
     }
 
-    /// Whether it should have got further within the last hour, and has not.
+    /// Whether it should have made progress within the last hour, but has not.
     pub fn is_stuck(&self, now: Timestamp) -> bool {
         let still = Duration::try_from(now.duration_since(self.moved_at)).unwrap_or_default();
         !self.state.is_finished() && still > STUCK_AFTER

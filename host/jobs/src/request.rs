@@ -1,4 +1,4 @@
-//! What is to be exported, and how.
+//! What to export, and how.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::snapshot_mode::SnapshotMode;
 
-/// What is to be exported, where to and how. It holds no secrets: access to a store comes from the environment.
+/// What to export, where and how. It contains no secrets: access to a store comes from the
+/// environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportRequest {
-    /// The database file, or whatever path [`Resources`](crate::Resources) of your own know a database by.
+    /// The database file, or any path by which your own [`Resources`](crate::Resources) identify a
+    /// database.
     pub database: PathBuf,
     /// Where the object goes.
     pub store: StoreAddress,
@@ -21,15 +23,15 @@ pub struct ExportRequest {
     pub format: String,
     /// Only these tables; empty: everything.
     pub tables: Vec<String>,
-    /// Settings of the format's own, as name and value.
+    /// Settings specific to the format, as names and values.
     pub settings: Vec<(String, String)>,
-    /// The file of another component than the usual one.
+    /// The file of a component other than the default.
     pub component: Option<PathBuf>,
-    /// The size of every part but the last, in bytes; none: chosen from the database's size.
+    /// The size of every part except the last, in bytes; none: chosen from the database's size.
     pub part_size: Option<u64>,
     /// How the state of the database is kept.
     pub snapshot: SnapshotMode,
-    /// What to do when the database has changed and its state was not kept.
+    /// What to do if the database has changed and its state was not kept.
     pub on_change: OnChange,
     /// How the work is cut into slices; may differ when the export is resumed.
     pub pace: Pace,
@@ -44,12 +46,12 @@ pub struct Pace {
     pub slice_time: Duration,
     /// Pause for this time between slices.
     pub pause: Duration,
-    /// How often a step that failed is tried again, after 2 s first and twice as long each further time.
+    /// How often a failed step is retried, first after 2 s and then after twice as long each time.
     pub retries: u32,
 }
 
 impl Default for Pace {
-    /// Slices of 25 s without a pause, and six retries, as Durable Objects give an alarm.
+    /// Slices of 25 s without a pause, and six retries, as for an alarm of a Durable Object.
     fn default() -> Self {
         Self {
             slice_parts: None,
@@ -70,7 +72,7 @@ pub enum OnChange {
 }
 
 impl ExportRequest {
-    /// Whether a client has asked the same in both, whatever the host adds to it.
+    /// Whether a client requests the same in both, whatever the host adds.
     pub(crate) fn asks_for_the_same(&self, other: &Self) -> bool {
         self.database == other.database
             && self.name == other.name
@@ -79,7 +81,7 @@ impl ExportRequest {
             && self.settings == other.settings
     }
 
-    /// Whether both ask for the same bytes, in parts of whatever size and at whatever pace.
+    /// Whether both request the same bytes, regardless of part size and pace.
     pub(crate) fn is_same_export(&self, other: &Self) -> bool {
         self.format == other.format
             && self.tables == other.tables

@@ -14,8 +14,8 @@ use crate::snapshots;
 use crate::source::Source;
 use crate::step_error::StepError;
 
-/// Where a [`Worker`](crate::Worker) gets stores, components and sources. By default stores are opened as their addresses
-/// say, and databases are SQLite files.
+/// Where a [`Worker`](crate::Worker) gets stores, components and sources. By default, stores are
+/// opened by their addresses, and databases are SQLite files.
 #[async_trait]
 pub trait Resources: Debug + Send + Sync {
     /// Opens a store.
@@ -27,20 +27,21 @@ pub trait Resources: Debug + Send + Sync {
         address.open()
     }
 
-    /// Gives the usual component, or another one out of a file.
+    /// Returns the default component, or loads another one from a file.
     ///
     /// # Errors
     ///
     /// Those of [`Exporter::from_file`].
     fn exporter(&self, component: Option<&Path>) -> Result<Exporter, LoadError>;
 
-    /// Opens the present state of a request's database, for an export that begins. By default this is a snapshot, kept
-    /// as [`ExportRequest::snapshot`] says; where that needs a copy of the database, it is made at `copy`, and deleted
-    /// with the job. Dropped before it returns, it leaves nothing open.
+    /// Opens the current state of a request's database, for an export that begins. By default this
+    /// is a snapshot, kept as [`ExportRequest::snapshot`] says; if that needs a copy of the
+    /// database, it is made at `copy` and deleted with the job. If the future is dropped, it leaves
+    /// nothing open.
     ///
     /// # Errors
     ///
-    /// [`StepError::Open`] by default. Which error it is decides whether the job tries again.
+    /// [`StepError::Open`] by default. The error decides whether the job retries.
     async fn open_source(
         &self,
         request: &ExportRequest,
@@ -49,13 +50,14 @@ pub trait Resources: Debug + Send + Sync {
         snapshots::open(request, copy).await
     }
 
-    /// Opens the database again, for an export that is resumed: by default the copy, where there is one, or else the
-    /// database as it is now. Where its [fingerprint](Source::fingerprint) is another than when the export began, the
-    /// export starts over or fails, by [`ExportRequest::on_change`].
+    /// Opens the database again, for an export that is resumed: by default the copy, if there is
+    /// one, or else the database as it is now. If its [fingerprint](Source::fingerprint) differs
+    /// from when the export began, the export starts over or fails, according to
+    /// [`ExportRequest::on_change`].
     ///
     /// # Errors
     ///
-    /// As [`Resources::open_source`].
+    /// Like [`Resources::open_source`].
     async fn reopen_source(
         &self,
         request: &ExportRequest,
@@ -65,7 +67,7 @@ pub trait Resources: Debug + Send + Sync {
     }
 }
 
-/// The component in `partway-prebuilt`, stores as their addresses say, and SQLite files.
+/// The component in `partway-prebuilt`, stores by their addresses, and SQLite files.
 #[derive(Debug, Default)]
 pub struct PrebuiltResources(std::sync::OnceLock<Exporter>);
 

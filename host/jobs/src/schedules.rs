@@ -1,4 +1,5 @@
-//! Schedules: when the next export of a database is due, saved between runs of the process that makes it.
+//! Schedules: when the next export of a database is due, saved between runs of the process that
+//! starts it.
 
 use jiff::Timestamp;
 use rusqlite::params;
@@ -13,13 +14,13 @@ use partway_sqlite::Fingerprint;
 /// When the next export of a database to a store is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleEntry {
-    /// The rule that the time comes from, as it was given.
+    /// The rule that determines the time, as given.
     pub rule: String,
-    /// When.
+    /// When it is due.
     pub next_at: Timestamp,
-    /// The export that was made last.
+    /// The last export.
     pub last_job: Option<JobId>,
-    /// The state that the database was in just before.
+    /// The state of the database just before it.
     pub fingerprint: Option<Fingerprint>,
 }
 
@@ -28,7 +29,7 @@ impl JobStore {
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn schedule_entry(
         &self,
         request: &ExportRequest,
@@ -50,11 +51,11 @@ impl JobStore {
         })
     }
 
-    /// Makes or moves the entry.
+    /// Creates or moves the entry.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn set_schedule_entry(
         &self,
         request: &ExportRequest,
@@ -72,11 +73,12 @@ impl JobStore {
         })
     }
 
-    /// Makes the job of a due entry, and moves the entry to its next time. None where another process was faster.
+    /// Creates the job of a due entry, and moves the entry to its next time. None if another
+    /// process was faster.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn queue_scheduled(
         &self,
         request: &ExportRequest,
@@ -112,11 +114,11 @@ impl JobStore {
         })
     }
 
-    /// The jobs to a store that schedules have made and whose objects are kept, the newest first.
+    /// The jobs to a store that schedules have created and whose objects are kept, newest first.
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn made_by_schedule(&self, store: &str) -> Result<Vec<JobRecord>, StateError> {
         self.read(|connection| {
             let clause = "WHERE store = ?1 AND scheduled AND state = 'done' AND pruned_at IS NULL \
@@ -129,7 +131,7 @@ impl JobStore {
     ///
     /// # Errors
     ///
-    /// Those of [`StateError`] that speak of the file.
+    /// Errors of [`StateError`] about the file.
     pub fn save_pruned(&self, id: &JobId, now: Timestamp) -> Result<(), StateError> {
         self.write(|transaction| {
             transaction.execute(
@@ -141,7 +143,7 @@ impl JobStore {
     }
 }
 
-/// What an entry is found by.
+/// The key of an entry.
 fn key(request: &ExportRequest) -> (String, String) {
     (request.database.display().to_string(), request.store.identity())
 }

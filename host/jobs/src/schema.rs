@@ -1,4 +1,5 @@
-//! The file that jobs are saved in: how it is opened, recognized and migrated to the present version.
+//! The file that jobs are saved in: how it is opened, recognized and migrated to the current
+//! version.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -99,8 +100,8 @@ const MIGRATIONS: &[&str] = &["
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Opens the file, makes it where there is none, and migrates it to the present version. One that is damaged,
-/// another program's or from a newer version is left as it is.
+/// Opens the file, creates it if there is none, and migrates it to the current version. A file that
+/// is damaged, belongs to another program or is from a newer version is not changed.
 pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     // Checkpoints hold data of databases: the file is for its owner alone, and SQLite gives the files beside it the
     // same rights. One that is there is never opened here: closing it would drop this process' locks on it.
@@ -174,7 +175,8 @@ pub(crate) fn create_folder(folder: &Path) -> Result<(), StateError> {
     builder.create(folder).map_err(|source| StateError::Folder { path: folder.to_owned(), source })
 }
 
-/// Whether the file is ours and sound, and of the present version: nothing is written before that is known.
+/// Whether the file is ours, intact and of the current version: nothing is written before that is
+/// known.
 fn is_present(connection: &Connection, path: &Path) -> Result<bool, StateError> {
     let failed = |error: rusqlite::Error| StateError::from_sqlite(path, &error);
     // All of it at one moment: another process may be making the file.
@@ -190,7 +192,7 @@ fn is_present(connection: &Connection, path: &Path) -> Result<bool, StateError> 
         let objects = number("SELECT count(*) FROM sqlite_schema")?;
         return match (application_id, found, objects) {
             (0, 0, 0) => Ok(false),
-            _ => Err(damaged("another program's mark is on it")),
+            _ => Err(damaged("it belongs to another program")),
         };
     }
     if found > known {

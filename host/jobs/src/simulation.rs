@@ -7,12 +7,13 @@ use crate::state_error::StateError;
 
 pub use crate::commit_hook::CommitMoment;
 
-/// Opens a job store that asks `hook` before and after each commit. Where it says false, the call fails with
-/// [`StateError::Failed`], and a reason that begins with `simulated failure`; what was committed stays.
+/// Opens a job store that calls `hook` before and after each commit. If it returns false, the call
+/// fails with [`StateError::Failed`] and a reason that begins with `simulated failure`; what was
+/// committed is kept.
 ///
 /// # Errors
 ///
-/// As [`JobStore::open`].
+/// Like [`JobStore::open`].
 pub fn open_job_store(
     folder: &Path,
     hook: impl Fn(CommitMoment) -> bool + Send + Sync + 'static,

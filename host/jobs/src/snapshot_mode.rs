@@ -1,17 +1,17 @@
-//! How the state of a database is kept for the length of an export: held or copied.
+//! How the state of a database is kept during an export: held or copied.
 
 use partway_sqlite::Snapshot;
 use serde::{Deserialize, Serialize};
 
-/// How the state of the database is kept for the length of an export.
+/// How the state of the database is kept during an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SnapshotMode {
     /// Hold in WAL mode, where writers continue; otherwise hold for exports that take seconds, and copy for others
     Auto,
     /// Read in one transaction: in WAL mode the log grows meanwhile, otherwise writers wait
     Hold,
-    /// Copy the database first, to the state folder: writers wait no longer than that takes, and an export that
-    /// was interrupted resumes whatever has been written since
+    /// Copy the database to the state folder first: writers wait only while it is copied, and an
+    /// interrupted export can be resumed even if the database has changed since
     Copy,
 }
 

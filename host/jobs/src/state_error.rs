@@ -18,7 +18,7 @@ pub enum StateError {
     },
     /// The file can't be opened for writing.
     #[error(
-        "the jobs in {} can't be opened for writing ({reason}): give this user the right to, or use another state folder",
+        "the jobs in {} can't be opened for writing ({reason}): give this user write permission, or use another state folder",
         path.display()
     )]
     ReadOnly {
@@ -27,10 +27,10 @@ pub enum StateError {
         /// SQLite's reason.
         reason: String,
     },
-    /// The file is damaged, or something else than jobs.
+    /// The file is damaged, or is not a job file.
     #[error(
-        "{} is damaged, or holds no jobs of partway ({reason}); it was left as it is. Put it aside, or use another \
-         state folder: unfinished exports then start over",
+        "{} is damaged, or is not a job file of partway ({reason}); it was not changed. Move it away, or use \
+         another state folder: unfinished exports then start over",
         path.display()
     )]
     Damaged {
@@ -41,7 +41,7 @@ pub enum StateError {
     },
     /// The file was written by a newer version.
     #[error(
-        "{} was written by a newer version of partway (format {found}; this one knows {known}), and was left as it is: \
+        "{} was written by a newer version of partway (format {found}; this one knows {known}) and was not changed: \
          use that version, or another state folder",
         path.display()
     )]
@@ -50,11 +50,11 @@ pub enum StateError {
         path: PathBuf,
         /// Its version.
         found: i64,
-        /// The newest that is understood here.
+        /// The newest version supported here.
         known: i64,
     },
-    /// No room is left.
-    #[error("no room is left for the jobs in {}: make room", path.display())]
+    /// There is no space left.
+    #[error("there is no space left for the jobs in {}: free some space", path.display())]
     Full {
         /// The file.
         path: PathBuf,
@@ -82,13 +82,13 @@ pub enum StateError {
     /// There is no such job.
     #[error("there is no job {0}")]
     UnknownJob(String),
-    /// Several jobs begin like that.
-    #[error("several jobs begin with {0}: give more of its digits")]
+    /// Several job ids begin like this.
+    #[error("several job ids begin with {0}: give more digits")]
     AmbiguousJob(String),
-    /// Another process has taken the job over; what this one did since is without effect.
+    /// Another process has taken over the job; what this one has done since has no effect.
     #[error("job {0} has been taken over by another process")]
     LeaseLost(JobId),
-    /// The same is being exported already.
+    /// The same database is already being exported to the same store.
     #[error(
         "{database} is being exported to {store} by another process, as job {id}: wait for it to end, or cancel \
          it"
@@ -104,7 +104,7 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// What SQLite's error means for the file.
+    /// Interprets SQLite's error for the file.
     pub(crate) fn from_sqlite(path: &std::path::Path, error: &rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
         let path = path.to_owned();

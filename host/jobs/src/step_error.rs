@@ -21,7 +21,7 @@ pub enum StepError {
     /// The component can't be loaded.
     #[error("the component {component} can't be used for an export: {source}")]
     Load {
-        /// Its path, or `inside the program` for the usual one.
+        /// Its path, or `inside the program` for the default one.
         component: String,
         /// Why not.
         source: LoadError,
@@ -29,49 +29,50 @@ pub enum StepError {
     /// The store can't be opened.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The part size won't do.
+    /// The part size can't be used.
     #[error(transparent)]
     PartSize(#[from] PartSizeError),
     /// The step took too long.
-    #[error("the step was cut off after {} s", .0.as_secs())]
+    #[error("the step timed out after {} s", .0.as_secs())]
     CutOff(Duration),
-    /// The database is not as it was, and its state was not kept.
+    /// The database has changed, and its state was not kept.
     #[error("the database has changed since")]
     Changed,
-    /// So too, and the request does not allow to start over ([`OnChange::Fail`](crate::OnChange::Fail)).
+    /// The same, and the request does not allow starting over
+    /// ([`OnChange::Fail`](crate::OnChange::Fail)).
     #[error(
-        "the database has changed since the export was interrupted, and what was uploaded is thrown away: export it \
-         again from the start"
+        "the database has changed since the export was interrupted, and the uploaded parts are discarded: \
+         export it again from the start"
     )]
     MayNotStartOver,
-    /// The checkpoint is another component's.
-    #[error("it was begun with another component")]
+    /// The checkpoint belongs to another component.
+    #[error("it was started with another component")]
     OtherComponent,
-    /// The environment leads to another store than the job was begun in.
+    /// The environment points to a store other than the one the job was started in.
     #[error(
-        "it was begun in {begun}, and the environment now leads to {found}: set AWS_ENDPOINT_URL as it was"
+        "it was started in {begun}, and the environment now points to {found}: restore AWS_ENDPOINT_URL"
     )]
     OtherStore {
-        /// Where the job was begun.
+        /// Where the job was started.
         begun: String,
-        /// Where the same address leads now.
+        /// Where the same address points now.
         found: String,
     },
     /// It has started over too often.
-    #[error("it was begun {starts} times, the last time because {reason}")]
+    #[error("it was started {starts} times, the last time because {reason}")]
     TooManyStarts {
-        /// How often it was begun.
+        /// How often it was started.
         starts: u32,
         /// Why it would have to start over once more.
         reason: String,
     },
-    /// Another process has taken the job over.
+    /// Another process has taken over the job.
     #[error("another process has taken it over")]
     LeaseLost,
 }
 
 impl StepError {
-    /// Whether the request asks for what there is not: a table, a format, a part size.
+    /// Whether the request names something that does not exist: a table, a format, a part size.
     pub fn is_wrong_request(&self) -> bool {
         match self {
             Self::PartSize(_) => true,
@@ -82,7 +83,7 @@ impl StepError {
         }
     }
 
-    /// The step was asked to end.
+    /// The step was asked to stop.
     pub(crate) fn interrupted() -> Self {
         Self::Job(JobError::Call(CallError::Exporter(ExportError::Interrupted)))
     }

@@ -1,4 +1,4 @@
-//! The timer: takes a step of every job that is due, so many jobs at a time.
+//! The timer: runs a step of every job that is due, with a limit on jobs at a time.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -14,29 +14,30 @@ use crate::record::JobId;
 use crate::state_error::StateError;
 use crate::worker::Worker;
 
-/// How often to look for jobs that other processes have made or left, and how long to leave those alone that turned out to
-/// be another's.
+/// How often to look for jobs that other processes have created or left, and how long to leave jobs
+/// alone that turned out to belong to others.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long to leave a job to other processes that this one can't resume: nothing changes that soon, and each look
+/// How long to leave a job to other processes that this one can't resume: that does not change soon, and each attempt
 /// takes the lease and gives it back.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
-/// How long to leave a job alone that can't be saved.
+/// How long to leave alone a job that can't be saved.
 const UNSAVED_PAUSE: Duration = Duration::from_secs(10);
 
 impl Worker {
-    /// Lets this worker's timer look for due jobs at once: one has been made.
+    /// Makes this worker's timer look for due jobs at once, because one has been created.
     pub fn wake_timer(&self) {
         self.0.wake.notify_one();
     }
 
-    /// Takes a step of every job when it is due, until `stop` is cancelled: then each is saved at its next part, and
-    /// released. No more than `max_jobs` are begun at a time; others wait for one of them to end.
+    /// Runs a step of every job when it is due, until `stop` is cancelled: then each is saved at
+    /// its next part, and released. At most `max_jobs` run at a time; others wait for one of them
+    /// to end.
     ///
     /// # Errors
     ///
-    /// Those of the job store on releasing jobs. What one job fails from is saved with it.
+    /// Those of the job store on releasing jobs. A job's own errors are saved with it.
     pub async fn run_due(
         &self,
         max_jobs: usize,

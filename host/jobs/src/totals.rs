@@ -1,8 +1,8 @@
-//! How far an export is, and what came of it.
+//! An export's progress, and its result.
 
 use serde::{Deserialize, Serialize};
 
-/// How far an export is, or what it came to.
+/// An export's progress, or its final totals.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
     /// Tables exported.
@@ -13,13 +13,13 @@ pub struct Totals {
     pub bytes: u64,
     /// Its parts.
     pub parts: u32,
-    /// Slices that ended well.
+    /// Successful slices.
     pub slices: u32,
     /// Seconds spent in them, in all processes.
     pub seconds: f64,
-    /// What could not be kept; known at the end.
+    /// What the export does not preserve; known at the end.
     pub warnings: Vec<String>,
-    /// Tables that could not be read to their end: the object is not whole. Known at the end.
+    /// Tables that could not be read to the end: the object is incomplete. Known at the end.
     #[serde(default)]
     pub damaged: Vec<String>,
 }
@@ -33,6 +33,6 @@ pub struct Finished {
     pub location: String,
     /// The SHA-256 of its bytes, in hexadecimal digits.
     pub sha256: String,
-    /// What it came to.
+    /// Its final totals.
     pub totals: Totals,
 }

@@ -1,4 +1,4 @@
-//! Which state of a job follows from which, and what is done about each failure.
+//! The transitions between the states of a job, and what is done about each failure.
 //!
 //! ```text
 //! waiting ──▶ running ──▶ completing ──▶ done
@@ -32,7 +32,7 @@ pub(crate) fn after_slice(is_last: bool) -> JobState {
     if is_last { JobState::Completing } else { JobState::Running }
 }
 
-/// The state after what is in the store has been thrown away, or can't be.
+/// The state after the data in the store has been deleted, or can't be.
 pub(crate) fn after_clean_up(state: JobState) -> JobState {
     if state == JobState::Cancelling { JobState::Cancelled } else { JobState::Failed }
 }
@@ -113,13 +113,13 @@ fn open_remedy(error: &OpenError) -> Remedy {
 pub(crate) enum AfterFailure {
     /// The job stays as it is, without a lease: another process may resume it.
     LeaveToOthers(StepError),
-    /// As [`AfterFailure::LeaveToOthers`]: this process is to stop.
+    /// Like [`AfterFailure::LeaveToOthers`]: this process is to stop.
     Stop,
     /// The same step again, as a cancelled job this time.
     Cancel,
     /// Nothing: another process has the job.
     Drop,
-    /// The step is tried again, after a wait that grows with each failure.
+    /// The step is retried, after a wait that grows with each failure.
     Retry(StepError),
     /// To [`JobState::Waiting`].
     StartOver {
@@ -130,7 +130,8 @@ pub(crate) enum AfterFailure {
     },
     /// To [`JobState::Failing`].
     Fail(StepError),
-    /// To [`JobState::Failed`] or [`JobState::Cancelled`], though what is in the store could not be thrown away.
+    /// To [`JobState::Failed`] or [`JobState::Cancelled`], although the data in the store could not
+    /// be deleted.
     End(StepError),
 }
 
@@ -154,7 +155,7 @@ pub(crate) fn after_failure(
         Remedy::Retry | Remedy::RetryIfBegun if has_retries(record) => AfterFailure::Retry(error),
         Remedy::Retry | Remedy::RetryIfBegun => AfterFailure::Fail(error),
         Remedy::SkipDamaged if !record.skips_damaged && record.request.component.is_none() => {
-            let reason = format!("{error}. What can be read is exported");
+            let reason = format!("{error}. The rest will be exported");
             AfterFailure::StartOver { reason, skips_damaged: true }
         }
         Remedy::StartOver => start_over(record, error),
@@ -177,7 +178,7 @@ fn start_over(record: &JobRecord, error: StepError) -> AfterFailure {
     AfterFailure::StartOver { reason: error.to_string(), skips_damaged }
 }
 
-/// Whether throwing away what is in the store is tried again.
+/// Whether deleting the data in the store is retried.
 pub(crate) fn retries_clean_up(record: &JobRecord, error: &StoreError) -> bool {
     error.is_transient() && has_retries(record)
 }

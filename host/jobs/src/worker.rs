@@ -1,4 +1,4 @@
-//! The worker: takes a job one step further, within its lease, and saves what came of it.
+//! The worker: runs a job's next step under its lease, and saves the result.
 
 use std::fmt;
 use std::io;
@@ -25,10 +25,11 @@ use crate::resources::Resources;
 use crate::state_error::StateError;
 use crate::step_error::StepError;
 
-/// How often the job store is asked whether a job is cancelled, and still this process' own.
+/// How often the job store is asked whether a job is cancelled, and still belongs to this process.
 const LEASE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Takes jobs forward, step by step: begins them, does slices, completes or cleans up. Clones are the same worker.
+/// Runs jobs step by step: begins them, runs slices, completes or cleans up. Clones are the same
+/// worker.
 #[derive(Clone)]
 pub struct Worker(pub(crate) Arc<Inner>);
 
@@ -50,11 +51,11 @@ impl fmt::Debug for Worker {
 }
 
 impl Worker {
-    /// A worker that goes by the system's clocks.
+    /// A worker that uses the system's clocks.
     ///
     /// # Errors
     ///
-    /// Where the state folder can't be written to.
+    /// If the state folder can't be written to.
     pub fn new(
         jobs: JobStore,
         resources: Arc<dyn Resources>,
@@ -63,11 +64,11 @@ impl Worker {
         Self::with_clock(jobs, resources, observer, Arc::new(SystemClock))
     }
 
-    /// A worker that goes by another clock.
+    /// A worker that uses another clock.
     ///
     /// # Errors
     ///
-    /// As [`Worker::new`].
+    /// Like [`Worker::new`].
     pub fn with_clock(
         jobs: JobStore,
         resources: Arc<dyn Resources>,
@@ -93,11 +94,12 @@ impl Worker {
         &self.0.clock
     }
 
-    /// Makes a job of a request, or finds the unfinished one that it resumes; either is this worker's from then on.
+    /// Creates a job from a request, or finds the unfinished job that it resumes. This worker then
+    /// owns the job.
     ///
     /// # Errors
     ///
-    /// As [`JobStore::admit`].
+    /// Like [`JobStore::admit`].
     pub fn admit(
         &self,
         request: &ExportRequest,
@@ -107,8 +109,8 @@ impl Worker {
         self.0.jobs.admit_for(request, concurrent, owner, self.0.clock.now())
     }
 
-    /// Takes a job step by step, due or not, until it is finished, `stop` is cancelled, or it turns out to be another
-    /// process'.
+    /// Runs a job step by step, due or not, until it is finished, `stop` is cancelled, or it turns
+    /// out to belong to another process.
     ///
     /// # Errors
     ///
@@ -133,7 +135,8 @@ impl Worker {
         }
     }
 
-    /// Waits for a job's next step, by the clock that does not jump; until then it may be cancelled.
+    /// Waits for a job's next step, using the clock that does not jump; meanwhile the job may be
+    /// cancelled.
     async fn rest_until(
         &self,
         id: &JobId,
@@ -154,11 +157,11 @@ impl Worker {
         Ok(())
     }
 
-    /// Takes a job one step further, if no other process is at work on it.
+    /// Runs a job's next step, if no other process is working on it.
     ///
     /// # Errors
     ///
-    /// Those of the job store. What the job itself fails from is saved with it.
+    /// Those of the job store. The job's own errors are saved with it.
     pub async fn step(
         &self,
         id: &JobId,
@@ -289,7 +292,7 @@ impl Worker {
         }
     }
 
-    /// Gives back the lease on a job, between its steps.
+    /// Releases the lease on a job, between its steps.
     ///
     /// # Errors
     ///
@@ -303,7 +306,7 @@ impl Worker {
         }
     }
 
-    /// Gives back the leases on all jobs that rest.
+    /// Releases the leases on all waiting jobs.
     pub(crate) fn release_all(&self) -> Result<(), StateError> {
         self.0.local_jobs.ids().iter().try_for_each(|id| self.release(id))
     }

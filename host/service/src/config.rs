@@ -1,4 +1,4 @@
-//! What a service is started with.
+//! The configuration of a service.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -11,31 +11,31 @@ use partway_store::StoreAddress;
 
 use crate::schedules::rule::DatabaseSchedule;
 
-/// What a service is started with: [`Config::default`] with at least one database.
+/// The configuration of a service: [`Config::default`] with at least one database.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The databases to serve. The first is the default of requests that name none. Each name and each file may be
-    /// there once.
+    /// The databases to serve. The first is the default for requests that name none. Each name and
+    /// each file may occur once.
     pub databases: Vec<NamedDatabase>,
     /// Where exports go. None: the service keeps no exports, and streams each dump in its response.
     pub store: Option<StoreConfig>,
-    /// The address to listen on; port 0 takes a free one. Without tokens it has to be this machine's own (loopback).
-    /// Default: 127.0.0.1:8787.
+    /// The address to listen on; port 0 takes a free port. Without tokens, it must be a loopback
+    /// address. Default: 127.0.0.1:8787.
     pub listen: SocketAddr,
-    /// A file of the tokens that clients need, one on each line: `read TOKEN` for GET and HEAD, `admin TOKEN` for
-    /// everything; at least 16 characters each. None: requests need no token, and have to address this machine as
-    /// `localhost` or by an IP address.
+    /// A file of the tokens that clients need, one on each line: `read TOKEN` for GET and HEAD,
+    /// `admin TOKEN` for everything; at least 16 characters each. None: requests need no token, and
+    /// must address this machine as `localhost` or by an IP address.
     pub token_file: Option<PathBuf>,
-    /// Origins (`https://host`, with a port where it is not the default) whose pages may use the service from a
-    /// browser, besides the service's own page.
+    /// Origins (`https://host`, with a port if it is not the default) whose pages may use the
+    /// service from a browser, besides the service's own page.
     pub allowed_origins: Vec<HeaderValue>,
-    /// How the state of a database is kept for the length of an export. Default: [`SnapshotMode::Auto`].
+    /// How the state of a database is kept during an export. Default: [`SnapshotMode::Auto`].
     pub snapshot: SnapshotMode,
     /// How many exports run at a time, and without a store, how many dumps are streamed at a time. At least 1;
     /// default: 2.
     pub concurrent_exports: u32,
-    /// How long open responses and running slices may take after the stop. What takes longer is cut off; an export
-    /// to a store resumes at the next start. Default: 30 s.
+    /// How long open responses and running slices may take after the service is stopped. What takes
+    /// longer is cut off; an export to a store resumes at the next start. Default: 30 s.
     pub drain: Duration,
 }
 
@@ -64,7 +64,7 @@ pub struct NamedDatabase {
 }
 
 impl NamedDatabase {
-    /// A database that is called like its file, without the extension.
+    /// A database named after its file, without the extension.
     pub fn from_path(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -72,20 +72,20 @@ impl NamedDatabase {
     }
 }
 
-/// Exports to a store: [`StoreConfig::new`], changed where its defaults don't fit.
+/// Exports to a store: [`StoreConfig::new`], with changes if its defaults don't fit.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
     /// The store. Access to it comes from the environment.
     pub address: StoreAddress,
-    /// The folder that jobs are saved in. Unfinished jobs in it resume, whoever started them.
+    /// The folder where jobs are saved. Unfinished jobs in it are resumed, whoever started them.
     pub state: PathBuf,
-    /// The size of every part but the last, in bytes, within the store's limits. None: 5 MiB, more for databases
-    /// beyond 9 GiB.
+    /// The size of every part except the last, in bytes, within the store's limits. None: 5 MiB,
+    /// more for databases over 9 GiB.
     pub part_size: Option<u64>,
-    /// How the work of an export is divided into slices, and how often a failed one is tried again.
+    /// How the work of an export is divided into slices, and how often a failed one is retried.
     pub pace: Pace,
-    /// How many unfinished exports there may be, with those that wait; further ones are refused with status 429.
-    /// Default: 100.
+    /// How many unfinished exports there may be, including waiting ones; further ones are refused
+    /// with status 429. Default: 100.
     pub max_unfinished: u64,
     /// How many objects are downloaded at a time; further downloads are refused with status 429. Default: 16.
     pub concurrent_downloads: u32,
@@ -93,7 +93,7 @@ pub struct StoreConfig {
     pub inline: InlineConfig,
     /// Where callbacks may go, and what they are signed with.
     pub callbacks: CallbackConfig,
-    /// Exports at set times.
+    /// Scheduled exports.
     pub schedules: ScheduleConfig,
 }
 
@@ -114,7 +114,8 @@ impl StoreConfig {
     }
 }
 
-/// When `GET /export/dump` responds with the dump itself, and not with where it will be (status 202).
+/// When `GET /export/dump` responds with the dump itself, instead of with where it will be (status
+/// 202).
 #[derive(Debug, Clone, Copy)]
 pub struct InlineConfig {
     /// How long the response waits for the export to finish. Default: 25 s.
@@ -132,20 +133,21 @@ impl Default for InlineConfig {
 /// Where callbacks may go, and what they are signed with.
 #[derive(Debug, Clone, Default)]
 pub struct CallbackConfig {
-    /// Networks that callbacks may go to, also by http. Others than these get them on the public internet alone, by
-    /// https.
+    /// Networks that callbacks may be sent to, also over http. Other callbacks are sent only to the
+    /// public internet, over https.
     pub allowed_networks: Vec<IpNet>,
     /// A file with the secret that callbacks are signed with: `whsec_` and Base64, or any text of at least 16 bytes.
-    /// None: the file `callback-secret` in the state folder, which is created where it is missing.
+    /// None: the file `callback-secret` in the state folder, which is created if it is missing.
     pub secret_file: Option<PathBuf>,
 }
 
-/// Exports at set times. Nothing is exported while nothing has changed.
+/// Scheduled exports. A database that has not changed is not exported.
 #[derive(Debug, Clone, Default)]
 pub struct ScheduleConfig {
-    /// The schedules, at most one for each database, and one for all that have none of their own.
+    /// The schedules: at most one for each database, and one for all others.
     pub schedules: Vec<DatabaseSchedule>,
-    /// Exports begin up to so much later, at random. None: a tenth of the time between two, at most 5 minutes.
+    /// Exports are delayed by a random time up to this. None: a tenth of the time between two
+    /// exports, at most 5 minutes.
     pub jitter: Option<Duration>,
     /// Which objects of scheduled exports are kept. Default: all.
     pub retention: Retention,
@@ -155,8 +157,8 @@ pub struct ScheduleConfig {
 /// limits, all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// So many of each database, at least 1.
+    /// The last so many of each database, at least 1.
     pub last: Option<u32>,
-    /// Those of so many days.
+    /// Those of the last so many days.
     pub days: Option<u32>,
 }

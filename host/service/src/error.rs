@@ -1,4 +1,4 @@
-//! Why a service can't be started, or has ended.
+//! Why a service can't be started, or ended.
 
 use std::error::Error;
 use std::io;
@@ -13,7 +13,7 @@ use partway_wasmtime::LoadError;
 /// An error of any type.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a service can't be started, or has ended.
+/// Why a service can't be started, or ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceError {
@@ -95,7 +95,7 @@ pub enum ConfigError {
     Database(#[from] OpenError),
     /// A schedule names a database that is not served.
     #[error(
-        "a schedule names the database {name:?}, which is not served: there is {}",
+        "a schedule names the database {name:?}, which is not served; available: {}",
         served.join(", ")
     )]
     ScheduledDatabase {
@@ -106,7 +106,7 @@ pub enum ConfigError {
     },
     /// Two schedules are for the same database.
     #[error(
-        "there are two schedules for {}: give one",
+        "there are two schedules for {}: give only one",
         database.as_deref().unwrap_or("all databases")
     )]
     TwoSchedules {
@@ -136,7 +136,7 @@ pub enum ConfigError {
         source: SecretError,
     },
     /// No secret for callbacks can be saved in the state folder.
-    #[error("the secret for callbacks can't be saved in {}", path.display())]
+    #[error("the callback secret can't be saved in {}", path.display())]
     SaveSecret {
         /// The file.
         path: PathBuf,
@@ -144,7 +144,7 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The HTTP client for callbacks can't be set up.
-    #[error("the client for callbacks can't be set up")]
+    #[error("the callback client can't be set up")]
     CallbackClient(#[source] BoxError),
     /// The store can't take parts of this size.
     #[error(transparent)]
@@ -158,14 +158,14 @@ pub enum TokenFileError {
     /// It can't be read.
     #[error("the file can't be read")]
     Read(#[source] io::Error),
-    /// A line is something else than a token.
+    /// A line is not a token.
     #[error("line {line} is neither `read TOKEN` nor `admin TOKEN`")]
     Line {
         /// The line's number, from 1.
         line: usize,
     },
     /// A token is too short to be a secret.
-    #[error("the token on line {line} has less than {minimum} characters")]
+    #[error("the token on line {line} has fewer than {minimum} characters")]
     Short {
         /// The line's number, from 1.
         line: usize,
@@ -173,7 +173,7 @@ pub enum TokenFileError {
         minimum: usize,
     },
     /// It has no tokens.
-    #[error("there are none")]
+    #[error("the file has no tokens")]
     Empty,
 }
 
@@ -188,7 +188,7 @@ pub enum SecretError {
     #[error("what follows whsec_ is not Base64")]
     NotBase64(#[source] BoxError),
     /// It is too short to be a secret.
-    #[error("it has less than {minimum} bytes")]
+    #[error("it has fewer than {minimum} bytes")]
     Short {
         /// The shortest length that is accepted, in bytes.
         minimum: usize,

@@ -1,6 +1,7 @@
-//! Partway's exports over HTTP: requested, watched, downloaded; with callbacks, schedules and a page for people.
+//! Partway's exports over HTTP: request, watch and download them; with callbacks, schedules and a
+//! web page.
 //!
-//! [`run`] runs a whole service on an address of its own:
+//! [`run`] runs a whole service on its own address:
 //!
 //! ```no_run
 //! use partway_service::{Config, NamedDatabase, StoreConfig, run};
@@ -23,7 +24,8 @@
 //! # }
 //! ```
 //!
-//! [`Service`] mounts its routes in a server of your own. The server has to limit connections and slow clients itself:
+//! [`Service`] mounts its routes in a server of your own. The server must limit connections and
+//! slow clients itself:
 //!
 //! ```no_run
 //! use partway_service::{Config, NamedDatabase, Service};
@@ -47,8 +49,9 @@
 //!
 //! # Layers
 //!
-//! `state` holds what requests and background tasks share, and knows no routes. `http` is HTTP as such, `routes` are the
-//! handlers. `callbacks` and `schedules` have the background tasks. `service` starts them all.
+//! `state` has what requests and background tasks share, and knows no routes. `http` is generic
+//! HTTP, and `routes` has the handlers. `callbacks` and `schedules` have the background tasks.
+//! `service` starts them all.
 
 mod callbacks;
 mod config;

@@ -1,4 +1,4 @@
-//! Exports at set times: when they are due, who makes them, and which of their objects are kept.
+//! Scheduled exports: when they are due, who starts them, and which of their objects are kept.
 
 pub mod retention;
 pub mod rule;

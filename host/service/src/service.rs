@@ -46,12 +46,13 @@ pub struct Service {
     drain: Duration,
 }
 
-/// Runs a service on an address of its own until `stop` is cancelled, and then for as long as open responses take, at
-/// most [`Config::drain`]. `listening` is called once, with the address that it listens on.
+/// Runs a service on its own address until `stop` is cancelled, and then until open responses have
+/// ended, at most for [`Config::drain`]. `listening` is called once, with the address it listens
+/// on.
 ///
 /// # Errors
 ///
-/// [`ServiceError`]. Those of `listening` end the service before it has answered a request.
+/// [`ServiceError`]. An error of `listening` ends the service before it has answered a request.
 pub async fn run<E: Into<BoxError>>(
     config: Config,
     stop: CancellationToken,
@@ -61,12 +62,13 @@ pub async fn run<E: Into<BoxError>>(
 }
 
 impl Service {
-    /// Opens databases, store and saved jobs. Must be called in a tokio runtime, as everything here.
+    /// Opens databases, store and saved jobs. Must be called within a tokio runtime, like
+    /// everything here.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Config`] where the configuration can't be used, others where the store, the saved jobs or the
-    /// system fail.
+    /// [`ServiceError::Config`] if the configuration can't be used, others if the store, the saved
+    /// jobs or the system fail.
     pub async fn open(config: Config, stop: CancellationToken) -> Result<Self, ServiceError> {
         let access = open_access(&config)?;
         let databases = Databases::open(&config.databases)?;
@@ -101,21 +103,22 @@ impl Service {
         Ok(Self { state, access, allowed_origins, schedules, jitter, retention, listen, drain })
     }
 
-    /// All routes of the service, for a server of your own. They are at absolute paths, `/` among them, and refer to each
-    /// other by these: merge the router, or serve it on a host name of its own, instead of nesting it. Without tokens,
-    /// requests have to address this machine as `localhost` or by an IP address. Exports to a store wait until
-    /// [`Service::work`] runs.
+    /// All routes of the service, for a server of your own. They have absolute paths, including
+    /// `/`, and refer to each other by these: merge the router, or serve it on its own host name,
+    /// instead of nesting it. Without tokens, requests must address this machine as `localhost` or
+    /// by an IP address. Exports to a store wait until [`Service::work`] runs.
     pub fn router(&self) -> Router {
         routes::router(self.state.clone(), self.access.clone(), &self.allowed_origins)
     }
 
-    /// Runs exports, callbacks, schedules and retention, without a server, until the token given to [`Service::open`] is
-    /// cancelled; then lets running slices and callbacks end, for at most [`Config::drain`]. Without it, a router of a
-    /// service without a store still streams dumps.
+    /// Runs exports, callbacks, schedules and retention, without a server, until the token given to
+    /// [`Service::open`] is cancelled; then lets running slices and callbacks end, for at most
+    /// [`Config::drain`]. The router of a service without a store streams dumps even if this is not
+    /// running.
     ///
     /// # Errors
     ///
-    /// Where no threads can be started, or the saved jobs can't be read or written any more.
+    /// If no threads can be started, or the saved jobs can no longer be read or written.
     pub async fn work(self) -> Result<(), ServiceError> {
         let background = Background::start(&self)?;
         self.state.stop.cancelled().await;
@@ -129,7 +132,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// As [`run`].
+    /// Like [`run`].
     pub async fn run<E: Into<BoxError>>(
         self,
         listening: impl FnOnce(SocketAddr) -> Result<(), E>,
@@ -209,7 +212,10 @@ impl Background {
 
 fn log_cut_off(what: &str, drain: Duration) {
     let seconds = drain.as_secs_f64();
-    tracing::warn!(seconds, "{what} were cut off: they took longer than they may after a stop");
+    tracing::warn!(
+        seconds,
+        "{what} were cut off: they took too long after the service was stopped"
+    );
 }
 
 /// Threads beside those of the caller's runtime.

@@ -54,7 +54,8 @@ impl ServiceState {
     ///
     /// # Errors
     ///
-    /// Where the database can't be opened, or the options name a format or a table that does not exist.
+    /// If the database can't be opened, or the options name a format or a table that does not
+    /// exist.
     pub async fn check(&self, database: PathBuf, options: Options) -> Result<(), ExportError> {
         let exporter = self.exporter.clone();
         let _permit = self.checks.acquire().await;
@@ -70,7 +71,7 @@ impl ServiceState {
     ///
     /// # Errors
     ///
-    /// Where there is no store.
+    /// If there is no store.
     pub fn exports(&self) -> Result<&StoreExports, ExportError> {
         self.exports.as_ref().ok_or(ExportError::NoStore)
     }
@@ -79,7 +80,7 @@ impl ServiceState {
     ///
     /// # Errors
     ///
-    /// Where there is none with this id. Those of databases that are not served count as none.
+    /// If there is none with this id. Those of databases that are not served count as none.
     pub async fn export(&self, id: &str) -> Result<(&StoreExports, JobRecord, &str), ExportError> {
         let exports = self.exports()?;
         let record = exports.find(id).await?;

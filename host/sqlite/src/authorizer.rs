@@ -1,12 +1,12 @@
-//! What a reading connection may do: read, and what describing a schema takes. SQLite asks before it
-//! compiles a statement, whatever the statement says.
+//! What a reading connection may do: read, and what is needed to describe a schema. SQLite checks
+//! this whenever it compiles a statement.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 use rusqlite::{Connection, ffi};
 
-/// Pragmas that tell something and change nothing.
+/// Pragmas that return something and change nothing.
 const PRAGMAS: [&str; 12] = [
     "application_id",
     "auto_vacuum",
@@ -22,7 +22,8 @@ const PRAGMAS: [&str; 12] = [
     "user_version",
 ];
 
-/// From here on the connection only reads. rusqlite's own wrapper would panic at a name that is not UTF-8.
+/// From now on the connection can only read. rusqlite's own wrapper would panic at a name that is
+/// not UTF-8.
 pub(crate) fn only_read(connection: &Connection) {
     // SAFETY: the connection is open, and the callback lives for ever and needs no data.
     unsafe { ffi::sqlite3_set_authorizer(connection.handle(), Some(authorize), ptr::null_mut()) };
@@ -60,7 +61,7 @@ fn is_harmless(pragma: Option<&[u8]>, value: Option<&[u8]>) -> bool {
 
 /// # Safety
 ///
-/// Null, or a string that stays for 'a.
+/// Must be null, or a string that is valid for 'a.
 unsafe fn text<'a>(text: *const c_char) -> Option<&'a [u8]> {
     // SAFETY: as the caller promises.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())

@@ -1,12 +1,12 @@
 //! The queue of batches between the thread that reads a table and the cursor that hands them out.
 //!
-//! The cursor takes batches from the queue itself. As long as there are some, the thread is not asked for any
-//! and reads on. It is woken to start, and when few batches are left, not for each that is taken. Nor does
-//! each small batch wake the cursor: the thread keeps batches back until they are worth it, or until it has
-//! nothing else to do.
+//! The cursor takes batches from the queue itself. As long as there are some, the thread is not
+//! asked for more and continues to read. It is woken to start, and when few batches are left, not
+//! for each batch taken. Nor does each small batch wake the cursor: the thread holds batches back
+//! until they are worth it, or until it has nothing else to do.
 //!
-//! The channel is that of `futures-channel`. Tokio's counts against a task's budget: code that blocks inside
-//! of a task, as the synchronous linker may, would hang once the budget is used up.
+//! The channel is that of `futures-channel`. Tokio's counts against a task's budget: code that
+//! blocks inside a task, as the synchronous linker may, would hang once the budget is used up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

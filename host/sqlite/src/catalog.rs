@@ -1,4 +1,5 @@
-//! The tables of a database and what orders them: read once, so that opening a scan waits for nothing.
+//! The tables of a database and their order: read once, so that opening a scan does not have to
+//! wait.
 
 use std::collections::HashMap;
 
@@ -58,7 +59,7 @@ impl Catalog {
 fn order(connection: &Connection, name: &[u8], table: &Table) -> Result<KeyOrder, RowsError> {
     if table.flags.contains(TableFlags::VIRTUAL) {
         return Err(RowsError::Unavailable(format!(
-            "{} is virtual: its rows live in its shadow tables",
+            "{} is virtual: its data is in its shadow tables",
             displayed_table(name)
         )));
     }

@@ -1,4 +1,4 @@
-//! A copy of a database's present state.
+//! A copy of a database's current state.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -12,15 +12,15 @@ use tempfile::TempPath;
 
 use crate::database_file::DatabaseFile;
 
-/// How many pages are copied before it is checked again whether the copy is still wanted.
+/// How many pages are copied before checking again whether the copy is still wanted.
 const PAGES_PER_STEP: i32 = 4096;
 
 /// The same in bytes, where the file is copied.
 const BLOCK_BYTES: usize = 1024 * 1024;
 
-/// Copies what a connection sees in its transaction into a new file, until `stop` is set. The file appears
-/// under its name whole, and safe against a crash, or not at all. `wal`: whether a part of the state may be
-/// in a log.
+/// Copies what a connection sees in its transaction into a new file, until `stop` is set. The file
+/// appears under its name only when it is complete and safe against a crash. `wal`: whether a part
+/// of the state may be in a log.
 pub(crate) fn copy(
     from: &Connection,
     to: &Path,
@@ -41,8 +41,8 @@ pub(crate) fn copy(
     finish(unfinished, to).map_err(text)
 }
 
-/// An empty temporary file beside `to`, which its owner alone may read: a copy is as private as the database.
-/// Another process that copies to the same name has one of its own.
+/// An empty temporary file next to `to`, which only its owner may read: a copy is as private as the
+/// database. Another process that copies to the same name has one of its own.
 fn create(to: &Path) -> io::Result<TempPath> {
     let mut name = to.file_name().unwrap_or_default().to_owned();
     name.push(".");

@@ -13,7 +13,7 @@ use crate::table_query::TableQuery;
 use partway_wasmtime::async_trait;
 use partway_wasmtime::rows::{Batch, Cursor, Error as RowsError};
 
-/// A scan of one table. Opening it waits for nothing.
+/// A scan of one table. Opening it does not wait.
 pub(crate) struct TableCursor {
     shared: Arc<SharedState>,
     /// How many interruptions there had been when it was opened.

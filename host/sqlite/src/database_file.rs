@@ -1,4 +1,4 @@
-//! The file behind a connection, read as SQLite itself reads it.
+//! The file of a connection, read as SQLite itself reads it.
 
 use std::ffi::c_int;
 use std::marker::PhantomData;

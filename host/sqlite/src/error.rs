@@ -1,4 +1,4 @@
-//! SQLite's errors, in the contract's words and in people's.
+//! SQLite's errors, as errors of the contract and as text for people.
 
 use std::path::{Path, PathBuf};
 
@@ -15,8 +15,8 @@ pub enum OpenError {
         /// The path as given.
         path: PathBuf,
     },
-    /// The path names something else: a folder, say.
-    #[error("{} is not a file, so no database", path.display())]
+    /// The path is something else: a folder, say.
+    #[error("{} is not a file", path.display())]
     NotAFile {
         /// The path as given.
         path: PathBuf,
@@ -28,47 +28,47 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// This user may not read it.
-    #[error("{} may not be read: give this user the right to, or run as one who has it", path.display())]
+    #[error("{} can't be read: this user needs read permission", path.display())]
     Permission {
         /// The path as given.
         path: PathBuf,
     },
     /// Another process has locked it.
-    #[error("{} is locked by another process: try again when it has finished its write", path.display())]
+    #[error("{} is locked by another process: try again when it has finished writing", path.display())]
     Busy {
         /// The path as given.
         path: PathBuf,
     },
-    /// It is cut short, or damaged where it matters for every table.
+    /// It is truncated, or damaged in a place that matters for every table.
     #[error(
-        "{} is damaged or cut short ({reason}): export a copy of it that `sqlite3 FILE .recover` has repaired",
+        "{} is damaged or truncated ({reason}): export a copy recovered by `sqlite3 FILE .recover`",
         path.display()
     )]
     Corrupt {
         /// The path as given.
         path: PathBuf,
-        /// SQLite's words.
+        /// SQLite's message.
         reason: String,
     },
-    /// Files beside it would have to be written first: the index of a write-ahead log, or a journal that a
-    /// crash left.
+    /// Files next to it would have to be written first: the index of a write-ahead log, or a
+    /// journal that a crash left.
     #[error(
         "{} can't be opened read-only ({reason}): if it is in WAL mode, or a writer has crashed, SQLite \
-         has to write beside it first. Open it once with write access, or export a copy",
+         must first write files next to it. Open it once with write access, or export a copy",
         path.display()
     )]
     NeedsWrite {
         /// The path as given.
         path: PathBuf,
-        /// SQLite's words.
+        /// SQLite's message.
         reason: String,
     },
-    /// No copy of it could be made.
-    #[error("no copy of the database could be made in {}: {reason}. Make room there", path.display())]
+    /// It could not be copied.
+    #[error("the database could not be copied to {}: {reason}. Free some space there", path.display())]
     Copy {
         /// Where the copy was to be.
         path: PathBuf,
-        /// SQLite's or the system's words.
+        /// SQLite's or the system's message.
         reason: String,
     },
     /// Another reason.
@@ -76,13 +76,13 @@ pub enum OpenError {
     Other {
         /// The path as given.
         path: PathBuf,
-        /// SQLite's or the system's words.
+        /// SQLite's or the system's message.
         reason: String,
     },
 }
 
 impl OpenError {
-    /// What SQLite's error on opening `path` means.
+    /// Interprets SQLite's error on opening `path`.
     pub(crate) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();
         let reason = reason(error);
@@ -98,19 +98,19 @@ impl OpenError {
     }
 }
 
-/// What SQLite's error on reading means to a component. `what` names the thing that was read.
+/// Interprets SQLite's error on reading, for a component. `what` names what was read.
 pub(crate) fn rows_error(what: &str, error: &rusqlite::Error) -> RowsError {
     let reason = reason(error);
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => RowsError::Corrupt(format!(
-            "{what} is damaged ({reason}): `sqlite3 FILE .recover` may save what is left of it"
+            "{what} is damaged ({reason}): `sqlite3 FILE .recover` may recover what is left of it"
         )),
         Some(ErrorCode::OperationInterrupted) => RowsError::Interrupted,
         _ => RowsError::Failed(format!("{what} can't be read: {reason}")),
     }
 }
 
-/// SQLite's own words, without the library's around them.
+/// SQLite's own message, without the library's additions.
 fn reason(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(code, None) => code.to_string(),
@@ -119,7 +119,7 @@ fn reason(error: &rusqlite::Error) -> String {
     }
 }
 
-/// The answer where the thread that reads a snapshot is gone.
+/// The error if the thread that reads a snapshot has ended.
 pub(crate) fn reader_has_ended() -> RowsError {
     RowsError::Failed("the thread that reads the database has ended".to_owned())
 }

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// The state of a database file and its write-ahead log. Two equal ones mean that nothing has been
-/// committed in between; a checkpoint of the log changes it too.
+/// The state of a database file and its write-ahead log. Two equal fingerprints mean that nothing
+/// was committed in between; a checkpoint of the log changes the fingerprint too.
 ///
-/// It is made of what the system says of the files, and of the log's header, which holds its salts. The
-/// database file itself is never opened for it: closing any handle of a file drops all POSIX
-/// locks that the process holds on it, SQLite's among them.
+/// It is made from the system's metadata of the files and from the log's header, which contains its
+/// salts. The database file itself is never opened for this: closing any handle of a file drops all
+/// POSIX locks that the process holds on it, SQLite's among them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint(String);
 
@@ -21,8 +21,8 @@ pub struct Fingerprint(String);
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
 impl Fingerprint {
-    /// Takes the fingerprint of a database; none where it was changed so lately that a further change might
-    /// not show.
+    /// Takes the fingerprint of a database; none if it was changed so recently that a further
+    /// change might not show.
     pub(crate) fn of(path: &Path) -> io::Result<Option<Self>> {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
@@ -39,7 +39,7 @@ impl Fingerprint {
         Ok((!lately).then(|| Self(format!("{database} {log_state} {header}"))))
     }
 
-    /// As [`Fingerprint::of`], after waiting a moment for a change to become old.
+    /// Like [`Fingerprint::of`], after waiting briefly for a recent change to age.
     pub(crate) fn settled(path: &Path) -> io::Result<Option<Self>> {
         for _ in 0..10 {
             if let Some(fingerprint) = Self::of(path)? {
@@ -51,7 +51,7 @@ impl Fingerprint {
     }
 }
 
-/// For a database of another kind: any text that another state never has.
+/// For another kind of database: any text that no other state has.
 impl From<String> for Fingerprint {
     fn from(text: String) -> Self {
         Self(text)

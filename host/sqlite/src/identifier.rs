@@ -1,4 +1,4 @@
-//! Names of tables and columns: any bytes, as they go into SQL, into a parameter, and into a message.
+//! Names of tables and columns, which may be any bytes: in SQL, as a parameter, and in a message.
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 

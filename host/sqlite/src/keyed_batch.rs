@@ -1,4 +1,5 @@
-//! A batch with the keys of its rows: what goes from the thread to the cursor, and its memory back.
+//! A batch with the keys of its rows, as passed from the thread to the cursor, and the reuse of its
+//! memory.
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@
 //! let batch = cursor.next(256 * 1024).await?;
 //! assert_eq!((batch.rows, &batch.integers[..], &batch.bytes[..]), (2, &[1, 2][..], &b"penink"[..]));
 //!
-//! // A position is good for as long as the state of the database: here, after the first row.
+//! // A position is valid as long as the state of the database. This one is after the first row.
 //! let position = cursor.position(1).await?;
 //! let mut rest = snapshot.scan(b"product", &columns, Some(&position)).await?;
 //! assert_eq!(rest.next(256 * 1024).await?.bytes, b"ink");
@@ -31,8 +31,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A thread of the snapshot's own reads ahead. Any executor can await it, and no runtime is needed; in
-//! synchronous code `pollster::block_on` will do.
+//! The snapshot has its own thread, which reads ahead. Any executor can await it, and no runtime is
+//! needed; in synchronous code, use `pollster::block_on`.
 
 // The walk of a row, from the caller down to SQLite:
 //

@@ -1,4 +1,4 @@
-//! Positions: places between two rows of a table, and the bytes that stand for them in checkpoints.
+//! Positions: places between two rows of a table, and their encoding in checkpoints.
 
 use rusqlite::types::ValueRef;
 

@@ -1,4 +1,4 @@
-//! What the thread that owns the connection can be asked.
+//! The requests to the thread that owns the connection.
 
 use std::path::PathBuf;
 use std::sync::Arc;

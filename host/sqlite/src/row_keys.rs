@@ -1,4 +1,4 @@
-//! The keys of a batch's rows, from which positions are made.
+//! The keys of a batch's rows, from which positions are built.
 
 use crate::key_order::KeyOrder;
 use crate::position::Position;

@@ -91,7 +91,7 @@ fn table_flags(connection: &Connection) -> rusqlite::Result<HashMap<Vec<u8>, Tab
     Ok(tables)
 }
 
-/// Reads what there is to know of a table. `sql` is the statement that created it.
+/// Reads the details of a table. `sql` is the statement that created it.
 fn table(
     connection: &Connection,
     name: &[u8],
@@ -135,14 +135,14 @@ fn table(
     Ok(Table { columns, rowid, references, flags, estimated_rows: None })
 }
 
-/// Whether a table that this SQL created may have foreign keys: each has the word. To ask SQLite takes as
-/// long as reading some rows, and there may be thousands of tables.
+/// Whether a table that this SQL created may have foreign keys: each has the word. Asking SQLite
+/// takes as long as reading some rows, and there may be thousands of tables.
 fn may_have_references(sql: Option<&[u8]>) -> bool {
     const WORD: &[u8] = b"REFERENCES";
     sql.is_none_or(|sql| sql.windows(WORD.len()).any(|text| text.eq_ignore_ascii_case(WORD)))
 }
 
-/// The tables that a table's foreign keys name.
+/// The tables that a table's foreign keys reference.
 fn references(connection: &Connection, table: &[u8]) -> rusqlite::Result<Vec<Vec<u8>>> {
     let mut statement = connection
         .prepare_cached("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?1) ORDER BY 1")?;

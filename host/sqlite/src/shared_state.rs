@@ -1,4 +1,5 @@
-//! What a snapshot's clones and cursors share: the way to the thread, and what one scan leaves for the next.
+//! What a snapshot's clones and cursors share: the connection to the thread, and what one scan
+//! leaves for the next.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};

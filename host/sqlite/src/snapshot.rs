@@ -18,14 +18,15 @@ use crate::table_query::TableQuery;
 use partway_wasmtime::async_trait;
 use partway_wasmtime::rows::{Cursor, Error as RowsError, Rows, Schema};
 
-/// One unchanging view of a SQLite database, held by a read transaction for as long as a clone of this lives.
+/// An unchanging view of a SQLite database, held by a read transaction for as long as a clone of
+/// this exists.
 ///
-/// In WAL mode writers carry on meanwhile, but the log can't start from its beginning again; with a rollback
-/// journal they have to wait. Clones share the transaction, and a thread of its own that reads.
+/// In WAL mode, writers continue meanwhile, but the log can't be reset; with a rollback journal,
+/// they have to wait. Clones share the transaction and a separate thread that reads.
 ///
-/// As [`Rows`], and its cursors as [`Cursor`], it awaits that thread and blocks nothing. A future of theirs
-/// may be dropped: no row is lost. The functions below that read from the database, or open one, block
-/// instead: in asynchronous code call them on a thread that may block.
+/// As [`Rows`], and with its cursors as [`Cursor`], it awaits that thread and does not block. Their
+/// futures may be dropped without losing rows. The functions below that read from the database, or
+/// open one, do block: in asynchronous code, call them on a thread that may block.
 #[derive(Clone)]
 pub struct Snapshot {
     file: Arc<HeldFile>,
@@ -37,7 +38,7 @@ pub struct Snapshot {
 pub struct Expected {
     /// Tables.
     pub tables: u32,
-    /// Rows, by an estimate.
+    /// Rows, estimated.
     pub rows: u64,
 }
 
@@ -56,12 +57,12 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    /// Opens a database read-only and holds its present state. It blocks: a writer that has locked the
-    /// database is waited for, up to 5 s.
+    /// Opens a database read-only and holds its current state. It blocks, and waits up to 5 s for a
+    /// writer that has locked the database.
     ///
     /// # Errors
     ///
-    /// All of [`OpenError`], but `Copy`.
+    /// All of [`OpenError`] except `Copy`.
     pub fn hold(path: &Path) -> Result<Self, OpenError> {
         let path = resolve(path)?;
         let other =
@@ -86,8 +87,8 @@ impl Snapshot {
         &self.file.path
     }
 
-    /// The file's state when the transaction began; none where it was changing just then, so that nothing can
-    /// be said of it later.
+    /// The file's state when the transaction began; none if it was changing at that time, so that
+    /// it can't be compared later.
     pub fn fingerprint(&self) -> Option<&Fingerprint> {
         self.file.fingerprint.as_ref()
     }
@@ -97,13 +98,14 @@ impl Snapshot {
         self.file.bytes
     }
 
-    /// Whether the database is in WAL mode, in which writers carry on while it is held.
+    /// Whether the database is in WAL mode, in which writers continue while it is held.
     pub fn is_wal(&self) -> bool {
         self.file.is_wal
     }
 
-    /// How much there is to export of these tables (none: all), as far as the database knows without
-    /// counting. It blocks until the schema is read, and what comes before it.
+    /// How much there is to export from these tables (none: all), as far as the database knows
+    /// without counting. It blocks until the schema has been read, and anything requested before
+    /// it.
     pub fn expected(&self, tables: &[String]) -> Expected {
         let Ok(catalog) = block_on(self.shared.catalog()) else { return Expected::default() };
         let is_wanted = |name: &[u8]| {
@@ -126,10 +128,10 @@ impl Snapshot {
         expected
     }
 
-    /// Makes a copy of this state, in a new file that its owner alone may read, and returns a snapshot of
-    /// that: nobody writes to it, and another process finds it as it is. Free pages are copied too. Delete
-    /// the file when it is of no use any more. It blocks until the copy is made; nothing else is read from
-    /// this snapshot meanwhile.
+    /// Copies this state to a new file that only its owner may read, and returns a snapshot of the
+    /// copy: nothing writes to it, and another process finds it unchanged. Free pages are copied
+    /// too. Delete the file when it is no longer needed. It blocks until the copy is complete;
+    /// nothing else is read from this snapshot meanwhile.
     ///
     /// The copy is made through SQLite, in WAL mode by its backup, and not by the file system, even one that
     /// could share the blocks: opening the file for that, and closing it, would drop the locks that this
@@ -147,8 +149,8 @@ impl Snapshot {
         Self::hold(to)
     }
 
-    /// Ends the read that is under way, if there is one: it fails with [`RowsError::Interrupted`]. Later
-    /// reads are not affected; copies fail from now on.
+    /// Interrupts the current read, if there is one: it fails with [`RowsError::Interrupted`].
+    /// Later reads are not affected; copies fail from now on.
     pub fn interrupt(&self) {
         self.shared.interrupt();
     }

@@ -1,6 +1,6 @@
 //! The SQL of a scan: which columns of which table are selected, and after which position.
 //!
-//! Never by `OFFSET`, which is quadratic, but where no name reaches the rowid.
+//! `OFFSET`, which is quadratic, is used only if no name reaches the rowid.
 
 use std::ffi::CString;
 
@@ -102,7 +102,7 @@ impl TableQuery {
     pub(crate) fn position(&self, encoded: &[u8]) -> std::result::Result<Position, RowsError> {
         let position = Position::decode(encoded).filter(|position| self.order.admits(position));
         position.ok_or_else(|| {
-            RowsError::InvalidPosition(format!("no such position in {}", self.displayed))
+            RowsError::InvalidPosition(format!("invalid position in {}", self.displayed))
         })
     }
 

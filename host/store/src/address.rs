@@ -13,21 +13,21 @@ use crate::folder::FolderStore;
 use crate::object::ObjectStore;
 use crate::store::Store;
 
-/// A store's address; [`StoreAddress::open`] makes the store.
+/// A store's address; [`StoreAddress::open`] opens the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreAddress {
     /// A folder.
     Folder(PathBuf),
-    /// `s3://bucket/prefix`: access by the `AWS_*` environment variables, another server than Amazon's by
-    /// `AWS_ENDPOINT_URL`.
+    /// `s3://bucket/prefix`: configured by the `AWS_*` environment variables; `AWS_ENDPOINT_URL`
+    /// names a server other than Amazon's.
     S3 {
         /// The bucket.
         bucket: String,
         /// The names' prefix, without slashes at its ends; empty for none.
         prefix: String,
     },
-    /// `r2://account/bucket/prefix`: access by `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    /// `r2://account/bucket/prefix`: access with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     R2 {
         /// The account's id.
         account: String,
@@ -47,21 +47,21 @@ pub struct ObjectAddress {
     pub name: String,
 }
 
-/// Why a text is no address of a store or an object.
+/// Why a text is not the address of a store or an object.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AddressError {
     /// It is a URL of another kind.
     #[error(
-        "{0:?} is no store: give a folder, file:///folder, s3://bucket/prefix or r2://account/bucket/prefix"
+        "{0:?} is not a store: give a folder, file:///folder, s3://bucket/prefix or r2://account/bucket/prefix"
     )]
     UnknownScheme(String),
-    /// It is a URL of another kind, where an object is asked for.
+    /// It is a URL of another kind, where an object is expected.
     #[error(
-        "{0:?} is no object: give a file, file:///folder/file, s3://bucket/key or r2://account/bucket/key"
+        "{0:?} is not an object: give a file, file:///folder/file, s3://bucket/key or r2://account/bucket/key"
     )]
     UnknownObject(String),
     /// A part is missing.
-    #[error("{address:?} names no {missing}: write {form}")]
+    #[error("{address:?} has no {missing}: write {form}")]
     Incomplete {
         /// The address as given.
         address: String,
@@ -153,7 +153,7 @@ impl StoreAddress {
         }
     }
 
-    /// The same store for a program that runs in another folder.
+    /// The same store, for a program that runs in another folder.
     #[must_use]
     pub fn absolute(&self) -> Self {
         match self {
@@ -174,8 +174,8 @@ impl StoreAddress {
         }
     }
 
-    /// A text that identifies the store however its address was spelled: with a folder's links resolved, and with the
-    /// server that the environment names for S3.
+    /// A text that identifies the store however its address was written: with a folder's links
+    /// resolved, and with the server that the environment names for S3.
     pub fn identity(&self) -> String {
         match self {
             Self::Folder(path) => {

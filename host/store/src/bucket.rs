@@ -1,4 +1,4 @@
-//! The requests that an [`ObjectStore`](crate::ObjectStore) makes of a bucket, one method each.
+//! The requests that an [`ObjectStore`](crate::ObjectStore) sends to a bucket, one method each.
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
@@ -10,34 +10,38 @@ use url::Url;
 
 use crate::store::PartId;
 
-/// The client of one bucket of S3, or of a server that speaks as S3 does: each method is one request of S3's API.
+/// The client of one bucket of S3 or of an S3-compatible server: each method is one request of S3's
+/// API.
 ///
-/// An implementation sends requests and classifies errors. What follows from an answer is decided by
-/// [`ObjectStore`](crate::ObjectStore): whether a name is taken, whether an upload was completed although the answer was
-/// lost, whether an upload is gone.
+/// An implementation sends requests and classifies errors. [`ObjectStore`](crate::ObjectStore)
+/// decides what a response means: whether a name is taken, whether an upload was completed although
+/// the response was lost, whether an upload is gone.
 ///
-/// Keys are whole, in UTF-8 and not percent-encoded. Upload ids are the server's.
+/// Keys are complete, in UTF-8 and not percent-encoded. Upload ids are the server's.
 #[async_trait]
 pub trait Bucket: Send + Sync + std::fmt::Debug {
-    /// `HeadObject`. An object that is not there is [`RequestErrorKind::NotFound`]; so is a bucket, because the answer to
-    /// this request has no body that could tell them apart.
+    /// `HeadObject`. A missing object is [`RequestErrorKind::NotFound`]; so is a missing bucket,
+    /// because the response to this request has no body that could distinguish them.
     async fn head_object(&self, key: &str) -> Result<ObjectInfo, RequestError>;
 
-    /// `GetObject`, whole or a range that is not empty; fewer bytes where the object ends within the range.
+    /// `GetObject`, for the whole object or a range that is not empty; fewer bytes if the object
+    /// ends within the range.
     async fn get_object(
         &self,
         key: &str,
         range: Option<Range<u64>>,
     ) -> Result<RequestedBytes, RequestError>;
 
-    /// `DeleteObject`. Whether deleting what is not there is an error differs between servers: both answers will do.
+    /// `DeleteObject`. Servers differ on whether deleting a missing object is an error: both
+    /// results are accepted.
     async fn delete_object(&self, key: &str) -> Result<(), RequestError>;
 
-    /// `CreateMultipartUpload`; gives the upload's id.
+    /// `CreateMultipartUpload`; returns the upload's id.
     async fn create_multipart_upload(&self, key: &str) -> Result<String, RequestError>;
 
-    /// `UploadPart`, over the part of the same number; gives the part's ETag. Parts count from 1. The bytes must be read
-    /// and dropped before it returns: their buffer is used again.
+    /// `UploadPart`, which replaces a part of the same number; returns the part's ETag. Parts are
+    /// numbered from 1. The bytes must be read and dropped before it returns: their buffer is
+    /// reused.
     async fn upload_part(
         &self,
         key: &str,
@@ -47,7 +51,7 @@ pub trait Bucket: Send + Sync + std::fmt::Debug {
     ) -> Result<PartId, RequestError>;
 
     /// `CompleteMultipartUpload`, from the ETags of all parts in order; an upload without parts becomes an empty object.
-    /// Writes over an object of this key.
+    /// Overwrites an object of this key.
     async fn complete_multipart_upload(
         &self,
         key: &str,
@@ -58,13 +62,13 @@ pub trait Bucket: Send + Sync + std::fmt::Debug {
     /// `AbortMultipartUpload`.
     async fn abort_multipart_upload(&self, key: &str, upload_id: &str) -> Result<(), RequestError>;
 
-    /// `ListMultipartUploads`, one page. It is asked again after [`RequestErrorKind::Unavailable`]; an implementation need
-    /// not do so itself.
+    /// `ListMultipartUploads`, one page. The caller repeats it after
+    /// [`RequestErrorKind::Unavailable`]; an implementation need not do so itself.
     async fn list_multipart_uploads(&self, query: &UploadQuery)
     -> Result<UploadPage, RequestError>;
 
-    /// A URL under which anybody may GET an object for this time, as a file with this `Content-Disposition`; none where
-    /// the server has no such URLs.
+    /// A URL from which anyone can GET an object for this time, as a file with this
+    /// `Content-Disposition`; none if the server has no such URLs.
     async fn presign_get_object(
         &self,
         key: &str,
@@ -75,7 +79,8 @@ pub trait Bucket: Send + Sync + std::fmt::Debug {
         Ok(None)
     }
 
-    /// Waits before a request is repeated. An implementation with a clock of its own waits by that.
+    /// Waits before a request is repeated. An implementation with its own clock waits by that
+    /// clock.
     async fn pause(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
@@ -84,13 +89,13 @@ pub trait Bucket: Send + Sync + std::fmt::Debug {
 /// An object's bytes as they arrive; the first error is the end.
 pub type RequestedBytes = BoxStream<'static, Result<Bytes, RequestError>>;
 
-/// What `HeadObject` tells of an object.
+/// What `HeadObject` returns about an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
     /// Its length in bytes.
     pub length: u64,
-    /// Its ETag, where the server gives one. That of an object made by a multipart upload ends in `-` and the number of
-    /// its parts on Amazon S3, R2 and Garage.
+    /// Its ETag, if the server returns one. That of an object made by a multipart upload ends in
+    /// `-` and the number of its parts on Amazon S3, R2 and Garage.
     pub e_tag: Option<String>,
 }
 
@@ -105,7 +110,8 @@ pub struct UploadQuery {
     pub after: Option<UploadMarker>,
 }
 
-/// A place in the list of uploads, which is ordered by key and, within a key, as the server likes.
+/// A place in the list of uploads, which is ordered by key and, within a key, in the server's own
+/// order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadMarker {
     /// The upload's key.
@@ -134,13 +140,13 @@ pub struct ListedUpload {
     pub initiated: SystemTime,
 }
 
-/// Why a bucket did not do what a request asks for, or may not have done it.
+/// Why a bucket did not carry out a request, or may not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct RequestError {
     /// What it means for the caller.
     pub kind: RequestErrorKind,
-    /// The server's or the client's words.
+    /// The server's or the client's message.
     pub reason: String,
 }
 
@@ -153,11 +159,12 @@ pub enum RequestErrorKind {
     NotFound,
     /// A part to complete the object from is not there, or has another ETag (`InvalidPart`).
     InvalidPart,
-    /// The credentials are wrong or do not suffice (status 401 or 403).
+    /// The credentials are wrong or insufficient (status 401 or 403).
     Denied,
-    /// The server does not know such requests (status 405 or 501).
+    /// The server does not support such requests (status 405 or 501).
     NotImplemented,
-    /// The server is busy, failed or did not answer (status 429 or 5xx, or none): the request may have been done.
+    /// The server is busy, failed or did not respond (status 429 or 5xx, or none): the request may
+    /// have been carried out.
     Unavailable,
     /// Any other failure: repeating the request at once does not help.
     Other,

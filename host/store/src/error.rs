@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Why a store did not do what it was asked.
+/// Why a store did not carry out a call.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no such folder or bucket.
@@ -12,15 +12,15 @@ pub enum StoreError {
         location: String,
     },
     /// The store refuses this user.
-    #[error("{location} may not be written to: {reason}")]
+    #[error("{location} can't be written to: {reason}")]
     Refused {
         /// The store or object.
         location: String,
-        /// The store's or the system's words.
+        /// The store's or the system's message.
         reason: String,
     },
-    /// No room is left.
-    #[error("{location} is full: make room")]
+    /// There is no space left.
+    #[error("{location} is full: free some space")]
     Full {
         /// The store or object.
         location: String,
@@ -35,42 +35,40 @@ pub enum StoreError {
         location: String,
     },
     /// Another object has taken the name since the upload began.
-    #[error(
-        "another object has taken the name {location} meanwhile: export again under another name"
-    )]
+    #[error("another object now has the name {location}: export again under another name")]
     Taken {
         /// The object.
         location: String,
     },
     /// There is no such object to read.
-    #[error("there is no {location}: check the name")]
+    #[error("{location} does not exist: check the name")]
     NoObject {
         /// The object, or its bucket.
         location: String,
     },
-    /// An object can't be read, or not to its end.
+    /// An object can't be read, or not to the end.
     #[error("{location} can't be read: {reason}")]
     Unreadable {
         /// The object.
         location: String,
-        /// The store's or the system's words.
+        /// The store's or the system's message.
         reason: String,
     },
-    /// Any other reason; trying again may help.
+    /// Any other reason; retrying may help.
     #[error("{location} can't be written: {reason}")]
     Failed {
         /// The store or object.
         location: String,
-        /// The store's or the system's words.
+        /// The store's or the system's message.
         reason: String,
     },
 }
 
 impl StoreError {
-    /// Whether the same call may succeed later, with nothing done by anybody.
+    /// Whether the same call may succeed later, without any intervention.
     ///
-    /// Of the permanent errors, [`StoreError::UploadGone`] and [`StoreError::Taken`] end the upload. After the others
-    /// somebody may set right what is wrong, and it resumes.
+    /// Of the permanent errors, [`StoreError::UploadGone`] and [`StoreError::Taken`] end the
+    /// upload. After the others, it can resume once someone has fixed the cause.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Failed { .. } | Self::Full { .. } | Self::Unreadable { .. } => true,
@@ -82,7 +80,7 @@ impl StoreError {
         }
     }
 
-    /// What an error of the file system means for writing to `location`.
+    /// Interprets an error of the file system on writing to `location`.
     pub(crate) fn from_writing(location: String, error: &io::Error) -> Self {
         let reason = error.to_string();
         match error.kind() {
@@ -96,7 +94,7 @@ impl StoreError {
         }
     }
 
-    /// What an error of the file system means for reading `location`.
+    /// Interprets an error of the file system on reading `location`.
     pub(crate) fn from_reading(location: String, error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound => Self::NoObject { location },

@@ -1,4 +1,5 @@
-//! The folder store: parts at their offset in a hidden file, which gets its name when it is whole.
+//! The folder store: parts are written at their offset in a hidden file, which gets its name when
+//! it is complete.
 
 mod blocking;
 mod hidden;

@@ -1,4 +1,4 @@
-//! The hash of an object, in a form that can be kept between slices.
+//! The hash of an object, in a form that can be saved between slices.
 
 use serde::{Deserialize, Serialize};
 use sha2::digest::common::hazmat::SerializableState;
@@ -14,7 +14,7 @@ pub struct HashState(String);
 pub struct DamagedHash;
 
 impl HashState {
-    /// The hash so far, to be continued; none where the text is damaged.
+    /// The hash so far, to be continued; none if the text is damaged.
     pub(crate) fn hasher(&self) -> Option<Sha256> {
         if self.0.is_empty() {
             return Some(Sha256::new());
@@ -28,7 +28,7 @@ impl HashState {
         Self(base16ct::lower::encode_string(&hasher.serialize()))
     }
 
-    /// The hash of all bytes so far, in hexadecimal digits; none where the state is damaged.
+    /// The hash of all bytes so far, in hexadecimal digits; none if the state is damaged.
     pub fn finish(&self) -> Option<String> {
         Some(base16ct::lower::encode_string(&self.hasher()?.finalize()))
     }

@@ -1,8 +1,9 @@
 //! Where Partway's exports go: a folder, S3 or R2, behind one small trait.
 //!
-//! A [`Store`] holds objects, which are written part by part and appear whole: a [`FolderStore`], or an [`ObjectStore`]
-//! for S3, R2 and servers like them. [`StoreAddress`] opens either by a path or URL. An [`Upload`] takes the parts that a
-//! component writes in a slice, and uploads them beside the export.
+//! A [`Store`] holds objects, which are written part by part and appear when they are complete. It
+//! is a [`FolderStore`], or an [`ObjectStore`] for S3, R2 and compatible servers. [`StoreAddress`]
+//! opens either from a path or URL. An [`Upload`] takes the parts that a component writes in a
+//! slice, and uploads them in parallel with the export.
 //!
 //! An object of two slices, as a host that may end between them writes it:
 //!
@@ -19,7 +20,7 @@
 //! let name = store.free_name("dump.sql").await?;
 //! let upload = store.begin(&name).await?;
 //!
-//! // What a host keeps with the checkpoint, beside `upload`:
+//! // What a host saves with the checkpoint, besides `upload`:
 //! let (mut part_ids, mut length, mut hash) = (Vec::new(), 0, HashState::default());
 //! for slice in [vec![vec![b'a'; 4096], vec![b'b'; 4096]], vec![vec![b'c'; 10]]] {
 //!     let written = part_ids.len() as u32;
@@ -45,13 +46,13 @@
 //!
 //! # A client of your own
 //!
-//! An [`ObjectStore`] stands on the trait [`Bucket`](bucket::Bucket), whose methods are single requests of S3's API.
-//! [`ObjectStore::new`] takes any implementation of it.
+//! An [`ObjectStore`] uses the trait [`Bucket`](bucket::Bucket), whose methods are single requests
+//! of S3's API. [`ObjectStore::new`] accepts any implementation of it.
 //!
 //! # Features
 //!
-//! - `s3` (default): the client for S3, R2 and servers like them, by the crate `object_store`, with TLS. Without it the
-//!   address of a bucket is [`AddressError::MissingFeature`].
+//! - `s3` (default): the client for S3, R2 and compatible servers, from the crate `object_store`,
+//!   with TLS. Without it, the address of a bucket gives [`AddressError::MissingFeature`].
 
 mod address;
 pub mod bucket;

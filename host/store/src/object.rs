@@ -1,4 +1,4 @@
-//! S3 and R2: what a store promises, out of the requests of a bucket.
+//! S3 and R2: a store built from the requests of a bucket.
 
 mod listing;
 
@@ -18,9 +18,9 @@ use crate::store::{IncompleteUpload, ObjectBytes, PartId, Store, StoreLimits, Up
 
 const MIB: u64 = 1024 * 1024;
 
-/// A bucket of S3, of R2, or of a server that speaks as S3 does; each export is a multipart upload.
+/// A bucket of S3, R2 or an S3-compatible server; each export is a multipart upload.
 ///
-/// All that is decided is decided here, above the primitive requests of a [`Bucket`].
+/// All decisions are made here, above the primitive requests of a [`Bucket`].
 #[derive(Debug, Clone)]
 pub struct ObjectStore {
     bucket: Arc<dyn Bucket>,
@@ -47,7 +47,7 @@ impl ObjectStore {
         }
     }
 
-    /// The same store with keys that begin otherwise than its address says: encoded, for example.
+    /// The same store with keys that begin differently from its address: encoded, for example.
     #[cfg(feature = "s3")]
     pub(crate) fn with_key_prefix(self, key_prefix: &str) -> Self {
         Self { key_prefix: key_prefix.to_owned(), ..self }
@@ -65,7 +65,7 @@ impl ObjectStore {
         }
     }
 
-    /// What is known of an object; none where there is no such.
+    /// What is known about an object; none if it does not exist.
     async fn info(&self, name: &str) -> Result<Option<ObjectInfo>, StoreError> {
         match self.bucket.head_object(&self.key(name)).await {
             Ok(info) => Ok(Some(info)),
@@ -224,7 +224,7 @@ impl Store for ObjectStore {
                 // The upload may have been completed and the answer lost: then the object is there. Where that can't be
                 // found out, it is not known whether the upload is gone, and the error is to say that.
                 let Some(found) = self.info(name).await? else { return Err(error) };
-                tracing::info!(name, %error, "completing failed, and the object is there");
+                tracing::info!(name, %error, "completing failed, but the object exists");
                 found
             }
         };

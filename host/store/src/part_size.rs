@@ -1,31 +1,32 @@
-//! The size of parts: chosen from the database's size, or checked where it is given.
+//! The size of parts: chosen from the database's size, or checked if it is given.
 
 use crate::store::StoreLimits;
 
 const MIB: u64 = 1024 * 1024;
 
-/// The default: the least that S3 and R2 take.
+/// The default: the smallest that S3 and R2 allow.
 const DEFAULT: u64 = 5 * MIB;
 
 /// How many times its database's size a dump can be: a NULL takes one byte there and five in SQL.
 const GROWTH: u64 = 5;
 
-/// The largest part a component can hold: it has 4 GiB of memory at most, and keeps a part and some more.
+/// The largest part a component can hold: it has at most 4 GiB of memory, and holds one part and
+/// some more.
 const LARGEST: u64 = 1024 * MIB;
 
 /// Why a part size can't be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PartSizeError {
-    /// The store takes no parts as small.
-    #[error("a part size of {given} bytes is too small for this store: {smallest} is the least")]
+    /// The store does not allow parts this small.
+    #[error("a part size of {given} bytes is too small for this store: the minimum is {smallest}")]
     TooSmall {
         /// The size given, in bytes.
         given: u64,
-        /// The smallest that the store takes, in bytes.
+        /// The smallest that the store allows, in bytes.
         smallest: u64,
     },
-    /// The store takes no parts as large, or the component can't hold them.
-    #[error("a part size of {given} bytes is too large: {largest} is the most")]
+    /// The store does not allow parts this large, or the component can't hold them.
+    #[error("a part size of {given} bytes is too large: the maximum is {largest}")]
     TooLarge {
         /// The size given, in bytes.
         given: u64,
@@ -35,22 +36,22 @@ pub enum PartSizeError {
     /// The object would have too many parts.
     #[error(
         "with parts of {given} bytes, a database of {database} bytes would need more than the {most} \
-         parts that the store takes: give a part size of at least {enough} bytes, or none"
+         parts that the store allows: give a part size of at least {enough} bytes, or none"
     )]
     TooManyParts {
         /// The size given, in bytes.
         given: u64,
         /// The database's size, in bytes.
         database: u64,
-        /// The most parts that the store takes.
+        /// The most parts that the store allows.
         most: u32,
-        /// A part size with which any dump of such a database fits, in bytes.
+        /// A part size large enough for any dump of such a database, in bytes.
         enough: u64,
     },
 }
 
-/// The part size, in bytes, for a database of so many bytes: the one given, where it can be used, or else 5 MiB, and
-/// more where a dump of the database might not fit into the most parts otherwise.
+/// The part size, in bytes, for a database of this many bytes: the one given, if it can be used;
+/// otherwise 5 MiB, or more if a dump of the database might need too many parts.
 ///
 /// # Errors
 ///

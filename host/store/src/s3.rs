@@ -30,21 +30,21 @@ use crate::object::ObjectStore;
 use crate::store::PartId;
 
 impl ObjectStore {
-    /// A bucket by the environment's `AWS_*` variables.
+    /// A bucket, configured by the environment's `AWS_*` variables.
     ///
     /// # Errors
     ///
-    /// [`AddressError::Client`] where they do not make a client.
+    /// [`AddressError::Client`] if no client can be set up.
     pub fn s3(bucket: &str, prefix: &str) -> Result<Self, AddressError> {
         Self::connect(Settings::from_environment(), &format!("s3://{bucket}"), bucket, prefix)
     }
 
-    /// A bucket by settings like the environment's `AWS_*` variables, name and value, for a host that keeps them
-    /// elsewhere; the environment is not read.
+    /// A bucket, configured by settings like the environment's `AWS_*` variables, as names and
+    /// values, for a host that keeps them elsewhere; the environment is not read.
     ///
     /// # Errors
     ///
-    /// [`AddressError::Client`] where they do not make a client.
+    /// [`AddressError::Client`] if no client can be set up.
     pub fn with_settings<'a>(
         bucket: &str,
         prefix: &str,
@@ -53,11 +53,11 @@ impl ObjectStore {
         Self::connect(Settings::new(settings), &format!("s3://{bucket}"), bucket, prefix)
     }
 
-    /// A bucket of Cloudflare R2, by the environment's access key.
+    /// A bucket of Cloudflare R2, with the environment's access key.
     ///
     /// # Errors
     ///
-    /// [`AddressError::Client`] where they do not make a client.
+    /// [`AddressError::Client`] if no client can be set up.
     pub fn r2(account: &str, bucket: &str, prefix: &str) -> Result<Self, AddressError> {
         let mut settings = Settings::from_environment();
         // Without a key the client would ask Amazon's machines for one.

@@ -1,4 +1,4 @@
-//! What every store does, and the words it is spoken to with.
+//! What every store does, and the types it uses.
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
@@ -12,10 +12,10 @@ use url::Url;
 use crate::error::StoreError;
 use crate::names::numbered_name;
 
-/// The bounds a store sets.
+/// The limits of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreLimits {
-    /// The smallest part, in bytes; an object's last may be smaller.
+    /// The smallest part, in bytes; an object's last part may be smaller.
     pub smallest_part: u64,
     /// The largest part, in bytes.
     pub largest_part: u64,
@@ -25,7 +25,7 @@ pub struct StoreLimits {
     pub in_flight: usize,
 }
 
-/// An upload that has begun: all a store needs to resume it, in this process or another.
+/// An upload that has begun: everything a store needs to resume it, in this process or another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadId {
     /// The object's name, under the store's folder or prefix.
@@ -43,14 +43,15 @@ pub struct IncompleteUpload {
     pub changed: SystemTime,
 }
 
-/// The slowest upload that is waited for, in bytes per second: some 256 kbit/s for each part in flight.
+/// The slowest upload that is tolerated, in bytes per second: some 256 kbit/s for each part in
+/// flight.
 ///
-/// A part may take its size divided by this and a minute; after that its request has failed. A caller that limits the
-/// time of a slice has to leave room for as much.
+/// A part may take its size divided by this, plus a minute; then its request fails. A caller that
+/// limits the time of a slice must allow for that much.
 pub const SLOWEST_UPLOAD_BYTES_PER_SECOND: u64 = 32 * 1024;
 
-/// What a store gives for a part, to complete the object with: an object store the part's ETag, a folder the identity of
-/// the file that the part is in.
+/// What a store returns for a part, for completing the object: in an object store the part's ETag,
+/// in a folder the identity of the file that the part is in.
 pub type PartId = String;
 
 /// An object's bytes as they are read; the first error is the end.
@@ -58,17 +59,19 @@ pub type ObjectBytes = BoxStream<'static, Result<Bytes, StoreError>>;
 
 /// A place for objects, which are written part by part.
 ///
-/// An object appears under its name when it is completed, whole, and not before. A part that is written again replaces
-/// the one before.
+/// An object appears under its name only when it is completed. A part that is written again
+/// replaces the earlier one.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
-    /// What the caller has to keep to: parts of one size within these bounds, the last one perhaps smaller.
+    /// The limits that the caller must observe: parts of one size within them, the last one perhaps
+    /// smaller.
     fn limits(&self) -> StoreLimits;
 
     /// Where an object of this name is, for people.
     fn location(&self, name: &str) -> String;
 
-    /// Whether there is an object of this name. Fails where the store does not exist, as far as that can be told.
+    /// Whether there is an object of this name. Fails if the store does not exist, as far as that
+    /// can be determined.
     async fn is_taken(&self, name: &str) -> Result<bool, StoreError>;
 
     /// The first of `name`, `name-2` … that is not taken.
@@ -99,9 +102,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Makes every part written so far safe against a crash.
     async fn sync(&self, upload: &UploadId) -> Result<(), StoreError>;
 
-    /// Makes the object appear, from the ids of all its parts in order and its length in bytes, and gives the name under
-    /// which it did. Where the name has been taken since the upload began, a folder takes the next that is free, and an
-    /// object store fails with [`StoreError::Taken`].
+    /// Makes the object appear, from the ids of all its parts in order and its length in bytes, and
+    /// returns its name. If the name has been taken since the upload began, a folder uses the next
+    /// free name, and an object store fails with [`StoreError::Taken`].
     ///
     /// It may be called again, whether it succeeded, failed or was interrupted: an object that has appeared already is
     /// found, and nothing is written twice.
@@ -112,8 +115,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         length: u64,
     ) -> Result<String, StoreError>;
 
-    /// The name under which the object has appeared, if it has: [`Store::complete`] may have succeeded and its result
-    /// been lost.
+    /// The name under which the object has appeared, if it has: [`Store::complete`] may have
+    /// succeeded although its result was lost.
     async fn find_completed(
         &self,
         upload: &UploadId,
@@ -121,11 +124,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         length: u64,
     ) -> Result<Option<String>, StoreError>;
 
-    /// Aborts an upload: what it has written is deleted. One that is gone already is no error.
+    /// Aborts an upload: what it has written is deleted. It is not an error if the upload no longer
+    /// exists.
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError>;
 
-    /// The uploads to this folder or prefix, not to those below it, that have begun and neither been completed nor
-    /// aborted: this library's in a folder, anybody's in a bucket. Oldest first.
+    /// The uploads to this folder or prefix, but not to those below it, that have been neither
+    /// completed nor aborted: in a folder only this library's, in a bucket anyone's. Oldest first.
     async fn incomplete_uploads(&self) -> Result<Vec<IncompleteUpload>, StoreError>;
 
     /// Reads an object from its beginning. Little of it is in memory at a time.
@@ -134,14 +138,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The length of an object, in bytes.
     async fn length(&self, name: &str) -> Result<u64, StoreError>;
 
-    /// Reads a range of an object's bytes, as [`Store::read`] does; fewer where the object ends within it.
+    /// Reads a range of an object's bytes, like [`Store::read`]; fewer if the object ends within
+    /// it.
     async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError>;
 
-    /// Deletes an object. One that is gone already is no error, as long as the store exists.
+    /// Deletes an object. It is not an error if the object no longer exists, as long as the store
+    /// does.
     async fn delete(&self, name: &str) -> Result<(), StoreError>;
 
-    /// A URL under which anybody may GET an object for this time, as a file with this `Content-Disposition`; none where
-    /// the store has no URLs. Whether there is such an object is not checked.
+    /// A URL from which anyone can GET an object for this time, as a file with this
+    /// `Content-Disposition`; none if the store has no URLs. Whether there is such an object is not
+    /// checked.
     async fn presigned(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! The parts of one slice: taken from a component and uploaded beside the export.
+//! The parts of one slice: taken from a component and uploaded in parallel with the export.
 
 mod buffers;
 mod uploader;
@@ -18,12 +18,13 @@ use crate::error::StoreError;
 use crate::hash::{DamagedHash, HashState};
 use crate::store::{Store, UploadId};
 
-/// Takes a slice's parts from a component and uploads them to a store, beside the export.
+/// Takes a slice's parts from a component and uploads them to a store, in parallel with the export.
 ///
-/// A part is copied into one of as many buffers as the store takes parts at a time ([`StoreLimits::in_flight`]), and
-/// hashed and written out of it. A component that is faster than the store has to wait in `parts.write`.
+/// A part is copied into a buffer, then hashed and written from there. There are as many buffers as
+/// the store accepts parts at a time ([`StoreLimits::in_flight`]). A component that is faster than
+/// the store has to wait in `parts.write`.
 ///
-/// Drop it when the slice is over: [`PendingUpload::finish`] waits for that.
+/// Drop it at the end of the slice: [`PendingUpload::finish`] waits for that.
 ///
 /// [`StoreLimits::in_flight`]: crate::StoreLimits::in_flight
 pub struct Upload {
@@ -43,14 +44,14 @@ impl std::fmt::Debug for Upload {
     }
 }
 
-/// The outcome of an [`Upload`], to be waited for. Dropped, it ends the upload of the slice: parts in flight may arrive or
-/// not.
+/// The pending result of an [`Upload`]. Dropping it ends the upload of the slice: parts in flight
+/// may or may not arrive.
 #[derive(Debug)]
 pub struct PendingUpload(JoinHandle<Result<UploadedParts, StoreError>>);
 
 impl Upload {
-    /// Resumes an upload after `written` parts of `part_size` bytes, which `hash` is the hash of. Must be called within a
-    /// tokio runtime, on which the parts are uploaded.
+    /// Resumes an upload after `written` parts of `part_size` bytes, whose hash is `hash`. Must be
+    /// called within a tokio runtime, on which the parts are uploaded.
     ///
     /// # Errors
     ///
@@ -84,14 +85,14 @@ impl Upload {
         let size = self.part_size as usize;
         if self.has_ended || number != self.next || bytes.is_empty() || bytes.len() > size {
             return Err(parts::Error::Refused(format!(
-                "part {number} of {} bytes came where part {} of at most {size} was due",
+                "part {number} of {} bytes was written where part {} of at most {size} was expected",
                 bytes.len(),
                 self.next
             )));
         }
         if number > self.most_parts {
             return Err(parts::Error::Full(format!(
-                "the object needs more than the {} parts that the store takes: start over with a \
+                "the object needs more than the {} parts that the store allows: start over with a \
                  larger part size than {size} bytes",
                 self.most_parts
             )));
@@ -107,18 +108,19 @@ impl Parts for Upload {
         self.has_ended = bytes.len() < self.part_size as usize;
         self.next += 1;
         // `PendingUpload::finish` gives the store's own error.
-        let failed = || parts::Error::Failed("the store did not take an earlier part".to_owned());
+        let failed = || parts::Error::Failed("an earlier part could not be written".to_owned());
         let buffer = self.free_buffers.copy(bytes).await.ok_or_else(failed)?;
         self.sender.send(Part { number, buffer }).map_err(|_| failed())
     }
 }
 
 impl PendingUpload {
-    /// Waits until all parts are safe. The [`Upload`] must be dropped, before or meanwhile: until then more may come.
+    /// Waits until all parts are safe. The [`Upload`] must be dropped before or meanwhile: until
+    /// then, more parts may come.
     ///
     /// # Errors
     ///
-    /// The first error of the store; the parts of the slice must then be written again.
+    /// The store's first error; the parts of the slice must then be written again.
     pub async fn finish(mut self) -> Result<UploadedParts, StoreError> {
         (&mut self.0).await.unwrap_or_else(|error| {
             Err(StoreError::Failed { location: "the upload".to_owned(), reason: error.to_string() })

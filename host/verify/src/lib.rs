@@ -1,10 +1,10 @@
-//! Checks SQL dumps made by Partway, and compares SQLite databases to the bit.
+//! Checks SQL dumps made by Partway, and compares SQLite databases bit by bit.
 //!
-//! [`DumpChecker`] reads a dump once, from its first byte to its last, without holding it in memory. It
-//! counts tables and rows, hashes the bytes, and tells whether the dump is complete: begin mark, end mark,
-//! and as many rows as the end mark says. On the way it can restore the dump into a database file.
-//! [`compare`] and [`compare_each`] tell where two database files differ: header numbers, schema text, every
-//! cell's storage class and bytes, rowids.
+//! [`DumpChecker`] reads a dump once, from its first byte to its last, without holding it in
+//! memory. It counts tables and rows, hashes the bytes, and reports whether the dump is complete:
+//! it has a begin mark, an end mark, and as many rows as the end mark says. On the way it can
+//! restore the dump into a database file. [`compare`] and [`compare_each`] report where two
+//! database files differ: header values, schema text, every cell's storage class and bytes, rowids.
 //!
 //! Together they prove a dump: restore it, and compare the result with the database that was exported.
 //!

@@ -1,8 +1,8 @@
 //! The types of the WIT package `partway:pipe`, as wasmtime sees them: generated from `wit/`, where each item is
 //! documented.
 //!
-//! These types and the trait `Cursor` need each other: the generated code has to know the resource that stands for a
-//! cursor, and a cursor gives batches, which are generated.
+//! These types and the trait `Cursor` depend on each other: the generated code has to know the
+//! resource for a cursor, and a cursor returns batches, which are generated.
 
 #![allow(missing_docs, reason = "generated from the WIT package, which documents each item")]
 

@@ -1,4 +1,4 @@
-//! The component's own time, told from the host's.
+//! The component's own time, separated from the host's.
 
 #[cfg(feature = "async")]
 use std::future::{Future, poll_fn};
@@ -35,7 +35,7 @@ impl SliceClock {
         }
     }
 
-    /// The host has worked since `called`, and returns now.
+    /// The host has worked since `called`, and now returns.
     pub(crate) fn returned(&mut self, called: Instant) {
         self.last_return = Instant::now();
         self.in_host += self.last_return.duration_since(called);
@@ -63,8 +63,8 @@ impl SliceClock {
         Duration::from_nanos(self.yielded.load(Ordering::Relaxed))
     }
 
-    /// How long the component has run by itself since its last call of the host, or since it should have ended,
-    /// whichever is more.
+    /// How long the component has run by itself since its last call to the host, or since it should
+    /// have ended, whichever is longer.
     pub(crate) fn overrun(&mut self, should_yield: bool) -> Duration {
         let yielded = self.yielded();
         let alone = self.last_return.elapsed().saturating_sub(yielded - self.yielded_before);

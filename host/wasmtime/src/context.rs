@@ -14,8 +14,8 @@ use crate::pacing::{NoPacing, Pacing};
 use crate::parts::Parts;
 use crate::rows::{self, Batch, Rows, Schema};
 
-/// The most cursors that a component may have open at a time, as `rows.wit` has it. The export component opens up to 33:
-/// small tables are opened before their turn.
+/// The most cursors that a component may have open at a time, according to `rows.wit`. The export
+/// component opens up to 33: small tables are opened before their turn.
 const MAX_CURSORS: u32 = 64;
 
 /// What one slice of a component sees of its host: rows, parts and pacing, within [`Limits`]. One for each slice.
@@ -46,13 +46,13 @@ pub struct PipeCtxView<'a> {
     pub table: &'a mut ResourceTable,
 }
 
-/// What the data of a store has to give, so that an export component can run in it.
+/// What the data of a store must provide so that an export component can run in it.
 pub trait PipeView: Send {
     /// The context, and the store's table of resources.
     fn pipe(&mut self) -> PipeCtxView<'_>;
 }
 
-/// Makes a [`PipeCtx`].
+/// Builds a [`PipeCtx`].
 #[derive(Default)]
 pub struct PipeCtxBuilder {
     pacing: Option<Box<dyn Pacing>>,
@@ -67,28 +67,29 @@ impl fmt::Debug for PipeCtxBuilder {
 }
 
 impl PipeCtxBuilder {
-    /// When the slice should end. Without it, only the budget of parts ends it.
+    /// Sets when the slice should end. Without it, only the budget of parts ends the slice.
     #[must_use]
     pub fn pacing(mut self, pacing: impl Pacing + 'static) -> Self {
         self.pacing = Some(Box::new(pacing));
         self
     }
 
-    /// Where to count what crosses.
+    /// Sets the counters of what passes between component and host.
     #[must_use]
     pub fn counters(mut self, counters: Arc<Counters>) -> Self {
         self.counters = counters;
         self
     }
 
-    /// What the component may use. By default [`Limits::default`], which does for parts of up to 16 MiB.
+    /// Sets what the component may use. The default is [`Limits::default`], which is enough for
+    /// parts of up to 16 MiB.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The context: what is read, and where it goes.
+    /// Builds the context, with the rows to read and the parts to write.
     pub fn build(self, rows: impl Rows + 'static, parts: impl Parts + 'static) -> PipeCtx {
         PipeCtx {
             rows: Box::new(rows),
@@ -104,18 +105,19 @@ impl PipeCtxBuilder {
 }
 
 impl PipeCtx {
-    /// A context for one slice.
+    /// A builder of a context for one slice.
     pub fn builder() -> PipeCtxBuilder {
         PipeCtxBuilder::default()
     }
 
-    /// What holds the component to its limits; [`limit`](crate::limit) puts it into a store.
+    /// Enforces the component's limits; [`limit`](crate::limit) installs it in a store.
     pub fn limiter(&mut self) -> &mut Limiter {
         &mut self.limiter
     }
 
-    /// Whether the component has run by itself for longer than its limits allow: since its last call of the host, or
-    /// since it should have ended. Time in the host's reads and writes does not count.
+    /// Whether the component has run by itself for longer than its limits allow, since its last
+    /// call to the host or since it should have ended. Time in the host's reads and writes does not
+    /// count.
     pub(crate) fn has_overrun(&mut self) -> bool {
         self.pacing.is_cut_off()
             || self.clock.overrun(self.pacing.should_yield()) > self.limiter.limits().overrun
@@ -127,7 +129,8 @@ impl PipeCtx {
         self.clock.yield_to_tasks()
     }
 
-    /// A slice that is to stop, and has written nothing that could be lost, need not read on.
+    /// A slice that is to stop, and has written nothing that could be lost, need not continue
+    /// reading.
     fn is_interrupted(&self) -> bool {
         self.pacing.is_cut_off() || self.parts_written == 0 && self.pacing.is_stopped()
     }
@@ -178,7 +181,8 @@ impl PipeCtxView<'_> {
         after: Option<&[u8]>,
     ) -> wasmtime::Result<Result<Resource<CursorResource>, rows::Error>> {
         if self.ctx.open_cursors >= MAX_CURSORS {
-            let text = format!("the component has {MAX_CURSORS} cursors open and wants one more");
+            let text =
+                format!("the component has {MAX_CURSORS} cursors open and tried to open another");
             return Err(wasmtime::Error::msg(text));
         }
         let called = Instant::now();

@@ -1,9 +1,9 @@
-//! Counts of what crosses between component and host.
+//! Counts of what passes between component and host.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts of what has crossed between component and host, to watch a slice while it runs. Parts of a slice that fails are
-/// counted too.
+/// Counts of what has passed between component and host, for watching a slice while it runs. Parts
+/// of a slice that fails are counted too.
 #[derive(Debug, Default)]
 pub struct Counters {
     rows: AtomicU64,
@@ -12,7 +12,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Rows handed to the component.
+    /// Rows passed to the component.
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
     }

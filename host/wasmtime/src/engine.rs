@@ -8,11 +8,11 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result,
 };
 
-/// How often a running component is looked at.
+/// How often a running component is checked.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Lets the epochs of an engine pass, every 50 ms, for as long as this lives: that is how
-/// [`Limits::overrun`](crate::Limits::overrun) is kept. One for each engine of your own.
+/// Advances the epoch of an engine every 50 ms, for as long as this lives:
+/// [`Limits::overrun`](crate::Limits::overrun) depends on it. Use one for each engine of your own.
 #[derive(Debug)]
 pub struct Ticker {
     /// Dropped with the ticker, which ends the thread at its next tick.
@@ -20,11 +20,11 @@ pub struct Ticker {
 }
 
 impl Ticker {
-    /// Starts a thread that does nothing else.
+    /// Starts a thread for this alone.
     ///
     /// # Errors
     ///
-    /// Where no thread can be started.
+    /// If no thread can be started.
     pub fn start(engine: &Engine) -> std::io::Result<Self> {
         let engine = engine.weak();
         let ticker = Self { _alive: std::sync::Arc::default() };
@@ -42,9 +42,9 @@ impl Ticker {
     }
 }
 
-/// The configuration of an engine for export components: interruptible, without features that they do not need. Add to it
-/// what your own components need. One that compiles differently can't load what this crate has compiled, and compiles the
-/// component anew.
+/// The configuration of an engine for export components: interruptible, without features that they
+/// do not need. Add to it what your own components need. An engine that compiles differently can't
+/// load what this crate has compiled, and compiles the component again.
 pub fn config() -> Config {
     // All that has a say in the code stands in the build script of partway-prebuilt as well.
     let mut config = Config::new();
@@ -57,14 +57,15 @@ pub fn config() -> Config {
     config
 }
 
-/// The process' engine for a component that is compiled already. Made once: with it comes a pool of memory.
+/// The process's engine for a component that is already compiled. Created once, as it has a pool of
+/// memory.
 #[cfg(feature = "precompiled")]
 pub(crate) fn loading() -> Result<&'static Engine> {
     static ENGINE: OnceLock<(Engine, Ticker)> = OnceLock::new();
     once(&ENGINE, config)
 }
 
-/// The process' engine for components that have to be compiled.
+/// The process's engine for components that have to be compiled.
 pub(crate) fn compiling() -> Result<&'static Engine> {
     static ENGINE: OnceLock<(Engine, Ticker)> = OnceLock::new();
     once(&ENGINE, || {
@@ -100,11 +101,11 @@ fn with_pool(config: Config) -> Result<Engine> {
     Engine::new(&pooling).or_else(|_| Engine::new(&config))
 }
 
-/// Where slices get their memory: from a pool, in which what one slice has used is cleared for the next. Without it each
-/// slice asks the system for every page anew, 1,500 of them with parts of 5 MiB, which took as long as a tenth of what
-/// the slice does (1,000 slices of one part each).
+/// Where slices get their memory: from a pool, in which the memory of one slice is cleared for the
+/// next. Without it, each slice gets every page from the system again, 1,500 of them with parts of
+/// 5 MiB, which took a tenth of the time of the slice (1,000 slices of one part each).
 fn pool() -> PoolingAllocationConfig {
-    /// Slices at a time, in all jobs of a process.
+    /// The most slices at a time, in all jobs of a process.
     const SLICES: u32 = 64;
     /// What a slice uses of its memory by default; more goes back to the system.
     const KEPT: usize = 64 * 1024 * 1024;

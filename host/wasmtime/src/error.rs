@@ -1,4 +1,4 @@
-//! Why a component can't be loaded, and why a call of it gave no result.
+//! Why a component can't be loaded, and why a call of it returned no result.
 
 use std::path::PathBuf;
 
@@ -19,13 +19,14 @@ pub enum LoadError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// The bytes are no WebAssembly component.
-    #[error("it is no WebAssembly component: {reason}")]
+    /// The bytes are not a WebAssembly component.
+    #[error("it is not a WebAssembly component: {reason}")]
     NotAComponent {
         /// The compiler's reason.
         reason: String,
     },
-    /// It is a component, but of another world: it imports something else, or does not export the exporter.
+    /// It is a component of another world: it imports something else, or does not export the
+    /// exporter.
     #[error(
         "it is a component, but not one of the world partway:pipe/export-component@0.1.0: {reason}"
     )]
@@ -33,7 +34,7 @@ pub enum LoadError {
         /// What does not fit.
         reason: String,
     },
-    /// This machine can't run WebAssembly the way it is set up here.
+    /// WebAssembly can't be run on this machine with these settings.
     #[error("the WebAssembly engine can't be set up: {reason}")]
     Engine {
         /// The engine's reason.
@@ -47,31 +48,31 @@ impl LoadError {
     }
 }
 
-/// Why a call of a component gave no result.
+/// Why a call of a component returned no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The component says why.
+    /// The component returned an error.
     #[error("{}", message(.0))]
     Exporter(Error),
-    /// It needs more memory than it may have.
+    /// It needs more memory than it is allowed.
     #[error(
         "the component needs more than its {} MiB of memory; a smaller part size needs less",
         .0.memory / (1024 * 1024)
     )]
     OutOfMemory(Limits),
-    /// It ran on by itself and did not end.
-    #[error("the component did not end the slice: cut off after {} s by itself", .0.overrun.as_secs())]
+    /// It ran for too long by itself and did not end the slice.
+    #[error("the component did not end the slice: stopped after running for {} s by itself", .0.overrun.as_secs())]
     Overrun(Limits),
-    /// All places for slices in the process' pool are taken.
-    #[error("too many slices run at a time: try again when one has ended")]
+    /// All places for slices in the process's pool are in use.
+    #[error("too many slices are running: try again when one has ended")]
     TooMany,
-    /// It failed in another way: a fault of the component.
+    /// It failed in another way: an error in the component.
     #[error("the component failed: {0}")]
     Trap(String),
 }
 
 impl CallError {
-    /// What wasmtime's error means, of a call in the store of this context.
+    /// Interprets wasmtime's error for a call in the store of this context.
     pub fn new(error: &wasmtime::Error, ctx: &mut PipeCtx) -> Self {
         let limiter = ctx.limiter();
         let limits = limiter.limits();
@@ -87,7 +88,7 @@ impl CallError {
     }
 }
 
-/// An error of the contract, in words.
+/// An error of the contract, as text.
 fn message(error: &Error) -> &str {
     match error {
         Error::InvalidOptions(text)

@@ -1,4 +1,4 @@
-//! A component, loaded: compiled once, with a fresh instance for every slice.
+//! A loaded component: compiled once, with a new instance for every slice.
 
 use std::fmt;
 use std::path::Path;
@@ -22,13 +22,14 @@ pub use crate::bindings::exporter::{
 };
 
 impl Options {
-    /// Everything, in a format of the component's, in parts of this many bytes (at least 4,096).
+    /// Options to export everything, in a format of the component, in parts of this many bytes (at
+    /// least 4,096).
     pub fn new(format: &str, part_size: u32) -> Self {
         Self { format: format.to_owned(), tables: Vec::new(), part_size, settings: Vec::new() }
     }
 }
 
-/// An export component, compiled and ready to run slices, each in a fresh instance. Clones share it.
+/// An export component, compiled and ready to run slices, each in a new instance. Clones share it.
 #[derive(Clone)]
 pub struct Exporter {
     component: Component,
@@ -45,7 +46,7 @@ impl fmt::Debug for Exporter {
     }
 }
 
-/// What a slice's store holds.
+/// The data of a slice's store.
 struct SliceState {
     ctx: PipeCtx,
     table: ResourceTable,
@@ -58,7 +59,7 @@ impl PipeView for SliceState {
 }
 
 impl Exporter {
-    /// A component out of its bytes, in an engine that all exporters of this process share.
+    /// Loads a component from its bytes, in an engine that all exporters of this process share.
     ///
     /// # Errors
     ///
@@ -67,7 +68,7 @@ impl Exporter {
         Self::with_engine(engine::compiling().map_err(LoadError::engine)?, bytes)
     }
 
-    /// A component out of a file.
+    /// Loads a component from a file.
     ///
     /// # Errors
     ///
@@ -78,9 +79,9 @@ impl Exporter {
         Self::new(&bytes)
     }
 
-    /// A component out of its bytes, in an engine of your own. The engine's
-    /// [epochs](wasmtime::Config::epoch_interruption) have to pass, by a [`Ticker`](crate::Ticker) or otherwise, or a
-    /// component that does not end is not interrupted.
+    /// Loads a component from its bytes, in your own engine. A [`Ticker`](crate::Ticker) or
+    /// something else must advance the engine's [epochs](wasmtime::Config::epoch_interruption), or
+    /// a component that does not end is not interrupted.
     ///
     /// # Errors
     ///
@@ -117,18 +118,20 @@ impl Exporter {
         })
     }
 
-    /// Whether it was compiled when the crate was, and not at the start: a first start then takes no longer than any.
+    /// Whether the component was compiled together with the crate and not at startup: the first
+    /// start then takes no longer than later ones.
     pub fn is_precompiled(&self) -> bool {
         self.is_precompiled
     }
 
-    /// The SHA-256 of the component's bytes, in hexadecimal digits: checkpoints are of use to the same component only.
+    /// The SHA-256 of the component's bytes, in hexadecimal digits. Checkpoints can be used by the
+    /// same component only.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// Checks the options against a database's schema and gives the first checkpoint. It blocks, as
-    /// [`Exporter::resume`] does.
+    /// Checks the options against a database's schema and returns the first checkpoint. It blocks,
+    /// like [`Exporter::resume`].
     ///
     /// # Errors
     ///
@@ -140,8 +143,8 @@ impl Exporter {
         })
     }
 
-    /// Does one slice, in a fresh instance, within the limits of its context. It blocks: in asynchronous code call it on a
-    /// thread for that, such as `spawn_blocking` gives.
+    /// Runs one slice in a new instance, within the limits of its context. It blocks: in
+    /// asynchronous code, call it on a thread that may block, for instance with `spawn_blocking`.
     ///
     /// # Errors
     ///
@@ -182,7 +185,7 @@ impl Exporter {
 /// The same for asynchronous hosts.
 #[cfg(feature = "async")]
 impl Exporter {
-    /// As [`Exporter::start`], without blocking.
+    /// Like [`Exporter::start`], without blocking.
     ///
     /// # Errors
     ///
@@ -200,8 +203,9 @@ impl Exporter {
         answer(result, &mut store)
     }
 
-    /// As [`Exporter::resume`]: where rows or parts are waited for, other tasks run; every 50 ms of its own work the
-    /// component yields to them. Dropped before it ends, the slice is as if it had not begun.
+    /// Like [`Exporter::resume`], without blocking: other tasks run while it waits for rows or
+    /// parts, and the component's own work yields to them every 50 ms. If the future is dropped, it
+    /// is as if the slice had not begun.
     ///
     /// # Errors
     ///

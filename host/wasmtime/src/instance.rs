@@ -9,9 +9,9 @@ use crate::bindings::exporter::{Budget, Error, Options, Outcome};
 
 const EXPORTER: &str = "partway:pipe/exporter@0.1.0";
 
-/// An instance of the world `export-component` in a store of your own. Its functions answer as `exporter.wit` says;
-/// wasmtime's error means that the component has failed or was interrupted, and
-/// [`CallError::new`](crate::CallError::new) says why.
+/// An instance of the world `export-component` in your own store. Its functions return what
+/// `exporter.wit` says; an error of wasmtime means that the component failed or was interrupted,
+/// and [`CallError::new`](crate::CallError::new) says why.
 pub struct ExportComponent {
     start: TypedFunc<(Options,), (Result<String, Error>,)>,
     resume: TypedFunc<(String, Budget), (Result<Outcome, Error>,)>,
@@ -24,12 +24,12 @@ impl std::fmt::Debug for ExportComponent {
 }
 
 impl ExportComponent {
-    /// Instantiates a component, whose imports are those that
-    /// [`add_to_linker_sync`](crate::add_to_linker_sync) has linked.
+    /// Instantiates a component with the imports linked by
+    /// [`add_to_linker_sync`](crate::add_to_linker_sync).
     ///
     /// # Errors
     ///
-    /// Where the component is of another world.
+    /// If the component is of another world.
     pub fn instantiate<T: 'static>(
         mut store: impl AsContextMut<Data = T>,
         component: &Component,
@@ -39,12 +39,12 @@ impl ExportComponent {
         Self::new(store, &instance)
     }
 
-    /// As [`ExportComponent::instantiate`], with imports that [`add_to_linker_async`](crate::add_to_linker_async) has
-    /// linked.
+    /// Like [`ExportComponent::instantiate`], with the imports linked by
+    /// [`add_to_linker_async`](crate::add_to_linker_async).
     ///
     /// # Errors
     ///
-    /// Where the component is of another world.
+    /// If the component is of another world.
     #[cfg(feature = "async")]
     pub async fn instantiate_async<T: Send + 'static>(
         mut store: impl AsContextMut<Data = T>,
@@ -59,17 +59,17 @@ impl ExportComponent {
     ///
     /// # Errors
     ///
-    /// Where it is one of another world.
+    /// If the instance is of another world.
     pub fn new(mut store: impl AsContextMut, instance: &Instance) -> WasmtimeResult<Self> {
         let start = function(&mut store, instance, "start")?;
         Ok(Self { start, resume: function(store, instance, "resume")? })
     }
 
-    /// Checks the options against the schema and gives the first checkpoint.
+    /// Checks the options against the schema and returns the first checkpoint.
     ///
     /// # Errors
     ///
-    /// The component has failed.
+    /// If the component fails.
     pub fn call_start(
         &self,
         store: impl AsContextMut,
@@ -78,11 +78,11 @@ impl ExportComponent {
         Ok(self.start.call(store, (options,))?.0)
     }
 
-    /// Does one slice from a checkpoint on.
+    /// Runs one slice, starting from a checkpoint.
     ///
     /// # Errors
     ///
-    /// The component has failed, or was interrupted.
+    /// If the component fails or is interrupted.
     pub fn call_resume(
         &self,
         store: impl AsContextMut,
@@ -92,11 +92,11 @@ impl ExportComponent {
         Ok(self.resume.call(store, (checkpoint, budget))?.0)
     }
 
-    /// As [`ExportComponent::call_start`], of an instance that was made asynchronously.
+    /// Like [`ExportComponent::call_start`], for an instance that was created asynchronously.
     ///
     /// # Errors
     ///
-    /// The component has failed.
+    /// If the component fails.
     #[cfg(feature = "async")]
     pub async fn call_start_async(
         &self,
@@ -106,12 +106,12 @@ impl ExportComponent {
         Ok(self.start.call_async(store, (options,)).await?.0)
     }
 
-    /// As [`ExportComponent::call_resume`], of an instance that was made asynchronously. Dropped before it ends, the slice
-    /// is as if it had not begun.
+    /// Like [`ExportComponent::call_resume`], for an instance that was created asynchronously. If
+    /// the future is dropped, it is as if the slice had not begun.
     ///
     /// # Errors
     ///
-    /// The component has failed, or was interrupted.
+    /// If the component fails or is interrupted.
     #[cfg(feature = "async")]
     pub async fn call_resume_async(
         &self,

@@ -1,11 +1,12 @@
 //! Runs Partway's export components in wasmtime.
 //!
-//! An export component turns one database into one object, a bounded *slice* of work per call. It imports the interfaces
-//! `rows`, `parts` and `pacing` of the WIT package `partway:pipe`; this crate supplies them from the traits
-//! [`Rows`](rows::Rows), [`Parts`](parts::Parts) and [`Pacing`](pacing::Pacing). It knows no database and no store:
-//! `partway-sqlite` implements `Rows` over SQLite, `partway-store` `Parts` over folders, S3 and R2.
+//! An export component turns one database into one object, a bounded *slice* of work per call. It
+//! imports the interfaces `rows`, `parts` and `pacing` of the WIT package `partway:pipe`; this
+//! crate supplies them from the traits [`Rows`](rows::Rows), [`Parts`](parts::Parts) and
+//! [`Pacing`](pacing::Pacing). It depends on no database and no store: `partway-sqlite` implements
+//! `Rows` for SQLite, and `partway-store` implements `Parts` for folders, S3 and R2.
 //!
-//! A whole export, slice by slice, of rows that the program has itself:
+//! A whole export, slice by slice, of the program's own rows:
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -49,7 +50,7 @@
 //!     let options = Options::new("sql", 64 * 1024);
 //!     let kept = Kept::default();
 //!     let mut checkpoint = exporter.start(rows.clone(), &options)?;
-//!     // Each slice runs in a fresh instance. Between two of them the checkpoint is all there is to keep.
+//!     // Each slice runs in a new instance. Between slices, the checkpoint is all you need to keep.
 //!     loop {
 //!         let ctx = PipeCtx::builder().build(rows.clone(), kept.clone());
 //!         match exporter.resume(ctx, &checkpoint, Budget { parts: 8 })? {
@@ -67,24 +68,26 @@
 //!
 //! # An engine, a linker and a store of your own
 //!
-//! [`add_to_linker_sync`] puts the three interfaces into a linker whose stores' data implement [`PipeView`], and
+//! [`add_to_linker_sync`] adds the three interfaces to a linker for stores whose data implements
+//! [`PipeView`], and
 #![cfg_attr(feature = "async", doc = "[`add_to_linker_async`] does for asynchronous calls;")]
 #![cfg_attr(
     not(feature = "async"),
     doc = "`add_to_linker_async` (feature `async`) does for asynchronous calls;"
 )]
-//! [`bindings::ExportComponent`] calls the component. [`limit`] holds such a store to its context's [`Limits`], for which
-//! the engine needs a [`Ticker`]. [`Exporter::with_engine`](exporter::Exporter::with_engine) does all of this in an engine
-//! of yours.
+//! [`bindings::ExportComponent`] calls the component. [`limit`] applies the [`Limits`] of its
+//! context to such a store; for this, the engine needs a [`Ticker`].
+//! [`Exporter::with_engine`](exporter::Exporter::with_engine) does all of this in your own engine.
 //!
 //! # Features
 //!
 //! - `async` (default): asynchronous hosts.
 //! - `prebuilt` (default): the export component that writes SQL dumps, from `partway-prebuilt`.
-//! - `precompiled`: that component as machine code, so that a start takes some ms instead of 150. Built for processors of
-//!   another kind than the building machine's, or run on an x86-64 one without AVX2, it is compiled at the start.
-//! - `cache`: what a component was compiled to at a start is kept in the user's cache folder (wasmtime's own cache), and
-//!   the next start takes 4 ms instead of 150.
+//! - `precompiled`: that component as machine code, so that starting takes a few ms instead of 150.
+//!   If the crate was built for another kind of machine, or runs on an x86-64 processor without
+//!   AVX2, the component is compiled at startup.
+//! - `cache`: components compiled at startup are kept in the user's cache folder (wasmtime's own
+//!   cache), and the next start takes 4 ms instead of 150.
 
 pub mod bindings;
 mod clock;

@@ -1,19 +1,20 @@
-//! Holding a store to the limits of its context.
+//! Applying the limits of its context to a store.
 
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::context::{PipeCtx, PipeView};
 
-/// Holds the component in a store to the limits of its context: its memory and tables, what one call may hand to the host,
-/// and its time, for which the engine must have [epoch interruption](wasmtime::Config::epoch_interruption) and a
-/// [`Ticker`](crate::Ticker).
+/// Applies the limits of its context to a store: on the component's memory and tables, on what one
+/// call may pass to the host, and on its time, for which the engine must have
+/// [epoch interruption](wasmtime::Config::epoch_interruption) and a [`Ticker`](crate::Ticker).
 ///
-/// Where a call fails, [`CallError::new`](crate::CallError::new) says which limit it was.
+/// If a call fails, [`CallError::new`](crate::CallError::new) says which limit was exceeded.
 pub fn limit<T: PipeView + 'static>(store: &mut Store<T>) {
     limit_and(store, |_| UpdateDeadline::Continue(1));
 }
 
-/// As [`limit`], for components that are called asynchronously: every 50 ms the component yields to other tasks.
+/// Like [`limit`], for components that are called asynchronously: every 50 ms the component yields
+/// to other tasks.
 #[cfg(feature = "async")]
 pub fn limit_async<T: PipeView + 'static>(store: &mut Store<T>) {
     limit_and(store, |ctx| UpdateDeadline::YieldCustom(1, Box::pin(ctx.yield_to_tasks())));

@@ -1,4 +1,5 @@
-//! What a component may use. A component is somebody's code: it gets memory and time up to these bounds and no further.
+//! What a component may use. A component may be untrusted: it gets memory and time within these
+//! limits.
 
 use std::time::Duration;
 
@@ -6,15 +7,15 @@ use wasmtime::ResourceLimiter;
 
 const MIB: usize = 1024 * 1024;
 
-/// Bounds on one slice of a component.
+/// Limits on one slice of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Linear memory, in bytes. By default 64 MiB, or twice the part size and 32 MiB where that is
+    /// Linear memory, in bytes. By default 64 MiB, or twice the part size plus 32 MiB if that is
     /// more (see [`Limits::for_part_size`]).
     pub memory: usize,
-    /// Time in the component itself without a call of the host, or after the host has wanted the slice
-    /// to end; the host's own reads and writes do not count. By default 60 seconds, where
-    /// a component needs some milliseconds.
+    /// Time in the component itself without a call to the host, or after the host has asked the
+    /// slice to end; the host's own reads and writes do not count. By default 60 seconds; a
+    /// component normally needs some milliseconds.
     pub overrun: Duration,
     /// Elements in all tables, by default 10,000. The export component has some dozens.
     pub table_elements: usize,
@@ -35,8 +36,8 @@ impl Limits {
     }
 }
 
-/// Holds one slice to its limits, and remembers that it ran into one: a component that is refused
-/// memory can only trap, and the trap does not say why.
+/// Enforces the limits on one slice, and remembers when one was reached: a component that is
+/// refused memory can only trap, and the trap does not say why.
 #[derive(Debug)]
 pub struct Limiter {
     limits: Limits,
@@ -45,7 +46,7 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// For one store.
+    /// A limiter for one store.
     pub fn new(limits: Limits) -> Self {
         Self { limits, memory: 0, refused_memory: false }
     }

@@ -1,7 +1,7 @@
 //! The interfaces that an export component imports, in a linker.
 //!
-//! They are linked by hand and not by the generated bindings, so that a batch goes into the component's memory from where
-//! it lies and a part is read where it lies there: a copy of each would be as large again.
+//! They are linked by hand and not by the generated bindings, so that a batch is written directly
+//! into the component's memory and a part is read directly from it, without another copy of each.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,15 +20,15 @@ const PACING: &str = "partway:pipe/pacing@0.1.0";
 type Caller<'a, T> = StoreContextMut<'a, T>;
 type Cursor = Resource<CursorResource>;
 
-/// Adds `rows`, `parts` and `pacing` to a linker. Components are then called by the synchronous functions of
-/// [`bindings`](crate::bindings), and the calling thread waits where rows or parts take their time: in asynchronous code,
-/// call them on a thread for that (`spawn_blocking`), or use
+/// Adds `rows`, `parts` and `pacing` to a linker. Components are then called by the synchronous
+/// functions of [`bindings`](crate::bindings), and the calling thread waits for rows and parts: in
+/// asynchronous code, call them on a thread that may block (`spawn_blocking`), or use
 #[cfg_attr(feature = "async", doc = "[`add_to_linker_async`].")]
 #[cfg_attr(not(feature = "async"), doc = "`add_to_linker_async` (feature `async`).")]
 ///
 /// # Errors
 ///
-/// Where the linker has one of them already.
+/// If the linker has one of them already.
 pub fn add_to_linker_sync<T: PipeView + 'static>(linker: &mut Linker<T>) -> Result<()> {
     use pollster::block_on;
     let mut rows = add_cursor(linker)?;
@@ -44,13 +44,13 @@ pub fn add_to_linker_sync<T: PipeView + 'static>(linker: &mut Linker<T>) -> Resu
     add_pacing(linker)
 }
 
-/// Adds `rows`, `parts` and `pacing` to a linker. Components are then called by functions that end in `_async`, and other
-/// tasks run where rows or parts take their time. A component's own work is not asynchronous: see
-/// [`limit_async`](crate::limit_async), by which it yields every 50 ms.
+/// Adds `rows`, `parts` and `pacing` to a linker. Components are then called by functions that end
+/// in `_async`, and other tasks run while they wait for rows or parts. A component's own work is
+/// not asynchronous: see [`limit_async`](crate::limit_async), which makes it yield every 50 ms.
 ///
 /// # Errors
 ///
-/// Where the linker has one of them already.
+/// If the linker has one of them already.
 #[cfg(feature = "async")]
 pub fn add_to_linker_async<T: PipeView + 'static>(linker: &mut Linker<T>) -> Result<()> {
     let mut rows = add_cursor(linker)?;

@@ -1,9 +1,9 @@
 //! The interface `pacing`: when a slice should end.
 
-/// The host's clock, shutdown and cancellation. Asked between batches, and every 50 ms while the component runs: each
-/// answer must be cheap.
+/// The host's clock, shutdown and cancellation. Called between batches, and every 50 ms while the
+/// component runs: each call must be cheap.
 pub trait Pacing: Send {
-    /// Whether the slice should end soon, at the end of its last whole part.
+    /// Whether the slice should end soon, after its last complete part.
     fn should_yield(&self) -> bool;
 
     /// Whether the slice should end at once if it has written no part; its reads then fail with `interrupted`.
@@ -11,8 +11,8 @@ pub trait Pacing: Send {
         false
     }
 
-    /// Whether the slice is over, whatever it has written: its reads fail with `interrupted`, and a component that runs on
-    /// is interrupted. What it has written is lost.
+    /// Whether the slice must stop, whatever it has written: its reads fail with `interrupted`, and
+    /// a component that continues to run is interrupted. What it has written is lost.
     fn is_cut_off(&self) -> bool {
         false
     }

@@ -4,20 +4,21 @@ use async_trait::async_trait;
 
 pub use crate::bindings::parts::Error;
 
-/// Where the object goes. `partway-store` implements it over a folder, S3 and R2.
+/// Where the object goes. `partway-store` implements it for folders, S3 and R2.
 #[async_trait]
 pub trait Parts: Send {
-    /// Takes one part. Numbers count from 1. It may wait, to hold back a component that is faster than the store, and it
-    /// may return before the bytes are safe; but whoever stores the slice's checkpoint must wait until they are.
+    /// Writes one part. Parts are numbered from 1. It may wait, to slow down a component that is
+    /// faster than the store, and it may return before the bytes are safe; but the slice's
+    /// checkpoint must not be stored until they are.
     async fn write(&mut self, number: u32, bytes: &[u8]) -> Result<(), Error>;
 }
 
-/// Takes nothing: starting an export writes no parts.
+/// Refuses all parts: starting an export writes none.
 pub(crate) struct NoParts;
 
 #[async_trait]
 impl Parts for NoParts {
     async fn write(&mut self, _number: u32, _bytes: &[u8]) -> Result<(), Error> {
-        Err(Error::Refused("an export that starts writes no parts".to_owned()))
+        Err(Error::Refused("no parts may be written when an export starts".to_owned()))
     }
 }

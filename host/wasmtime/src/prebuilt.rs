@@ -4,8 +4,9 @@ use crate::error::LoadError;
 use crate::exporter::Exporter;
 
 impl Exporter {
-    /// The component in `partway-prebuilt`, which writes SQL dumps. With the feature `precompiled` it was compiled when that
-    /// crate was, and is compiled anew only where that does not fit the machine.
+    /// The component in `partway-prebuilt`, which writes SQL dumps. With the feature `precompiled` it
+    /// was compiled together with that crate, and is compiled again only if that code does not fit
+    /// the machine.
     ///
     /// # Errors
     ///
@@ -19,7 +20,7 @@ impl Exporter {
         Self::new(partway_prebuilt::EXPORTER)
     }
 
-    /// The same component in an engine of your own, as [`Exporter::with_engine`] has it.
+    /// The same component in your own engine, as with [`Exporter::with_engine`].
     ///
     /// # Errors
     ///
@@ -38,14 +39,14 @@ mod precompiled {
     use crate::error::LoadError;
     use crate::exporter::Exporter;
 
-    /// Loads `code`; none where it is for another machine, or was made in another way or by another version of the
-    /// compiler.
+    /// Loads `code`; none if it is for another machine, or was compiled in another way or by
+    /// another version of the compiler.
     ///
     /// # Safety
     ///
-    /// Nothing checks the instructions in `code`: it must have been made of the component by
-    /// [`Engine::precompile_component`](wasmtime::Engine::precompile_component), or be nothing that could be taken for
-    /// its outcome.
+    /// Nothing checks the instructions in `code`: it must come from
+    /// [`Engine::precompile_component`](wasmtime::Engine::precompile_component) for the component,
+    /// or be something that can't be mistaken for its result.
     pub(super) unsafe fn load(code: &[u8]) -> Result<Option<Exporter>, LoadError> {
         if code.is_empty() {
             return Ok(None);
@@ -55,7 +56,9 @@ mod precompiled {
         match unsafe { Component::deserialize(engine, code) } {
             Ok(component) => Exporter::link(component, EXPORTER, true).map(Some),
             Err(error) => {
-                tracing::debug!("the component is compiled anew: {error:#}");
+                tracing::debug!(
+                    "the precompiled component can't be used and is compiled again: {error:#}"
+                );
                 Ok(None)
             }
         }

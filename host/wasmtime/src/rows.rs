@@ -9,12 +9,12 @@ pub use crate::bindings::rows::{
     TableFlags,
 };
 
-/// One unchanging view of a database. `partway-sqlite` implements it over SQLite; another database, or a view that leaves
-/// things out, can stand behind it as well.
+/// An unchanging view of a database. `partway-sqlite` implements it for SQLite; you can implement
+/// it for another database, or for a view that leaves things out.
 ///
-/// The WIT package's `rows.wit` is the contract: what each call must answer, in which order rows come and when a cell is
-/// long. In a synchronous linker the caller's thread waits for each answer, so an implementation that never awaits
-/// anything serves both forms.
+/// The WIT package's `rows.wit` is the contract: what each call must return, in which order rows
+/// come and when a cell is long. In a synchronous linker the caller's thread waits for each result,
+/// so an implementation that never awaits anything serves both kinds of hosts.
 #[async_trait]
 pub trait Rows: Send {
     /// The whole schema.
@@ -32,16 +32,16 @@ pub trait Rows: Send {
 /// A place in a table that moves forward.
 #[async_trait]
 pub trait Cursor: Send {
-    /// The next rows: as many as come to `max_bytes` of text and blobs, at least one while there is any. The component
-    /// gets a copy; an implementation that keeps the batch may read it later, or fill it anew once it is its only owner
-    /// again.
+    /// The next rows: at most `max_bytes` of text and blobs, but at least one row unless the table
+    /// has ended. The component gets a copy; an implementation that keeps the batch may read it
+    /// later, or refill it once it is its only owner again.
     async fn next(&mut self, max_bytes: u32) -> Result<Arc<Batch>, Error>;
 
-    /// The mark after the first `rows` rows of the last batch.
+    /// The position after the first `rows` rows of the last batch.
     async fn position(&mut self, rows: u32) -> Result<Vec<u8>, Error>;
 
-    /// Bytes of a long cell of the last batch, fewer than `max_bytes` only where the value ends. An implementation that
-    /// gives no long cells need not implement it.
+    /// Bytes of a long cell of the last batch, fewer than `max_bytes` only at the end of the value.
+    /// An implementation without long cells need not implement it.
     async fn read(
         &mut self,
         row: u32,
@@ -85,8 +85,8 @@ impl Schema {
 }
 
 impl Object {
-    /// An ordinary table, without rowids to keep, of columns that are stored and no part of a key. `sql` is its
-    /// `CREATE TABLE`.
+    /// An ordinary table, without rowids to keep, whose columns are stored and not part of a key.
+    /// `sql` is its `CREATE TABLE`.
     pub fn table(name: &str, sql: &str, columns: &[&str]) -> Self {
         let column = |name: &&str| Column {
             name: name.as_bytes().to_vec(),
@@ -125,7 +125,8 @@ impl Default for Batch {
     }
 }
 
-/// Filling a batch: the cells of a row in the order of the columns asked for, then [`Batch::end_row`].
+/// Filling a batch: the cells of a row in the order of the requested columns, then
+/// [`Batch::end_row`].
 impl Batch {
     /// Appends an integer.
     pub fn push_integer(&mut self, value: i64) {
@@ -139,7 +140,7 @@ impl Batch {
         self.reals.push(value);
     }
 
-    /// Appends text, in the encoding that the schema says. SQLite's values are shorter than 2^31 bytes.
+    /// Appends text, in the encoding of the schema. SQLite's values are shorter than 2^31 bytes.
     pub fn push_text(&mut self, value: &[u8]) {
         self.push_bytes(3, value);
     }
@@ -154,7 +155,7 @@ impl Batch {
         self.kinds.push(5);
     }
 
-    /// The row has all of its cells.
+    /// Ends a row that has all of its cells.
     pub fn end_row(&mut self) {
         self.rows += 1;
     }

@@ -33,7 +33,7 @@ fn what_breaks_the_contract_is_named() {
         ("panic", "the component failed"),
         ("no-progress", "without writing a part"),
         ("short-part", "a short part"),
-        ("wrong-number", "part 7 of 4096 bytes came where part 1"),
+        ("wrong-number", "part 7 of 4096 bytes was written where part 1"),
         ("part-too-large", "part 1 of 4097 bytes"),
         ("empty-part", "part 1 of 0 bytes"),
         ("part-after-the-last", "part 2 of 100 bytes"),

@@ -191,7 +191,7 @@ fn with_other_options_the_present_state_is_exported_and_not_an_old_copy() {
         .with(["--name", "bank.sql", "--snapshot", "copy", "--table", "account"])
         .run();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("begun with other options"), "{said}");
+    assert!(output.status.success() && said.contains("started with other options"), "{said}");
     assert_eq!(balance(&store.join("bank.sql")), (ACCOUNTS, 100 * ACCOUNTS + 100));
     assert_eq!(hidden(&store), [] as [String; 0], "the first upload is left");
 }

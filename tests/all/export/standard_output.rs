@@ -35,6 +35,6 @@ fn an_export_that_is_interrupted_while_it_copies_the_database_leaves_no_copy() {
     let output = child.wait_with_output().unwrap();
     let printed = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{printed}");
-    assert!(printed.contains("interrupted: the dump is not complete"), "{printed}");
+    assert!(printed.contains("interrupted: the dump is incomplete"), "{printed}");
     assert!(is_empty(), "a copy of the database is left");
 }

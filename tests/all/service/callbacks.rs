@@ -223,6 +223,6 @@ fn a_secret_that_can_t_be_used_is_refused_at_the_start() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("less than 16 bytes"), "{said}");
+    assert!(said.contains("fewer than 16 bytes"), "{said}");
     assert_eq!(output.status.code(), Some(2));
 }

@@ -126,7 +126,7 @@ fn an_export_is_started_watched_downloaded_and_cancelled_without_a_mouse() {
         let url = server.url.clone();
         drop(server);
         browser.until("document.querySelector('#line').dataset.there === 'false'").await;
-        assert!(browser.text("#notice").await.contains("does not answer"));
+        assert!(browser.text("#notice").await.contains("does not respond"));
         assert_eq!(browser.eval("document.querySelectorAll('.card').length").await, 2);
         let (store, state) = (folder.path().join("store"), folder.path().join("state"));
         let arguments = [text(&file), "--store", text(&store), "--state", text(&state)];

@@ -142,10 +142,10 @@ fn a_schedule_that_makes_no_sense_is_refused() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(reason), "{said}");
     };
-    refused(&["--every", "soon"], "neither a time such as 24h");
+    refused(&["--every", "soon"], "neither an interval such as 24h");
     refused(&["--every", "0s"], "too short");
     refused(&["--every", "61 * * * *"], "cron");
-    refused(&["--every", "0 0 30 2 *"], "no such time");
+    refused(&["--every", "0 0 30 2 *"], "it never happens");
     let again = format!("again={}", file.display());
     refused(&["--database", &again], "two names");
     refused(&["--every", "other=24h"], "not served");

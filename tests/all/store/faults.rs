@@ -279,5 +279,5 @@ fn the_program_goes_through_faults_and_tells_them_to_who_asks() {
     assert_eq!(summary(&output)["sha256"], sha256(&server.object("a.sql")).as_str());
     assert!(said.contains("503"), "{said}");
     assert!(said.contains("retry 2 of 8"), "{said}");
-    assert!(said.contains("completing failed, and the object is there"), "{said}");
+    assert!(said.contains("completing failed, but the object exists"), "{said}");
 }

@@ -79,8 +79,8 @@ fn a_store_that_refuses_is_named() {
     refused.command.env("AWS_SECRET_ACCESS_KEY", "wrong");
     let small = server.export(&file, "exports", folder.path()).with(["--part-size", "1MiB"]);
     for (run, code, expected) in [
-        (refused, 1, "may not be written to"),
-        (small, 2, "1048576 bytes is too small for this store: 5242880 is the least"),
+        (refused, 1, "can't be written to"),
+        (small, 2, "1048576 bytes is too small for this store: the minimum is 5242880"),
     ] {
         let output = run.run();
         let said = String::from_utf8_lossy(&output.stderr);

@@ -139,7 +139,7 @@ const SHARING: &[(&str, &str)] = &[
            (2.2250738585072014e-308, 4.4501477170144023e-308), (1.2345678901234e-310, 9.99e-320);",
     ),
     (
-        "floats that lie near the middle of two others' decimals",
+        "decimals near the midpoint between two floats",
         "CREATE TABLE middles (a, b REAL);
          INSERT INTO middles VALUES (9007199254740993.0, 9007199254740992.0), (0.1, 0.3), (5e-1, 1e23),
            (8.41e21, 9.5e-6), (1.7976931348623157e308, 2.2250738585072011e-308), (1e22, 1e21 + 1.0),
@@ -162,7 +162,7 @@ const SHARING: &[(&str, &str)] = &[
            (CAST(x'ff0a2e71756974' AS TEXT), CAST(x'0dff' AS TEXT));",
     ),
     (
-        "surrogates without a partner",
+        "unpaired surrogates",
         "CREATE TABLE surrogates (a TEXT, b);
          INSERT INTO surrogates VALUES (CAST(x'eda080' AS TEXT), CAST(x'edb080' AS TEXT)),
            (CAST(x'eda080edb080' AS TEXT), CAST(x'61eda08062' AS TEXT)),
@@ -171,7 +171,7 @@ const SHARING: &[(&str, &str)] = &[
            (CAST(x'3dd83dd800de' AS TEXT), CAST(x'd83dd83dde00' AS TEXT));",
     ),
     (
-        "byte order marks and characters that are none",
+        "byte order marks and noncharacters",
         "CREATE TABLE marks (a TEXT, b);
          INSERT INTO marks VALUES (char(65279) || 'bom', char(65279)), (char(65534), char(65535)),
            ('a' || char(65534) || 'b', char(65535, 65535)), (char(1114111), char(1114110)),
@@ -179,7 +179,7 @@ const SHARING: &[(&str, &str)] = &[
            (CAST(x'efbbbf61' AS TEXT), CAST(x'efbfbe' AS TEXT)), (char(64976), char(131070));",
     ),
     (
-        "line ends of every kind in text",
+        "line endings of every kind in text",
         "CREATE TABLE lines (a TEXT, b);
          INSERT INTO lines VALUES ('a' || char(13, 10) || 'b', char(13, 10)), (char(13), 'a' || char(13)),
            ('a' || char(10, 13) || 'b', char(10)), ('a' || char(8232) || 'b' || char(8233), char(133, 11, 12)),
@@ -197,7 +197,7 @@ const SHARING: &[(&str, &str)] = &[
            ('''' || char(10) || ';' || char(10) || '.quit' || char(10) || '''', char(9) || '.quit');",
     ),
     (
-        "values of other classes than their columns",
+        "values of other storage classes than their columns",
         "CREATE TABLE affinities (i INTEGER, r REAL, n NUMERIC, t TEXT, b BLOB, v VARCHAR(3), d DATETIME, f FLOAT,
            k BOOLEAN, x \"any thing\", y);
          INSERT INTO affinities VALUES ('a', 'b', 'c', x'64', 'e', 'longer than three', 'now', 'g', 'true', 'x', 'y'),
@@ -235,7 +235,7 @@ const SHARING: &[(&str, &str)] = &[
         "CREATE TABLE \"cr\r\nlf\" (\"a\r\nb\", \"c\rd\"); INSERT INTO \"cr\r\nlf\" VALUES (1, 2);",
     ),
     (
-        "names that differ in their case only, by kind",
+        "names of different objects that differ only in case",
         "CREATE TABLE Cased (a); CREATE TRIGGER CASED AFTER INSERT ON Cased BEGIN SELECT 1; END;
          INSERT INTO cased VALUES (1); CREATE INDEX cased_A ON Cased (A);
          CREATE TRIGGER cased_a BEFORE DELETE ON cased BEGIN SELECT 2; END;",
@@ -248,7 +248,7 @@ const SHARING: &[(&str, &str)] = &[
     ),
     // Schema text.
     (
-        "schema text with comments behind its last word",
+        "schema text with comments after its last word",
         "CREATE TABLE line_comment (a) -- it's the end; or not
          ;INSERT INTO line_comment VALUES (1);
          CREATE VIEW line_comment_view AS SELECT a FROM line_comment -- the end
@@ -273,11 +273,11 @@ const SHARING: &[(&str, &str)] = &[
         "CREATE TABLE line_strict (a ANY) STRICT -- the end",
     ),
     (
-        "a view whose text ends in a comment that stays open",
+        "a view whose text ends in an unclosed comment",
         "CREATE VIEW open_view AS SELECT 1 /* still open;",
     ),
     (
-        "an index whose text ends in a comment that stays open",
+        "an index whose text ends in an unclosed comment",
         "CREATE TABLE open_index (a); CREATE INDEX open_index_a ON open_index (a) /* still open;",
     ),
     (
@@ -302,12 +302,12 @@ const SHARING: &[(&str, &str)] = &[
          CREATE TRIGGER windows_trigger AFTER INSERT ON windows\r\nBEGIN\r\n  SELECT 1;\r\nEND;",
     ),
     (
-        "schema text with a line of only a slash",
+        "schema text with a line that is only a slash",
         "CREATE TABLE slash (a DEFAULT (6\n/\n2)); INSERT INTO slash DEFAULT VALUES;
          CREATE VIEW slash_view AS SELECT 8\n /\t\n4 AS a;",
     ),
     (
-        "schema text with a line of only go",
+        "schema text with a line that is only go",
         "CREATE TABLE going (\ngo\n, a); INSERT INTO going VALUES (1, 2);
          CREATE VIEW going_view AS SELECT\nGo\nFROM going; CREATE VIEW go_comment AS SELECT 1 /*\ngo\n*/;",
     ),
@@ -333,7 +333,7 @@ const SHARING: &[(&str, &str)] = &[
          DELETE FROM rowids_deleted WHERE a % 2;",
     ),
     (
-        "keys that look like INTEGER PRIMARY KEY and are not",
+        "keys that look like INTEGER PRIMARY KEY but are not",
         "CREATE TABLE key_desc (id INTEGER PRIMARY KEY DESC, a); INSERT INTO key_desc (rowid, id, a) VALUES (4, 1, 'x'), (3, 2, 'y');
          CREATE TABLE key_int (id INT PRIMARY KEY, a); INSERT INTO key_int (rowid, id, a) VALUES (40, 1, 'x'), (30, NULL, 'y');
          CREATE TABLE key_apart (a, id INTEGER, PRIMARY KEY (id DESC)); INSERT INTO key_apart (rowid, id, a) VALUES (40, 1, 'x');
@@ -342,7 +342,7 @@ const SHARING: &[(&str, &str)] = &[
          CREATE TABLE key_two (a INTEGER, b INTEGER, PRIMARY KEY (a, b)); INSERT INTO key_two (rowid, a, b) VALUES (7, 1, NULL);",
     ),
     (
-        "AUTOINCREMENT with deleted rows, with none left, with none ever",
+        "AUTOINCREMENT with deleted rows, with no rows left, and with no rows ever",
         "CREATE TABLE auto (id INTEGER PRIMARY KEY AUTOINCREMENT, a); INSERT INTO auto VALUES (10, 'x'), (20, 'gone');
          DELETE FROM auto WHERE id = 20; CREATE TABLE auto_emptied (id INTEGER PRIMARY KEY AUTOINCREMENT);
          INSERT INTO auto_emptied VALUES (9223372036854775806); DELETE FROM auto_emptied;
@@ -379,7 +379,7 @@ const SHARING: &[(&str, &str)] = &[
          INSERT INTO wo_nocase VALUES ('Ab', 1), ('aC', 2), ('É', 3), ('é', 4), ('_', 5), ('[', 6);",
     ),
     (
-        "WITHOUT ROWID with a column twice in the key",
+        "WITHOUT ROWID with the same column twice in the key",
         "CREATE TABLE wo_twice (a, b, c, PRIMARY KEY (a, b, a)) WITHOUT ROWID; INSERT INTO wo_twice VALUES (1, 2, 3), (1, 1, 4);
          CREATE TABLE wo_twice_collated (a TEXT, b, PRIMARY KEY (a COLLATE NOCASE, a COLLATE BINARY DESC)) WITHOUT ROWID;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)
@@ -387,7 +387,7 @@ const SHARING: &[(&str, &str)] = &[
          INSERT INTO wo_twice_collated VALUES ('a', 1), ('A', 2), ('b', 3), ('B', 4);",
     ),
     (
-        "WITHOUT ROWID with keys of every class",
+        "WITHOUT ROWID with keys of every storage class",
         "CREATE TABLE wo_any (a, b BLOB, v, PRIMARY KEY (a, b DESC)) WITHOUT ROWID;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)
            INSERT INTO wo_any SELECT CASE i % 4 WHEN 0 THEN i WHEN 1 THEN i / 3.0 WHEN 2 THEN 'k' || i
@@ -423,7 +423,7 @@ const SHARING: &[(&str, &str)] = &[
          INSERT INTO defaults (a, b) VALUES (1, 2); INSERT INTO defaults (a, b, c, k) VALUES (NULL, NULL, NULL, 0);",
     ),
     (
-        "what ALTER TABLE leaves behind",
+        "tables changed by ALTER TABLE",
         "CREATE TABLE altered (a, b, c); INSERT INTO altered VALUES (1, 2, 3);
          ALTER TABLE altered ADD COLUMN d DEFAULT 'added'; ALTER TABLE altered ADD COLUMN e NOT NULL DEFAULT -0.0;
          ALTER TABLE altered ADD COLUMN f REAL DEFAULT 7; ALTER TABLE altered ADD COLUMN g TEXT DEFAULT 8; ALTER TABLE altered ADD COLUMN h;
@@ -439,12 +439,12 @@ const SHARING: &[(&str, &str)] = &[
          PRAGMA ignore_check_constraints=OFF;",
     ),
     (
-        "NOT NULL with a default for rows that come without",
+        "NOT NULL with a default for rows added without a value",
         "CREATE TABLE not_null (a NOT NULL ON CONFLICT REPLACE DEFAULT 'odd', b NOT NULL ON CONFLICT IGNORE, c UNIQUE ON CONFLICT REPLACE);
          INSERT INTO not_null VALUES (1, 2, 3), (NULL, 4, 5), (6, 7, 3), (8, 9, NULL), (8, 9, NULL);",
     ),
     (
-        "NULL in columns that became NOT NULL by an edit of the schema",
+        "NULL in columns made NOT NULL by an edit of the schema",
         "CREATE TABLE null_edited (a, b); INSERT INTO null_edited VALUES (NULL, NULL), (1, 2);
          CREATE TABLE null_replaced (a, b); INSERT INTO null_replaced VALUES (NULL, NULL), (1, 2);
          PRAGMA writable_schema=ON;
@@ -454,7 +454,7 @@ const SHARING: &[(&str, &str)] = &[
     ),
     // Other objects.
     (
-        "indexes: partial, by expression, DESC, collated, UNIQUE, twice the same",
+        "indexes: partial, on expressions, DESC, collated, UNIQUE, duplicate",
         "CREATE TABLE indexed (a, b TEXT UNIQUE, c, UNIQUE (a, c)); INSERT INTO indexed VALUES (1, 'x', 2), (2, 'X', NULL), (NULL, NULL, NULL);
          CREATE INDEX index_partial ON indexed (a) WHERE c IS NOT NULL AND b <> 'it''s; --';
          CREATE INDEX index_expression ON indexed (abs(a), lower(b) DESC, b || ';' || c);
@@ -463,7 +463,7 @@ const SHARING: &[(&str, &str)] = &[
          CREATE UNIQUE INDEX IF NOT EXISTS main.index_full ON indexed (c, a, b) WHERE a IN (1, 2);",
     ),
     (
-        "views on views in any order, and on what is not there",
+        "views on views in any order, and on missing objects",
         "CREATE VIEW view_2 AS SELECT * FROM view_1; CREATE VIEW view_1 (\"x y\") AS SELECT a FROM viewed;
          CREATE TABLE viewed (a); INSERT INTO viewed VALUES (1); CREATE VIEW view_bad AS SELECT a FROM \"no such table\";
          CREATE VIEW view_bad_column AS SELECT no_such_column, no_such_function(1) FROM viewed;
@@ -471,7 +471,7 @@ const SHARING: &[(&str, &str)] = &[
            (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT i, ';' FROM n;",
     ),
     (
-        "triggers that would fire, abort, or hold END in strings",
+        "triggers that would fire, abort, or contain END in strings",
         "CREATE TABLE triggered (id INTEGER PRIMARY KEY, n DEFAULT 0); INSERT INTO triggered VALUES (1, 0), (2, 5);
          CREATE VIEW trigger_view AS SELECT id FROM triggered;
          CREATE TRIGGER trigger_never BEFORE INSERT ON triggered BEGIN SELECT RAISE(ABORT, 'no; never'); END;
@@ -489,7 +489,7 @@ const SHARING: &[(&str, &str)] = &[
          CREATE TABLE tree (id INTEGER PRIMARY KEY, up REFERENCES tree(id)); INSERT INTO tree VALUES (1, 3), (2, 1), (3, 2);",
     ),
     (
-        "statistics of ANALYZE",
+        "ANALYZE statistics",
         "CREATE TABLE analysed (a, b TEXT); CREATE INDEX analysed_a ON analysed (a); CREATE INDEX \"analysed b\" ON analysed (b, a);
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
            INSERT INTO analysed SELECT i % 17, 'it''s ' || i FROM n;
@@ -508,7 +508,7 @@ const SHARING: &[(&str, &str)] = &[
          DELETE FROM fts5_own WHERE title = 'two'; INSERT INTO fts5_own (rowid, title) VALUES (-7, 'minus'), (1000, 'thousand');",
     ),
     (
-        "FTS5 with external content and with none",
+        "FTS5 with external content and without content",
         "CREATE TABLE fts5_content (id INTEGER PRIMARY KEY, a, b); INSERT INTO fts5_content VALUES (3, 'x y', 'z'), (9, 'y', NULL);
          CREATE VIRTUAL TABLE fts5_external USING fts5(a, b, content='fts5_content', content_rowid='id');
          INSERT INTO fts5_external (fts5_external) VALUES ('rebuild');
@@ -541,7 +541,7 @@ const ALONE: &[(&str, &str)] = &[
         "PRAGMA user_version=-7; PRAGMA application_id=-2147483648; CREATE TABLE t (a); INSERT INTO t VALUES (1);",
     ),
     (
-        "user_version and application_id, large, and no table",
+        "user_version and application_id, large, with no table",
         "PRAGMA user_version=2147483647; PRAGMA application_id=1196444487;",
     ),
     (
@@ -596,7 +596,7 @@ fn long_values() -> Vec<(&'static str, String)> {
             texts += &format!("INSERT INTO long_texts VALUES ({text}, {size}, NULL);");
         }
     }
-    cases.push(("long texts with quotes and characters of several bytes", texts));
+    cases.push(("long texts with quotes and multi-byte characters", texts));
 
     let mut texts = format!(
         "CREATE TABLE long_odd_texts (a TEXT, b); INSERT INTO long_odd_texts VALUES ({} || char(0), 1);",
@@ -664,7 +664,7 @@ fn long_values() -> Vec<(&'static str, String)> {
         );
     }
     cases.push((
-        "long values beside generated columns, in defaults, under shadowed rowids",
+        "long values next to generated columns, in defaults, under shadowed rowids",
         generated,
     ));
 
@@ -697,7 +697,7 @@ fn long_values() -> Vec<(&'static str, String)> {
            INSERT INTO long_among SELECT i, CASE i % 1000 WHEN 5 THEN zeroblob(300000) ELSE 'x' END FROM n;"
             .to_owned(),
     ));
-    cases.push(("several long values in one row, and lengths next to 256 KiB", several));
+    cases.push(("several long values in one row, and lengths around 256 KiB", several));
     cases
 }
 
@@ -736,7 +736,7 @@ fn wide_tables() -> Vec<(&'static str, String)> {
     many += "COMMIT;";
     vec![
         ("a table of 100 columns", wide("columns_100", 100, &every)),
-        ("a table of 700 columns, one value long", wide("columns_700", 700, &with_long)),
+        ("a table of 700 columns with one long value", wide("columns_700", 700, &with_long)),
         ("a table of 1,500 columns, mostly NULL", wide("columns_1500", 1_500, &sparse)),
         ("a table of 2,000 columns", wide("columns_2000", 2_000, &every)),
         ("300 tables", many),

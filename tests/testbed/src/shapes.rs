@@ -54,7 +54,7 @@ impl Shape {
     /// A few words for it, for people.
     pub fn description(self) -> &'static str {
         match self {
-            Self::Real => "real-looking: a shop",
+            Self::Real => "realistic: a shop",
             Self::Integers => "narrow integers",
             Self::Text => "wide text",
             Self::Blobs => "blobs",

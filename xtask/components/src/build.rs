@@ -17,7 +17,7 @@ pub enum BuildError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// The compiler refused.
+    /// Compiling failed.
     #[error("building {crate_name} for {TARGET} failed:\n{messages}")]
     Compile {
         /// The component's crate.
@@ -33,8 +33,8 @@ pub enum BuildError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// The module is no component of the world its bindings name.
-    #[error("the module of {crate_name} can't be made a component: {reason}")]
+    /// The module does not fit the world its bindings name.
+    #[error("the module of {crate_name} can't be turned into a component: {reason}")]
     Encode {
         /// The component's crate.
         crate_name: String,
@@ -44,7 +44,7 @@ pub enum BuildError {
 }
 
 /// Compiles the crate `crate_name`, whose manifest is `manifest`, in release mode under
-/// `target_folder`, and gives the component's bytes.
+/// `target_folder`, and returns the component's bytes.
 pub fn build(
     toolchain: &Toolchain,
     manifest: &Path,
@@ -83,7 +83,7 @@ pub fn build(
 fn flags() -> String {
     // Every runtime of components has vectors; part of WebAssembly since 2.0.
     let mut flags = "-Ctarget-feature=+simd128".to_owned();
-    // Messages of panics name source files: the same bytes come out wherever dependencies are kept.
+    // Panic messages name source files: this way the bytes do not depend on where dependencies are.
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
     if let Some(home) = home.as_deref().and_then(Path::to_str).filter(|home| !home.contains(' ')) {

@@ -1,4 +1,4 @@
-//! Which toolchain compiles to wasm on this machine.
+//! Finding a toolchain that compiles to wasm on this machine.
 
 use std::env;
 use std::ffi::OsString;
@@ -26,7 +26,7 @@ pub enum Toolchain {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no toolchain here compiles for {TARGET}{}.\n\
-     Any one of these helps:\n\
+     Any one of these will do:\n\
      - run `cargo xtask setup`, which tries the next two\n\
      - rustup target add {TARGET}\n\
      - on Debian: apt-get install --no-install-recommends {}\n\
@@ -37,11 +37,11 @@ pub struct NoToolchain {
 }
 
 impl Toolchain {
-    /// What the Debian way needs.
+    /// The packages that the Debian toolchain needs.
     pub const DEBIAN_PACKAGES: [&str; 5] =
         ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
 
-    /// The first that is ready; `PARTWAY_TOOLCHAIN` set to `rustup` or `debian` pins one.
+    /// The first usable toolchain; `PARTWAY_TOOLCHAIN` set to `rustup` or `debian` selects one.
     pub fn find() -> Result<Self, NoToolchain> {
         let pinned = env::var("PARTWAY_TOOLCHAIN").ok().filter(|name| !name.is_empty());
         let found = match pinned.as_deref() {
@@ -52,7 +52,7 @@ impl Toolchain {
         };
         found.ok_or_else(|| NoToolchain {
             pinned: pinned
-                .map(|name| format!(" (PARTWAY_TOOLCHAIN={name} allows rustup or debian)")),
+                .map(|name| format!(" (PARTWAY_TOOLCHAIN={name}; it may be rustup or debian)")),
         })
     }
 
@@ -103,7 +103,7 @@ impl Toolchain {
         command
     }
 
-    /// What the build needs beside the ordinary arguments.
+    /// What the build needs besides the ordinary arguments.
     pub(crate) fn arguments(&self) -> &'static [&'static str] {
         match self {
             Self::Rustup { .. } => &[],

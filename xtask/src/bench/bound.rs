@@ -1,6 +1,6 @@
-//! What a number is asked to be, to stand beside what it is.
+//! Targets for numbers, to be printed next to them.
 
-/// What is asked of a number.
+/// A target for a number.
 #[derive(Clone, Copy)]
 pub enum Bound {
     AtLeast(f64),
@@ -15,7 +15,7 @@ impl Bound {
         }
     }
 
-    /// A number with what is asked of it.
+    /// A number with its target.
     pub fn beside(self, number: f64) -> String {
         match self {
             Self::AtLeast(bound) => format!("{number:.2} (≥ {bound})"),
@@ -23,7 +23,7 @@ impl Bound {
         }
     }
 
-    /// The same, and a word where it is not so.
+    /// The same, with a word if the target is missed.
     pub fn judged(self, number: f64) -> String {
         let beside = self.beside(number);
         if self.holds(number) { beside } else { beside.replace(')', ", missed)") }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench --check`: whether speed was lost, in a minute, on machines that nobody has tuned.
+//! `cargo xtask bench --check`: whether speed was lost, in a minute, on untuned machines.
 //!
 //! The bounds are far below what is measured, so that a busy machine does not fail a good change.
 
@@ -13,18 +13,18 @@ use super::measured::{in_turn, measure};
 use super::peers::{Peer, Programs};
 use crate::run::output;
 
-/// How often `.dump`'s time must be Partway's at least: half of what is measured on two quiet cores (3.7 and 3.2). With one
-/// core taken by something else these still hold.
+/// The least ratio of `.dump`'s time to Partway's: half of what is measured on two idle cores (3.7
+/// and 3.2). These still hold if one core is taken by something else.
 const LEAST: [(Shape, Bound); 2] =
     [(Shape::Real, Bound::AtLeast(1.8)), (Shape::Integers, Bound::AtLeast(1.5))];
 
 const MEGABYTES: u64 = 40;
 const ROUNDS: u32 = 5;
 
-/// Fails where Partway is not as much faster than `sqlite3 .dump` as it must be.
+/// Fails if Partway is not enough faster than `sqlite3 .dump`.
 pub fn check() -> Result<()> {
     if output(Command::new("sqlite3").arg("--version")).is_err() {
-        eprintln!("bench: there is no sqlite3 program here: speed is not checked");
+        eprintln!("bench: the program sqlite3 is not available; speed is not checked");
         return Ok(());
     }
     let programs = Programs::build()?;
@@ -45,8 +45,9 @@ pub fn check() -> Result<()> {
     }
     if !lost.is_empty() {
         bail!(
-            "speed was lost. Time of `sqlite3 FILE .dump` to that of `partway export FILE`: {}. See what has become \
-             slower with `cargo xtask bench`; where the machine was busy, try again with `cargo xtask bench --check`",
+            "speed was lost. Time of `sqlite3 FILE .dump` divided by that of `partway export FILE`: {}. Run \
+             `cargo xtask bench` to see what has become slower; if the machine was busy, run \
+             `cargo xtask bench --check` again",
             lost.join("; ")
         );
     }

@@ -9,7 +9,7 @@ use partway_testbed::Shape;
 use crate::demo::ignore_missing;
 use crate::run::target;
 
-/// Where they are, and all else that measurements write.
+/// Where they are, and everything else that measurements write.
 pub fn folder() -> Result<PathBuf> {
     let folder = target().join("bench");
     fs::create_dir_all(&folder)?;
@@ -21,7 +21,7 @@ pub fn shaped(folder: &Path, shape: Shape, megabytes: u64) -> Result<PathBuf> {
     generated(folder, shape.name(), megabytes, |file, megabytes| shape.write(file, megabytes))
 }
 
-/// A database of about so many megabytes, which is made when it is first asked for.
+/// A database of about this many megabytes, generated when first needed.
 pub fn generated(
     folder: &Path,
     kind: &str,
@@ -30,7 +30,7 @@ pub fn generated(
 ) -> Result<PathBuf> {
     let file = folder.join(format!("{kind}-{megabytes}.db"));
     if !file.exists() {
-        println!("making {} …", file.display());
+        println!("generating {} …", file.display());
         let unfinished = folder.join(format!("{kind}.new"));
         fs::remove_file(&unfinished).or_else(ignore_missing)?;
         write(&unfinished, megabytes)?;

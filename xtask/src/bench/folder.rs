@@ -1,4 +1,5 @@
-//! Exports to a folder, down to the disk: beside a dump that is synced, and a plain copy of the same bytes.
+//! Exports to a folder, until they are on disk, compared with a dump that is synced and a plain
+//! copy of the same bytes.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -21,10 +22,10 @@ const NEAR_THE_DISK: Bound = AtMost(1.15);
 
 pub fn folder(programs: &Programs, folder: &Path, size: u64, rounds: u32) -> Result<Vec<Table>> {
     let mut table = Table::new(
-        "To a folder, until the disk has it",
+        "To a folder, until it is on disk",
         "Medians, in seconds: `sqlite3 FILE .dump > f; sync f`, `partway export FILE --to DIR`, and `dd bs=5M \
-         conv=fsync` of the same object. One of the two ratios is asked for: where the disk bounds both, nobody \
-         can be much faster than `dd`.",
+         conv=fsync` of the same object. One of the two targets must be met: if the disk limits both, \
+         nothing can be much faster than `dd`.",
         &[
             "shape",
             "SQL, MB",
@@ -33,7 +34,7 @@ pub fn folder(programs: &Programs, folder: &Path, size: u64, rounds: u32) -> Res
             "`dd`",
             "`.dump` / partway",
             "partway / `dd`",
-            "one of the two",
+            "either target",
         ],
     );
     let (dumped, object, copy) =
@@ -68,7 +69,7 @@ pub fn folder(programs: &Programs, folder: &Path, size: u64, rounds: u32) -> Res
             format!("{:.3}", dd.seconds()),
             FASTER_THAN_DUMP.beside(faster),
             NEAR_THE_DISK.beside(near),
-            if holds { "held" } else { "missed" }.to_owned(),
+            if holds { "met" } else { "missed" }.to_owned(),
         ]);
         fs::remove_file(&object)?;
     }

@@ -1,4 +1,4 @@
-//! What is measured on, and with which versions.
+//! The machine and the versions that are measured.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::run::{output, root};
 
-/// What a reader of numbers has to know.
+/// What a reader of the numbers has to know.
 pub struct Machine {
     pub cores: usize,
     pub processor: String,
@@ -37,7 +37,7 @@ impl Machine {
 fn processor(text: &str) -> String {
     let names = text.lines().filter_map(|line| line.split_once(':'));
     let mut names = names.filter(|(key, _)| key.trim() == "model name");
-    names.next().map_or("of a kind that is not told", |(_, name)| name.trim()).to_owned()
+    names.next().map_or("unknown", |(_, name)| name.trim()).to_owned()
 }
 
 #[cfg(test)]
@@ -48,6 +48,6 @@ mod tests {
     fn the_processor_is_named() {
         let text = "processor\t: 0\nmodel name\t: A Processor: 2 GHz\nmodel name\t: Another\n";
         assert_eq!(processor(text), "A Processor: 2 GHz");
-        assert_eq!(processor("CPU implementer\t: 0x41\n"), "of a kind that is not told");
+        assert_eq!(processor("CPU implementer\t: 0x41\n"), "unknown");
     }
 }

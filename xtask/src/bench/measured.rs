@@ -48,8 +48,8 @@ impl Runs {
     }
 }
 
-/// Runs several things in turn, A B A B, and gives the runs of each. A first round, which brings files into memory,
-/// does not count.
+/// Runs several things in turn, A B A B, and returns the runs of each. The first round, which loads
+/// files into memory, does not count.
 pub fn in_turn<const N: usize>(
     rounds: u32,
     names: [&str; N],
@@ -71,7 +71,7 @@ pub fn in_turn<const N: usize>(
     Ok(all)
 }
 
-/// Runs a command to its good end.
+/// Runs a command, which must succeed.
 pub fn measure(command: &mut Command) -> Result<Run> {
     let (run, status) = measure_any(command)?;
     if !status.success() {
@@ -80,9 +80,10 @@ pub fn measure(command: &mut Command) -> Result<Run> {
     Ok(run)
 }
 
-/// Runs a command to its end. What it used the system tells then: to look on would take time from it.
+/// Runs a command to its end. The system then reports what it used: watching it would take time
+/// from it.
 pub fn measure_any(command: &mut Command) -> Result<(Run, ExitStatus)> {
-    // What the run before has left to be written would slow this one.
+    // What the previous run left to be written would slow this one down.
     run(&mut Command::new("sync"))?;
     let began = Instant::now();
     let child = command.spawn().with_context(|| format!("starting {}", shown(command)))?;
@@ -92,7 +93,7 @@ pub fn measure_any(command: &mut Command) -> Result<(Run, ExitStatus)> {
     Ok((Run { seconds, cpu_seconds, peak_kib: used.rusage.maxrss / 1024 }, used.status))
 }
 
-/// The one in the middle; of an even number, what is halfway between the two.
+/// The middle one; for an even number, the mean of the middle two.
 pub fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
     let mut numbers: Vec<f64> = numbers.into_iter().collect();
     numbers.sort_by(f64::total_cmp);

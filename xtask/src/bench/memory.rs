@@ -1,4 +1,4 @@
-//! How much memory an export has, and that it does not grow with the database.
+//! How much memory an export uses, and that it does not grow with the database.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::report::Table;
 
 /// In megabytes.
 const SIZES: [u64; 2] = [100, 1_000];
-/// It takes room on the disk, and minutes.
+/// It takes disk space, and minutes.
 const LONG_SIZE: u64 = 5_000;
 
 const RUNS: usize = 3;
@@ -29,9 +29,9 @@ pub fn memory(programs: &Programs, folder: &Path, long: bool) -> Result<Vec<Tabl
     let mut table = Table::new(
         "Peak memory",
         &format!(
-            "`partway export FILE --to DIR --part-size {PART_SIZE}` of one uniform table; the most of {RUNS} runs."
+            "`partway export FILE --to DIR --part-size {PART_SIZE}` of one uniform table; the maximum of {RUNS} runs."
         ),
-        &["database, MB", "peak memory, MB", "to the smallest database's"],
+        &["database, MB", "peak memory, MB", "relative to the smallest"],
     );
     let mut smallest = None;
     for size in SIZES.into_iter().chain(long.then_some(LONG_SIZE)) {

@@ -1,4 +1,4 @@
-//! Who is measured.
+//! The programs that are measured.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl Programs {
     }
 }
 
-/// Who makes a dump, or does a part of the work.
+/// A program that makes a dump, or does a part of the work.
 #[derive(Clone, Copy)]
 pub enum Peer {
     /// `sqlite3 FILE .dump`.
@@ -42,14 +42,14 @@ pub enum Peer {
     Partway,
     /// Reads every cell, and writes nothing.
     Floor,
-    /// The exporter's code outside of WebAssembly, on one thread.
+    /// The exporter's code outside WebAssembly, on one thread.
     Native,
     /// `iterdump` of Python's module sqlite3.
     Python,
 }
 
 impl Peer {
-    /// The command that has a dump of a database on standard output, which goes nowhere.
+    /// The command that writes a dump of a database to standard output, which is discarded.
     pub fn command(self, programs: &Programs, database: &Path) -> Command {
         let mut command = Command::new(match self {
             Self::Dump => Path::new("sqlite3"),
@@ -69,7 +69,7 @@ impl Peer {
     }
 }
 
-/// As Python's documentation of `Connection.iterdump` has it.
+/// As in Python's documentation of `Connection.iterdump`.
 const ITERDUMP: &str = "\
 import sqlite3, sys
 for line in sqlite3.connect(sys.argv[1]).iterdump():

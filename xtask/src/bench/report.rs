@@ -1,4 +1,4 @@
-//! What was measured as tables: for the terminal, and in their place in `docs/PERFORMANCE.md`.
+//! The measurements as tables: for the terminal, and in their place in `docs/PERFORMANCE.md`.
 
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::fs;
@@ -11,7 +11,7 @@ use crate::run::root;
 /// Where it is, from the project's folder.
 pub const DOCUMENT: &str = "docs/PERFORMANCE.md";
 
-/// Between them everything is written anew; what is outside stays.
+/// Everything between them is replaced; the rest is kept.
 const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 
@@ -81,9 +81,9 @@ pub fn write(command: &str, machine: &Machine, tables: &[Table]) -> Result<()> {
     let Machine { cores, processor, sqlite3, sqlite, rustc } = machine;
     let mut measured = format!(
         "## Measured\n\n\
-         - by `{command}`\n\
+         - with `{command}`\n\
          - processor: {processor}, {cores} cores\n\
-         - the program `sqlite3` {sqlite3}; Partway and its peers have SQLite {sqlite}\n\
+         - the program `sqlite3` {sqlite3}; Partway and its peers use SQLite {sqlite}\n\
          - {rustc}\n\n"
     );
     for table in tables {
@@ -93,7 +93,7 @@ pub fn write(command: &str, machine: &Machine, tables: &[Table]) -> Result<()> {
     let document =
         fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
     let document = replaced(&document, &measured)
-        .with_context(|| format!("{} is as it was", file.display()))?;
+        .with_context(|| format!("{} was not changed", file.display()))?;
     fs::write(&file, document).with_context(|| format!("writing {}", file.display()))?;
     println!("{}", file.display());
     Ok(())
@@ -110,7 +110,7 @@ fn replaced(document: &str, text: &str) -> Result<String> {
             Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", text.trim()))
         }
         _ => bail!(
-            "it needs one line {BEGIN}, and behind it one line {END}: put them where the tables belong"
+            "it needs one line {BEGIN}, followed by one line {END}: put them where the tables belong"
         ),
     }
 }

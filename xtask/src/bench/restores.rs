@@ -1,4 +1,4 @@
-//! What the stock program takes to restore each of the two dumps of a database.
+//! How long the stock program takes to restore each of the two dumps of a database.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -24,20 +24,21 @@ pub fn restores(programs: &Programs, folder: &Path, size: u64, rounds: u32) -> R
         measure(peer.command(programs, &database).stdout(File::create(dump)?))?;
     }
     let restored = folder.join("restored.db");
-    let [theirs, ours] = in_turn(rounds.min(MOST_ROUNDS), ["of .dump", "of partway"], |which| {
-        fs::remove_file(&restored).or_else(ignore_missing)?;
-        let mut restore = Command::new("sqlite3");
-        restore.arg(&restored).stdin(File::open(&dumps[which])?);
-        // Of its own dump the program may refuse statistics that it was built without.
-        Ok(measure_any(restore.stdout(Stdio::null()).stderr(Stdio::null()))?.0)
-    })?;
+    let [theirs, ours] =
+        in_turn(rounds.min(MOST_ROUNDS), ["dump by .dump", "dump by partway"], |which| {
+            fs::remove_file(&restored).or_else(ignore_missing)?;
+            let mut restore = Command::new("sqlite3");
+            restore.arg(&restored).stdin(File::open(&dumps[which])?);
+            // From its own dump, the program may refuse statistics that it was built without.
+            Ok(measure_any(restore.stdout(Stdio::null()).stderr(Stdio::null()))?.0)
+        })?;
     for file in dumps.iter().chain([&restored]) {
         fs::remove_file(file)?;
     }
     let mut table = Table::new(
         "Restoring with `sqlite3`",
-        "Medians, in seconds, of the real-looking shape.",
-        &["of `.dump`", "of partway", "`.dump` / partway"],
+        "Medians, in seconds, for the realistic shape.",
+        &["dump by `.dump`", "dump by partway", "`.dump` / partway"],
     );
     table.row(vec![
         format!("{:.2}", theirs.seconds()),

@@ -1,4 +1,5 @@
-//! Exports to an S3 server on this machine: beside making the dump alone, and uploading it alone.
+//! Exports to an S3 server on this machine, compared with making the dump alone and uploading it
+//! alone.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -18,15 +19,16 @@ use super::report::Table;
 use crate::garage::{self, BUCKET, Garage};
 use crate::python;
 
-/// Of Partway's time to the larger of the two others: making and uploading at once costs little more than either.
+/// Of Partway's time to the slower of the other two: making and uploading at once costs little more
+/// than either.
 const AT_ONCE: Bound = AtMost(1.25);
 
-/// How many parts Partway has on their way to S3 (`StoreLimits::in_flight` of its `ObjectStore`).
+/// How many parts Partway uploads to S3 at a time (`StoreLimits::in_flight` of its `ObjectStore`).
 const ON_THEIR_WAY: u32 = 3;
 
 const BOTO3: &str = "boto3==1.44.5";
 
-/// What is to be installed for it.
+/// What must be installed for it.
 pub struct Tools {
     /// A Python that has boto3; without one there is nothing to compare with.
     python: Option<PathBuf>,
@@ -44,7 +46,7 @@ impl Tools {
             }
         };
         if python.is_none() {
-            eprintln!("bench: there is no Python with boto3 here: exports to S3 are left out");
+            eprintln!("bench: Python with boto3 is not available; exports to S3 are skipped");
         } else {
             garage::install()?;
         }
@@ -62,24 +64,24 @@ pub fn s3(
     let mut table = Table::new(
         "To S3, on this machine",
         &format!(
-            "Medians, in seconds, of the real-looking shape, in parts of {PART_SIZE} bytes: an export to a folder, the \
-             upload of the same object by boto3 ({ON_THEIR_WAY} parts at a time; without the start of Python), and an \
-             export to S3; with a copy of the database first, as is the rule outside of WAL mode, and with none. The \
-             server is Garage, a new one for each run: one that has blocks of the same content already would not write \
-             them again. It shares the processors: an export to S3 can't be faster than its own and the server's \
-             processor time, divided by the processors."
+            "Medians, in seconds, for the realistic shape, in parts of {PART_SIZE} bytes: an export to a folder; the \
+             upload of the same object by boto3 ({ON_THEIR_WAY} parts at a time, not counting the start of Python); and \
+             an export to S3. A copy of the database is made first, as is usual outside WAL mode, or not at all. The \
+             server is Garage, a new one for each run, as a server that already has blocks of the same content would \
+             not write them again. It shares the processors: an export to S3 can't be faster than its own and the \
+             server's processor time, divided by the number of processors."
         ),
         &[
             "",
             "to a folder",
             "boto3",
             "partway to S3",
-            "to the larger of the two",
-            "by processors at least",
+            "relative to the slower of the two",
+            "least by processor time",
         ],
     );
     let Some(python) = &tools.python else {
-        table.note("Left out: there was no Python with boto3.");
+        table.note("Skipped: Python with boto3 was not available.");
         return Ok(vec![table]);
     };
     let database = shaped(folder, Shape::Real, size)?;

@@ -1,4 +1,5 @@
-//! Databases of each shape, dumped to nowhere: how fast Partway is beside others, and beside what is possible.
+//! Databases of each shape, dumped to nowhere: how fast Partway is, compared with others and with
+//! what is possible.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +14,7 @@ use super::peers::{Peer, Programs, printed};
 use super::report::Table;
 use crate::run::output;
 
-/// Those that take turns.
+/// The programs that take turns.
 const PEERS: [Peer; 4] = [Peer::Dump, Peer::Partway, Peer::Floor, Peer::Native];
 const NAMES: [&str; 4] = [".dump", "partway", "floor", "native"];
 
@@ -30,13 +31,13 @@ const LESS_WORK_THAN_DUMP: Bound = AtMost(0.75);
 pub fn shapes(programs: &Programs, folder: &Path, size: u64, rounds: u32) -> Result<Vec<Table>> {
     let mut times = Table::new(
         "Every shape of database, into /dev/null: seconds",
-        "Medians. *Floor* steps to every row and reads every cell; *native* is the exporter's code outside of \
-         WebAssembly, on one thread; *iterdump* is Python's, in one run.",
+        "Medians. *Floor* steps to every row and reads every cell; *native* is the exporter's code outside \
+         WebAssembly, on one thread; *iterdump* is Python's, from a single run.",
         &["shape", "database, MB", "SQL, MB", "`.dump`", "partway", "floor", "native", "iterdump"],
     );
     let mut ratios = Table::new(
         "Every shape of database, into /dev/null: ratios",
-        "In brackets what is asked. CPU is the time of all processors; a GB is one of SQL.",
+        "Targets are in brackets. CPU is the time on all processors; GB means GB of SQL.",
         &[
             "shape",
             "`.dump` / partway",
@@ -49,7 +50,7 @@ pub fn shapes(programs: &Programs, folder: &Path, size: u64, rounds: u32) -> Res
     );
     let has_python = output(Command::new("python3").args(["-c", "import sqlite3"])).is_ok();
     if !has_python {
-        times.note("There was no python3 with its module sqlite3.");
+        times.note("Python 3 with the module sqlite3 was not available.");
     }
     for shape in Shape::ALL {
         let database = shaped(folder, shape, size)?;
@@ -58,7 +59,7 @@ pub fn shapes(programs: &Programs, folder: &Path, size: u64, rounds: u32) -> Res
         let native = printed(&mut Peer::Native.command(programs, &database))?;
         if sql != native {
             bail!(
-                "of {} Partway writes {sql} bytes, and the native formatter {native}",
+                "for {}, Partway writes {sql} bytes and the native formatter {native}",
                 shape.name()
             );
         }

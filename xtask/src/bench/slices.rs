@@ -1,4 +1,4 @@
-//! What it costs to cut an export into slices: in all, and of each slice along a long export.
+//! What it costs to cut an export into slices: in total, and for each slice of a long export.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -23,7 +23,7 @@ pub fn slices(megabytes: u64, pairs: u32) -> Result<()> {
     let database = generated(&folder, "uniform", megabytes, write_uniform)?;
     let export =
         |part_size: u64, slicing: &[&str]| export(&program, &database, &folder, part_size, slicing);
-    // This also brings the file into memory.
+    // This also loads the file into memory.
     let (_, object, _) = export(5 * 1024 * 1024, &["--slice-time", "24h"])?;
     let part_size = (object / SLICES).next_multiple_of(4096);
 

@@ -1,4 +1,4 @@
-//! How long it takes until something comes: whole exports of next to nothing, and the first byte of large ones.
+//! How long it takes to start: whole exports of tiny databases, and the first byte of large ones.
 
 use std::fs;
 use std::io::Read;
@@ -32,10 +32,10 @@ pub fn start(programs: &Programs, folder: &Path, size: u64) -> Result<Vec<Table>
     let large = shaped(folder, Shape::Real, size)?;
 
     let mut table = Table::new(
-        "How soon",
+        "Time to start",
         &format!(
-            "Medians of {RUNS} runs each, in milliseconds: the whole program with a database of one row, and the \
-             time from its start to the first byte of the real-looking shape, read from a pipe."
+            "Medians of {RUNS} runs each, in milliseconds: the whole run for a database of one row, and the \
+             time from the program's start to its first byte for the realistic shape, read from a pipe."
         ),
         &["what", "`.dump`", "partway", "difference"],
     );
@@ -43,9 +43,9 @@ pub fn start(programs: &Programs, folder: &Path, size: u64) -> Result<Vec<Table>
     let mut row = |what: &str, theirs: f64, ours: f64, difference: String| {
         table.row(vec![what.to_owned(), format!("{theirs:.2}"), format!("{ours:.2}"), difference]);
     };
-    row("one row, whole", theirs, ours, SOON.judged(ours - theirs));
+    row("one row, whole run", theirs, ours, SOON.judged(ours - theirs));
     let (theirs, ours) = in_turn(|peer| first_byte(&mut peer.command(programs, &large)))?;
-    row("real-looking, first byte", theirs, ours, format!("{:.2}", ours - theirs));
+    row("realistic, first byte", theirs, ours, format!("{:.2}", ours - theirs));
     Ok(vec![table])
 }
 
@@ -81,11 +81,11 @@ fn first_byte(command: &mut Command) -> Result<f64> {
     let mut text = child.stdout.take().context("no pipe")?;
     let read = text.read(&mut [0; 4096]);
     let seconds = began.elapsed().as_secs_f64();
-    // The rest is not asked for. It may have ended by itself.
+    // The rest is not needed. It may have ended by itself.
     child.kill().ok();
     child.wait()?;
     if read? == 0 {
-        bail!("{} prints nothing", shown(command));
+        bail!("{} printed nothing", shown(command));
     }
     Ok(seconds)
 }

@@ -35,7 +35,7 @@ impl Selection {
                 "it is a view, which has no rows of its own"
             }
             Some(object) if object.table.as_ref().is_some_and(|table| table.flags.is_virtual) => {
-                "it is a virtual table, whose rows live in other tables: export the whole database"
+                "it is a virtual table, whose data is in other tables: export the whole database"
             }
             Some(object) => return Ok(object.name.clone()),
             None => "the database has no such table",

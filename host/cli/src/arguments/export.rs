@@ -31,8 +31,8 @@ pub struct ExportArguments {
     #[arg(long = "table", value_name = "TABLE")]
     pub tables: Vec<String>,
 
-    /// The size of every part but the last, such as 8MiB: at least 4KiB for a folder, 5MiB for S3 and R2
-    /// [default: 5MiB, more for databases over 9 GiB]
+    /// The size of every part except the last, such as 8MiB: at least 4KiB for a folder, 5MiB for
+    /// S3 and R2 [default: 5MiB, more for databases over 9 GiB]
     #[arg(long, value_name = "SIZE", requires = "to", value_parser = size)]
     pub part_size: Option<u64>,
 
@@ -60,8 +60,8 @@ pub struct ExportArguments {
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
 
-    /// The folder that jobs are kept in, with all that is needed to resume them [default: the platform's
-    /// folder for application state]
+    /// The folder where jobs are kept, with everything needed to resume them [default: the
+    /// platform's folder for application state]
     #[arg(long, value_name = "DIR", requires = "to")]
     pub state: Option<PathBuf>,
 
@@ -73,7 +73,7 @@ pub struct ExportArguments {
     #[arg(long, value_enum)]
     pub target: Option<Target>,
 
-    /// How the database's state is kept for the length of the export
+    /// How the database's state is kept during the export
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
     pub snapshot: SnapshotMode,
 

@@ -30,7 +30,7 @@ pub enum JobsCommand {
         state: StateArguments,
     },
 
-    /// Cancel jobs, and delete what they have in the store
+    /// Cancel jobs, and delete their data in the store
     Cancel {
         /// The jobs' ids, or their first digits
         #[arg(required = true, value_name = "JOB")]
@@ -59,7 +59,7 @@ pub enum JobsCommand {
     /// Looks for uploads in every store that a job has exported to, and in those given by --store. An upload
     /// that belongs to no job here may belong to another machine or program, so it is kept for a day: from
     /// its beginning, or in a folder from when it was last written to. Failed and cancelled jobs are kept
-    /// while their stores may hold something of theirs.
+    /// while their stores may still contain their data.
     Prune {
         /// Look for uploads in this store too; may be repeated
         #[arg(long = "store", value_name = "STORE")]
@@ -83,7 +83,7 @@ pub enum JobsCommand {
 
 #[derive(Debug, Args)]
 pub struct StateArguments {
-    /// The folder that jobs are kept in [default: the platform's folder for application state]
+    /// The folder where jobs are kept [default: the platform's folder for application state]
     #[arg(long = "state", value_name = "DIR")]
     pub folder: Option<PathBuf>,
 }

@@ -24,7 +24,7 @@ pub struct ServeArguments {
     #[arg(value_name = "DATABASE", required_unless_present = "named")]
     pub databases: Vec<PathBuf>,
 
-    /// A database with a name of its own; may be repeated
+    /// A database and the name to serve it under; may be repeated
     #[arg(long = "database", value_name = "NAME=PATH", value_parser = named_database)]
     pub named: Vec<NamedDatabase>,
 
@@ -34,7 +34,7 @@ pub struct ServeArguments {
     #[arg(long, value_name = "STORE")]
     pub store: Option<StoreAddress>,
 
-    /// The folder that jobs are kept in; the service also resumes jobs that other commands left there
+    /// The folder where jobs are kept; the service also resumes jobs that other commands left there
     /// [default: the platform's folder for application state]
     #[arg(long, value_name = "DIR", requires = "store")]
     pub state: Option<PathBuf>,
@@ -61,8 +61,8 @@ pub struct ServeArguments {
     #[arg(long, value_name = "SIZE", requires = "store", default_value = "32MiB", value_parser = size)]
     pub inline_size: u64,
 
-    /// A network that callbacks may go to, by http too, such as 10.1.0.0/16 or 127.0.0.1; may be repeated.
-    /// Other callbacks go only to the public internet, by https
+    /// A network that callbacks may be sent to, also over http, such as 10.1.0.0/16 or 127.0.0.1;
+    /// may be repeated. Other callbacks are sent only to the public internet, over https
     #[arg(long, value_name = "NETWORK", requires = "store", value_parser = network)]
     pub callback_allow: Vec<IpNet>,
 
@@ -99,7 +99,8 @@ pub struct ServeArguments {
     #[arg(long, value_name = "N", requires = "store", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub unfinished: u64,
 
-    /// How many objects may be downloaded at the same time; more are told to try again later
+    /// How many objects may be downloaded at the same time; further clients are told to try again
+    /// later
     #[arg(long, value_name = "N", requires = "store", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub downloads: u32,
 
@@ -107,8 +108,8 @@ pub struct ServeArguments {
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub drain: Duration,
 
-    /// The size of every part but the last, such as 8MiB: at least 4KiB for a folder, 5MiB for S3 and R2
-    /// [default: 5MiB, more for databases over 9 GiB]
+    /// The size of every part except the last, such as 8MiB: at least 4KiB for a folder, 5MiB for
+    /// S3 and R2 [default: 5MiB, more for databases over 9 GiB]
     #[arg(long, value_name = "SIZE", requires = "store", value_parser = size)]
     pub part_size: Option<u64>,
 
@@ -132,7 +133,7 @@ pub struct ServeArguments {
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
 
-    /// How a database's state is kept for the length of an export
+    /// How a database's state is kept during an export
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
     pub snapshot: SnapshotMode,
 }

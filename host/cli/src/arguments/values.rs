@@ -10,12 +10,12 @@ use partway_jobs::object_name;
 /// `--snapshot`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SnapshotMode {
-    /// In WAL mode, hold. Otherwise hold if the export takes only seconds, and copy if not
+    /// In WAL mode, hold. Otherwise hold if the export takes only seconds, or else copy
     Auto,
     /// Read in one transaction: in WAL mode writers continue and the log grows; otherwise writers wait
     Hold,
     /// Copy the database to the state folder first: outside WAL mode writers wait while it is copied, and an
-    /// interrupted export can be resumed whatever has been written since
+    /// interrupted export can be resumed even if the database has changed since
     Copy,
 }
 

@@ -67,7 +67,7 @@ async fn cancelled(
             }
             StepOutcome::Refused(error) => {
                 let advice = advice(&error);
-                return Err(anyhow!("{error}{advice}; job {id} was left as it is").into());
+                return Err(anyhow!("{error}{advice}; job {id} was not changed").into());
             }
             _ if stop.is_cancelled() => {
                 return Err(Failure::Interrupted(format!(

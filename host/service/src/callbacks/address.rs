@@ -56,18 +56,20 @@ fn is_public(address: IpAddr) -> bool {
 /// Why a callback may not go to an address.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
-    #[error("callbacks go by https; by http only to networks that the service allows")]
+    #[error(
+        "callbacks are sent over https, and over http only to networks that the service allows"
+    )]
     Scheme,
     #[error("it has a user or a password: leave them out, and verify the signature instead")]
     Credentials,
-    #[error("it names no host")]
+    #[error("it has no host")]
     NoHost,
     #[error("{host} can't be looked up")]
     Unknown { host: String, source: std::io::Error },
     // The addresses are left out: what a name leads to in this network is not for every client to know.
     #[error(
-        "callbacks may not go to the address of {host}: they go to the public internet by https, and to networks \
-         that the service allows"
+        "callbacks may not be sent to the address of {host}: they are only sent to the public internet over \
+         https, and to networks that the service allows"
     )]
     Forbidden { host: String },
 }

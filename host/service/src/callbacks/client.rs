@@ -80,7 +80,7 @@ impl CallbackClient {
     ///
     /// # Errors
     ///
-    /// Where the secret can't be read, saved or used, or the clients can't be set up.
+    /// If the secret can't be read, saved or used, or the clients can't be set up.
     pub fn new(config: &CallbackConfig, state: &Path) -> Result<Self, ConfigError> {
         let secret = match &config.secret_file {
             Some(file) => Secret::from_file(file),
@@ -130,7 +130,7 @@ impl CallbackClient {
     ///
     /// # Errors
     ///
-    /// Where it does not get there, or the receiver does not accept it.
+    /// If it does not get there, or the receiver does not accept it.
     pub async fn send(
         &self,
         url: &str,

@@ -26,7 +26,7 @@ pub struct CallbackMessage<'a> {
     parts: u32,
     slices: u32,
     error: Option<&'a str>,
-    /// Tables that could not be read to their end.
+    /// Tables that could not be read to the end.
     damaged: &'a [String],
     warnings: &'a [String],
     created_at: Timestamp,

@@ -1,4 +1,4 @@
-//! Sends the callbacks that are due, and again those that were not delivered.
+//! Sends the callbacks that are due, and resends those that were not delivered.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -122,7 +122,7 @@ impl CallbackSender {
             let span = tracing::error_span!("callback", export = %callback.id);
             let send = async move {
                 if let Err(error) = sender.send(&callback).await {
-                    tracing::error!(%error, "what became of a callback can't be saved");
+                    tracing::error!(%error, "the result of a callback can't be saved");
                 }
                 host
             };

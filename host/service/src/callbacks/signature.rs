@@ -25,7 +25,7 @@ pub struct Secret(Vec<u8>);
 
 /// The secret can't be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the secret for callbacks can't be used")]
+#[error("the callback secret can't be used")]
 pub struct SignatureError;
 
 impl std::fmt::Debug for Secret {
@@ -39,7 +39,7 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// Where it can't be read, or is too short.
+    /// If it can't be read, or is too short.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         fs::read_to_string(path)
             .map_err(SecretError::Read)
@@ -51,7 +51,7 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// Where the file can't be read or written.
+    /// If the file can't be read or written.
     pub fn in_folder(folder: &Path) -> Result<Self, ConfigError> {
         let path = folder.join(FILE_NAME);
         match Self::create(folder, &path) {

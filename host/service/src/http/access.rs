@@ -48,7 +48,7 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// Where the file can't be read, a line is something else, a token is too short, or there is none.
+    /// If the file can't be read, a line is something else, a token is too short, or there is none.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         std::fs::read_to_string(path)
             .map_err(TokenFileError::Read)

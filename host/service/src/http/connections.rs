@@ -50,7 +50,7 @@ pub async fn serve(mut listener: TcpListener, router: Router, stop: Cancellation
             let _permit = permit;
             // A client that is too slow, or gone, is no error of the service.
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke off");
+                tracing::debug!(%error, "a connection was lost");
             }
         });
         while connections.try_join_next().is_some() {}

@@ -20,7 +20,7 @@ use crate::state::error::ExportError;
 pub struct ErrorBody {
     #[schema(schema_with = null)]
     result: (),
-    /// What happened, to which thing, and what to do.
+    /// What happened, what it concerns, and what to do.
     error: String,
 }
 
@@ -34,7 +34,7 @@ fn null() -> Object {
 #[expect(dead_code, reason = "they describe responses, which are made elsewhere")]
 pub enum CommonErrors {
     /// The token is missing or unknown.
-    #[response(status = 401, headers(("WWW-Authenticate" = String, description = "That a token is needed, and what is wrong with the one that was sent")))]
+    #[response(status = 401, headers(("WWW-Authenticate" = String, description = "That a token is needed, and what is wrong with the token sent")))]
     Unauthorized(ErrorBody),
     /// The token only allows reading; or the service has no tokens, and the Host header names another machine.
     #[response(status = 403)]
@@ -42,7 +42,7 @@ pub enum CommonErrors {
     /// The service or the export failed; the error says why.
     #[response(status = 500)]
     Failed(ErrorBody),
-    /// The jobs, the database or the store can't be used right now, or the service is being stopped.
+    /// The jobs, the database or the store can't be used right now, or the service is stopping.
     #[response(status = 503, headers(("Retry-After" = u64, description = "When to try again, in seconds")))]
     Unavailable(ErrorBody),
 }
@@ -96,11 +96,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         if self.status.is_server_error() {
-            tracing::error!(
-                status = self.status.as_u16(),
-                error = self.error,
-                "a request has failed"
-            );
+            tracing::error!(status = self.status.as_u16(), error = self.error, "a request failed");
         }
         let mut response = json(self.status, &ErrorBody { result: (), error: self.error });
         response.headers_mut().extend(self.headers);

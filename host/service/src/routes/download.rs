@@ -40,7 +40,7 @@ const PRESIGNED_FOR: Duration = Duration::from_secs(5 * 60);
         Id,
         ("redirect" = Option<u8>, Query, description = "1: redirect to S3 or R2 itself", minimum = 0, maximum = 1),
         ("Range" = Option<String>, Header, description = "One range of bytes, such as `bytes=100-`"),
-        ("If-Range" = Option<String>, Header, description = "The ETag of the bytes that the client has already"),
+        ("If-Range" = Option<String>, Header, description = "The ETag of the bytes that the client already has"),
         ("If-None-Match" = Option<String>, Header, description = "The ETags of the objects that the client has"),
     ),
     responses(
@@ -52,14 +52,14 @@ const PRESIGNED_FOR: Duration = Duration::from_secs(5 * 60);
                 ("Content-Disposition" = String, description = "The name to save it under"),
                 ("ETag" = String, description = "Its SHA-256, in quotes"),
             )),
-        (status = 206, description = "The bytes that were asked for",
+        (status = 206, description = "The requested bytes",
             content((Dump = "application/sql"), (Dump = "application/octet-stream")),
             headers(
-                ("Content-Range" = String, description = "Which bytes these are, of how many"),
+                ("Content-Range" = String, description = "Which bytes these are, and how many there are"),
                 ("Content-Disposition" = String, description = "The name to save the whole object under"),
                 ("ETag" = String, description = "The object's SHA-256, in quotes"),
             )),
-        (status = 304, description = "The client has it",
+        (status = 304, description = "The client already has it",
             headers(("ETag" = String, description = "The object's SHA-256, in quotes"))),
         (status = 307, description = "The object is at the Location for the next 5 minutes",
             headers(("Location" = String, description = "A presigned URL of S3 or R2"))),
@@ -69,10 +69,10 @@ const PRESIGNED_FOR: Duration = Duration::from_secs(5 * 60);
             headers(("Retry-After" = u64, description = "When to try again, in seconds"))),
         (status = 410, description = "The export failed or was cancelled, or its object is gone", body = ErrorBody),
         (status = 416, description = "The object has no such bytes", body = ErrorBody,
-            headers(("Content-Range" = String, description = "How many it has"))),
+            headers(("Content-Range" = String, description = "How many bytes it has"))),
         (status = 429, description = "Too many objects are being downloaded", body = ErrorBody,
             headers(("Retry-After" = u64, description = "When to try again, in seconds"))),
-        (status = 502, description = "The store refused", body = ErrorBody),
+        (status = 502, description = "The store failed", body = ErrorBody),
     )
 )]
 pub async fn get(
@@ -102,14 +102,14 @@ pub async fn get(
                 ("Content-Disposition" = String, description = "The name to save it under"),
                 ("ETag" = String, description = "Its SHA-256, in quotes"),
             )),
-        (status = 304, description = "The client has it",
+        (status = 304, description = "The client already has it",
             headers(("ETag" = String, description = "The object's SHA-256, in quotes"))),
         (status = 400, description = "The query is invalid"),
         (status = 404, description = "There is no such export"),
         (status = 409, description = "The export is not done",
             headers(("Retry-After" = u64, description = "When to try again, in seconds"))),
         (status = 410, description = "The export failed or was cancelled, or its object is gone"),
-        (status = 502, description = "The store refused"),
+        (status = 502, description = "The store failed"),
     )
 )]
 pub async fn head(
@@ -278,7 +278,7 @@ pub async fn object(
 }
 
 fn range_not_satisfiable(length: u64) -> ApiError {
-    let text = format!("the object has {length} bytes, and none of those that were asked for");
+    let text = format!("the object has {length} bytes, and none of those requested");
     let error = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, text);
     match HeaderValue::from_str(&format!("bytes */{length}")) {
         Ok(value) => error.with_header(CONTENT_RANGE, value),
@@ -306,7 +306,7 @@ async fn stored_bytes(
         // Held until the response has ended, or its client has gone.
         let _permit = &permit;
         if let Err(error) = bytes {
-            span.in_scope(|| tracing::error!(%error, "a download broke off"));
+            span.in_scope(|| tracing::error!(%error, "a download was interrupted"));
         }
     })))
 }

@@ -30,7 +30,7 @@ const MAX_KEY_LENGTH: usize = 255;
 /// The size of parts that a request is validated with. Any will do: none is written.
 const CHECK_PART_SIZE: u32 = 5 * 1024 * 1024;
 
-/// The dump itself; if that takes too long or is too large, where it will be.
+/// Returns the dump, or, if it takes too long or is too large, where it will be.
 ///
 /// Each request starts an export.
 #[utoipa::path(
@@ -47,10 +47,10 @@ const CHECK_PART_SIZE: u32 = 5 * 1024 * 1024;
                 ("Content-Location" = String, description = "Where it can be downloaded again"),
                 ("ETag" = String, description = "Its SHA-256, in quotes"),
             )),
-        (status = 202, description = "The export continues: its status is at the Location", body = ResultBody<Accepted>,
+        (status = 202, description = "The export continues; its status is at the Location", body = ResultBody<Accepted>,
             headers(
                 ("Location" = String, description = "The path of its status"),
-                ("Retry-After" = u64, description = "When to ask for the status, in seconds"),
+                ("Retry-After" = u64, description = "When to request the status, in seconds"),
             )),
         (status = 400, description = "The query is invalid, or names a format, table or target that does not exist", body = ErrorBody),
         (status = 404, description = "There is no database of this name", body = ErrorBody),
@@ -58,7 +58,7 @@ const CHECK_PART_SIZE: u32 = 5 * 1024 * 1024;
         (status = 410, description = "The object is no longer in the store", body = ErrorBody),
         (status = 429, description = "Too many exports are unfinished, or too many dumps are being sent", body = ErrorBody,
             headers(("Retry-After" = u64, description = "When to try again, in seconds"))),
-        (status = 502, description = "The store refused", body = ErrorBody),
+        (status = 502, description = "The store failed", body = ErrorBody),
     )
 )]
 pub async fn get(
@@ -156,25 +156,25 @@ pub async fn head() -> ApiError {
     .with_header(ALLOW, HeaderValue::from_static("GET, POST"))
 }
 
-/// Starts an export, and responds with where the dump will be.
+/// Starts an export, and returns where the dump will be.
 ///
-/// The same request with the same Idempotency-Key starts no second one.
+/// Repeating the request with the same Idempotency-Key does not start a second export.
 #[utoipa::path(
     post,
     path = "/export/dump",
     operation_id = "export",
     params(
         ("database" = Option<String>, Query, description = "One of the served databases; the body may name it instead"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Marks repetitions of the same request", min_length = 1, max_length = 255),
+        ("Idempotency-Key" = Option<String>, Header, description = "Identifies repetitions of the same request", min_length = 1, max_length = 255),
     ),
     request_body(content = ExportParameters, description = "The parameters; an empty body means defaults"),
     responses(
         CommonErrors,
-        (status = 202, description = "The export was started, now or before by a request with the same key: its status is at the Location",
+        (status = 202, description = "The export was started, now or earlier by a request with the same key: its status is at the Location",
             body = ResultBody<Accepted>,
             headers(
                 ("Location" = String, description = "The path of its status"),
-                ("Retry-After" = u64, description = "When to ask for the status, in seconds"),
+                ("Retry-After" = u64, description = "When to request the status, in seconds"),
             )),
         (status = 400, description = "The parameters are invalid, or name a format, table or target that does not exist", body = ErrorBody),
         (status = 404, description = "There is no database of this name, or the service has no store", body = ErrorBody),

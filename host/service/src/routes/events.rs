@@ -104,7 +104,7 @@ pub async fn get(
 ) -> Result<Response, ApiError> {
     let permit = streams.permits.clone().try_acquire_owned().map_err(|_| {
         let text =
-            format!("{MAX_STREAMS} streams of events are open already: ask for the status instead");
+            format!("{MAX_STREAMS} event streams are already open: request the status instead");
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, text).retry_after(10)
     })?;
     let update = current_update(&state, &id).await?;

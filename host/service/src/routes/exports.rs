@@ -22,7 +22,7 @@ const DEFAULT_LIMIT: usize = 100;
 /// How many exports are listed at most.
 const MAX_LIMIT: usize = 1000;
 
-/// The exports, the newest first.
+/// The exports, newest first.
 #[utoipa::path(
     get,
     path = "/exports",
@@ -101,7 +101,7 @@ struct Removed {
         (status = 404, description = "There is no such export", body = ErrorBody),
         (status = 409, description = "With if=unfinished: it is finished. Otherwise: its callback is still to be sent",
             body = ErrorBody),
-        (status = 502, description = "The store refused", body = ErrorBody),
+        (status = 502, description = "The store failed", body = ErrorBody),
     )
 )]
 pub async fn remove(

@@ -20,7 +20,7 @@ struct Health {
     path = "/healthz",
     operation_id = "health",
     security(()),
-    responses((status = 200, description = "It does", body = ResultBody<Health>))
+    responses((status = 200, description = "It responds", body = ResultBody<Health>))
 )]
 pub async fn get() -> Response {
     result(StatusCode::OK, &Health { status: "ok" })

@@ -16,6 +16,6 @@ pub async fn not_found(uri: Uri) -> ApiError {
 pub async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
     let path = uri.path();
     let text =
-        format!("{path:?} does not take {method}: the Allow header lists the methods it takes");
+        format!("{path:?} does not allow {method}: the Allow header lists the methods it allows");
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, text)
 }

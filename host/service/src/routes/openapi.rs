@@ -20,10 +20,10 @@ use crate::http::error::ErrorBody;
 #[openapi(
     info(
         title = "partway serve",
-        description = "Streaming exports of SQLite databases. A result is `{\"result\": …}`, an error \
-                       `{\"result\": null, \"error\": \"…\"}`. A service without tokens needs none. A service \
-                       without a store keeps no exports: GET /export/dump streams each dump, and all other requests \
-                       about exports get 404."
+        description = "Streaming exports of SQLite databases. Results are `{\"result\": …}`, errors \
+                       `{\"result\": null, \"error\": \"…\"}`. A service without tokens accepts requests \
+                       without them. A service without a store keeps no exports: GET /export/dump streams \
+                       each dump, and all other requests about exports return 404."
     ),
     components(schemas(ErrorBody)),
     security(("bearer" = [])),

@@ -29,7 +29,7 @@ pub struct ExportParameters {
     /// Only these tables; a query repeats `table` for each.
     #[param(rename = "table")]
     pub tables: Vec<String>,
-    /// What the dump is to be loaded into: `sqlite` or `d1`.
+    /// What will load the dump: `sqlite` or `d1`.
     #[schema(pattern = "^(sqlite|d1)$")]
     #[param(pattern = "^(sqlite|d1)$")]
     pub target: Option<String>,
@@ -46,7 +46,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where the query makes no sense.
+    /// If the query makes no sense.
     pub fn from_query(query: Option<&str>) -> Result<Self, ApiError> {
         let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -81,7 +81,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where it is not a JSON object of known parameters.
+    /// If it is not a JSON object of known parameters.
     pub fn from_body(
         query: Option<&str>,
         headers: &HeaderMap,
@@ -101,7 +101,7 @@ impl ExportParameters {
             if !essence.eq_ignore_ascii_case("application/json") {
                 return Err(ApiError::new(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "the body is JSON: send it as Content-Type: application/json",
+                    "the body must be JSON: send it as Content-Type: application/json",
                 ));
             }
             // An object and nothing else: serde would accept an array of the fields, too.
@@ -124,7 +124,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where no database has the name.
+    /// If no database has the name.
     pub fn database<'a>(&self, databases: &'a Databases) -> Result<&'a Path, ExportError> {
         databases.path(self.database.as_deref())
     }
@@ -138,7 +138,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where the target is unknown.
+    /// If the target is unknown.
     pub fn options(&self, part_size: u32) -> Result<Options, ApiError> {
         Ok(Options {
             format: self.format().to_owned(),
@@ -152,7 +152,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where no database has the name, the object can't have its name, or the target is unknown.
+    /// If no database has the name, the object can't have its name, or the target is unknown.
     pub fn request(
         &self,
         databases: &Databases,
@@ -173,7 +173,7 @@ impl ExportParameters {
         let target = match &self.target {
             None => None,
             Some(word) => Some(word.parse::<Target>().map_err(|_| {
-                ApiError::bad_request(format!("there is no target {word:?}, only sqlite, and d1"))
+                ApiError::bad_request(format!("there is no target {word:?}: use sqlite or d1"))
             })?),
         };
         Ok(sql_settings(false, target))
@@ -183,7 +183,7 @@ impl ExportParameters {
     ///
     /// # Errors
     ///
-    /// Where it would not.
+    /// If it would not.
     pub fn object_name(&self) -> Result<Option<String>, ApiError> {
         let Some(name) = &self.name else { return Ok(None) };
         let plain = object_name(name).map_err(|_| {

@@ -39,7 +39,7 @@ pub async fn get(State(state): State<Arc<ServiceState>>, Id(id): Id) -> Result<R
 ///
 /// # Errors
 ///
-/// Where there is no such export, and those of the job store.
+/// If there is no such export, and those of the job store.
 pub async fn current(state: &ServiceState, id: &str) -> Result<Status, ExportError> {
     let (exports, record, database) = state.export(id).await?;
     let progress = exports.running.progress(&record.id);
@@ -54,7 +54,7 @@ pub struct Accepted {
     #[schema(pattern = "^[0-9a-f]{16}$")]
     export_id: String,
     status: JobState,
-    /// A path of this service, like the next one.
+    /// A path of this service, as is the next field.
     status_url: String,
     download_url: String,
 }
@@ -71,7 +71,7 @@ impl Accepted {
     }
 }
 
-/// How many are done, of how many that are expected.
+/// How many are done, and how many are expected.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Progress {
     done: u64,
@@ -101,7 +101,7 @@ pub struct Status {
     parts: u64,
     slices: u32,
     bytes_per_second: f64,
-    /// Estimated from the rows that are left, at the present rate.
+    /// Estimated from the remaining rows and the current rate.
     #[schema(required)]
     expected_end: Option<Timestamp>,
     created_at: Timestamp,
@@ -109,7 +109,7 @@ pub struct Status {
     moved_at: Timestamp,
     #[schema(required)]
     finished_at: Option<Timestamp>,
-    /// When a failed step is tried again.
+    /// When a failed step is retried.
     #[schema(required)]
     next_try_at: Option<Timestamp>,
     /// Failures since its last progress.
@@ -117,14 +117,14 @@ pub struct Status {
     #[schema(required)]
     error: Option<String>,
     warnings: Vec<String>,
-    /// Tables that could not be read to their end.
+    /// Tables that could not be read to the end.
     damaged: Vec<String>,
-    /// Whether a schedule started it, and no client.
+    /// Whether a schedule started it, rather than a client.
     scheduled: bool,
     /// When its object was deleted.
     #[schema(required)]
     pruned_at: Option<Timestamp>,
-    /// The callback that tells of its end, if it has one.
+    /// The callback that reports its end, if it has one.
     #[schema(required)]
     callback: Option<CallbackStatus>,
 }
@@ -139,7 +139,7 @@ struct CallbackStatus {
     attempts: u32,
     #[schema(required)]
     delivered_at: Option<Timestamp>,
-    /// When it is sent again. Null without having been delivered: it was given up, or the export has not ended.
+    /// When it is sent next. Null if it was delivered or given up, or if the export has not ended.
     #[schema(required)]
     next_try_at: Option<Timestamp>,
     #[schema(required)]

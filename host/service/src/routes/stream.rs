@@ -128,11 +128,11 @@ fn export(dump: Dump, sink: &Sink) -> Result<(), ApiError> {
         Ok(summary) if summary.damaged.is_empty() => Ok(()),
         Ok(summary) => {
             let error = Incomplete::new(&summary.damaged);
-            tracing::error!(%database, %error, "a streamed dump is not complete");
+            tracing::error!(%database, %error, "a streamed dump is incomplete");
             Err(ApiError::internal(error.to_string()))
         }
         Err(CallError::Exporter(ComponentError::Interrupted)) => {
-            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the service is being stopped"))
+            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the service is stopping"))
         }
         Err(error) => {
             // That a client has gone away is no error of the service.
@@ -179,9 +179,9 @@ impl Sink {
     async fn send_async(&self, message: Message) -> Result<(), String> {
         tokio::select! {
             sent = self.sender.send(message) => {
-                sent.map_err(|_| "the client has gone before the dump was complete".to_owned())
+                sent.map_err(|_| "the client disconnected before the dump was complete".to_owned())
             }
-            () = self.cut_off.cancelled() => Err("the service is being stopped".to_owned()),
+            () = self.cut_off.cancelled() => Err("the service is stopping".to_owned()),
             () = sleep(STALL_TIMEOUT) => Err(format!("the client has read nothing for {} s", STALL_TIMEOUT.as_secs())),
         }
     }

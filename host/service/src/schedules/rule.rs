@@ -33,7 +33,8 @@ impl FromStr for DatabaseSchedule {
     }
 }
 
-/// After a fixed time, such as `24h`, or by a cron expression of five fields, such as `30 3 * * *`, in UTC.
+/// At a fixed interval, such as `24h`, or by a cron expression of five fields, such as
+/// `30 3 * * *`, in UTC.
 #[derive(Debug, Clone)]
 pub struct ScheduleRule(Kind);
 
@@ -45,32 +46,34 @@ enum Kind {
     Cron(Box<Cron>),
 }
 
-/// Why a text is no [`ScheduleRule`], or a rule names no time.
+/// Why a text is not a [`ScheduleRule`], or a rule has no next time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuleError {
-    /// It is neither a time nor a cron expression.
-    #[error("neither a time such as 24h nor a cron expression such as \"30 3 * * *\" ({reason})")]
+    /// It is neither an interval nor a cron expression.
+    #[error(
+        "neither an interval such as 24h nor a cron expression such as \"30 3 * * *\" ({reason})"
+    )]
     Syntax {
         /// The cron parser's reason.
         reason: String,
     },
-    /// The time is too short.
-    #[error("too short a time: {} s is the shortest", minimum.as_secs())]
+    /// The interval is too short.
+    #[error("too short: the shortest interval is {} s", minimum.as_secs())]
     TooShort {
-        /// The shortest time that is accepted.
+        /// The shortest interval that is accepted.
         minimum: Duration,
     },
-    /// No day ever fits the cron expression.
-    #[error("there is no such time: no day is like that")]
+    /// No date ever matches the cron expression.
+    #[error("it never happens: no date matches")]
     Never,
-    /// The next time is later than this program can count.
-    #[error("the next time is too far away")]
+    /// The next time is later than this program can represent.
+    #[error("the next time is too far in the future")]
     TooFar,
 }
 
 impl ScheduleRule {
-    /// Whether it is a fixed time, and no calendar.
+    /// Whether it is a fixed interval rather than a cron expression.
     pub(crate) fn is_interval(&self) -> bool {
         matches!(self.0, Kind::Interval(_))
     }
@@ -79,7 +82,7 @@ impl ScheduleRule {
     ///
     /// # Errors
     ///
-    /// [`RuleError::Never`] or [`RuleError::TooFar`], where there is none.
+    /// [`RuleError::Never`] or [`RuleError::TooFar`], if there is none.
     pub fn next_after(&self, now: Timestamp) -> Result<Timestamp, RuleError> {
         match &self.0 {
             Kind::Interval(time) => now.checked_add(*time).map_err(|_| RuleError::TooFar),

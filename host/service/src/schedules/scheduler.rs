@@ -1,4 +1,4 @@
-//! Makes exports when their schedules say so, as long as there is something new to export.
+//! Starts exports when their schedules say so, if there is something new to export.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,11 +56,11 @@ enum ScheduleError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Rule(#[from] RuleError),
-    #[error("the clock is set to a time that can't be calculated with: {0}")]
+    #[error("the system clock is outside the supported range: {0}")]
     Clock(#[from] jiff::Error),
-    #[error("the system gives no random bytes: {0}")]
+    #[error("the system provides no random bytes: {0}")]
     Random(#[from] getrandom::Error),
-    #[error("the work ended unexpectedly: {0}")]
+    #[error("the task ended unexpectedly: {0}")]
     Panicked(#[from] JoinError),
 }
 
@@ -68,7 +68,7 @@ enum ScheduleError {
 ///
 /// # Errors
 ///
-/// Where a schedule names an unknown database, or a database has two.
+/// If a schedule names an unknown database, or a database has two.
 pub fn resolve(
     databases: &Databases,
     schedules: &[DatabaseSchedule],
@@ -122,7 +122,7 @@ impl Scheduler {
                         tracing::error!(
                             database = schedule.name,
                             error,
-                            "the scheduled export could not be made, and will be tried again"
+                            "the scheduled export could not be started and will be retried"
                         );
                     }
                 }
@@ -149,7 +149,7 @@ impl Scheduler {
             previous => {
                 let first = self.first(&schedule.rule, previous.as_ref(), now)?;
                 jobs.set_schedule_entry(&request, &rule, first)?;
-                tracing::info!(database = schedule.name, rule, %first, "a schedule begins");
+                tracing::info!(database = schedule.name, rule, %first, "a schedule was added or changed");
                 return Ok(until(first, now));
             }
         };
@@ -160,7 +160,7 @@ impl Scheduler {
         match export_if_changed(exports, &request, &entry, next_at).await {
             Ok(Outcome::Made) => Ok(until(next_at, now)),
             Ok(Outcome::Skipped(reason)) => {
-                tracing::info!(database = schedule.name, reason, %next_at, "no export is made");
+                tracing::info!(database = schedule.name, reason, %next_at, "the scheduled export was skipped");
                 jobs.set_schedule_entry(&request, &rule, next_at)?;
                 Ok(until(next_at, now))
             }
@@ -222,9 +222,9 @@ async fn export_if_changed(
     }
     let now = SystemClock.now();
     let made = jobs.queue_scheduled(request, entry, fingerprint.as_ref(), next_at, now)?;
-    let Some(id) = made else { return Ok(Outcome::Skipped("another process has made it")) };
+    let Some(id) = made else { return Ok(Outcome::Skipped("another process has started it")) };
     let _span = tracing::error_span!("schedule", export = %id).entered();
-    tracing::info!(%next_at, "an export is made by schedule");
+    tracing::info!(%next_at, "a scheduled export was started");
     exports.worker.wake_timer();
     Ok(Outcome::Made)
 }

@@ -17,7 +17,7 @@ impl Databases {
     ///
     /// # Errors
     ///
-    /// Where there is none, two have the same name, one has two names, or one can't be opened.
+    /// If there is none, two have the same name, one has two names, or one can't be opened.
     pub fn open(databases: &[NamedDatabase]) -> Result<Self, ConfigError> {
         let mut all: Vec<NamedDatabase> = Vec::new();
         for NamedDatabase { name, path } in databases.iter().cloned() {
@@ -45,7 +45,7 @@ impl Databases {
     ///
     /// # Errors
     ///
-    /// Where none has the name.
+    /// If none has the name.
     pub fn path(&self, name: Option<&str>) -> Result<&Path, ExportError> {
         let found = match name {
             None => self.0.first(),

@@ -9,15 +9,15 @@ use tokio::task::JoinError;
 /// Why something can't be done with an export. The texts are for clients.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    #[error("no database is called {name:?}: there is {}", served.join(", "))]
+    #[error("there is no database {name:?}; available: {}", served.join(", "))]
     UnknownDatabase { name: String, served: Vec<String> },
-    #[error("there is no export {0:?}: GET /exports lists those there are")]
+    #[error("there is no export {0:?}: GET /exports lists all exports")]
     UnknownExport(String),
     #[error("this service has no store and keeps no exports: GET /export/dump streams each dump")]
     NoStore,
     #[error("the Idempotency-Key was used for another request, export {0}: use a new one")]
     KeyTaken(JobId),
-    #[error("{0} exports are unfinished already: wait for some to finish, or cancel them")]
+    #[error("there are already {0} unfinished exports: wait for some to finish, or cancel them")]
     TooManyUnfinished(u64),
     #[error(transparent)]
     Jobs(#[from] StateError),
@@ -27,6 +27,6 @@ pub enum ExportError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Exporter(#[from] CallError),
-    #[error("the work ended unexpectedly: {0}")]
+    #[error("the task ended unexpectedly: {0}")]
     Panicked(#[from] JoinError),
 }

@@ -35,7 +35,7 @@ pub enum StreamEnd {
     Done,
     /// Incomplete: the export failed.
     Failed,
-    /// Incomplete: the client has gone, or the service is being stopped.
+    /// Incomplete: the client has gone, or the service is stopping.
     BrokenOff,
 }
 
@@ -76,7 +76,7 @@ impl Metrics {
     ///
     /// # Errors
     ///
-    /// Where two metrics have the same name.
+    /// If two metrics have the same name.
     pub fn new() -> Result<Self, ServiceError> {
         Self::with_registry(Registry::new()).map_err(|error| ServiceError::setup("metrics", error))
     }
@@ -84,7 +84,10 @@ impl Metrics {
     fn with_registry(registry: Registry) -> prometheus::Result<Self> {
         let started = register(
             &registry,
-            Gauge::new("process_start_time_seconds", "When the program was started, since 1970")?,
+            Gauge::new(
+                "process_start_time_seconds",
+                "When the program was started, in seconds since 1970",
+            )?,
         )?;
         started.set(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64());
         let build = Opts::new("partway_build_info", "The program's version");
@@ -107,7 +110,7 @@ impl Metrics {
                 .buckets(SLICE_SECONDS.to_vec());
         let seconds = HistogramOpts::new(
             "partway_http_request_duration_seconds",
-            "How long requests took, to the head of the response",
+            "How long requests took, until the headers of the response",
         )
         .buckets(REQUEST_SECONDS.to_vec());
         let counter = |name, help| register(&registry, IntCounter::new(name, help)?);
@@ -119,13 +122,17 @@ impl Metrics {
             register(&registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
         };
         Ok(Self {
-            exports: counters("partway_exports_total", "Exports that ended here", &["state"])?,
+            exports: counters(
+                "partway_exports_total",
+                "Exports that ended in this process",
+                &["state"],
+            )?,
             unfinished: gauges("partway_exports_unfinished", "Unfinished exports", &["state"])?,
             rows: counter("partway_exported_rows_total", "Rows in saved slices")?,
             bytes: counter("partway_exported_bytes_total", "Bytes in saved slices")?,
             parts: counter("partway_exported_parts_total", "Parts in saved slices")?,
             slices: register(&registry, Histogram::with_opts(slices)?)?,
-            retries: counter("partway_retries_total", "Steps that failed and are tried again")?,
+            retries: counter("partway_retries_total", "Steps that failed and are retried")?,
             starts_over: counter("partway_exports_restarted_total", "Exports that started over")?,
             streams: counters("partway_streams_total", "Dumps that were streamed", &["end"])?,
             stream_bytes: counter("partway_streamed_bytes_total", "Bytes of streamed dumps")?,

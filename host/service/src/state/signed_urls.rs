@@ -39,7 +39,7 @@ impl SignedUrls {
     ///
     /// # Errors
     ///
-    /// Where the system has no random bytes.
+    /// If the system has no random bytes.
     pub fn new() -> Result<Self, ServiceError> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| ServiceError::setup("a random key", error))?;

@@ -1,4 +1,4 @@
-//! The names of a folder's files: hidden ones, the object's own, the next that is free.
+//! The names of a folder's files: hidden names, the object's own name, the next free name.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

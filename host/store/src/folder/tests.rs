@@ -1,4 +1,4 @@
-//! Completing at every point of a crash, and what else a folder alone can be asked for.
+//! Completing after a crash at every point, and other things that only folders do.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A bucket's incomplete uploads, page by page; what may help is asked again.
+//! A bucket's incomplete uploads, page by page; requests are repeated if that may help.
 
 use std::time::Duration;
 

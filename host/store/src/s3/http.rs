@@ -1,4 +1,4 @@
-//! HTTP for the S3 client: timeouts that tell a connection that is dead from one that is slow.
+//! HTTP for the S3 client: timeouts that distinguish a dead connection from a slow one.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! `ListMultipartUploads`, which the client of `object_store` does not have: the request is put together from its parts.
+//! `ListMultipartUploads`, which the client of `object_store` does not have: the request is built
+//! from the client's parts.
 
 use std::time::Duration;
 

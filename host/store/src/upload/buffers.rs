@@ -1,7 +1,7 @@
-//! The buffers that parts are copied into: a fixed number of them, used over and over.
+//! The buffers that parts are copied into: a fixed number of them, reused.
 //!
-//! They are awaited through the channel of `futures-channel`. Tokio's counts against a task's budget: a slice that blocks
-//! inside of a task, as the synchronous linker may, would hang once the budget is used up.
+//! They are awaited through the channel of `futures-channel`. Tokio's counts against a task's budget: a slice that
+//! blocks inside a task, as the synchronous linker may, would hang once the budget is used up.
 
 use bytes::Bytes;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};

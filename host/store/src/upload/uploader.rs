@@ -12,12 +12,12 @@ use crate::error::StoreError;
 use crate::hash::HashState;
 use crate::store::{PartId, Store, UploadId};
 
-/// What a slice's parts have become, when all of them are safe.
+/// A slice's parts, when all of them are safe.
 #[derive(Debug)]
 pub struct UploadedParts {
     /// The ids of the slice's parts, in order.
     pub part_ids: Vec<PartId>,
-    /// Their bytes.
+    /// Their size in bytes.
     pub bytes: u64,
     /// The hash of the object up to the last of them.
     pub hash: HashState,

@@ -1,4 +1,5 @@
-//! The comparison of one table: what it reads, where it reports differences, and how a read failure is told.
+//! The comparison of one table: what it reads, where it reports differences, and how it reports a
+//! read failure.
 
 use super::database::DatabasePair;
 use super::difference::{Difference, SchemaObject, Side};

@@ -1,4 +1,4 @@
-//! Reading the rows of one table of one database, one after the other.
+//! Reading the rows of one table of one database, one after another.
 
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;

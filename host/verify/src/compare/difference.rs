@@ -95,7 +95,7 @@ pub enum Difference {
         /// Its value in the copy.
         copy: String,
     },
-    /// A table's rows can't be read, or not to their end.
+    /// A table's rows can't be read, or not to the end.
     Unreadable {
         /// The table.
         object: SchemaObject,

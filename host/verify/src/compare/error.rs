@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Why two databases can't be compared. A table that can't be read is no error but a
+/// Why two databases can't be compared. A table that can't be read is not an error but a
 /// [`Difference::Unreadable`](crate::Difference::Unreadable).
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
@@ -14,7 +14,8 @@ pub enum CompareError {
         /// SQLite's reason.
         source: rusqlite::Error,
     },
-    /// A file is open, but not even its header or its schema can be read: it is no SQLite database, say.
+    /// A file is open, but not even its header or its schema can be read: it is not a SQLite
+    /// database, say.
     #[error("{} can't be read: {source}", path.display())]
     Read {
         /// The file.

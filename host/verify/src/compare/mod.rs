@@ -1,10 +1,11 @@
-//! Comparing two SQLite databases, to the bit.
+//! Comparing two SQLite databases, bit by bit.
 //!
-//! Compared are the header numbers and the encoding, every object's schema text, the storage class and the
-//! bytes of every stored cell (text as it is stored, floats by their bits), and rowids where a name reaches
-//! them. Rows without an order of their own are compared as multisets: those of SQLite's internal tables, and
-//! of tables whose rowid no name reaches. Of a virtual table the schema text is compared. Its shadow tables
-//! are compared like any table, so its module is not needed.
+//! It compares the header values and the encoding, every object's schema text, the storage class
+//! and the bytes of every stored cell (text as it is stored, floats by their bits), and rowids
+//! where a name reaches them. Rows without a defined order are compared as multisets: those of
+//! SQLite's internal tables, and of tables whose rowid no name reaches. For a virtual table, only
+//! the schema text is compared. Its shadow tables are compared like any table, so its module is not
+//! needed.
 //!
 //! Both databases are read side by side; neither is ever held in memory.
 
@@ -35,7 +36,7 @@ const MAX_DIFFERENCES: usize = 100;
 ///
 /// # Errors
 ///
-/// [`CompareError`] where one of them can't be opened, or its schema can't be read.
+/// [`CompareError`] if one of them can't be opened, or its schema can't be read.
 pub fn compare(original: &Path, copy: &Path) -> Result<Vec<Difference>, CompareError> {
     let mut differences = Vec::new();
     compare_each(original, copy, |difference| {
@@ -51,7 +52,7 @@ pub fn compare(original: &Path, copy: &Path) -> Result<Vec<Difference>, CompareE
 ///
 /// # Errors
 ///
-/// [`CompareError`] where one of them can't be opened, or its schema can't be read.
+/// [`CompareError`] if one of them can't be opened, or its schema can't be read.
 pub fn compare_each(
     original: &Path,
     copy: &Path,

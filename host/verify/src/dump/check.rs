@@ -28,7 +28,7 @@ pub struct DumpReport {
     pub sha256: String,
     /// Why the dump is not complete. None: it is.
     pub problems: Vec<DumpProblem>,
-    /// Whether restoring it succeeded. None: that was not asked for.
+    /// Whether restoring it succeeded. None: that was not requested.
     pub restored: Option<Result<(), RestoreError>>,
 }
 
@@ -79,7 +79,7 @@ impl DumpChecker {
     ///
     /// # Errors
     ///
-    /// [`RestoreError::Create`] where the database can't be made.
+    /// [`RestoreError::Create`] if the database can't be created.
     pub fn restoring_into(database: &Path) -> Result<Self, RestoreError> {
         Ok(Self::with(Some(Restorer::create(database)?)))
     }
@@ -106,7 +106,7 @@ impl DumpChecker {
     ///
     /// # Errors
     ///
-    /// [`DumpFormatError`] where this is no dump, or one of a newer format.
+    /// [`DumpFormatError`] if this is not a dump, or is a dump of a newer format.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), DumpFormatError> {
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
@@ -192,7 +192,7 @@ impl DumpChecker {
     ///
     /// # Errors
     ///
-    /// [`DumpFormatError`] where this is no dump.
+    /// [`DumpFormatError`] if this is not a dump.
     pub fn finish(mut self) -> Result<DumpReport, DumpFormatError> {
         if let Some(beginning) = &self.beginning {
             check_fragment(beginning)?;
@@ -376,7 +376,7 @@ mod tests {
             (
                 "end tables=3 rows=3",
                 "incomplete tables=3 rows=3 damaged=2",
-                "is not the whole database: 2 tables could not be read to the end when it was exported",
+                "does not contain the whole database: 2 tables could not be read to the end when it was exported",
             ),
         ] {
             let dump = DUMP.replace(from, to);

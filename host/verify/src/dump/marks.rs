@@ -1,6 +1,6 @@
 //! The begin mark and the end mark: the comments that a dump begins and ends with.
 
-/// The version of the dump format that is understood here.
+/// The version of the dump format that is supported here.
 const FORMAT_VERSION: u32 = 1;
 
 /// More bytes than a dump's first line has.
@@ -20,7 +20,7 @@ pub enum DumpFormatError {
         "is not a SQL dump made by partway: its first line is not \"{BEGIN_MARK}{FORMAT_VERSION}\""
     )]
     NotADump,
-    /// Its format is newer than the one that is understood here. Holds its version.
+    /// Its format is newer than the one supported here. Contains its version.
     #[error(
         "is a dump of format {0}, and this version of partway knows format {FORMAT_VERSION}: check it with a newer one"
     )]
@@ -47,12 +47,12 @@ pub(crate) fn check_fragment(bytes: &[u8]) -> Result<(), DumpFormatError> {
     }
 }
 
-/// The end mark: what a dump says of itself.
+/// The end mark: what a dump says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EndMark {
     pub(crate) tables: u64,
     pub(crate) rows: u64,
-    /// How many tables could not be read to their end by the export. None: the dump is complete.
+    /// How many tables could not be read to the end by the export. None: the dump is complete.
     pub(crate) damaged: Option<u64>,
 }
 

@@ -10,7 +10,7 @@ use crate::plural::pluralize;
 pub enum DumpProblem {
     /// The dump's last lines say that the export could not read everything.
     Incomplete {
-        /// How many tables could not be read to their end.
+        /// How many tables could not be read to the end.
         damaged_tables: u64,
     },
     /// The end mark is missing.
@@ -51,7 +51,7 @@ impl fmt::Display for DumpProblem {
         match self {
             Self::Incomplete { damaged_tables } => write!(
                 f,
-                "is not the whole database: {} could not be read to the end when it was exported",
+                "does not contain the whole database: {} could not be read to the end when it was exported",
                 pluralize(*damaged_tables, "table")
             ),
             Self::CutOff { bytes } => {

@@ -11,12 +11,12 @@ use super::statements::Span;
 /// How many characters of a statement an error shows.
 const MAX_SHOWN: usize = 80;
 
-/// Why a dump can't be restored. [`Display`](std::fmt::Display) writes all but [`RestoreError::Create`] as
-/// predicates: put the dump's name before them.
+/// Why a dump can't be restored. [`Display`](std::fmt::Display) writes all except
+/// [`RestoreError::Create`] as predicates: put the dump's name before them.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// The database to restore into can't be made.
-    #[error("{} can't be made: {source}", path.display())]
+    /// The database to restore into can't be created.
+    #[error("{} can't be created: {source}", path.display())]
     Create {
         /// The database.
         path: PathBuf,
@@ -44,19 +44,19 @@ pub enum RestoreError {
 /// Why a statement of a dump fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StatementError {
-    /// It is longer than SQLite takes.
-    #[error("it is longer than the {limit} bytes that SQLite takes")]
+    /// It is longer than SQLite accepts.
+    #[error("it is longer than the {limit} bytes that SQLite accepts")]
     TooLong {
         /// SQLite's limit, in bytes.
         limit: usize,
     },
-    /// It can't be handed to SQLite by this library. The `sqlite3` program may run it.
+    /// This library can't pass it to SQLite. The `sqlite3` program may run it.
     #[error("it is not UTF-8, which only the sqlite3 program may be able to restore")]
     NotUtf8,
-    /// No room is left for the database. Holds SQLite's message.
+    /// There is no space left for the database. Contains SQLite's message.
     #[error("{0}")]
     DiskFull(String),
-    /// SQLite refuses it. Holds SQLite's message.
+    /// SQLite refuses it. Contains SQLite's message.
     #[error("{0}")]
     Sqlite(String),
 }
@@ -64,7 +64,7 @@ pub enum StatementError {
 /// Restores a dump, one statement after the other.
 pub(crate) struct Restorer {
     connection: Connection,
-    /// The longest statement that SQLite takes, in bytes.
+    /// The longest statement that SQLite accepts, in bytes.
     max_statement: usize,
     /// What has come of the current statement.
     statement: Vec<u8>,

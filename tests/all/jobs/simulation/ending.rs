@@ -17,7 +17,7 @@ impl Schedule {
         for (id, job) in self.checker.jobs() {
             let state = job.state.as_str();
             let reason = job.last_error.clone().unwrap_or_default();
-            let tells = ["could not be removed", "partway jobs prune"];
+            let tells = ["could not be deleted", "partway jobs prune"];
             let tells_of_rest = tells.iter().any(|words| reason.contains(words));
             let of_job = self.checker.uploads(&id);
             // An earlier start's, which could not be thrown away, is for pruning.

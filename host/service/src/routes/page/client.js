@@ -30,7 +30,7 @@ async function send(method, path, signal) {
     response = await fetch(path, { method, headers, signal, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new RequestError(0, "The service does not answer.");
+    throw new RequestError(0, "The service does not respond.");
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => null);
