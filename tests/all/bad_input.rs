@@ -50,9 +50,9 @@ impl Case {
 
 #[track_caller]
 fn assert_failed(output: &Output, code: i32, expected: &str) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    assert!(said.contains(expected), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
+    assert!(printed.contains(expected), "{printed}");
     assert!(output.stdout.is_empty(), "a failure prints on standard output");
 }
 
@@ -226,9 +226,12 @@ fn a_full_disk_is_named_and_the_export_goes_on_when_there_is_room() {
     let unmounted = Command::new("umount").arg("-l").arg(&case.store).status();
 
     assert!(more && unmounted.unwrap().success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("is full: free some space; trying again in 2 s (1 of 6)"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}");
+    assert!(
+        printed.contains("is full: free some space; trying again in 2 s (1 of 6)"),
+        "{printed}"
+    );
     assert!(hidden.iter().all(|name| name.starts_with('.')), "{hidden:?}");
 }
 

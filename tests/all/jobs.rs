@@ -13,7 +13,8 @@ use partway_testbed::write_sample;
 use rusqlite::Connection;
 
 use crate::support::{
-    PATIENCE, Program, database, export, jobs, saved_parts, sha256, signal, summary, wait_for_parts,
+    Program, WAIT_LIMIT, database, export, jobs, saved_parts, sha256, signal, summary,
+    wait_for_parts,
 };
 
 struct Case {
@@ -80,7 +81,7 @@ impl Case {
     }
 }
 
-fn said(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -95,9 +96,9 @@ fn touch(path: &Path, time: &str) {
 
 #[track_caller]
 fn failed(output: &Output, code: i32, expected: &str) {
-    let said = said(output);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    assert!(said.contains(expected), "{said}");
+    let printed = printed(output);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
+    assert!(printed.contains(expected), "{printed}");
 }
 
 #[test]
@@ -110,7 +111,7 @@ fn a_killed_export_is_listed_and_gone_on_with_by_its_id() {
     assert_eq!(state, "running");
 
     let output = case.jobs(["resume", &id[..6], "--json"]);
-    assert!(said(&output).contains("resuming"), "{}", said(&output));
+    assert!(printed(&output).contains("resuming"), "{}", printed(&output));
     let summary = summary(&output);
     assert_eq!(summary["sha256"], case.reference.as_str());
     assert_eq!(sha256(Path::new(summary["location"].as_str().unwrap())), case.reference);
@@ -136,10 +137,10 @@ fn all_that_nobody_runs_is_gone_on_with_at_once() {
         other.display()
     ));
     let output = case.jobs(["resume", "--json"]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     assert_eq!(listed(&output).lines().count(), 2);
     assert_eq!(case.stored().len(), 2);
-    assert!(said(&case.jobs(["resume"])).contains("nothing to resume"));
+    assert!(printed(&case.jobs(["resume"])).contains("nothing to resume"));
 }
 
 #[test]
@@ -152,11 +153,11 @@ fn an_interrupted_export_prints_the_command_that_goes_on() {
     failed(&output, 130, &format!("partway jobs resume {id} --state "));
     assert!(jobs(case.folder.path())[0]["running"] == false);
     // Its words, typed as they are.
-    let text = said(&output);
+    let text = printed(&output);
     let command = text.split("partway jobs ").nth(1).unwrap().trim();
     let words: Vec<&str> = command.split_whitespace().collect();
     let output = Command::new(crate::support::program()).arg("jobs").args(words).output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     assert_eq!(sha256(Path::new(listed(&output).trim())), case.reference);
 }
 
@@ -186,12 +187,12 @@ fn a_running_export_is_cancelled_and_leaves_nothing() {
     let child = case.started(case.export().with(["--pause", "50ms"]));
     let (id, _) = case.job();
     let output = case.jobs(["cancel", &id]);
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("is cancelled"), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
+    assert!(printed(&output).contains("is cancelled"), "{}", printed(&output));
     failed(&child.wait_with_output().unwrap(), 1, "was cancelled: nothing is left");
     assert_eq!(case.stored(), [] as [String; 0]);
     assert_eq!(case.job().1, "cancelled");
-    assert!(said(&case.jobs(["cancel", &id])).contains("is already cancelled"));
+    assert!(printed(&case.jobs(["cancel", &id])).contains("is already cancelled"));
 }
 
 #[test]
@@ -233,12 +234,12 @@ fn a_failure_is_tried_again_and_then_kept_with_its_reason() {
     fs::rename(&case.store, &aside).unwrap();
     let began = Instant::now();
     while jobs(case.folder.path())[0]["attempts"] == 0 {
-        assert!(began.elapsed() < PATIENCE);
+        assert!(began.elapsed() < WAIT_LIMIT);
     }
     fs::rename(&aside, &case.store).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
-    let text = said(&output);
+    assert!(output.status.success(), "{}", printed(&output));
+    let text = printed(&output);
     assert!(
         text.contains("does not exist: create it first; trying again in 2 s (1 of 6)"),
         "{text}"
@@ -277,13 +278,13 @@ fn pruning_forgets_what_is_finished_and_throws_away_what_nobody_owns() {
     fs::write(case.folder.path().join("state/copy-0123456789abcdef.db"), "").unwrap();
 
     let dry = case.jobs(["prune", "--dry-run"]);
-    assert!(said(&dry).contains("would forget 1 finished job"), "{}", said(&dry));
+    assert!(printed(&dry).contains("would forget 1 finished job"), "{}", printed(&dry));
     assert_eq!((case.stored().len(), jobs(case.folder.path()).len()), (4, 2));
     let kept = case.jobs(["prune", "--finished-for", "1h", "--uploads-older-than", "48h"]);
-    assert!(said(&kept).contains("forgot 0 finished jobs, deleted 0"), "{}", said(&kept));
+    assert!(printed(&kept).contains("forgot 0 finished jobs, deleted 0"), "{}", printed(&kept));
 
     let output = case.jobs(["prune", "--json"]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     let told: serde_json::Value = serde_json::from_str(&listed(&output)).unwrap();
     assert_eq!(told["jobs"].as_array().unwrap().len(), 1);
     assert_eq!(told["uploads"], serde_json::json!([case.store.join("old.sql")]));
@@ -324,7 +325,7 @@ fn a_database_that_is_away_for_a_moment_is_waited_for() {
     }
     fs::rename(&aside, &case.file).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(said(&output).contains("there is no database"), "{}", said(&output));
+    assert!(printed(&output).contains("there is no database"), "{}", printed(&output));
     // A rename is a change of the file, which can't be told from one of what it holds.
     assert_eq!(summary(&output)["sha256"], case.reference.as_str());
     assert_eq!(case.stored().len(), 1);
@@ -354,7 +355,7 @@ fn an_environment_that_leads_elsewhere_leaves_the_job_as_it_is() {
         failed(&case.jobs([command, &id]), 1, "was not changed");
     }
     case.in_state(&format!(
-        "UPDATE export_jobs SET unwanted = 0, state = 'running', store = '{}'",
+        "UPDATE export_jobs SET cancel_requested = 0, state = 'running', store = '{}'",
         case.store.canonicalize().unwrap().display()
     ));
     assert_eq!(summary(&case.jobs(["resume", &id, "--json"]))["sha256"], case.reference.as_str());
@@ -372,7 +373,7 @@ fn processes_that_all_begin_at_once_make_one_state() {
         let children: Vec<_> = (0..8).map(|_| list()).collect();
         for child in children {
             let output = child.wait_with_output().unwrap();
-            assert!(output.status.success(), "{}", said(&output));
+            assert!(output.status.success(), "{}", printed(&output));
         }
     }
 }
@@ -395,7 +396,7 @@ fn jobs_that_are_not_there_are_wrong_usage() {
     for command in ["show", "cancel", "resume"] {
         failed(&case.jobs([command, "0123"]), 2, "there is no job 0123: see partway jobs list");
     }
-    assert!(said(&case.jobs(["list"])).contains("there are no jobs in"));
+    assert!(printed(&case.jobs(["list"])).contains("there are no jobs in"));
     failed(&case.jobs(["cancel"]), 2, "required");
 }
 

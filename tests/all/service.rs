@@ -21,7 +21,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    PATIENCE, SLOWLY, Server, ServiceCase as Case, damage, of_many_pages, program, read, tiny,
+    SLOWLY, Server, ServiceCase as Case, WAIT_LIMIT, damage, of_many_pages, program, read, tiny,
 };
 
 #[test]
@@ -196,7 +196,7 @@ fn without_a_store_a_dump_is_streamed_no_faster_than_it_is_taken() {
         if answer.status == 200 {
             break answer;
         }
-        assert!(began.elapsed() < PATIENCE);
+        assert!(began.elapsed() < WAIT_LIMIT);
     };
     assert!(String::from_utf8(second.body).unwrap().contains("CREATE TABLE t (a)"));
     server.get("/exports").error(404);
@@ -344,8 +344,8 @@ fn without_tokens_only_this_machine_is_answered() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("--token-file"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(printed.contains("--token-file"), "{printed}");
 
     // Nor a page whose name was made to lead here.
     let server = Server::start([file.to_str().unwrap()]);

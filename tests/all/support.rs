@@ -31,7 +31,7 @@ pub use turn::{Turn, turn};
 
 /// How long a test waits for what has to happen before it gives up. This is no promise of how fast that is: the machine
 /// may be busy with other tests.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// A new database, made by SQL.
 pub fn database(path: &Path, sql: &str) -> Connection {

@@ -78,24 +78,24 @@ const SMALL: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, name, amount);
 
 #[track_caller]
 fn assert_fails(output: &Output, code: i32, expected: &[&str]) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
     for expected in expected {
-        assert!(said.contains(expected), "{said}");
+        assert!(printed.contains(expected), "{printed}");
     }
-    assert!(said.starts_with("partway: ") || code == 2, "{said}");
+    assert!(printed.starts_with("partway: ") || code == 2, "{printed}");
 }
 
 #[test]
 fn a_whole_dump_is_found_whole_and_the_same() {
     let case = Case::small();
     let output = case.verify(&case.against());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("the dump is complete: "), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.contains("the dump is complete: "), "{printed}");
     assert!(
-        said.contains(&format!("restored, it has the same contents as {}", case.file.display())),
-        "{said}"
+        printed.contains(&format!("restored, it has the same contents as {}", case.file.display())),
+        "{printed}"
     );
     let hash = sha256(&case.dump);
     assert_eq!(

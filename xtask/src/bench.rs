@@ -43,9 +43,6 @@ use crate::setup::setup;
 pub use self::check::check;
 pub use self::slices::slices;
 
-/// Of exports to S3, and those whose memory is measured, in bytes.
-const PART_SIZE: u64 = 8 * 1024 * 1024;
-
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The size of the generated databases, in megabytes

@@ -58,24 +58,7 @@ pub fn demo(database: Option<PathBuf>) -> Result<()> {
     );
 
     let restored = folder.join("restored.db");
-    fs::remove_file(&restored).or_else(ignore_missing)?;
-    step("Restoring the dump");
-    match restore(&dump, &restored)? {
-        Restorer::Program => println!("with the stock sqlite3 program"),
-        Restorer::Library => {
-            println!("with the SQLite library (the program sqlite3 is not available)")
-        }
-    }
-
-    step("Comparing the two databases: schema, every cell, rowids, header values");
-    let differences = compare(&database, &restored)?;
-    if !differences.is_empty() {
-        for difference in &differences {
-            println!("- {difference}");
-        }
-        bail!("the restored database differs from the original");
-    }
-    println!("The two databases are equal.");
+    restore_and_compare(&database, &dump, &restored)?;
 
     step("Where things are");
     println!("the database   {}", database.display());
@@ -88,6 +71,28 @@ pub fn demo(database: Option<PathBuf>) -> Result<()> {
     println!("{program} export {database} | sqlite3 new.db");
     println!("{program} export {database} --to FOLDER    # interrupt it and run it again");
     println!("{program} export --help");
+    Ok(())
+}
+
+fn restore_and_compare(database: &Path, dump: &Path, restored: &Path) -> Result<()> {
+    fs::remove_file(restored).or_else(ignore_missing)?;
+    step("Restoring the dump");
+    match restore(dump, restored)? {
+        Restorer::Program => println!("with the stock sqlite3 program"),
+        Restorer::Library => {
+            println!("with the SQLite library (the program sqlite3 is not available)")
+        }
+    }
+
+    step("Comparing the two databases: schema, every cell, rowids, header values");
+    let differences = compare(database, restored)?;
+    if !differences.is_empty() {
+        for difference in &differences {
+            println!("- {difference}");
+        }
+        bail!("the restored database differs from the original");
+    }
+    println!("The two databases are equal.");
     Ok(())
 }
 

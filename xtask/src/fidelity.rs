@@ -15,6 +15,9 @@ use rusqlite::{Connection, OpenFlags};
 use crate::run::{cargo, output, root, run, target};
 use crate::setup::setup;
 
+/// What differs in each of the encodings; nothing, if all is kept.
+type Differences = Vec<Option<String>>;
+
 const ENCODINGS: [TextEncoding; 2] = [TextEncoding::Utf8, TextEncoding::Utf16le];
 
 /// Writes `docs/FIDELITY.md`.
@@ -22,21 +25,10 @@ pub fn fidelity() -> Result<()> {
     setup()?;
     run(cargo().args(["build", "--package", "partway"]))?;
     let program = target().join("debug").join(format!("partway{}", std::env::consts::EXE_SUFFIX));
-    let folder = tempfile::tempdir()?;
     let mut rows = String::new();
     let (mut kept, mut kept_by_sqlite3, mut cases) = (0, 0, 0);
     for case in hard_cases() {
-        let mut ours = Vec::new();
-        let mut theirs = Vec::new();
-        for encoding in ENCODINGS {
-            let work = folder.path().join(format!("{cases}-{encoding}"));
-            fs::create_dir(&work)?;
-            let database = work.join("original.db");
-            case.write(&database, encoding)?;
-            ours.push(of_partway(&program, &database, &work)?);
-            theirs.push(of_sqlite3(&database, &work)?);
-            fs::remove_dir_all(&work)?;
-        }
+        let (ours, theirs) = both(&case, &program)?;
         cases += 1;
         kept += usize::from(ours.iter().all(Option::is_none));
         kept_by_sqlite3 += usize::from(theirs.iter().all(Option::is_none));
@@ -81,13 +73,27 @@ Of {cases} cases, Partway keeps {kept} and `sqlite3 .dump` keeps {kept_by_sqlite
     Ok(())
 }
 
+/// What differs after either export, in each encoding.
+fn both(case: &HardCase, program: &Path) -> Result<(Differences, Differences)> {
+    let mut ours = Vec::new();
+    let mut theirs = Vec::new();
+    for encoding in ENCODINGS {
+        let work = tempfile::tempdir()?;
+        let database = work.path().join("original.db");
+        case.write(&database, encoding)?;
+        ours.push(of_partway(program, &database, work.path())?);
+        theirs.push(of_sqlite3(&database, work.path())?);
+    }
+    Ok((ours, theirs))
+}
+
 /// What differs after an export by Partway; nothing, if all is kept.
 fn of_partway(program: &Path, database: &Path, folder: &Path) -> Result<Option<String>> {
     let mut export = Command::new(program);
     export.arg("export").arg(database);
-    let Restored { copy, said } = restored(&mut export, folder, "partway")?;
-    if !said.is_empty() {
-        return Ok(Some(said));
+    let Restored { copy, printed } = restored(&mut export, folder, "partway")?;
+    if !printed.is_empty() {
+        return Ok(Some(printed));
     }
     // The strictest comparison there is; the wording is found below.
     let same = compare(database, &copy)?.is_empty();
@@ -101,14 +107,14 @@ fn of_partway(program: &Path, database: &Path, folder: &Path) -> Result<Option<S
 fn of_sqlite3(database: &Path, folder: &Path) -> Result<Option<String>> {
     let mut dump = Command::new("sqlite3");
     dump.arg(database).arg(".dump");
-    let Restored { copy, said } = restored(&mut dump, folder, "sqlite3")?;
-    if said.is_empty() { difference(database, &copy) } else { Ok(Some(said)) }
+    let Restored { copy, printed } = restored(&mut dump, folder, "sqlite3")?;
+    if printed.is_empty() { difference(database, &copy) } else { Ok(Some(printed)) }
 }
 
 /// A restored copy, and what was said on the way.
 struct Restored {
     copy: PathBuf,
-    said: String,
+    printed: String,
 }
 
 fn restored(export: &mut Command, folder: &Path, name: &str) -> Result<Restored> {
@@ -116,14 +122,17 @@ fn restored(export: &mut Command, folder: &Path, name: &str) -> Result<Restored>
     let copy = folder.join(format!("{name}.db"));
     let exported = export.stdout(File::create(&dump)?).stderr(Stdio::piped()).output()?;
     if !exported.status.success() {
-        let said = String::from_utf8_lossy(&exported.stderr);
-        return Ok(Restored { copy, said: format!("the export fails: {}", first_line(&said)) });
+        let printed = String::from_utf8_lossy(&exported.stderr);
+        return Ok(Restored {
+            copy,
+            printed: format!("the export fails: {}", first_line(&printed)),
+        });
     }
     let restored =
         Command::new("sqlite3").arg("-batch").arg(&copy).stdin(File::open(&dump)?).output()?;
-    let said = [restored.stdout, restored.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    let said = match first_line(&said) {
+    let printed = [restored.stdout, restored.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    let printed = match first_line(&printed) {
         "" => String::new(),
         line => {
             // The error's number follows the message.
@@ -131,7 +140,7 @@ fn restored(export: &mut Command, folder: &Path, name: &str) -> Result<Restored>
             format!("fails to restore: {}", cell(message))
         }
     };
-    Ok(Restored { copy, said })
+    Ok(Restored { copy, printed })
 }
 
 fn first_line(text: &str) -> &str {
@@ -274,13 +283,13 @@ fn cells(connection: &Connection, column: &str, rows: &str, bytes: bool) -> Resu
 
 /// A value in a few words.
 fn value(of: &Cell) -> String {
-    const MOST: usize = 24;
+    const MAX_SHOWN_BYTES: usize = 24;
     match &of.value {
         Value::Null => "NULL".into(),
         Value::Integer(value) => format!("the integer {value}"),
         Value::Real(value) => format!("the float {value:?}"),
         Value::Text(text) if text.is_empty() => "empty text".into(),
-        Value::Text(text) if text.len() <= MOST => format!("the text {}", code(text)),
+        Value::Text(text) if text.len() <= MAX_SHOWN_BYTES => format!("the text {}", code(text)),
         Value::Text(text) => format!("a text of {} bytes", text.len()),
         Value::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
     }

@@ -19,7 +19,7 @@ pub const BUCKET: &str = "exports";
 const REGION: &str = "garage";
 
 /// How long the server may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often it is restarted if it exits at once.
 const ATTEMPTS: u32 = 2;
@@ -116,9 +116,9 @@ impl Garage {
                 let text = String::from_utf8(node.stdout)?;
                 return Ok(text.trim().split('@').next().unwrap_or_default().to_owned());
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > START_TIMEOUT {
                 let log = self.folder.join("log");
-                bail!("Garage has not responded within {PATIENCE:?}: see {}", log.display());
+                bail!("Garage has not responded within {START_TIMEOUT:?}: see {}", log.display());
             }
             sleep(Duration::from_millis(100));
         }
@@ -136,8 +136,8 @@ impl Garage {
             let mut command = self.command(arguments);
             let output = command.output()?;
             if !output.status.success() {
-                let said = String::from_utf8_lossy(&output.stderr).into_owned();
-                bail!("{} failed ({}): {said}", shown(&command), output.status);
+                let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+                bail!("{} failed ({}): {printed}", shown(&command), output.status);
             }
         }
         Ok(())

@@ -11,7 +11,8 @@ use partway_component_build::{Toolchain, build};
 use crate::run::{cargo, output, root, run, target};
 use crate::setup::setup;
 
-/// The crates that are published, each after those that it needs.
+/// The crates that are published, each after those that it needs. `partway-component-build` and `partway-testbed` are
+/// not: they may be packaged only because cargo refuses crates that depend on one it may not.
 const CRATES: [&str; 9] = [
     "partway-exporter",
     "partway-prebuilt",
@@ -29,14 +30,16 @@ const CRATES: [&str; 9] = [
 pub fn package() -> Result<()> {
     prebuild()?;
     run(cargo().args(["package", "--workspace", "--allow-dirty", "--no-verify"]))?;
-    let folder = target().join("packed");
-    let packed = unpack(&folder)?;
-    let program = install(&folder, &packed)?;
+    // Outside the repository: within its workspace, cargo would take them for members.
+    let outside = tempfile::tempdir()?;
+    let folder = outside.path();
+    let packed = unpack(folder)?;
+    let program = install(folder, &packed)?;
     println!(
         "installed from the packages alone: {}",
         output(Command::new(program).arg("--version"))?.trim()
     );
-    embed(&folder, &packed)
+    embed(folder, &packed)
 }
 
 /// Builds the component twice, which must give the same bytes, and puts it where the package
@@ -63,8 +66,6 @@ pub fn prebuild() -> Result<()> {
 
 /// Unpacks the packages into a folder outside of the workspace, and gives the folder of each crate.
 fn unpack(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
-    fs::remove_dir_all(folder).or_else(crate::demo::ignore_missing)?;
-    fs::create_dir_all(folder)?;
     let mut packed = Vec::new();
     for name in CRATES {
         let package = format!("{name}-{}", env!("CARGO_PKG_VERSION"));

@@ -12,7 +12,7 @@ use crate::apt;
 use crate::run::shown;
 
 /// How long `rustup target add` may take: if it can't reach its server, it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RUSTUP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Uses what is already installed, or the first way that works.
 pub fn setup() -> Result<()> {
@@ -55,7 +55,7 @@ fn rustup() -> Result<()> {
     let Some(status) = wait(&mut child)? else {
         child.kill()?;
         child.wait()?;
-        bail!("rustup did not finish within {} s", PATIENCE.as_secs());
+        bail!("rustup did not finish within {} s", RUSTUP_TIMEOUT.as_secs());
     };
     if !status.success() {
         bail!("rustup failed ({status})");
@@ -65,7 +65,7 @@ fn rustup() -> Result<()> {
 
 fn wait(child: &mut Child) -> Result<Option<std::process::ExitStatus>> {
     let began = Instant::now();
-    while began.elapsed() < PATIENCE {
+    while began.elapsed() < RUSTUP_TIMEOUT {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }

@@ -4,6 +4,8 @@
 //! Throughput is in bytes of SQL. What holds here holds inside of WebAssembly by and large only: `cargo xtask
 //! bench` measures that.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
+
 use std::hint::black_box;
 use std::rc::Rc;
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::columns::json;
-use crate::job_store::{JobStore, Problem, insert};
+use crate::job_store::{JobStore, TransactionError, insert};
 use crate::lease::lease_to;
 use crate::record::{JobId, JobRecord, JobState};
 use crate::request::ExportRequest;
@@ -96,7 +96,7 @@ impl JobStore {
     pub fn request_cancel(&self, id: &JobId, now: Timestamp) -> Result<(), StateError> {
         self.write(|transaction| {
             transaction.execute(
-                "UPDATE export_jobs SET unwanted = 1, wake_at = min(wake_at, ?2) \
+                "UPDATE export_jobs SET cancel_requested = 1, wake_at = min(wake_at, ?2) \
                  WHERE id = ?1 AND finished_at IS NULL",
                 params![id.0, now.as_millisecond()],
             )?;
@@ -129,7 +129,7 @@ impl JobStore {
                 params![id.0, now.as_millisecond()],
             )?;
             transaction.execute(
-                "UPDATE export_jobs SET wake_at = ?2, attempts = 0, unwanted = 0, moved_at = ?2 \
+                "UPDATE export_jobs SET wake_at = ?2, attempts = 0, cancel_requested = 0, moved_at = ?2 \
                  WHERE id = ?1 AND finished_at IS NULL",
                 params![id.0, now.as_millisecond()],
             )?;
@@ -142,7 +142,7 @@ impl JobStore {
         connection: &Connection,
         database: &str,
         store: &str,
-    ) -> Result<Vec<JobRecord>, Problem> {
+    ) -> Result<Vec<JobRecord>, TransactionError> {
         let clause =
             "WHERE database = ?1 AND store = ?2 AND finished_at IS NULL ORDER BY created_at, rowid";
         self.records(connection, clause, [database, store])

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params};
 
 use crate::columns::{paths, time};
-use crate::job_store::{JobStore, Problem};
+use crate::job_store::{JobStore, TransactionError};
 use crate::record::{JobId, JobRecord};
 use crate::state_error::StateError;
 
@@ -173,7 +173,7 @@ pub(crate) fn insert_callback(
     id: &JobId,
     url: &str,
     now: Timestamp,
-) -> Result<(), Problem> {
+) -> Result<(), TransactionError> {
     transaction.execute(
         "INSERT INTO export_callbacks (job, url, next_at) VALUES (?1, ?2, ?3)",
         params![id.0, url, now.as_millisecond()],

@@ -160,7 +160,7 @@ impl JobStore {
         self.read(|connection| {
             let mut due = Vec::new();
             let mut statement = connection.prepare_cached(
-                "SELECT id, wake_at, state = 'waiting' AND NOT unwanted AS is_new FROM export_jobs \
+                "SELECT id, wake_at, state = 'waiting' AND NOT cancel_requested AS is_new FROM export_jobs \
                  WHERE wake_at IS NOT NULL ORDER BY wake_at",
             )?;
             let mut rows = statement.query([])?;
@@ -224,7 +224,7 @@ impl JobStore {
     /// Reads.
     pub(crate) fn read<T>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Problem>,
+        work: impl FnOnce(&Connection) -> Result<T, TransactionError>,
     ) -> Result<T, StateError> {
         let reader = self.0.reader.lock().unwrap_or_else(PoisonError::into_inner);
         work(&reader).map_err(|problem| self.error(problem))
@@ -233,7 +233,7 @@ impl JobStore {
     /// Changes something, in one transaction.
     pub(crate) fn write<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError>,
     ) -> Result<T, StateError> {
         let mut connection = self.connection();
         let run = || {
@@ -246,7 +246,7 @@ impl JobStore {
         run().map_err(|problem| self.error(problem))
     }
 
-    fn commit(&self, transaction: Transaction<'_>) -> Result<(), Problem> {
+    fn commit(&self, transaction: Transaction<'_>) -> Result<(), TransactionError> {
         #[cfg(feature = "simulation")]
         self.simulate(CommitMoment::Before)?;
         transaction.commit()?;
@@ -256,7 +256,7 @@ impl JobStore {
     }
 
     #[cfg(feature = "simulation")]
-    fn simulate(&self, moment: CommitMoment) -> Result<(), Problem> {
+    fn simulate(&self, moment: CommitMoment) -> Result<(), TransactionError> {
         match &self.0.commit_hook {
             Some(hook) if !hook(moment) => {
                 let reason = format!("simulated failure: {moment:?}");
@@ -271,10 +271,10 @@ impl JobStore {
         self.0.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn error(&self, problem: Problem) -> StateError {
+    fn error(&self, problem: TransactionError) -> StateError {
         match problem {
-            Problem::Sqlite(error) => StateError::from_sqlite(&self.0.file, &error),
-            Problem::State(error) => error,
+            TransactionError::Sqlite(error) => StateError::from_sqlite(&self.0.file, &error),
+            TransactionError::State(error) => error,
         }
     }
 
@@ -284,7 +284,7 @@ impl JobStore {
         connection: &Connection,
         clause: &str,
         parameters: impl rusqlite::Params,
-    ) -> Result<Vec<JobRecord>, Problem> {
+    ) -> Result<Vec<JobRecord>, TransactionError> {
         let mut statement =
             connection.prepare_cached(&format!("SELECT * FROM export_jobs {clause}"))?;
         let records = statement.query_map(parameters, |row| self.record(row))?;
@@ -314,7 +314,7 @@ impl JobStore {
             attempts: row.get("attempts")?,
             wake_at: time(row, "wake_at")?,
             holder,
-            cancel_requested: row.get("unwanted")?,
+            cancel_requested: row.get("cancel_requested")?,
             created_at: time(row, "created_at")?.unwrap_or_default(),
             moved_at: time(row, "moved_at")?.unwrap_or_default(),
             finished_at: time(row, "finished_at")?,
@@ -351,7 +351,7 @@ pub(crate) fn insert(
     request: &ExportRequest,
     key: Option<&str>,
     now: Timestamp,
-) -> Result<JobId, Problem> {
+) -> Result<JobId, TransactionError> {
     let id: String = transaction.query_row(
         "INSERT INTO export_jobs \
              (id, state, database, store, name, options, request_key, wake_at, created_at, moved_at) \
@@ -370,24 +370,24 @@ pub(crate) fn insert(
 }
 
 /// What a transaction may fail with.
-pub(crate) enum Problem {
+pub(crate) enum TransactionError {
     Sqlite(rusqlite::Error),
     State(StateError),
 }
 
-impl From<rusqlite::Error> for Problem {
+impl From<rusqlite::Error> for TransactionError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
 }
 
-impl From<StateError> for Problem {
+impl From<StateError> for TransactionError {
     fn from(error: StateError) -> Self {
         Self::State(error)
     }
 }
 
 /// A single row, or none.
-pub(crate) fn optional<T>(row: rusqlite::Result<T>) -> Result<Option<T>, Problem> {
+pub(crate) fn optional<T>(row: rusqlite::Result<T>) -> Result<Option<T>, TransactionError> {
     Ok(row.optional()?)
 }

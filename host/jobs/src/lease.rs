@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
-use crate::job_store::{JobStore, Problem, optional};
+use crate::job_store::{JobStore, TransactionError, optional};
 use crate::record::{JobId, JobRecord};
 use crate::state_error::StateError;
 
@@ -80,8 +80,9 @@ impl JobStore {
     /// Whether the lease still holds, and whether the job is to be cancelled.
     pub(crate) fn lease_status(&self, lease: &Lease) -> Result<LeaseStatus, StateError> {
         self.read(|connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT lease_token, unwanted FROM export_jobs WHERE id = ?1")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT lease_token, cancel_requested FROM export_jobs WHERE id = ?1",
+            )?;
             let row =
                 statement.query_row([&lease.id.0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
             Ok(match optional(row)? {
@@ -118,7 +119,7 @@ impl JobStore {
     pub(crate) fn under<T>(
         &self,
         lease: &Lease,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError>,
     ) -> Result<T, StateError> {
         self.write(|transaction| {
             let mut statement =
@@ -138,7 +139,7 @@ fn take_lease(
     id: &JobId,
     owner: &str,
     now: Timestamp,
-) -> Result<i64, Problem> {
+) -> Result<i64, TransactionError> {
     Ok(transaction.query_row(
         "UPDATE export_jobs SET lease_owner = ?2, lease_until = ?3, lease_token = lease_token + 1 \
          WHERE id = ?1 RETURNING lease_token",
@@ -153,7 +154,7 @@ pub(crate) fn lease_to(
     id: &JobId,
     owner: Option<&str>,
     now: Timestamp,
-) -> Result<(), Problem> {
+) -> Result<(), TransactionError> {
     match owner {
         Some(owner) => take_lease(transaction, id, owner, now).map(drop),
         None => Ok(()),
@@ -166,7 +167,10 @@ pub(crate) fn lease_end(now: Timestamp) -> i64 {
 }
 
 /// Without its owner, a lease is void.
-pub(crate) fn release(transaction: &Transaction<'_>, lease: &Lease) -> Result<(), Problem> {
+pub(crate) fn release(
+    transaction: &Transaction<'_>,
+    lease: &Lease,
+) -> Result<(), TransactionError> {
     transaction.execute(
         "UPDATE export_jobs SET lease_owner = NULL, lease_until = NULL WHERE id = ?1",
         [&lease.id.0],

@@ -6,7 +6,7 @@ use rusqlite::{Transaction, params};
 
 use crate::columns::{from_json, json};
 use crate::job::Job;
-use crate::job_store::{JobStore, Problem};
+use crate::job_store::{JobStore, TransactionError};
 use crate::lease::{Lease, lease_end, release};
 use crate::options::options;
 use crate::record::{JobRecord, JobState};
@@ -32,7 +32,7 @@ impl JobStore {
         };
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT receipt FROM export_parts WHERE job = ?1 ORDER BY number",
+                "SELECT part_id FROM export_parts WHERE job = ?1 ORDER BY number",
             )?;
             let part_ids =
                 statement.query_map([&record.id.0], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -98,7 +98,7 @@ impl JobStore {
     ) -> Result<JobRecord, StateError> {
         self.save(lease, |transaction| {
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO export_parts (job, number, receipt) VALUES (?1, ?2, ?3)",
+                "INSERT INTO export_parts (job, number, part_id) VALUES (?1, ?2, ?3)",
             )?;
             for (number, part_id) in job.part_ids.iter().enumerate().skip(parts_before) {
                 insert.execute(params![lease.id.0, number as i64 + 1, part_id])?;
@@ -231,7 +231,7 @@ impl JobStore {
     fn save(
         &self,
         lease: &Lease,
-        change: impl FnOnce(&Transaction<'_>) -> Result<(), Problem>,
+        change: impl FnOnce(&Transaction<'_>) -> Result<(), TransactionError>,
     ) -> Result<JobRecord, StateError> {
         self.under(lease, |transaction| {
             change(transaction)?;
@@ -247,7 +247,7 @@ fn save_progress(
     job: &Job,
     next: NextStep,
     now: Timestamp,
-) -> Result<(), Problem> {
+) -> Result<(), TransactionError> {
     let mut update = transaction.prepare_cached(
         "UPDATE export_jobs SET state = ?2, checkpoint = ?3, hash = ?4, totals = ?5, attempts = 0, \
              last_error = NULL, wake_at = ?6, lease_until = ?7, moved_at = ?8, ended = ?9 \
@@ -273,7 +273,7 @@ fn finish(
     lease: &Lease,
     state: JobState,
     now: Timestamp,
-) -> Result<(), Problem> {
+) -> Result<(), TransactionError> {
     transaction.execute("DELETE FROM export_parts WHERE job = ?1", [&lease.id.0])?;
     transaction.execute(
         "UPDATE export_jobs SET state = ?2, finished_at = ?3, wake_at = NULL, upload_id = NULL, \

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::callbacks::insert_callback;
-use crate::job_store::{JobStore, Problem, insert};
+use crate::job_store::{JobStore, TransactionError, insert};
 use crate::record::{JobId, JobState};
 use crate::request::ExportRequest;
 use crate::state_error::StateError;
@@ -80,7 +80,7 @@ impl JobStore {
         request: &ExportRequest,
         key: Option<&str>,
         callback: Option<&str>,
-    ) -> Result<Option<Queued>, Problem> {
+    ) -> Result<Option<Queued>, TransactionError> {
         let Some(key) = key else { return Ok(None) };
         let (store, clause) = (request.store.identity(), "WHERE store = ?1 AND request_key = ?2");
         let Some(record) = self.records(connection, clause, params![store, key])?.pop() else {

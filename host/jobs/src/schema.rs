@@ -95,6 +95,9 @@ const MIGRATIONS: &[&str] = &["
     ALTER TABLE export_jobs ADD COLUMN pruned_at INTEGER;
     CREATE INDEX export_jobs_newest ON export_jobs (store, created_at);
     CREATE INDEX export_jobs_named ON export_jobs (store, object);
+", "
+    ALTER TABLE export_jobs RENAME COLUMN unwanted TO cancel_requested;
+    ALTER TABLE export_parts RENAME COLUMN receipt TO part_id;
 "];
 
 /// How long to wait for another process that writes.

@@ -90,7 +90,7 @@ impl ObjectStore {
         // Another object may have the same length. But an upload that has become an object is listed no longer.
         let query = UploadQuery { prefix: self.key(&upload.name), ..UploadQuery::default() };
         match list_uploads(self.bucket.as_ref(), query).await {
-            Ok(uploads) => Ok(!uploads.iter().any(|listed| listed.upload_id == upload.id)),
+            Ok(uploads) => Ok(!uploads.iter().any(|other| other.upload_id == upload.id)),
             // Where this user or server can't list uploads, length and number of parts decide.
             Err(RequestError {
                 kind: RequestErrorKind::Denied | RequestErrorKind::NotImplemented,
@@ -257,7 +257,7 @@ impl Store for ObjectStore {
         let prefix = self.listing_prefix();
         let delimiter = Some("/".to_owned());
         let query = UploadQuery { prefix: prefix.clone(), delimiter, after: None };
-        let listed = list_uploads(self.bucket.as_ref(), query).await.map_err(|error| {
+        let uploads = list_uploads(self.bucket.as_ref(), query).await.map_err(|error| {
             let location = format!("the list of uploads to {}", self.address);
             match error.kind {
                 _ if is_missing(&error) => self.no_bucket(),
@@ -265,14 +265,14 @@ impl Store for ObjectStore {
                 _ => StoreError::Unreadable { location, reason: error.reason },
             }
         })?;
-        let mut incomplete: Vec<IncompleteUpload> = listed
+        let mut incomplete: Vec<IncompleteUpload> = uploads
             .into_iter()
-            .filter_map(|listed| {
-                let name = listed.key.strip_prefix(&prefix)?;
+            .filter_map(|entry| {
+                let name = entry.key.strip_prefix(&prefix)?;
                 // A server may not know of delimiters.
                 (!name.is_empty() && !name.contains('/')).then(|| IncompleteUpload {
-                    upload: UploadId { name: name.to_owned(), id: listed.upload_id },
-                    changed: listed.initiated,
+                    upload: UploadId { name: name.to_owned(), id: entry.upload_id },
+                    changed: entry.initiated,
                 })
             })
             .collect();

@@ -11,7 +11,7 @@ use partway_wasmtime::{Limits, PipeCtx, exporter};
 use crate::support::{database, export_with, hostile, job_options};
 
 /// Runs the hostile component by one of its ways, and gives what the host says.
-fn said(way: &str) -> String {
+fn printed(way: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("small.db");
     drop(database(
@@ -44,8 +44,8 @@ fn what_breaks_the_contract_is_named() {
         ("invalid-position", "invalid-position"),
         ("invalid-cell", "invalid-cell"),
     ] {
-        let said = said(way);
-        assert!(said.contains(expected), "{way}: {said}");
+        let printed = printed(way);
+        assert!(printed.contains(expected), "{way}: {printed}");
     }
 }
 

@@ -79,7 +79,7 @@ impl Case {
     fn both(&self, dump: &Path, way: Way) -> [Value; 2] {
         let loaded = match load(dump, way) {
             Ok(loaded) => loaded,
-            Err(said) => panic!("{way:?}: {said}"),
+            Err(printed) => panic!("{way:?}: {printed}"),
         };
         let longest = loaded["longest"].as_u64().unwrap();
         assert!(longest <= MOST_BYTES, "{way:?}: a statement of {longest} bytes");
@@ -329,8 +329,8 @@ fn references_to_nothing_are_refused_as_foreign_keys_are_on() {
     );
     let dump = case.export();
     for way in [Way::Transaction, Way::Turn, Way::D1] {
-        let said = load(&dump, way).unwrap_err().to_ascii_lowercase();
-        assert!(said.contains("foreign key"), "{way:?}: {said}");
+        let printed = load(&dump, way).unwrap_err().to_ascii_lowercase();
+        assert!(printed.contains("foreign key"), "{way:?}: {printed}");
     }
 }
 
@@ -360,8 +360,8 @@ fn a_dump_written_by_hand_is_read_alike() {
     }
 
     fs::write(&dump, format!("CREATE TABLE t (a);\nSELECT '{}';", "x".repeat(100_000))).unwrap();
-    let said = load(&dump, Way::Transaction).unwrap_err();
-    assert!(said.contains("statement 2, 100010 bytes: statement too long"), "{said}");
+    let printed = load(&dump, Way::Transaction).unwrap_err();
+    assert!(printed.contains("statement 2, 100010 bytes: statement too long"), "{printed}");
     fs::write(&dump, "BEGIN; CREATE TABLE t (a); COMMIT;").unwrap();
     assert!(load(&dump, Way::Turn).is_err());
 }

@@ -51,9 +51,9 @@ fn the_other_tables_come_out_and_the_object_is_called_incomplete() {
         let output = Program::export(&file, store.to_str().unwrap(), folder.path())
             .with(["--name", "dump.sql", "--part-size", "4096", "--slice-parts", parts])
             .run();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("not complete") && said.contains("in table b;"), "{said}");
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{printed}");
+        assert!(printed.contains("not complete") && printed.contains("in table b;"), "{printed}");
         let names: Vec<_> =
             fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["dump.sql.incomplete"]);
@@ -107,9 +107,12 @@ fn a_value_that_is_damaged_in_its_middle_does_not_take_the_other_rows_along() {
     let output = Program::export(&file, store.to_str().unwrap(), folder.path())
         .with(["--name", "dump.sql", "--part-size", "16384", "--slice-parts", "2"])
         .run();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("a value of 1000000 bytes in column v is cut off at byte"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(
+        printed.contains("a value of 1000000 bytes in column v is cut off at byte"),
+        "{printed}"
+    );
     let dump = store.join("dump.sql.incomplete");
     let restored = folder.path().join("restored.db");
     restore(&dump, &restored).unwrap();

@@ -21,9 +21,9 @@ fn pass_alone(test: &str) {
         .env(ALONE, "1")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains(" 1 passed"), "{said}{complained}");
+    assert!(output.status.success() && printed.contains(" 1 passed"), "{printed}{complained}");
 }
 
 const SCHEMA: &str = "PRAGMA journal_mode=OFF;

@@ -163,9 +163,9 @@ fn after_a_change_the_export_starts_over_or_fails_as_asked() {
         ])
     };
     let output = again().with(["--on-change", "restart"]).run();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("starting over"), "{said}");
-    assert!(output.status.success(), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(printed.contains("starting over"), "{printed}");
+    assert!(output.status.success(), "{printed}");
     assert_eq!(balance(&store.join("bank.sql")), (ACCOUNTS, 100 * ACCOUNTS + 100));
     std::fs::remove_file(store.join("bank.sql")).unwrap();
 
@@ -173,8 +173,11 @@ fn after_a_change_the_export_starts_over_or_fails_as_asked() {
     connection.execute("UPDATE account SET amount = 300 WHERE id = 1", []).unwrap();
     let refused = again().with(["--on-change", "fail"]).run();
     assert_eq!(refused.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("has changed since") && said.contains("--on-change restart"), "{said}");
+    let printed = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        printed.contains("has changed since") && printed.contains("--on-change restart"),
+        "{printed}"
+    );
     assert!(!store.join("bank.sql").exists());
     assert_eq!(hidden(&store), [] as [String; 0], "something is left in the store");
 }
@@ -190,8 +193,8 @@ fn with_other_options_the_present_state_is_exported_and_not_an_old_copy() {
     let output = Program::export(&file, store.to_str().unwrap(), folder.path())
         .with(["--name", "bank.sql", "--snapshot", "copy", "--table", "account"])
         .run();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("started with other options"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && printed.contains("started with other options"), "{printed}");
     assert_eq!(balance(&store.join("bank.sql")), (ACCOUNTS, 100 * ACCOUNTS + 100));
     assert_eq!(hidden(&store), [] as [String; 0], "the first upload is left");
 }
@@ -209,8 +212,8 @@ fn an_export_of_a_copy_goes_on_whatever_has_been_written_since() {
     let output = Program::export(&file, store.to_str().unwrap(), folder.path())
         .with(["--name", "bank.sql", "--snapshot", "copy"])
         .run();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.contains("resuming"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && printed.contains("resuming"), "{printed}");
     let restored = folder.path().join("restored.db");
     restore(&store.join("bank.sql"), &restored).unwrap();
     assert_eq!(compare(&before, &restored).unwrap(), []);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use partway_testbed::{Random, compare, restore, write_sample};
 
-use crate::support::{PATIENCE, Program, database, export, sha256, signal, summary};
+use crate::support::{Program, WAIT_LIMIT, database, export, sha256, signal, summary};
 
 /// Parts a slice that never ends before the export.
 const ALL: u32 = u32::MAX;
@@ -158,14 +158,14 @@ fn an_export_goes_on_where_it_was_interrupted() {
     wait_for_parts(store, 10 * 64 * 1024);
     signal(&child, "-INT");
     let output = child.wait().and_then(|_| child.wait_with_output()).unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("to resume, run the same command again"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{printed}");
+    assert!(printed.contains("to resume, run the same command again"), "{printed}");
     assert!(visible(store).is_empty());
 
     let output = run().run();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("resuming"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(printed.contains("resuming"), "{printed}");
     let reference = export(file, folder.path(), 1024 * 1024, || ALL).finished.sha256;
     assert_eq!(summary(&output)["sha256"], reference.as_str());
 }
@@ -186,8 +186,8 @@ fn a_database_that_has_changed_is_exported_from_its_start() {
         .unwrap();
 
     let output = run().run();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("the database has changed since"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(printed.contains("the database has changed since"), "{printed}");
     summary(&output);
     let restored = folder.path().join("restored.db");
     restore(&store.join(&visible(store)[0]), &restored).unwrap();
@@ -260,7 +260,7 @@ fn wait_for_parts(store: &Path, bytes: u64) {
         if largest.is_some_and(|length| length >= bytes) {
             return;
         }
-        assert!(began.elapsed() < PATIENCE, "no part was written");
+        assert!(began.elapsed() < WAIT_LIMIT, "no part was written");
         sleep(Duration::from_millis(5));
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use partway_testbed::write_sample;
 
-use crate::support::{PATIENCE, program, signal};
+use crate::support::{WAIT_LIMIT, program, signal};
 
 #[test]
 fn an_export_that_is_interrupted_while_it_copies_the_database_leaves_no_copy() {
@@ -28,7 +28,7 @@ fn an_export_that_is_interrupted_while_it_copies_the_database_leaves_no_copy() {
         .unwrap();
     let began = Instant::now();
     while is_empty() {
-        assert!(began.elapsed() < PATIENCE, "no copy was begun");
+        assert!(began.elapsed() < WAIT_LIMIT, "no copy was begun");
         sleep(Duration::from_millis(1));
     }
     signal(&child, "-INT");

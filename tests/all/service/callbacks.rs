@@ -222,7 +222,7 @@ fn a_secret_that_can_t_be_used_is_refused_at_the_start() {
         .args(["--callback-secret-file", secret.to_str().unwrap()])
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("fewer than 16 bytes"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(printed.contains("fewer than 16 bytes"), "{printed}");
     assert_eq!(output.status.code(), Some(2));
 }

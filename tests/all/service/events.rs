@@ -3,13 +3,13 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENCE, SLOWLY, ServiceCase as Case, read};
+use crate::support::{SLOWLY, ServiceCase as Case, WAIT_LIMIT, read};
 
 /// One slice, and then nothing for as long as a test lasts.
 const REST: [&str; 6] = ["--part-size", "64KiB", "--slice-parts", "1", "--pause", "60s"];
 
 /// The statuses that a stream of events tells, until it ends; and how many comments kept it open.
-fn told(response: &mut ureq::http::Response<ureq::Body>) -> (Vec<serde_json::Value>, usize) {
+fn read_events(response: &mut ureq::http::Response<ureq::Body>) -> (Vec<serde_json::Value>, usize) {
     let text = String::from_utf8(read(response).unwrap()).unwrap();
     let lines = || text.lines();
     let statuses = lines().filter_map(|line| line.strip_prefix("data:"));
@@ -28,7 +28,7 @@ fn events_tell_of_an_export_until_its_end() {
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     assert_eq!(response.headers()["cache-control"], "no-cache");
-    let (statuses, _) = told(&mut response);
+    let (statuses, _) = read_events(&mut response);
     let most = began.elapsed().as_millis() / 500 + 2;
     assert!((3..=most).contains(&(statuses.len() as u128)), "{} of {most}", statuses.len());
     let bytes: Vec<u64> = statuses.iter().map(|told| told["bytes"].as_u64().unwrap()).collect();
@@ -54,7 +54,7 @@ fn a_silent_stream_of_events_is_kept_open_and_ends_with_the_service() {
     server.until(&id, |status| status["slices"].as_u64() >= Some(1));
     let mut response = server.open("GET", &format!("/export/status/{id}/events"), &[], "");
     std::thread::scope(|scope| {
-        let listening = scope.spawn(|| told(&mut response));
+        let listening = scope.spawn(|| read_events(&mut response));
         sleep(Duration::from_secs(17));
         let began = Instant::now();
         server.signal("-TERM");
@@ -81,11 +81,11 @@ fn so_many_listen_and_no_more() {
     open.pop();
     let began = Instant::now();
     while server.open("GET", &path, &[], "").status() != 200 {
-        assert!(began.elapsed() < PATIENCE);
+        assert!(began.elapsed() < WAIT_LIMIT);
         sleep(Duration::from_millis(50));
     }
     // The export is forgotten in the meantime: there is nothing more to tell.
     server.ask("DELETE", &format!("/export/{id}"), &[], "").result(202);
-    let (statuses, _) = told(&mut open.remove(0));
+    let (statuses, _) = read_events(&mut open.remove(0));
     assert_eq!(statuses.last().unwrap()["status"], "cancelled");
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENCE, Server, ServiceCase as Case, read};
+use crate::support::{Server, ServiceCase as Case, WAIT_LIMIT, read};
 
 fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(server.url.trim_start_matches("http://")).unwrap()
@@ -89,7 +89,7 @@ fn no_more_objects_are_downloaded_at_a_time_than_may_be() {
         if let Some(response) = open() {
             break response;
         }
-        assert!(began.elapsed() < PATIENCE);
+        assert!(began.elapsed() < WAIT_LIMIT);
         sleep(Duration::from_millis(20));
     };
     server.get(&path).error(429);

@@ -104,7 +104,7 @@ fn every_line_about_an_export_has_its_id() {
 #[test]
 fn a_service_tells_what_it_does_unless_asked_otherwise() {
     let case = Case::new(1);
-    let said = |level: Option<&str>| {
+    let printed = |level: Option<&str>| {
         let log = case.folder.path().join("log");
         let mut command = Command::new(program());
         command.args(["serve", "--listen", "127.0.0.1:0"]).arg(&case.file);
@@ -116,10 +116,10 @@ fn a_service_tells_what_it_does_unless_asked_otherwise() {
         assert!(server.ended().success());
         fs::read_to_string(&log).unwrap()
     };
-    let text = said(None);
+    let text = printed(None);
     let line = text.lines().find(|line| line.contains("answered")).expect(&text);
     for part in ["INFO", "method=GET", "path=\"/healthz\"", "status=200"] {
         assert!(line.contains(part), "{line}");
     }
-    assert_eq!(said(Some("warn")), "");
+    assert_eq!(printed(Some("warn")), "");
 }

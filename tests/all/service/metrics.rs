@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use super::openapi::python_tools;
-use crate::support::{PATIENCE, SLOWLY, Server, ServiceCase as Case, read, tiny};
+use crate::support::{SLOWLY, Server, ServiceCase as Case, WAIT_LIMIT, read, tiny};
 
 /// Reads the format as Prometheus' client in Python does, and prints each sample as `name{label=value,…} value`.
 const READER: &str = "
@@ -119,7 +119,7 @@ fn a_dump_that_is_streamed_is_counted() {
         if samples.get("partway_streams_total{end=broken_off}") == 1.0 {
             break samples;
         }
-        assert!(began.elapsed() < PATIENCE);
+        assert!(began.elapsed() < WAIT_LIMIT);
     };
     assert_eq!(after.get("partway_streams_total{end=done}"), 1.0);
     assert_eq!(after.get("partway_streams_open{}"), 0.0);

@@ -36,12 +36,12 @@ fn try_all(server: &Server, requests: u32) -> Option<u64> {
     command.args(["--seed", "1", "--generation-database", "none", "--checks", "all"]);
     command.args(["--exclude-checks", "positive_data_acceptance", "--continue-on-failure"]);
     let output = command.args(["--no-color", "--warnings", "off"]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
     // `1060 generated, 1060 passed, 14 skipped`
-    let line = said.lines().find(|line| line.contains(" generated, ")).expect(&said);
+    let line = printed.lines().find(|line| line.contains(" generated, ")).expect(&printed);
     let count: u64 = line.split_whitespace().next().unwrap().parse().expect(line);
-    assert!(line.contains(&format!("{count} passed")), "{said}");
+    assert!(line.contains(&format!("{count} passed")), "{printed}");
     server.ask("GET", "/healthz", &[], "").result(200);
     writeln!(std::io::stderr(), "{count} requests, by the document").ok();
     Some(count)

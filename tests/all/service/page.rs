@@ -85,8 +85,8 @@ fn an_export_is_started_watched_downloaded_and_cancelled_without_a_mouse() {
         assert!(browser.page.title().await.unwrap().contains('%'));
         browser.until("document.querySelector('.card').dataset.state === 'done'").await;
         let done = server.status(&id);
-        let said = browser.eval("document.querySelector('#said').textContent").await;
-        assert_eq!(said, format!("{} is done: {}.", done["name"].as_str().unwrap(), shown(&done)));
+        let printed = browser.eval("document.querySelector('#announcement').textContent").await;
+        assert_eq!(printed, format!("{} is done: {}.", done["name"].as_str().unwrap(), shown(&done)));
 
         browser.tab_to(".download").await;
         browser.press(Key::Enter).await;

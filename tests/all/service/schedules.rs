@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{PATIENCE, Server, damage, of_many_pages, program, tiny};
+use crate::support::{Server, WAIT_LIMIT, damage, of_many_pages, program, tiny};
 
 fn all(server: &Server) -> Vec<Value> {
     server.get("/exports").result(200).as_array().unwrap().clone()
@@ -22,7 +22,7 @@ fn wait(server: &Server, number: usize) -> Vec<Value> {
         if all.iter().filter(|export| export["status"] == "done").count() >= number {
             return all;
         }
-        assert!(began.elapsed() < PATIENCE, "{all:?}");
+        assert!(began.elapsed() < WAIT_LIMIT, "{all:?}");
         sleep(Duration::from_millis(50));
     }
 }
@@ -53,7 +53,7 @@ fn what_has_changed_is_exported_and_the_newest_are_kept() {
     let kept = |all: &[Value]| all.iter().filter(|export| export["prunedAt"].is_null()).count();
     let began = Instant::now();
     while kept(&all(&server)) > 3 {
-        assert!(began.elapsed() < PATIENCE);
+        assert!(began.elapsed() < WAIT_LIMIT);
         sleep(Duration::from_millis(50));
     }
     let newest = loop {
@@ -62,7 +62,7 @@ fn what_has_changed_is_exported_and_the_newest_are_kept() {
         if String::from_utf8_lossy(&server.get(&path).body).contains("(4,4)") {
             break newest;
         }
-        assert!(began.elapsed() < PATIENCE);
+        assert!(began.elapsed() < WAIT_LIMIT);
         sleep(Duration::from_millis(50));
     };
     let stored = fs::read_dir(folder.path().join("store")).unwrap();
@@ -92,7 +92,7 @@ fn a_damaged_export_stands_in_for_none() {
         if kept.len() <= 2 {
             break kept;
         }
-        assert!(began.elapsed() < PATIENCE, "{kept:?}");
+        assert!(began.elapsed() < WAIT_LIMIT, "{kept:?}");
         sleep(Duration::from_millis(50));
     };
     assert_eq!(kept.last().unwrap()["exportId"], whole["exportId"]);
@@ -138,9 +138,9 @@ fn a_schedule_that_makes_no_sense_is_refused() {
             .args(arguments)
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(reason), "{said}");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{printed}");
+        assert!(printed.contains(reason), "{printed}");
     };
     refused(&["--every", "soon"], "neither an interval such as 24h");
     refused(&["--every", "0s"], "too short");

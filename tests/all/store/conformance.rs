@@ -148,13 +148,13 @@ async fn an_upload_that_is_gone_says_so(subject: &Subject) {
 async fn another_object_of_the_name_is_left_alone(subject: &Subject) {
     let store = &subject.store;
     let (theirs, ours) = (store.begin("e.sql").await.unwrap(), store.begin("e.sql").await.unwrap());
-    let (their_receipts, their_bytes) = write(store, &theirs, 11).await;
-    let (our_receipts, our_bytes) = write(store, &ours, 12).await;
+    let (their_part_ids, their_bytes) = write(store, &theirs, 11).await;
+    let (our_part_ids, our_bytes) = write(store, &ours, 12).await;
     let length = our_bytes.len() as u64;
     assert_eq!(their_bytes.len() as u64, length);
-    assert_eq!(store.complete(&theirs, &their_receipts, length).await.unwrap(), "e.sql");
+    assert_eq!(store.complete(&theirs, &their_part_ids, length).await.unwrap(), "e.sql");
     for _ in 0..2 {
-        let completed = store.complete(&ours, &our_receipts, length).await;
+        let completed = store.complete(&ours, &our_part_ids, length).await;
         if subject.takes_another_name {
             assert_eq!(completed.unwrap(), "e-2.sql");
             assert!(contents(store, "e-2.sql").await.unwrap() == our_bytes);
@@ -164,7 +164,7 @@ async fn another_object_of_the_name_is_left_alone(subject: &Subject) {
             assert!(!error.is_transient());
         }
         assert!(contents(store, "e.sql").await.unwrap() == their_bytes);
-        assert_eq!(store.complete(&theirs, &their_receipts, length).await.unwrap(), "e.sql");
+        assert_eq!(store.complete(&theirs, &their_part_ids, length).await.unwrap(), "e.sql");
     }
     store.abort(&ours).await.unwrap();
     assert_eq!(begun(store).await, []);

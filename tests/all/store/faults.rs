@@ -177,9 +177,9 @@ fn an_upload_that_expired_is_named_and_its_parts_are_not_believed() {
     let store: Arc<dyn Store> = Arc::new(server.store("nightly"));
     runtime().block_on(async {
         let upload = store.begin("a.sql").await.unwrap();
-        let receipt = store.write(&upload, 1, 0, vec![1; 1000].into()).await.unwrap();
+        let part_id = store.write(&upload, 1, 0, vec![1; 1000].into()).await.unwrap();
         server.forget_uploads();
-        let completed = store.complete(&upload, &[receipt], 1000).await;
+        let completed = store.complete(&upload, &[part_id], 1000).await;
         let written =
             store.write(&upload, 2, 1000, vec![1; 1000].into()).await.map(|_| String::new());
         for outcome in [completed, written] {
@@ -275,9 +275,9 @@ fn the_program_goes_through_faults_and_tells_them_to_who_asks() {
     let mut run = server.export(&file, "exports", folder.path()).with(["--name", "a.sql"]);
     run.command.env("PARTWAY_LOG", "object_store=info,partway=info");
     let output = run.run();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(summary(&output)["sha256"], sha256(&server.object("a.sql")).as_str());
-    assert!(said.contains("503"), "{said}");
-    assert!(said.contains("retry 2 of 8"), "{said}");
-    assert!(said.contains("completing failed, but the object exists"), "{said}");
+    assert!(printed.contains("503"), "{printed}");
+    assert!(printed.contains("retry 2 of 8"), "{printed}");
+    assert!(printed.contains("completing failed, but the object exists"), "{printed}");
 }

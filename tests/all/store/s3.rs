@@ -11,7 +11,7 @@ use partway_store::Store;
 use partway_testbed::write_sample;
 
 use crate::support::{
-    PATIENCE, Program, S3Server, database, export, garage, runtime, s3_against, sha256, summary,
+    Program, S3Server, WAIT_LIMIT, database, export, garage, runtime, s3_against, sha256, summary,
     wait_for_parts,
 };
 
@@ -32,7 +32,7 @@ fn an_export_arrives_whole_and_in_equal_parts() {
     let mut child = first.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let began = Instant::now();
     while server.parts().len() < 3 {
-        assert!(began.elapsed() < PATIENCE, "{:?}", server.parts());
+        assert!(began.elapsed() < WAIT_LIMIT, "{:?}", server.parts());
         sleep(Duration::from_millis(10));
     }
     child.kill().unwrap();
@@ -43,8 +43,8 @@ fn an_export_arrives_whole_and_in_equal_parts() {
     assert!(parts.values().filter(|length| **length == 5 * MIB).count() >= parts.len() - 1);
 
     let output = run().run();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("resuming"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(printed.contains("resuming"), "{printed}");
     let summary = summary(&output);
     let bytes = summary["bytes"].as_u64().unwrap();
     assert_eq!(summary["parts"].as_u64().unwrap(), bytes.div_ceil(5 * MIB));
@@ -83,9 +83,9 @@ fn a_store_that_refuses_is_named() {
         (small, 2, "1048576 bytes is too small for this store: the minimum is 5242880"),
     ] {
         let output = run.run();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        assert!(said.contains(expected), "{said}");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{printed}");
+        assert!(printed.contains(expected), "{printed}");
     }
     assert_eq!(server.parts(), BTreeMap::new());
 }
@@ -119,9 +119,9 @@ fn a_dump_in_a_bucket_is_verified() {
         (refused, format!("{location} can't be read")),
     ] {
         let output = run.run();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(&expected), "{said}");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{printed}");
+        assert!(printed.contains(&expected), "{printed}");
     }
 }
 
@@ -148,9 +148,9 @@ fn a_bucket_that_is_missing_is_named() {
         }
     });
     let output = s3_against(address, Program::verify("s3://nothing/a/x.sql")).run();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("there is no bucket s3://nothing: "), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("there is no bucket s3://nothing: "), "{printed}");
 }
 
 #[test]
@@ -180,8 +180,8 @@ fn an_export_to_garage_arrives_whole_through_a_kill() {
     assert!(is_begun(), "the upload it had begun is gone");
 
     let output = run().run();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("resuming"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(printed.contains("resuming"), "{printed}");
     let summary = summary(&output);
     assert_eq!(summary["sha256"], reference.as_str());
     assert!(!is_begun());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use crate::support::PATIENCE;
+use crate::support::WAIT_LIMIT;
 use crate::support::program::{Program, program};
 
 impl Program {
@@ -41,7 +41,7 @@ pub fn saved_parts(folder: &Path) -> Option<u64> {
 pub fn wait_for_parts(folder: &Path, parts: u64) {
     let began = Instant::now();
     while saved_parts(folder).is_none_or(|saved| saved < parts) {
-        assert!(began.elapsed() < PATIENCE, "no part was saved");
+        assert!(began.elapsed() < WAIT_LIMIT, "no part was saved");
         sleep(Duration::from_millis(2));
     }
 }

@@ -66,7 +66,7 @@ impl Program {
 
 /// The summary of a run that ended well.
 pub fn summary(output: &Output) -> Value {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {said}", output.status);
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {printed}", output.status);
     serde_json::from_slice(&output.stdout).expect("one line of JSON on standard output")
 }

@@ -135,7 +135,7 @@ pub fn s3_against(address: SocketAddr, mut program: Program) -> Program {
     program
 }
 
-type Answer = hyper::Response<s3s::Body>;
+type S3Response = hyper::Response<s3s::Body>;
 
 async fn serve(socket: tokio::net::TcpStream, service: S3Service, plan: Arc<Plan>) {
     // A second handle, to do to the connection what a server of HTTP would not.
@@ -158,13 +158,13 @@ async fn answer(
     service: S3Service,
     plan: Arc<Plan>,
     socket: Arc<TcpStream>,
-) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<S3Response, Box<dyn std::error::Error + Send + Sync>> {
     let kind = Request::of(request.method(), request.uri().query().unwrap_or_default());
     let fault = plan.next(kind);
     let done = |request| async {
         let request: hyper::Request<Incoming> = request;
         let answer = service.call(request.map(Into::into)).await?;
-        Ok::<Answer, Box<dyn std::error::Error + Send + Sync>>(answer)
+        Ok::<S3Response, Box<dyn std::error::Error + Send + Sync>>(answer)
     };
     match fault {
         None => done(request).await,
@@ -208,7 +208,7 @@ async fn refusal(
     request: hyper::Request<Incoming>,
     status: u16,
     code: &str,
-) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<S3Response, Box<dyn std::error::Error + Send + Sync>> {
     request.into_body().collect().await?;
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code>\

@@ -10,7 +10,7 @@ use serde_json::Value;
 use ureq::http::{HeaderMap, Request, Response};
 use ureq::{Agent, Body};
 
-use crate::support::{PATIENCE, program, signal};
+use crate::support::{WAIT_LIMIT, program, signal};
 
 /// A running service; it dies with this.
 pub struct Server {
@@ -22,7 +22,7 @@ pub struct Server {
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ReadResponse {
     /// Its status.
     pub status: u16,
     /// Its headers.
@@ -63,28 +63,34 @@ impl Server {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(WAIT_LIMIT))
             .build();
         Self { child, url, agent: config.into() }
     }
 
     /// GETs a path.
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> ReadResponse {
         self.ask("GET", path, &[], "")
     }
 
     /// POSTs JSON to a path.
-    pub fn post(&self, path: &str, json: &str) -> Answer {
+    pub fn post(&self, path: &str, json: &str) -> ReadResponse {
         self.ask("POST", path, &[("content-type", "application/json")], json)
     }
 
     /// Asks, and reads the answer to its end.
-    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> ReadResponse {
         let mut response = self.open(method, path, headers, body);
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec().unwrap();
-        Answer { status, headers, body }
+        ReadResponse { status, headers, body }
     }
 
     /// Asks, and leaves the body to be read.
@@ -119,7 +125,7 @@ impl Server {
             if is_wanted(&status) {
                 return status;
             }
-            assert!(began.elapsed() < PATIENCE, "{status}");
+            assert!(began.elapsed() < WAIT_LIMIT, "{status}");
             sleep(Duration::from_millis(10));
         }
     }
@@ -149,7 +155,7 @@ impl Drop for Server {
     }
 }
 
-impl Answer {
+impl ReadResponse {
     /// A header, which must be there.
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {

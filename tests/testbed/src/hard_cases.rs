@@ -575,6 +575,7 @@ const ALONE: &[(&str, &str)] = &[
 ];
 
 /// Values around and beyond what crosses the border at once (256 KiB).
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn long_values() -> Vec<(&'static str, String)> {
     let sizes = [100_000, 400_000];
     let largest = 2_000_000;

@@ -317,29 +317,7 @@ impl Maker {
             1 => 300 + self.random.below(400),
             _ => 1 + self.random.below(9),
         } as usize;
-        let mut columns: Vec<Column> = Vec::new();
-        let mut taken = HashSet::new();
-        for number in 0..count {
-            let mut column = match self.random.below(12) {
-                0 => self.random.pick(&["rowid", "oid", "_rowid_", "ROWID"]).to_owned(),
-                1..=4 => self.words() + self.schema_piece(),
-                _ => format!("c{number}"),
-            };
-            while !taken.insert(column.to_ascii_lowercase()) {
-                column += "_";
-            }
-            let class = strict.then(|| {
-                self.random.pick(&["INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY", "ANY"])
-            });
-            columns.push(Column { name: column, class, generated: false });
-        }
-        // The last column is never generated: a table needs one that is not.
-        for column in &mut columns[..count - 1] {
-            column.generated = self.one_in(9);
-            if column.generated && strict {
-                column.class = Some("ANY");
-            }
-        }
+        let mut columns = self.columns(count, strict);
         let ordinary: Vec<usize> =
             (0..count).filter(|number| !columns[*number].generated).collect();
         let alias = rowid_alias.then(|| self.random.pick(&ordinary));
@@ -380,8 +358,48 @@ impl Maker {
             let words = self.words().replace('\'', "''");
             parts.push(format!("CHECK ({column} IS NOT '{words}')"));
         }
+        let sql = self.create_table(&name, &parts, without_rowid, strict);
+        self.run(sql);
+        self.tables.push(Table { name, columns, without_rowid });
+    }
+
+    /// A new table's columns, none of which has constraints yet.
+    fn columns(&mut self, count: usize, strict: bool) -> Vec<Column> {
+        let mut columns: Vec<Column> = Vec::new();
+        let mut taken = HashSet::new();
+        for number in 0..count {
+            let mut column = match self.random.below(12) {
+                0 => self.random.pick(&["rowid", "oid", "_rowid_", "ROWID"]).to_owned(),
+                1..=4 => self.words() + self.schema_piece(),
+                _ => format!("c{number}"),
+            };
+            while !taken.insert(column.to_ascii_lowercase()) {
+                column += "_";
+            }
+            let class = strict.then(|| {
+                self.random.pick(&["INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY", "ANY"])
+            });
+            columns.push(Column { name: column, class, generated: false });
+        }
+        // The last column is never generated: a table needs one that is not.
+        for column in &mut columns[..count - 1] {
+            column.generated = self.one_in(9);
+            if column.generated && strict {
+                column.class = Some("ANY");
+            }
+        }
+        columns
+    }
+
+    fn create_table(
+        &mut self,
+        name: &str,
+        parts: &[String],
+        without_rowid: bool,
+        strict: bool,
+    ) -> String {
         let mut sql = format!("CREATE{}TABLE{}", self.space(), self.space());
-        sql += &self.spelt(&name);
+        sql += &self.spelt(name);
         sql += &self.space();
         sql += "(";
         for (number, part) in parts.iter().enumerate() {
@@ -402,8 +420,7 @@ impl Maker {
         if self.options.odd_lines && self.one_in(6) {
             sql += &format!(" -- {}", self.words().replace('\n', " "));
         }
-        self.run(sql);
-        self.tables.push(Table { name, columns, without_rowid });
+        sql
     }
 
     fn column_constraints(&mut self, columns: &[Column], number: usize) -> String {

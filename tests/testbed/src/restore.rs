@@ -32,10 +32,10 @@ pub fn restore(dump: &Path, database: &Path) -> Result<Restorer> {
         .output();
     match program {
         Ok(output) => {
-            let said = [output.stdout, output.stderr].concat();
-            if !output.status.success() || !said.is_empty() {
-                let said = String::from_utf8_lossy(&said);
-                bail!("restoring {} with sqlite3 failed: {}", dump.display(), said.trim());
+            let printed = [output.stdout, output.stderr].concat();
+            if !output.status.success() || !printed.is_empty() {
+                let printed = String::from_utf8_lossy(&printed);
+                bail!("restoring {} with sqlite3 failed: {}", dump.display(), printed.trim());
             }
             Ok(Restorer::Program)
         }

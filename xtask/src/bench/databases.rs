@@ -9,6 +9,9 @@ use partway_testbed::Shape;
 use crate::demo::ignore_missing;
 use crate::run::target;
 
+/// The part size of exports to S3, and of those whose memory is measured, in bytes.
+pub const PART_SIZE: u64 = 8 * 1024 * 1024;
+
 /// Where they are, and everything else that measurements write.
 pub fn folder() -> Result<PathBuf> {
     let folder = target().join("bench");

@@ -6,9 +6,8 @@ use std::path::Path;
 use anyhow::Result;
 use partway_testbed::write_uniform;
 
-use super::PART_SIZE;
 use super::bound::Bound::{self, AtMost};
-use super::databases::{generated, megabytes};
+use super::databases::{PART_SIZE, generated, megabytes};
 use super::measured::measure;
 use super::peers::{Programs, export_to};
 use super::report::Table;
@@ -21,7 +20,7 @@ const LONG_SIZE: u64 = 5_000;
 const RUNS: usize = 3;
 
 /// In megabytes.
-const MOST: Bound = AtMost(100.0);
+const MAX_PEAK_MB: Bound = AtMost(100.0);
 /// Of the largest database's to the smallest's.
 const DOES_NOT_GROW: Bound = AtMost(1.1);
 
@@ -53,7 +52,7 @@ pub fn memory(programs: &Programs, folder: &Path, long: bool) -> Result<Vec<Tabl
             None => "1".to_owned(),
         };
         smallest = smallest.or(Some(peak));
-        table.row(vec![format!("{:.0}", megabytes(&database)?), MOST.judged(peak), ratio]);
+        table.row(vec![format!("{:.0}", megabytes(&database)?), MAX_PEAK_MB.judged(peak), ratio]);
     }
     if !long {
         table.note(&format!("`--long` adds a database of {LONG_SIZE} MB."));

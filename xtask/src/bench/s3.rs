@@ -10,9 +10,8 @@ use std::thread::available_parallelism;
 use anyhow::{Context, Result};
 use partway_testbed::Shape;
 
-use super::PART_SIZE;
 use super::bound::Bound::{self, AtMost};
-use super::databases::{megabytes, shaped};
+use super::databases::{PART_SIZE, megabytes, shaped};
 use super::measured::{Run, in_turn, measure};
 use super::peers::{Peer, Programs, export_to};
 use super::report::Table;
@@ -61,25 +60,7 @@ pub fn s3(
     size: u64,
     rounds: u32,
 ) -> Result<Vec<Table>> {
-    let mut table = Table::new(
-        "To S3, on this machine",
-        &format!(
-            "Medians, in seconds, for the realistic shape, in parts of {PART_SIZE} bytes: an export to a folder; the \
-             upload of the same object by boto3 ({ON_THEIR_WAY} parts at a time, not counting the start of Python); and \
-             an export to S3. A copy of the database is made first, as is usual outside WAL mode, or not at all. The \
-             server is Garage, a new one for each run, as a server that already has blocks of the same content would \
-             not write them again. It shares the processors: an export to S3 can't be faster than its own and the \
-             server's processor time, divided by the number of processors."
-        ),
-        &[
-            "",
-            "to a folder",
-            "boto3",
-            "partway to S3",
-            "relative to the slower of the two",
-            "least by processor time",
-        ],
-    );
+    let mut table = table();
     let Some(python) = &tools.python else {
         table.note("Skipped: Python with boto3 was not available.");
         return Ok(vec![table]);
@@ -132,6 +113,29 @@ pub fn s3(
     Ok(vec![table])
 }
 
+/// The empty table.
+fn table() -> Table {
+    Table::new(
+        "To S3, on this machine",
+        &format!(
+            "Medians, in seconds, for the realistic shape, in parts of {PART_SIZE} bytes: an export to a folder; the \
+             upload of the same object by boto3 ({ON_THEIR_WAY} parts at a time, not counting the start of Python); and \
+             an export to S3. A copy of the database is made first, as is usual outside WAL mode, or not at all. The \
+             server is Garage, a new one for each run, as a server that already has blocks of the same content would \
+             not write them again. It shares the processors: an export to S3 can't be faster than its own and the \
+             server's processor time, divided by the number of processors."
+        ),
+        &[
+            "",
+            "to a folder",
+            "boto3",
+            "partway to S3",
+            "relative to the slower of the two",
+            "least by processor time",
+        ],
+    )
+}
+
 /// A run against a new server, with the server's processor time.
 fn served(folder: &Path, run: impl FnOnce(&Garage) -> Result<Run>) -> Result<Run> {
     let place = tempfile::tempdir_in(folder)?;
@@ -144,14 +148,14 @@ fn served(folder: &Path, run: impl FnOnce(&Garage) -> Result<Run>) -> Result<Run
 
 /// The upload of a file, by its own clock: the start of Python is not its work.
 fn uploaded(python: &Path, object: &Path, server: &Garage, folder: &Path) -> Result<Run> {
-    let said = folder.join("upload.seconds");
+    let printed = folder.join("upload.seconds");
     let mut upload = Command::new(python);
     upload.args(["-c", include_str!("upload.py")]).arg(object).args([BUCKET, "bench/object.sql"]);
     upload.args([PART_SIZE.to_string(), ON_THEIR_WAY.to_string()]);
-    upload.envs(server.for_programs()).stdin(Stdio::null()).stdout(File::create(&said)?);
+    upload.envs(server.for_programs()).stdin(Stdio::null()).stdout(File::create(&printed)?);
     let run = measure(&mut upload)?;
-    let text = fs::read_to_string(&said)?;
+    let text = fs::read_to_string(&printed)?;
     let seconds = text.trim().parse().with_context(|| format!("no seconds: {text:?}"))?;
-    fs::remove_file(said)?;
+    fs::remove_file(printed)?;
     Ok(Run { seconds, ..run })
 }

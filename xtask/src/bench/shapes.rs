@@ -29,25 +29,7 @@ const NEAR_THE_FLOOR: Bound = AtMost(1.2);
 const LESS_WORK_THAN_DUMP: Bound = AtMost(0.75);
 
 pub fn shapes(programs: &Programs, folder: &Path, size: u64, rounds: u32) -> Result<Vec<Table>> {
-    let mut times = Table::new(
-        "Every shape of database, into /dev/null: seconds",
-        "Medians. *Floor* steps to every row and reads every cell; *native* is the exporter's code outside \
-         WebAssembly, on one thread; *iterdump* is Python's, from a single run.",
-        &["shape", "database, MB", "SQL, MB", "`.dump`", "partway", "floor", "native", "iterdump"],
-    );
-    let mut ratios = Table::new(
-        "Every shape of database, into /dev/null: ratios",
-        "Targets are in brackets. CPU is the time on all processors; GB means GB of SQL.",
-        &[
-            "shape",
-            "`.dump` / partway",
-            "native / partway",
-            "partway / floor",
-            "CPU: partway / `.dump`",
-            "CPU s per GB",
-            "peak memory, MB",
-        ],
-    );
+    let (mut times, mut ratios) = tables();
     let has_python = output(Command::new("python3").args(["-c", "import sqlite3"])).is_ok();
     if !has_python {
         times.note("Python 3 with the module sqlite3 was not available.");
@@ -90,4 +72,28 @@ pub fn shapes(programs: &Programs, folder: &Path, size: u64, rounds: u32) -> Res
         ]);
     }
     Ok(vec![times, ratios])
+}
+
+/// The empty tables: seconds, and ratios.
+fn tables() -> (Table, Table) {
+    let times = Table::new(
+        "Every shape of database, into /dev/null: seconds",
+        "Medians. *Floor* steps to every row and reads every cell; *native* is the exporter's code outside \
+         WebAssembly, on one thread; *iterdump* is Python's, from a single run.",
+        &["shape", "database, MB", "SQL, MB", "`.dump`", "partway", "floor", "native", "iterdump"],
+    );
+    let ratios = Table::new(
+        "Every shape of database, into /dev/null: ratios",
+        "Targets are in brackets. CPU is the time on all processors; GB means GB of SQL.",
+        &[
+            "shape",
+            "`.dump` / partway",
+            "native / partway",
+            "partway / floor",
+            "CPU: partway / `.dump`",
+            "CPU s per GB",
+            "peak memory, MB",
+        ],
+    );
+    (times, ratios)
 }

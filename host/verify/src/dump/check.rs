@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::marks::{DumpFormatError, EndMark, MAX_FIRST_LINE, check_first_line, check_fragment};
 use super::problem::DumpProblem;
 use super::restore::{RestoreError, Restorer};
-use super::statements::{Segment, Span, StatementSplitter, Unfinished};
+use super::statements::{Remainder, Segment, Span, StatementSplitter};
 
 /// How many of the last bytes are kept: more than an end mark has.
 const TAIL: usize = 160;
@@ -236,7 +236,7 @@ impl DumpChecker {
         let last = last.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         match self.splitter.unfinished() {
             // A quote too many or too few, say.
-            Unfinished::Statement(start) if EndMark::parse(last).is_some() => {
+            Remainder::Statement(start) if EndMark::parse(last).is_some() => {
                 DumpProblem::EndMarkInStatement { start }
             }
             _ => DumpProblem::CutOff { bytes: self.bytes },

@@ -34,7 +34,7 @@ pub(crate) struct Span {
 
 /// What the dump ends within.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Unfinished {
+pub(crate) enum Remainder {
     /// Nothing: a statement or comment has just ended.
     Nothing,
     /// A comment, with its first bytes.
@@ -197,19 +197,19 @@ impl StatementSplitter {
     }
 
     /// What has begun and not ended.
-    pub(crate) fn unfinished(&self) -> Unfinished {
+    pub(crate) fn unfinished(&self) -> Remainder {
         match (self.start, self.state) {
             (Some(_), CompletenessState::Start) if self.mode == Mode::LineComment => {
-                Unfinished::Comment(self.head.clone())
+                Remainder::Comment(self.head.clone())
             }
-            (Some(start), _) => Unfinished::Statement(start),
+            (Some(start), _) => Remainder::Statement(start),
             (None, _) if matches!(self.mode, Mode::Dash | Mode::Slash) => {
-                Unfinished::Comment(Vec::new())
+                Remainder::Comment(Vec::new())
             }
             (None, _) if matches!(self.mode, Mode::BlockComment | Mode::Star) => {
-                Unfinished::Comment(Vec::new())
+                Remainder::Comment(Vec::new())
             }
-            (None, _) => Unfinished::Nothing,
+            (None, _) => Remainder::Nothing,
         }
     }
 

@@ -75,10 +75,10 @@ fn install() -> PathBuf {
     let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
     let output = run(&mut npm);
-    let said = String::from_utf8_lossy(&output.stderr);
+    let printed = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
-        "`npm ci` could not install miniflare in {}; it needs a package registry that npm can reach: {said}",
+        "`npm ci` could not install miniflare in {}; it needs a package registry that npm can reach: {printed}",
         folder.display()
     );
     fs::write(mark, wanted).expect("a mark that all is installed");

@@ -25,16 +25,16 @@ pub struct Begun {
 
 /// What the server says no with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum BucketError {
     NoSuchUpload,
     InvalidPart,
 }
 
-impl From<Refusal> for RequestError {
-    fn from(refusal: Refusal) -> Self {
+impl From<BucketError> for RequestError {
+    fn from(refusal: BucketError) -> Self {
         let kind = match refusal {
-            Refusal::NoSuchUpload => RequestErrorKind::NotFound,
-            Refusal::InvalidPart => RequestErrorKind::InvalidPart,
+            BucketError::NoSuchUpload => RequestErrorKind::NotFound,
+            BucketError::InvalidPart => RequestErrorKind::InvalidPart,
         };
         Self::new(kind, format!("{refusal:?}"))
     }
@@ -62,9 +62,9 @@ impl Bucket {
     }
 
     /// Writes a part over the one before; each writing has a tag of its own.
-    pub fn put(&mut self, id: &str, number: u32, bytes: Bytes) -> Result<String, Refusal> {
+    pub fn put(&mut self, id: &str, number: u32, bytes: Bytes) -> Result<String, BucketError> {
         let tag = self.word("tag-");
-        let upload = self.uploads.get_mut(id).ok_or(Refusal::NoSuchUpload)?;
+        let upload = self.uploads.get_mut(id).ok_or(BucketError::NoSuchUpload)?;
         // Of its own: the buffer it came in goes back to the component.
         let bytes = Bytes::copy_from_slice(&bytes);
         upload.parts.insert(number, (tag.clone(), bytes));
@@ -73,8 +73,8 @@ impl Bucket {
 
     /// Makes the object, over whatever has the name: from the last tag of every part, in order, and parts of one size
     /// but the last.
-    pub fn complete(&mut self, id: &str, tags: &[String]) -> Result<(), Refusal> {
-        let upload = self.uploads.get(id).ok_or(Refusal::NoSuchUpload)?;
+    pub fn complete(&mut self, id: &str, tags: &[String]) -> Result<(), BucketError> {
+        let upload = self.uploads.get(id).ok_or(BucketError::NoSuchUpload)?;
         let written: Vec<&String> = upload.parts.values().map(|(tag, _)| tag).collect();
         let is_gapless = upload.parts.keys().copied().eq(1..=tags.len() as u32);
         let sizes: Vec<usize> = upload.parts.values().map(|(_, bytes)| bytes.len()).collect();
@@ -83,7 +83,7 @@ impl Bucket {
             None => false,
         };
         if !written.into_iter().eq(tags) || !is_gapless || !are_equal {
-            return Err(Refusal::InvalidPart);
+            return Err(BucketError::InvalidPart);
         }
         let upload = self.uploads.remove(id).expect("it was there");
         let bytes = upload.parts.values().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
@@ -92,7 +92,7 @@ impl Bucket {
         Ok(())
     }
 
-    pub fn abort(&mut self, id: &str) -> Result<(), Refusal> {
-        self.uploads.remove(id).map(drop).ok_or(Refusal::NoSuchUpload)
+    pub fn abort(&mut self, id: &str) -> Result<(), BucketError> {
+        self.uploads.remove(id).map(drop).ok_or(BucketError::NoSuchUpload)
     }
 }

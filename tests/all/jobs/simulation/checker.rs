@@ -99,7 +99,7 @@ impl Checker {
                 wake_at: row.get("wake_at")?,
                 token: row.get("lease_token")?,
                 owner: row.get("lease_owner")?,
-                cancel_requested: row.get("unwanted")?,
+                cancel_requested: row.get("cancel_requested")?,
                 is_finished: row.get::<_, Option<i64>>("finished_at")?.is_some(),
                 last_error: row.get("last_error")?,
                 sha256: row.get("sha256")?,
@@ -111,7 +111,7 @@ impl Checker {
 
     fn part_ids(&self, job: &str) -> rusqlite::Result<Vec<(u32, String)>> {
         let connection = self.connection.lock().expect("no panic under the lock");
-        let sql = "SELECT number, receipt FROM export_parts WHERE job = ?1 ORDER BY number";
+        let sql = "SELECT number, part_id FROM export_parts WHERE job = ?1 ORDER BY number";
         let mut statement = connection.prepare_cached(sql)?;
         statement.query_map([job], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     }
@@ -215,9 +215,9 @@ impl Checker {
         if !numbers.iter().copied().eq(1..=now.totals.parts) {
             world.violation(format!("part_ids of the parts {numbers:?}: {now:?}"));
         }
-        for (number, receipt) in &part_ids {
-            if !ground.is_settled(upload, *number, receipt) {
-                world.violation(format!("the receipt of part {number} was given for nothing safe"));
+        for (number, part_id) in &part_ids {
+            if !ground.is_settled(upload, *number, part_id) {
+                world.violation(format!("part {number} has an id, and its bytes are not safe"));
             }
         }
         let bytes = now.totals.bytes;

@@ -49,13 +49,13 @@ impl Schedule {
         let wall = self.world.lock().wall;
         let is_early = self.checker.jobs()[job].1.wake_at.is_some_and(|at| at > wall);
         if is_early {
-            self.world.met(Met::EarlyAlarm);
+            self.world.met(Met::EarlyWakeUp);
         }
         if is_stopped {
-            self.world.met(Met::StoppedAlarm);
+            self.world.met(Met::StoppedWakeUp);
         }
         if self.hosts.iter().flatten().any(|host| host.step.is_some()) {
-            self.world.met(Met::DuplicateAlarm);
+            self.world.met(Met::DuplicateWakeUp);
         }
         self.world.trace(format!(
             "h{number} alarm j{job} only_if_due {only_if_due} stopped {is_stopped}"

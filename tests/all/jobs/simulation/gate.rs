@@ -19,7 +19,7 @@ use super::tally::Met;
 use super::world::{Actor, AtGate, Kind, Moment, Stand, Verdict, World};
 
 /// When a client gives up waiting for an answer; longer than a lease lasts.
-const PATIENCE: Duration = Duration::from_secs(180);
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// A store as one life of a host sees it.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ impl View {
                 // Until the slice is cut off.
                 return pending().await;
             }
-            sleep(&self.world, self.actor.host, PATIENCE).await;
+            sleep(&self.world, self.actor.host, CLIENT_TIMEOUT).await;
             self.world.lock().hosts[self.actor.host].stand = Stand::Going;
         }
         Fault::Failed

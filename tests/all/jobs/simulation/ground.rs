@@ -26,7 +26,7 @@ struct Marks {
     uploads: Vec<String>,
     /// When it was last written to, by the wall clock.
     touched: HashMap<String, i64>,
-    /// What was written: upload, part, receipt, by whom, and whether they settled it since.
+    /// What was written: upload, part, id of the part, by whom, and whether they settled it since.
     part_ids: HashMap<(String, u32, String), HashMap<Actor, bool>>,
     /// Uploads that somebody has tried to throw away.
     asked: HashSet<String>,
@@ -190,8 +190,8 @@ impl Ground {
         self.marks().touched.values().copied().max().max(begun).unwrap_or_default()
     }
 
-    pub fn written(&self, actor: Actor, id: &str, number: u32, receipt: &str) {
-        let key = (id.to_owned(), number, receipt.to_owned());
+    pub fn written(&self, actor: Actor, id: &str, number: u32, part_id: &str) {
+        let key = (id.to_owned(), number, part_id.to_owned());
         self.marks().part_ids.entry(key).or_default().insert(actor, false);
     }
 
@@ -203,9 +203,9 @@ impl Ground {
         }
     }
 
-    /// Whether a receipt was given for this part, and who got it made its bytes safe since.
-    pub fn is_settled(&self, id: &str, number: u32, receipt: &str) -> bool {
-        let key = (id.to_owned(), number, receipt.to_owned());
+    /// Whether this id was given to the part, and its bytes were made safe since.
+    pub fn is_settled(&self, id: &str, number: u32, part_id: &str) -> bool {
+        let key = (id.to_owned(), number, part_id.to_owned());
         self.marks().part_ids.get(&key).is_some_and(|writers| writers.values().any(|safe| *safe))
     }
 

@@ -45,7 +45,7 @@ pub struct Report {
 /// What may happen next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
-    Pass(usize),
+    RunTimer(usize),
     StepOutcome(usize),
     Begin(usize),
     Kill(usize),
@@ -288,7 +288,7 @@ impl Schedule {
                 (Some(_), Stand::AtGate(gate)) => {
                     at_gates += 1;
                     in_slices += u32::from(gate.kind == Kind::Write);
-                    actions.push((Action::Pass(number), 1000));
+                    actions.push((Action::RunTimer(number), 1000));
                 }
                 _ => {}
             }
@@ -318,7 +318,7 @@ impl Schedule {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Pass(host) => self.pass(host),
+            Action::RunTimer(host) => self.pass(host),
             Action::Begin(host) => {
                 if let Err(error) = self.begin(host) {
                     self.world.trace(format!("h{host} does not begin: {error}"));

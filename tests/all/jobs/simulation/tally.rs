@@ -57,11 +57,11 @@ met! {
     /// It does so by days.
     ClockByDays,
     /// An alarm comes before it is due.
-    EarlyAlarm,
+    EarlyWakeUp,
     /// An alarm comes while another is at work.
-    DuplicateAlarm,
+    DuplicateWakeUp,
     /// An alarm is to stop at once.
-    StoppedAlarm,
+    StoppedWakeUp,
     /// A process gives back its leases between steps.
     LetGo,
     /// Somebody wants a job cancelled.

@@ -12,7 +12,7 @@ use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities;
 use thirtyfour::{By, ChromeCapabilities, Key, LoggingPrefsLogLevel, WebDriver, WebElement};
 use tokio::time::sleep;
 
-use crate::support::{PATIENCE, Turn, turn};
+use crate::support::{Turn, WAIT_LIMIT, turn};
 
 /// A browser; it ends with this.
 pub struct Browser {
@@ -108,7 +108,7 @@ impl Browser {
                     return element;
                 }
             }
-            assert!(began.elapsed() < PATIENCE, "no {selector}");
+            assert!(began.elapsed() < WAIT_LIMIT, "no {selector}");
             sleep(Duration::from_millis(50)).await;
         }
     }
@@ -121,7 +121,7 @@ impl Browser {
     pub async fn until(&self, script: &str) {
         let began = Instant::now();
         while self.eval(script).await != true {
-            assert!(began.elapsed() < PATIENCE, "it did not come to {script}");
+            assert!(began.elapsed() < WAIT_LIMIT, "it did not come to {script}");
             sleep(Duration::from_millis(50)).await;
         }
     }
@@ -141,7 +141,7 @@ impl Browser {
                 std::fs::remove_file(file).unwrap();
                 return (name(file), bytes);
             }
-            assert!(began.elapsed() < PATIENCE, "nothing was downloaded: {files:?}");
+            assert!(began.elapsed() < WAIT_LIMIT, "nothing was downloaded: {files:?}");
             sleep(Duration::from_millis(50)).await;
         }
     }

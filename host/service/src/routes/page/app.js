@@ -23,7 +23,7 @@ let isStale = false;
 
 /** Has screen readers say it. */
 function announce(text) {
-  at("said").textContent = text;
+  at("announcement").textContent = text;
 }
 
 /** Shows an error until the next success with the same topic. */

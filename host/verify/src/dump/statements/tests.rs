@@ -3,7 +3,7 @@
 use super::*;
 
 /// All that is found in a text that comes in chunks of these lengths.
-fn lex(text: &[u8], lengths: &[usize]) -> (Vec<(String, u64)>, Unfinished) {
+fn lex(text: &[u8], lengths: &[usize]) -> (Vec<(String, u64)>, Remainder) {
     let mut splitter = StatementSplitter::default();
     let mut found = Vec::new();
     let mut begin = 0;
@@ -75,7 +75,7 @@ fn tricky() -> (String, Vec<(String, u64)>) {
 #[test]
 fn statements_and_comments_are_found() {
     let (text, expected) = tricky();
-    assert_eq!(lex(text.as_bytes(), &[]), (expected, Unfinished::Nothing));
+    assert_eq!(lex(text.as_bytes(), &[]), (expected, Remainder::Nothing));
 }
 
 #[test]
@@ -83,12 +83,12 @@ fn no_chunk_boundary_matters() {
     let (text, expected) = tricky();
     for first in 0..text.len() {
         let (found, rest) = lex(text.as_bytes(), &[first]);
-        assert_eq!((&found, rest), (&expected, Unfinished::Nothing), "{first}");
+        assert_eq!((&found, rest), (&expected, Remainder::Nothing), "{first}");
     }
     for length in 1..40 {
         let lengths = vec![length; text.len() / length];
         let (found, rest) = lex(text.as_bytes(), &lengths);
-        assert_eq!((&found, rest), (&expected, Unfinished::Nothing), "{length}");
+        assert_eq!((&found, rest), (&expected, Remainder::Nothing), "{length}");
     }
 }
 
@@ -109,19 +109,19 @@ fn what_is_cut_off_is_told_wherever_it_is_cut() {
         let whole = pieces.iter().take_while(|piece| piece.end <= end).count();
         assert_eq!(found, expected[..whole], "{end}");
         if pieces[whole].start < end {
-            assert_ne!(rest, Unfinished::Nothing, "{end}");
+            assert_ne!(rest, Remainder::Nothing, "{end}");
         }
     }
     for (text, rest) in [
-        ("", Unfinished::Nothing),
-        ("SELECT 1;\n", Unfinished::Nothing),
-        ("SELECT 1; SELECT '", Unfinished::Statement(10)),
-        ("SELECT 1; -- partway:e", Unfinished::Comment(b"-- partway:e".to_vec())),
-        ("SELECT 1 -- partway:e\n", Unfinished::Statement(0)),
-        ("CREATE TRIGGER g BEGIN SELECT 1; END", Unfinished::Statement(0)),
-        ("CREATE TRIGGER g BEGIN SELECT 1;", Unfinished::Statement(0)),
-        ("; /* ", Unfinished::Comment(Vec::new())),
-        ("a", Unfinished::Statement(0)),
+        ("", Remainder::Nothing),
+        ("SELECT 1;\n", Remainder::Nothing),
+        ("SELECT 1; SELECT '", Remainder::Statement(10)),
+        ("SELECT 1; -- partway:e", Remainder::Comment(b"-- partway:e".to_vec())),
+        ("SELECT 1 -- partway:e\n", Remainder::Statement(0)),
+        ("CREATE TRIGGER g BEGIN SELECT 1; END", Remainder::Statement(0)),
+        ("CREATE TRIGGER g BEGIN SELECT 1;", Remainder::Statement(0)),
+        ("; /* ", Remainder::Comment(Vec::new())),
+        ("a", Remainder::Statement(0)),
     ] {
         assert_eq!(lex(text.as_bytes(), &[]).1, rest, "{text}");
     }
