@@ -5,11 +5,14 @@
 
 use std::error::Error;
 
-use partway_jobs::{JobError, StateError, StepError, StreamError};
+use partway_jobs::{JobError, PruneError, PruneFailure, StateError, StepError, StreamError};
 use partway_sqlite::OpenError;
 use partway_store::StoreError;
 use partway_verify::{RestoreError, StatementError};
 use partway_wasmtime::CallError;
+
+/// What to do where a store's address means another server than before.
+const RESTORE_ENDPOINT: &str = ": restore AWS_ENDPOINT_URL";
 
 /// Advice on an error, to be printed directly after its text. Empty where there is none.
 pub fn advice(error: &(dyn Error + 'static)) -> String {
@@ -19,6 +22,8 @@ pub fn advice(error: &(dyn Error + 'static)) -> String {
         on_step(error).to_owned()
     } else if let Some(error) = error.downcast_ref() {
         on_job(error).to_owned()
+    } else if let Some(error) = error.downcast_ref() {
+        on_prune(error).to_owned()
     } else if let Some(error) = error.downcast_ref() {
         on_open(error).to_owned()
     } else if let Some(error) = error.downcast_ref() {
@@ -58,9 +63,18 @@ fn on_step(error: &StepError) -> &'static str {
     match error {
         StepError::Job(error) => on_job(error),
         StepError::Open(error) => on_open(error),
+        StepError::OtherStore { .. } => RESTORE_ENDPOINT,
         StepError::MayNotStartOver => {
             "; --on-change restart makes an export start over by itself when that happens"
         }
+        _ => "",
+    }
+}
+
+fn on_prune(error: &PruneFailure) -> &'static str {
+    match &error.source {
+        PruneError::OtherStore => RESTORE_ENDPOINT,
+        PruneError::Store(error) => on_store(error),
         _ => "",
     }
 }

@@ -130,7 +130,7 @@ pub use observer::{JobEvent, Observer};
 pub use outcome::StepOutcome;
 /// What a [`Source`] reports about itself.
 pub use partway_sqlite::{Expected, Fingerprint};
-pub use prune::{Prune, PruneFailure, Pruned, prune};
+pub use prune::{Prune, PruneError, PruneFailure, Pruned, prune};
 pub use queue::Queued;
 pub use record::{Holder, JobId, JobRecord, JobState};
 pub use request::{ExportRequest, OnChange, Pace};

@@ -11,7 +11,7 @@ use crate::owner::is_alive;
 use crate::record::{JobId, JobRecord, JobState};
 use crate::resources::Resources;
 use crate::state_error::StateError;
-use partway_store::StoreAddress;
+use partway_store::{AddressError, StoreAddress, StoreError};
 
 /// What to prune.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +43,29 @@ pub struct Pruned {
 
 /// What could not be pruned.
 #[derive(Debug, thiserror::Error)]
-#[error("{what}: {reason}")]
+#[error("{what}: {source}")]
 pub struct PruneFailure {
     /// The store, or the upload's object.
     pub what: String,
     /// Why not.
-    pub reason: String,
+    pub source: PruneError,
+}
+
+/// Why a store, or an upload in it, could not be pruned.
+#[derive(Debug, thiserror::Error)]
+pub enum PruneError {
+    /// The environment points to a store other than the one that jobs have exported to.
+    #[error("the environment now points to another server")]
+    OtherStore,
+    /// The store can't be opened.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The jobs could not be asked whose an upload is.
+    #[error(transparent)]
+    Jobs(#[from] StateError),
 }
 
 /// Forgets finished jobs, deletes uploads that no job owns, and deletes files of jobs and processes
@@ -70,17 +87,17 @@ pub async fn prune(
     let mut unclean = HashSet::new();
     for (identity, address) in stores(&records, &what.stores) {
         if address.identity() != identity {
-            let reason = "the environment now points to another server; restore AWS_ENDPOINT_URL";
             unclean.insert(identity.clone());
-            pruned.failures.push(PruneFailure { what: identity, reason: reason.to_owned() });
+            let source = PruneError::OtherStore;
+            pruned.failures.push(PruneFailure { what: identity, source });
             continue;
         }
         match uploads(jobs, resources, now, what, &address, &mut pruned).await {
             Ok(true) => {}
             Ok(false) => drop(unclean.insert(identity)),
-            Err(error) => {
+            Err(source) => {
                 unclean.insert(identity.clone());
-                pruned.failures.push(PruneFailure { what: identity, reason: error });
+                pruned.failures.push(PruneFailure { what: identity, source });
             }
         }
     }
@@ -120,14 +137,14 @@ async fn uploads(
     what: &Prune,
     address: &StoreAddress,
     pruned: &mut Pruned,
-) -> Result<bool, String> {
-    let store = resources.store(address).map_err(|error| error.to_string())?;
-    let unfinished = store.incomplete_uploads().await.map_err(|error| error.to_string())?;
+) -> Result<bool, PruneError> {
+    let store = resources.store(address)?;
+    let unfinished = store.incomplete_uploads().await?;
     let mut is_clean = true;
     for upload in unfinished {
         let changed = Timestamp::try_from(upload.changed).unwrap_or(Timestamp::MAX);
         // Read anew for each: a job may have begun meanwhile.
-        let owned = jobs.owned_uploads().map_err(|error| error.to_string())?;
+        let owned = jobs.owned_uploads()?;
         if owned.contains(&upload.upload.id) {
             continue;
         }
@@ -140,7 +157,7 @@ async fn uploads(
             && let Err(error) = store.abort(&upload.upload).await
         {
             is_clean = false;
-            pruned.failures.push(PruneFailure { what: location, reason: error.to_string() });
+            pruned.failures.push(PruneFailure { what: location, source: error.into() });
             continue;
         }
         pruned.uploads.push(location);

@@ -49,9 +49,7 @@ pub enum StepError {
     #[error("it was started with another component")]
     OtherComponent,
     /// The environment points to a store other than the one the job was started in.
-    #[error(
-        "it was started in {begun}, and the environment now points to {found}: restore AWS_ENDPOINT_URL"
-    )]
+    #[error("it was started in {begun}, and the environment now points to {found}")]
     OtherStore {
         /// Where the job was started.
         begun: String,

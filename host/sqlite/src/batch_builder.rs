@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 
 use crate::cell_kind::{BLOB, INTEGER, LONG_BLOB, LONG_TEXT, NULL, REAL, TEXT};
 use crate::key_order::KeyOrder;
-use crate::keyed_batch::{KeyedBatch, SpareBatch, empty_batch};
+use crate::keyed_batch::{KeyedBatch, SpareBatch};
 use crate::position::{Position, TAG_PRIMARY_KEY, encode_value};
 use crate::query_rows::{CellPlace, QueryRows};
 use crate::row_keys::RowKeys;
@@ -29,7 +29,7 @@ impl BatchBuilder {
     pub(crate) fn new(query: &TableQuery, after: &Position, spare: Option<SpareBatch>) -> Self {
         let (batch, spare_keys) = spare.map(SpareBatch::cleared).unzip();
         Self {
-            batch: batch.unwrap_or_else(empty_batch),
+            batch: batch.unwrap_or_default(),
             keys: RowKeys::new(&query.order, after, spare_keys),
             max_cells_before_row: MAX_CELLS.saturating_sub(query.columns.len()),
         }

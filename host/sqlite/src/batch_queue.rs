@@ -241,7 +241,6 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::keyed_batch::empty_batch;
     use crate::row_keys::RowKeys;
 
     /// A queue whose reader begins when it is asked.
@@ -250,7 +249,7 @@ mod tests {
     }
 
     fn keyed(rowid: i64) -> KeyedBatch {
-        let batch = Batch { rows: 1, kinds: vec![1], integers: vec![rowid], ..empty_batch() };
+        let batch = Batch { rows: 1, kinds: vec![1], integers: vec![rowid], ..Batch::default() };
         KeyedBatch { batch: Arc::new(batch), keys: RowKeys::Rowids(vec![rowid]) }
     }
 
@@ -307,7 +306,8 @@ mod tests {
     #[test]
     fn what_a_slice_has_left_over_is_handed_out_once_more() {
         let (mut sender, mut receiver) = asked(Position::Start);
-        let batch = Batch { rows: 3, kinds: vec![1; 3], integers: vec![5, 6, 9], ..empty_batch() };
+        let batch =
+            Batch { rows: 3, kinds: vec![1; 3], integers: vec![5, 6, 9], ..Batch::default() };
         sender
             .push(Ok(KeyedBatch { batch: Arc::new(batch), keys: RowKeys::Rowids(vec![5, 6, 9]) }));
         sender.push(Ok(keyed(11)));

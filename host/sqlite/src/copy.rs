@@ -18,6 +18,20 @@ const PAGES_PER_STEP: i32 = 4096;
 /// The same in bytes, where the file is copied.
 const BLOCK_BYTES: usize = 1024 * 1024;
 
+/// Why a copy was not made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CopyError {
+    #[error(transparent)]
+    Write(#[from] io::Error),
+    #[error(transparent)]
+    Read(#[from] rusqlite::Error),
+    /// A read that failed has ended the transaction, and with it the state that was to be copied.
+    #[error("the transaction has ended")]
+    TransactionEnded,
+    #[error("interrupted")]
+    Interrupted,
+}
+
 /// Copies what a connection sees in its transaction into a new file, until `stop` is set. The file
 /// appears under its name only when it is complete and safe against a crash. `wal`: whether a part
 /// of the state may be in a log.
@@ -26,19 +40,18 @@ pub(crate) fn copy(
     to: &Path,
     wal: bool,
     stop: &AtomicBool,
-) -> Result<(), String> {
-    let text = |error: io::Error| error.to_string();
-    let unfinished = create(to).map_err(text)?;
+) -> Result<(), CopyError> {
+    let unfinished = create(to)?;
     // On other systems some bytes beyond the first gigabyte may not be readable: SQLite's locks lie on them.
     if wal || cfg!(not(unix)) {
-        pages(from, &unfinished, stop).map_err(|error| error.to_string())?;
+        pages(from, &unfinished, stop)?;
     } else {
         blocks(from, &unfinished, stop)?;
     }
     if stop.load(Ordering::Relaxed) {
-        return Err("interrupted".to_owned());
+        return Err(CopyError::Interrupted);
     }
-    finish(unfinished, to).map_err(text)
+    Ok(finish(unfinished, to)?)
 }
 
 /// An empty temporary file next to `to`, which only its owner may read: a copy is as private as the
@@ -54,20 +67,19 @@ fn create(to: &Path) -> io::Result<TempPath> {
 /// writer has to wait before it touches a page), and page by page it takes twice as long.
 ///
 /// It is read through SQLite: another opening of the file would, when closed, drop the locks of this process.
-fn blocks(from: &Connection, to: &Path, stop: &AtomicBool) -> Result<(), String> {
-    let text = |error: io::Error| error.to_string();
-    let file = DatabaseFile::of(from).map_err(|error| error.to_string())?;
-    let mut to = OpenOptions::new().write(true).open(to).map_err(text)?;
+fn blocks(from: &Connection, to: &Path, stop: &AtomicBool) -> Result<(), CopyError> {
+    let file = DatabaseFile::of(from)?;
+    let mut to = OpenOptions::new().write(true).open(to)?;
     let mut block = vec![0; BLOCK_BYTES];
-    let (mut offset, length) = (0, file.length().map_err(|error| error.to_string())?);
+    let (mut offset, length) = (0, file.length()?);
     while offset < length && !stop.load(Ordering::Relaxed) {
         let block = &mut block[..BLOCK_BYTES.min((length - offset) as usize)];
-        file.read(block, offset).map_err(|error| error.to_string())?;
-        to.write_all(block).map_err(text)?;
+        file.read(block, offset)?;
+        to.write_all(block)?;
         offset += block.len() as u64;
     }
     // A read that failed may have ended it.
-    if from.is_autocommit() { Err("the transaction has ended".to_owned()) } else { Ok(()) }
+    if from.is_autocommit() { Err(CopyError::TransactionEnded) } else { Ok(()) }
 }
 
 /// Copies page by page.

@@ -24,7 +24,7 @@ pub(crate) struct SpareBatch {
 impl KeyedBatch {
     /// The end of a table.
     pub(crate) fn end() -> Self {
-        Self { batch: Arc::new(empty_batch()), keys: RowKeys::Ordinals(0) }
+        Self { batch: Arc::new(Batch::default()), keys: RowKeys::Ordinals(0) }
     }
 
     /// The position after the first `rows` rows, at least one; none where there are fewer.
@@ -57,18 +57,6 @@ impl SpareBatch {
         batch.lengths.clear();
         batch.bytes.clear();
         (batch, keys)
-    }
-}
-
-/// A batch of no rows.
-pub(crate) fn empty_batch() -> Batch {
-    Batch {
-        rows: 0,
-        kinds: Vec::new(),
-        integers: Vec::new(),
-        reals: Vec::new(),
-        lengths: Vec::new(),
-        bytes: Vec::new(),
     }
 }
 

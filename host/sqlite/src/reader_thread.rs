@@ -87,7 +87,8 @@ impl<'c> ReaderThread<'c> {
             }
             Request::Copy { to, wal, stop, reply } => {
                 self.flush();
-                reply.send(copy(self.connection, &to, wal, &stop).map_err(RowsError::Failed)).ok();
+                let copied = copy(self.connection, &to, wal, &stop);
+                reply.send(copied.map_err(|error| RowsError::Failed(error.to_string()))).ok();
             }
             Request::Pause { cursor } => {
                 self.wanted.retain(|wanted| *wanted != cursor);

@@ -5,6 +5,7 @@ use partway_jobs::{Clock, JobStore, PrebuiltResources, Prune, Pruned, SystemCloc
 use partway_verify::pluralize;
 use serde_json::json;
 
+use crate::advice::advice;
 use crate::failure::Failure;
 use crate::output::print;
 
@@ -23,7 +24,8 @@ pub async fn prune(jobs: &JobStore, what: &Prune, json: bool) -> Result<(), Fail
     } else {
         report(&pruned, what.dry_run);
     }
-    let failures: Vec<_> = pruned.failures.iter().map(ToString::to_string).collect();
+    let failures: Vec<_> =
+        pruned.failures.iter().map(|failure| format!("{failure}{}", advice(failure))).collect();
     match failures.as_slice() {
         [] => Ok(()),
         failures => Err(anyhow!("not everything could be pruned: {}", failures.join("; ")).into()),
