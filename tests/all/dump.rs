@@ -1,5 +1,6 @@
 //! A dump, restored by the stock `sqlite3` program, gives back the database.
 
+mod byte_order_marks;
 #[cfg(feature = "workerd")]
 mod d1;
 mod damage;

@@ -93,14 +93,30 @@ impl BatchBuilder {
         for place in row.places() {
             match *place {
                 CellPlace::Plain(at) => self.append_cell(row.cell(at), row_bytes, max_bytes),
-                CellPlace::Guarded(at) => match (row.cell(at), row.cell(at + 1)) {
+                CellPlace::Measured(at) => self.append_measured(row, at, row_bytes, max_bytes),
+                CellPlace::Guarded(at) => match row.cell(at + 1) {
                     // SQLite's values are shorter than 2^31 bytes.
-                    (is_text, ValueRef::Integer(length)) => {
-                        self.append_long(is_text == ValueRef::Integer(1), length as u32);
+                    ValueRef::Integer(length) if length > i64::from(max_bytes) => {
+                        self.append_long(row.cell(at) == ValueRef::Integer(1), length as u32);
                     }
-                    (value, _) => self.append_cell(value, row_bytes, max_bytes),
+                    _ => self.append_measured(row, at, row_bytes, max_bytes),
                 },
             }
+        }
+    }
+
+    fn append_measured(
+        &mut self,
+        row: &QueryRows<'_>,
+        at: usize,
+        row_bytes: &mut usize,
+        max_bytes: u32,
+    ) {
+        match (row.lost_mark(at), row.cell(at)) {
+            (Some(mark), ValueRef::Text(text)) => {
+                self.append_bytes(TEXT, &[&mark, text].concat(), row_bytes, max_bytes);
+            }
+            (_, value) => self.append_cell(value, row_bytes, max_bytes),
         }
     }
 

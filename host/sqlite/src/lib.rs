@@ -48,6 +48,7 @@
 mod authorizer;
 mod batch_builder;
 mod batch_queue;
+mod byte_order_mark;
 mod catalog;
 mod cell_kind;
 mod connection;

@@ -7,6 +7,7 @@ use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, MAIN_DB, Result};
 
+use crate::byte_order_mark::lost_mark;
 use crate::key_order::KeyOrder;
 use crate::position::Position;
 use crate::statement::Statement;
@@ -27,8 +28,8 @@ pub(crate) struct Piece {
 pub(crate) enum LongValue<'c> {
     /// Where it lies, without being loaded.
     Stored(Blob<'c>),
-    /// Loaded whole, as the only cell of a row.
-    Loaded(Statement<'c>),
+    /// Loaded whole, as the first cell of a row, with the byte order mark that it has lost.
+    Loaded(Statement<'c>, Option<[u8; 2]>),
 }
 
 impl<'c> LongValue<'c> {
@@ -53,7 +54,9 @@ impl<'c> LongValue<'c> {
         }
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
         let row = query.one_cell(connection, row, column)?;
-        row.map(Self::Loaded).ok_or(Error::QueryReturnedNoRows)
+        let row = row.ok_or(Error::QueryReturnedNoRows)?;
+        let mark = lost_mark(&row, 0, row.cell(1));
+        Ok(Self::Loaded(row, mark))
     }
 
     /// Bytes from `offset` on: `max_bytes` of them, fewer only where the value ends.
@@ -67,10 +70,14 @@ impl<'c> LongValue<'c> {
                 }
                 Ok(bytes)
             }
-            Self::Loaded(row) => match row.cell(0) {
+            Self::Loaded(row, mark) => match row.cell(0) {
                 ValueRef::Text(value) | ValueRef::Blob(value) => {
-                    let rest = value.get(offset..).unwrap_or_default();
-                    Ok(rest[..rest.len().min(max_bytes as usize)].to_vec())
+                    let mark = mark.as_ref().map_or(&[][..], |mark| &mark[..]);
+                    let rest = value.get(offset.saturating_sub(mark.len())..).unwrap_or_default();
+                    let rest = &rest[..rest.len().min(max_bytes as usize)];
+                    let mut bytes = [mark.get(offset..).unwrap_or_default(), rest].concat();
+                    bytes.truncate(max_bytes as usize);
+                    Ok(bytes)
                 }
                 _ => Ok(Vec::new()),
             },

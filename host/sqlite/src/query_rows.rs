@@ -3,6 +3,7 @@
 use rusqlite::Result;
 use rusqlite::types::ValueRef;
 
+use crate::byte_order_mark::lost_mark;
 use crate::statement::Statement;
 
 /// Where in a row of results a cell is.
@@ -10,7 +11,9 @@ use crate::statement::Statement;
 pub(crate) enum CellPlace {
     /// The cell itself.
     Plain(usize),
-    /// The cell or, if it is long, whether it is text; then the next result is its length.
+    /// The cell itself; the next result is the number of bytes that are stored of it.
+    Measured(usize),
+    /// The same, but if the cell is long, whether it is text is in its place.
     Guarded(usize),
 }
 
@@ -22,14 +25,14 @@ pub(crate) struct QueryRows<'c> {
     /// How many result columns each statement but the last has.
     width: usize,
     places: Vec<CellPlace>,
-    /// The places, where all cells come as they are from one statement: always, but for very wide tables and
-    /// long values.
+    /// The places, where all cells come as they are from one statement: always, but for very wide tables,
+    /// long values and text in UTF-16.
     plain: Option<Vec<usize>>,
 }
 
 impl<'c> QueryRows<'c> {
     /// The rows of these statements, `width` columns of each. `plain`: the places, where there is one
-    /// statement and no cell is guarded.
+    /// statement and all cells come as they are.
     pub(crate) fn new(
         first: Statement<'c>,
         more: Vec<Statement<'c>>,
@@ -45,7 +48,7 @@ impl<'c> QueryRows<'c> {
         &self.places
     }
 
-    /// The only statement and the places in it, where no cell is guarded.
+    /// The only statement and the places in it, where all cells come as they are.
     #[inline]
     pub(crate) fn plain(&self) -> Option<(&Statement<'_>, &[usize])> {
         self.plain.as_deref().map(|places| (&self.first, places))
@@ -71,5 +74,15 @@ impl<'c> QueryRows<'c> {
             Some(statement) => statement.cell(index % self.width),
             None => ValueRef::Null,
         }
+    }
+
+    /// The byte order mark that the measured cell at `index` has lost.
+    pub(crate) fn lost_mark(&self, index: usize) -> Option<[u8; 2]> {
+        let number = index / self.width;
+        let statement = match number.checked_sub(1) {
+            None => &self.first,
+            Some(number) => self.more.get(number)?,
+        };
+        lost_mark(statement, index % self.width, self.cell(index + 1))
     }
 }

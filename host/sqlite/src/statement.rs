@@ -103,6 +103,15 @@ impl<'c> Statement<'c> {
         }
     }
 
+    /// The encoding that SQLite takes a cell of the row to be in.
+    pub(crate) fn encoding(&self, index: usize) -> c_int {
+        // SAFETY: as for `cell`.
+        unsafe {
+            let value = ffi::sqlite3_column_value(self.raw.as_ptr(), index as c_int);
+            ffi::sqlite3_value_encoding(value)
+        }
+    }
+
     fn failure(&self, code: c_int) -> Error {
         // SAFETY: the statement lives, and its connection with it.
         unsafe { last_failure(ffi::sqlite3_db_handle(self.raw.as_ptr()), code) }

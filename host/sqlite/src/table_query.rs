@@ -38,10 +38,11 @@ pub(crate) struct TableQuery {
 /// How cells are selected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Selection {
-    /// As they are.
+    /// As they are. Where SQLite may lose byte order marks, each cell outside the key is two results: the value, and
+    /// its `octet_length`.
     Plain,
     /// One row, in which long values are not loaded. Each cell outside the key is two results: the value or,
-    /// of a long one, whether it is text; and the length of a long one, else NULL.
+    /// of a long one, whether it is text; and its `octet_length`.
     Guarded,
 }
 
@@ -128,22 +129,22 @@ impl TableQuery {
             None => Statement::prepare(connection, b"SELECT 0 WHERE 0", &[])?,
         };
         let more: Vec<_> = statements.collect::<Result<_>>()?;
-        let is_plain = selection == Selection::Plain && more.is_empty();
+        let is_plain = selection == Selection::Plain && !self.loses_marks() && more.is_empty();
         let plain = is_plain.then(|| self.indexes.clone());
         Ok(QueryRows::new(first, more, width, self.places(selection), plain))
     }
 
-    /// Reads one cell of the row right before a position; the statement stands at that row. None: there is no
-    /// such row.
+    /// Reads one cell of the row right before a position, and its `octet_length`; the statement stands at that row.
+    /// None: there is no such row.
     pub(crate) fn one_cell<'c>(
         &self,
         connection: &'c Connection,
         row: &Position,
         column: usize,
     ) -> Result<Option<Statement<'c>>> {
-        let selected = &self.selected[self.indexes[column]];
+        let selected = measured(&self.selected[self.indexes[column]]);
         let clauses = self.order.row_at(row, self.utf8);
-        let mut statement = self.select(connection, std::slice::from_ref(selected), &clauses)?;
+        let mut statement = self.select(connection, &selected, &clauses)?;
         Ok(statement.step()?.then_some(statement))
     }
 
@@ -162,21 +163,36 @@ impl TableQuery {
     fn places(&self, selection: Selection) -> Vec<CellPlace> {
         let key = self.order.width();
         let place = |index: &usize| match selection {
-            Selection::Guarded if *index >= key => CellPlace::Guarded(key + 2 * (index - key)),
-            _ => CellPlace::Plain(*index),
+            _ if *index < key => CellPlace::Plain(*index),
+            Selection::Guarded => CellPlace::Guarded(key + 2 * (index - key)),
+            Selection::Plain if self.loses_marks() => CellPlace::Measured(key + 2 * (index - key)),
+            Selection::Plain => CellPlace::Plain(*index),
         };
         self.indexes.iter().map(place).collect()
     }
 
     /// The result columns' SQL.
     fn results(&self, selection: Selection, max_bytes: u32) -> Vec<Vec<u8>> {
-        if selection == Selection::Plain {
+        let (key, others) = self.selected.split_at(self.order.width());
+        let pair = |name: &Vec<u8>| match selection {
+            Selection::Plain => measured(name),
+            Selection::Guarded => guarded(name, max_bytes),
+        };
+        if selection == Selection::Plain && !self.loses_marks() {
             return self.selected.clone();
         }
-        let (key, others) = self.selected.split_at(self.order.width());
-        let guarded = others.iter().flat_map(|name| guarded(name, max_bytes));
-        key.iter().cloned().chain(guarded).collect()
+        key.iter().cloned().chain(others.iter().flat_map(pair)).collect()
     }
+
+    /// Whether SQLite may take byte order marks away from the texts of this table.
+    fn loses_marks(&self) -> bool {
+        !self.utf8 && !matches!(self.order, KeyOrder::PrimaryKey(_))
+    }
+}
+
+/// A cell, and how many bytes of it are stored.
+fn measured(name: &[u8]) -> [Vec<u8>; 2] {
+    [name.to_vec(), [b"octet_length(", name, b")"].concat()]
 }
 
 /// The two results of a cell that may be long. Neither `octet_length` nor `typeof` loads its value.
@@ -184,6 +200,6 @@ fn guarded(name: &[u8], max_bytes: u32) -> [Vec<u8>; 2] {
     let is_long = [b"octet_length(", name, format!(")>{max_bytes}").as_bytes()].concat();
     let value =
         [b"CASE WHEN ", &is_long[..], b" THEN typeof(", name, b")='text' ELSE ", name, b" END"];
-    let length = [b"CASE WHEN ", &is_long[..], b" THEN octet_length(", name, b") END"];
-    [value.concat(), length.concat()]
+    let [_, length] = measured(name);
+    [value.concat(), length]
 }

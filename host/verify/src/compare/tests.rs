@@ -101,6 +101,31 @@ fn a_storage_class_and_a_bit_are_differences() {
 }
 
 #[test]
+fn byte_order_marks_that_sqlite_does_not_read_are_compared() {
+    let marked =
+        |mark: &str| format!("CAST({mark} || CAST(printf('%.*c', 3000, 'x') AS BLOB) AS TEXT)");
+    for encoding in ["UTF-16le", "UTF-16be"] {
+        let of = |mark| {
+            let text = marked(mark);
+            format!(
+                "PRAGMA encoding = '{encoding}'; CREATE TABLE t (a); INSERT INTO t VALUES ({text});"
+            )
+        };
+        for (original, copy, is_equal) in [
+            ("x'fffe'", "x'fffe'", true),
+            ("x'feff'", "x'feff'", true),
+            ("x'fffe'", "x''", false),
+            ("x'feff'", "x''", false),
+            ("x'fffe'", "x'feff'", false),
+            ("x'fffefffe'", "x'fffe'", false),
+        ] {
+            let case = Case::new("", &of(original), &of(copy));
+            assert_eq!(case.found().is_empty(), is_equal, "{encoding}: {original} and {copy}");
+        }
+    }
+}
+
+#[test]
 fn text_in_utf16_is_compared_as_it_is_stored() {
     // Both are halves of a surrogate pair alone, and the same when converted.
     let sql = |half| {

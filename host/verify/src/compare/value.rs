@@ -25,9 +25,27 @@ impl TextEncoding {
             Self::Utf8 => column.to_owned(),
             Self::Utf16le | Self::Utf16be => format!(
                 "typeof({column}) = 'text', \
-                 CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
+                 CASE typeof({column}) WHEN 'text' THEN {} ELSE {column} END",
+                self.stored_text(column)
             ),
         }
+    }
+
+    /// The SQL that reads the bytes of UTF-16 text. SQLite from 3.43 on takes a byte order mark away from the beginning
+    /// of text of more than 4,000 bytes as it reads, and takes the rest to be in the encoding of the mark; what is stored
+    /// has it, and `octet_length` counts it. Which mark it was: `||` takes the bytes to be in the
+    /// database's encoding again, and RTRIM has both sides converted to UTF-8 before it compares them.
+    fn stored_text(self, column: &str) -> String {
+        let (own, other) = match self {
+            Self::Utf16be => ("x'feff'", "x'fffe'"),
+            _ => ("x'fffe'", "x'feff'"),
+        };
+        let bytes = format!("CAST({column} AS BLOB)");
+        format!(
+            "CASE WHEN octet_length({column}) > 4000 AND octet_length({column}) > length({bytes}) \
+             THEN CAST(CASE WHEN {column} COLLATE RTRIM = {column} || '' THEN {own} ELSE {other} END \
+             || {bytes} AS BLOB) ELSE {bytes} END"
+        )
     }
 
     fn decode(self, bytes: &[u8]) -> Option<String> {
