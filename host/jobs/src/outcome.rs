@@ -35,6 +35,8 @@ pub enum StepOutcome {
     Refused(StepError),
     /// Another process is working on it.
     Held,
+    /// Another process has taken it over while this one was at work on it.
+    Lost,
     /// It was not due, or now belongs to another process.
     NotDue,
 }
@@ -242,7 +244,7 @@ impl Settlement<'_> {
 /// Another process has the job.
 pub(crate) fn lost() -> Settled {
     tracing::warn!("another process has taken over the job");
-    Settled::Over(StepOutcome::Held)
+    Settled::Over(StepOutcome::Lost)
 }
 
 /// Keeps the job for its next step, or leaves it to any process, as was saved.

@@ -128,7 +128,7 @@ impl Timer<'_> {
                 finished(&id);
                 return;
             }
-            Ok(StepOutcome::Held) => {
+            Ok(StepOutcome::Held | StepOutcome::Lost) => {
                 // It is not this process' any more.
                 finished(&id);
                 POLL_INTERVAL

@@ -53,7 +53,7 @@ fn the_other_tables_come_out_and_the_object_is_called_incomplete() {
             .run();
         let printed = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{printed}");
-        assert!(printed.contains("not complete") && printed.contains("in table b;"), "{printed}");
+        assert!(printed.contains("incomplete") && printed.contains("in table b;"), "{printed}");
         let names: Vec<_> =
             fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["dump.sql.incomplete"]);

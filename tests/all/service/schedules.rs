@@ -99,7 +99,7 @@ fn a_damaged_export_stands_in_for_none() {
     assert!(fs::exists(whole["location"].as_str().unwrap()).unwrap());
     // Nor is it taken for a dump by who asks for one.
     let error = server.get("/export/dump").error(500);
-    assert!(error.contains("not complete") && error.contains("/export/download/"), "{error}");
+    assert!(error.contains("incomplete") && error.contains("/export/download/"), "{error}");
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Host {
                 Ok(StepOutcome::Refused(error)) => {
                     panic!("this process can do anything, but: {error}")
                 }
-                Err(StateError::LeaseLost(_)) => {
+                Ok(StepOutcome::Lost) => {
                     world.met(Met::LeaseLost);
                     "lease lost".to_owned()
                 }
