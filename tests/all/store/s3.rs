@@ -114,8 +114,8 @@ fn a_dump_in_a_bucket_is_verified() {
     refused.command.env("AWS_SECRET_ACCESS_KEY", "wrong");
     for (run, expected) in [
         (verify(location), format!("{location} is cut off after {} bytes", length - 1)),
-        (verify("s3://exports/nightly/x.sql"), "there is no s3://exports/nightly/x.sql".into()),
-        (verify("s3://nothing/x.sql"), "there is no s3://nothing/x.sql".into()),
+        (verify("s3://exports/nightly/x.sql"), "s3://exports/nightly/x.sql does not exist".into()),
+        (verify("s3://nothing/x.sql"), "s3://nothing/x.sql does not exist".into()),
         (refused, format!("{location} can't be read")),
     ] {
         let output = run.run();
@@ -150,7 +150,7 @@ fn a_bucket_that_is_missing_is_named() {
     let output = s3_against(address, Program::verify("s3://nothing/a/x.sql")).run();
     let printed = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{printed}");
-    assert!(printed.contains("there is no bucket s3://nothing: "), "{printed}");
+    assert!(printed.contains("bucket s3://nothing does not exist: "), "{printed}");
 }
 
 #[test]
