@@ -13,6 +13,7 @@
 //! | `dump::large_values` | values as large as SQLite allows need little memory |
 //! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |
 //! | `export::kills` | an export survives a hundred kills |
+//! | `export::read_faults` | a failed read never makes an export mix two states |
 //! | `export::slices` | slices, crashes and repeats do not change the object |
 //! | `export::standard_output` | an interrupted stream leaves nothing behind |
 //! | `jobs` | jobs are listed, cancelled, resumed and pruned, and never run twice at a time |
@@ -39,6 +40,8 @@ mod dump;
 mod export {
     mod consistency;
     mod kills;
+    #[cfg(target_os = "linux")]
+    mod read_faults;
     mod slices;
     mod standard_output;
 }

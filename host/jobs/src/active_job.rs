@@ -133,6 +133,9 @@ impl ActiveJob {
         if self.job.is_none() {
             self.job = jobs.load(&self.record)?;
         }
+        if self.source.as_ref().is_some_and(|(_, source)| source.is_lost()) {
+            self.close_source();
+        }
         if self.record.state != JobState::Running || self.source.is_some() {
             return Ok(false);
         }

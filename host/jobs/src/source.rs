@@ -20,6 +20,12 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Whether this view is lost for good. A job then opens the source again, and continues if it has the same
+    /// fingerprint.
+    fn is_lost(&self) -> bool {
+        false
+    }
+
     /// How much there is to export from these tables (empty: all), as far as that is known without
     /// counting. It may block.
     fn expected(&self, tables: &[String]) -> Expected {
@@ -34,6 +40,10 @@ pub trait Source: Send + Sync {
 }
 
 impl Source for Snapshot {
+    fn is_lost(&self) -> bool {
+        Snapshot::is_lost(self)
+    }
+
     fn rows(&self) -> Box<dyn Rows> {
         Box::new(self.clone())
     }

@@ -119,6 +119,12 @@ fn reason(error: &rusqlite::Error) -> String {
     }
 }
 
+/// The error if the transaction that held a snapshot's state has ended.
+pub(crate) fn state_is_lost() -> RowsError {
+    let text = "a read failed, and the state of the database that was being read is lost";
+    RowsError::Failed(text.to_owned())
+}
+
 /// The error if the thread that reads a snapshot has ended.
 pub(crate) fn reader_has_ended() -> RowsError {
     RowsError::Failed("the thread that reads the database has ended".to_owned())

@@ -3,12 +3,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 use rusqlite::Connection;
 
 use crate::catalog::Catalog;
 use crate::copy::copy;
+use crate::error::state_is_lost;
 use crate::keyed_batch::SpareBatch;
 use crate::request::{OpenScan, Request};
 use crate::schema::largest_rowid;
@@ -25,9 +27,11 @@ pub(crate) fn run(
     connection: &Connection,
     requests: &Receiver<Request>,
     spare: Receiver<SpareBatch>,
+    is_lost: Arc<AtomicBool>,
 ) {
     let mut thread = ReaderThread {
         connection,
+        is_lost,
         catalog: None,
         cursors: HashMap::new(),
         wanted: VecDeque::new(),
@@ -49,6 +53,8 @@ pub(crate) fn run(
 
 struct ReaderThread<'c> {
     connection: &'c Connection,
+    /// Set once the state that the snapshot holds is gone.
+    is_lost: Arc<AtomicBool>,
     /// Read when it is first asked for.
     catalog: Option<Arc<Catalog>>,
     /// The open scans, by their cursors' numbers.
@@ -68,10 +74,13 @@ impl<'c> ReaderThread<'c> {
                 reply.send(self.catalog()).ok();
             }
             Request::Estimate(tables, reply) => {
-                let rows = tables
-                    .iter()
-                    .filter_map(|(table, rowid)| largest_rowid(self.connection, table, rowid));
-                reply.send(Ok(rows.fold(0, u64::saturating_add))).ok();
+                let rows = self.check_transaction().map(|()| {
+                    let rows = tables
+                        .iter()
+                        .filter_map(|(table, rowid)| largest_rowid(self.connection, table, rowid));
+                    rows.fold(0, u64::saturating_add)
+                });
+                reply.send(rows).ok();
             }
             Request::Open(open) => self.open(open),
             Request::Read { cursor, max_bytes } => {
@@ -82,7 +91,9 @@ impl<'c> ReaderThread<'c> {
                 }
             }
             Request::Piece(piece, reply) => {
-                let read = self.cursor(piece.cursor).and_then(|reader| reader.read_piece(&piece));
+                let read = self.check_transaction();
+                let read = read.and_then(|()| self.cursor(piece.cursor)?.read_piece(&piece));
+                self.check_transaction().ok();
                 reply.send(read).ok();
             }
             Request::Copy { to, wal, stop, reply } => {
@@ -103,11 +114,22 @@ impl<'c> ReaderThread<'c> {
         }
     }
 
+    /// Fails once the transaction has ended: SQLite ends it when a read fails (an I/O error, no memory). What is read
+    /// after that may be another state of the database.
+    fn check_transaction(&self) -> Result<(), RowsError> {
+        if !self.connection.is_autocommit() {
+            return Ok(());
+        }
+        self.is_lost.store(true, Ordering::SeqCst);
+        Err(state_is_lost())
+    }
+
     /// The schema, which is read once, however many ask for it at a time.
     fn catalog(&mut self) -> Result<Arc<Catalog>, RowsError> {
         if let Some(catalog) = &self.catalog {
             return Ok(catalog.clone());
         }
+        self.check_transaction()?;
         let catalog = Arc::new(Catalog::read(self.connection)?);
         Ok(self.catalog.insert(catalog).clone())
     }
@@ -128,7 +150,9 @@ impl<'c> ReaderThread<'c> {
             self.flush();
             return false;
         };
-        if !self.cursors.get_mut(&number).is_some_and(TableReader::read_batch) {
+        let transaction = self.check_transaction();
+        let reader = self.cursors.get_mut(&number);
+        if !reader.is_some_and(|reader| reader.read_batch(transaction)) {
             self.wanted.pop_front();
         }
         if !self.unsent.contains(&number) {
@@ -148,6 +172,8 @@ impl<'c> ReaderThread<'c> {
     }
 
     fn flush(&mut self) {
+        // Whoever receives a failure may ask at once whether the state is lost.
+        self.check_transaction().ok();
         for number in self.unsent.drain(..) {
             if let Some(reader) = self.cursors.get_mut(&number) {
                 reader.batches().flush();

@@ -28,6 +28,8 @@ pub(crate) struct SharedState {
     /// Whether no copy is to be made any more.
     stop_copying: Arc<AtomicBool>,
     interruptions: AtomicU32,
+    /// Whether the transaction that held the state has ended.
+    is_lost: Arc<AtomicBool>,
     /// The text and blob bytes of a batch that were last asked for; 0: none were.
     max_bytes: AtomicU32,
     /// Cursors' numbers count from 1.
@@ -49,6 +51,7 @@ impl SharedState {
             interrupt_handle,
             stop_copying: Arc::default(),
             interruptions: AtomicU32::new(0),
+            is_lost: Arc::default(),
             max_bytes: AtomicU32::new(0),
             last_cursor: AtomicU64::new(0),
             spare,
@@ -86,6 +89,11 @@ impl SharedState {
         self.interruptions.fetch_add(1, Ordering::Relaxed);
         self.interrupt_handle.interrupt();
         self.stop_copying.store(true, Ordering::Relaxed);
+    }
+
+    /// Set once the transaction that held the state has ended.
+    pub(crate) fn is_lost(&self) -> &Arc<AtomicBool> {
+        &self.is_lost
     }
 
     /// How many interruptions there were.

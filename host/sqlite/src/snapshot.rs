@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use pollster::block_on;
 use serde::{Deserialize, Serialize};
@@ -74,9 +75,10 @@ impl Snapshot {
         let fingerprint = before.filter(|before| after.as_ref() == Some(before));
 
         let (shared, requests, spare) = SharedState::new(connection.get_interrupt_handle());
+        let is_lost = shared.is_lost().clone();
         std::thread::Builder::new()
             .name("partway-reader".to_owned())
-            .spawn(move || run(&connection, &requests, spare))
+            .spawn(move || run(&connection, &requests, spare, is_lost))
             .map_err(other)?;
         let file = Arc::new(HeldFile { path, fingerprint, bytes, is_wal });
         Ok(Self { file, shared: Arc::new(shared) })
@@ -147,6 +149,12 @@ impl Snapshot {
         block_on(self.shared.ask(|reply| Request::Copy { to: to.to_owned(), wal, stop, reply }))
             .map_err(|error| OpenError::Copy { path, reason: reason_of(error) })?;
         Self::hold(to)
+    }
+
+    /// Whether the state that it held is gone: SQLite ends a transaction in which a read fails (an I/O error, say). Nothing
+    /// more can be read from this snapshot then, since the database may have changed meanwhile.
+    pub fn is_lost(&self) -> bool {
+        self.shared.is_lost().load(Ordering::SeqCst)
     }
 
     /// Interrupts the current read, if there is one: it fails with [`RowsError::Interrupted`].

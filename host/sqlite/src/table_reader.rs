@@ -98,15 +98,17 @@ impl<'c> TableReader<'c> {
         &mut self.batches
     }
 
-    /// Reads one more batch, and says whether to read on.
-    pub(crate) fn read_batch(&mut self) -> bool {
+    /// Reads one more batch, and says whether to read on. `transaction`: whether there still is one to read in.
+    pub(crate) fn read_batch(&mut self, transaction: std::result::Result<(), RowsError>) -> bool {
         if self.has_ended || !self.batches.wants_more() {
             return false;
         }
-        let end = match self.fill() {
+        let filled = transaction
+            .and_then(|()| self.fill().map_err(|error| rows_error(&self.query.displayed, &error)));
+        let end = match filled {
             Ok(false) => return true,
             Ok(true) => Ok(KeyedBatch::end()),
-            Err(error) => Err(rows_error(&self.query.displayed, &error)),
+            Err(error) => Err(error),
         };
         // Rows before a failure are handed out, wherever the scan started: the same rows each time.
         if let Some(rest) = self.partial.take().filter(|rest| rest.rows() > 0) {
