@@ -235,6 +235,28 @@ fn a_full_disk_is_named_and_the_export_goes_on_when_there_is_room() {
     assert!(hidden.iter().all(|name| name.starts_with('.')), "{hidden:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_of_messages_that_goes_away_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("small.db");
+    drop(database(&file, "CREATE TABLE t (a); INSERT INTO t VALUES (1);"));
+    let run = |arguments: &[&std::ffi::OsStr]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = std::process::Command::new(program());
+        command.args(arguments).env("PARTWAY_LOG", "trace").stderr(writer);
+        command.current_dir(folder.path()).output().unwrap().status.code()
+    };
+    let (database, missing) = (file.as_os_str(), std::ffi::OsStr::new("missing.db"));
+    let words = |text: &'static [&'static str]| text.iter().map(std::ffi::OsStr::new);
+    let to = words(&["--to", ".", "--state", "state", "--name", "a.sql"]).collect::<Vec<_>>();
+    assert_eq!(run(&[&[std::ffi::OsStr::new("export"), database][..], &to].concat()), Some(0));
+    assert!(folder.path().join("a.sql").exists());
+    assert_eq!(run(&["export".as_ref(), missing]), Some(1));
+    assert_eq!(run(&["verify".as_ref(), missing]), Some(1));
+}
+
 #[test]
 fn a_second_process_on_the_same_export_is_refused() {
     let case = Case::new();

@@ -7,6 +7,7 @@ use partway_jobs::{JobEvent, JobId, Observer};
 use partway_verify::pluralize;
 
 use crate::advice::advice;
+use crate::output::message;
 use crate::progress::Progress;
 
 /// Prints the events of the job that runs; on a terminal, with a progress bar.
@@ -19,8 +20,8 @@ impl Observer for Console {
         match event {
             JobEvent::Running { location, totals, expected, counters } => {
                 if totals.slices > 0 {
-                    eprintln!(
-                        "partway: resuming {location} after {}",
+                    message!(
+                        "resuming {location} after {}",
                         pluralize(totals.parts.into(), "part")
                     );
                 }
@@ -34,19 +35,19 @@ impl Observer for Console {
             }
             JobEvent::StartingOver { location, reason } => {
                 *progress = None;
-                eprintln!("partway: starting over: {location} was not finished, and {reason}");
+                message!("starting over: {location} was not finished, and {reason}");
             }
             JobEvent::Retrying { error, attempt, retries, wait } => {
                 // The bar would draw over it.
                 *progress = None;
-                eprintln!(
-                    "partway: {error}{}; trying again in {} s ({attempt} of {retries})",
+                message!(
+                    "{error}{}; trying again in {} s ({attempt} of {retries})",
                     advice(*error),
                     wait.as_secs()
                 );
             }
-            JobEvent::UploadLeft(error) => eprintln!(
-                "partway: warning: the unfinished object of job {id} could not be deleted: {error}; \
+            JobEvent::UploadLeft(error) => message!(
+                "warning: the unfinished object of job {id} could not be deleted: {error}; \
                  partway jobs prune deletes it later"
             ),
             JobEvent::Finished => *progress = None,

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::arguments::ExportArguments;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::output::message;
 use crate::report::report;
 use crate::run_job::{ResumeHint, run_to_end};
 use crate::signals::listen;
@@ -79,8 +80,8 @@ async fn admitted(
             Admission::Replace(id) => {
                 let old = jobs.get(&id)?;
                 if old.object.is_some() && old.state == JobState::Running {
-                    eprintln!(
-                        "partway: starting over: {} was not finished, and was started with other options",
+                    message!(
+                        "starting over: {} was not finished, and was started with other options",
                         old.object.as_deref().unwrap_or_default()
                     );
                 }

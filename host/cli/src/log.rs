@@ -12,7 +12,11 @@ pub fn start(command: &Command) -> LogFormat {
         _ => (LogFormat::Text, "error"),
     };
     let filter = EnvFilter::try_from_env("PARTWAY_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // It would print that a line could not be printed, and panic where that can't be printed either.
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => log.init(),
         // The innermost span is enough: every span about an export has its id.

@@ -23,6 +23,7 @@ use clap::Parser;
 
 use arguments::{Arguments, Command, LogFormat};
 use failure::Failure;
+use output::message;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             match log_format {
-                LogFormat::Text => eprintln!("partway: {failure}"),
+                LogFormat::Text => message!("{failure}"),
                 LogFormat::Json => tracing::error!("{failure}"),
             }
             failure.exit_code()

@@ -1,5 +1,6 @@
-//! Lines on standard output.
+//! Lines on standard output, and for people on standard error.
 
+use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
 
 use anyhow::Context;
@@ -7,6 +8,19 @@ use anyhow::Context;
 /// Prints a line.
 pub fn print(line: &str) -> anyhow::Result<()> {
     check_written(writeln!(io::stdout(), "{line}"))
+}
+
+/// Prints a line for people to standard error, after the program's name.
+macro_rules! message {
+    ($($line:tt)*) => {
+        $crate::output::print_message(format_args!($($line)*))
+    };
+}
+pub(crate) use message;
+
+/// What [`message!`] does. Nobody may read it any more, which changes nothing.
+pub fn print_message(line: Arguments<'_>) {
+    writeln!(io::stderr(), "partway: {line}").ok();
 }
 
 /// Whether writing to standard output succeeded. A reader that has gone, as `head` does, is no failure.

@@ -5,20 +5,20 @@ use partway_jobs::{Incomplete, JobRecord};
 use partway_verify::pluralize;
 use serde::Serialize;
 
-use crate::output::print;
+use crate::output::{message, print};
 
 /// Prints where the object is, or with `json` a summary. An object in which something is missing is a failure.
 pub fn report(record: &JobRecord, json: bool) -> anyhow::Result<()> {
     let totals = &record.totals;
     let location = record.location.as_deref().unwrap_or_default();
     for warning in &totals.warnings {
-        eprintln!("partway: warning: {warning}");
+        message!("warning: {warning}");
     }
     if json {
         print(&serde_json::to_string(&Summary::of(record, location))?)?;
     } else {
-        eprintln!(
-            "partway: exported {} from {}: {} ({}, {}, {:.1} s)",
+        message!(
+            "exported {} from {}: {} ({}, {}, {:.1} s)",
             pluralize(totals.rows, "row"),
             pluralize(totals.tables.into(), "table"),
             ByteSize::b(totals.bytes),

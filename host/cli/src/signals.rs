@@ -2,9 +2,11 @@
 
 use tokio_util::sync::CancellationToken;
 
+use crate::output::message;
+
 /// A token that the first signal from now on cancels. Must be called within a tokio runtime.
 pub fn listen() -> CancellationToken {
-    listen_with(|text| eprintln!("partway: {text}"))
+    listen_with(|text| message!("{text}"))
 }
 
 /// As [`listen`], with a function that prints the message.

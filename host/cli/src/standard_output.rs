@@ -12,6 +12,7 @@ use partway_wasmtime::{CallError, Counters, async_trait};
 
 use crate::arguments::ExportArguments;
 use crate::failure::Failure;
+use crate::output::message;
 use crate::progress::Progress;
 use crate::signals::listen;
 
@@ -37,7 +38,7 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
     match result {
         Ok(summary) => {
             for warning in summary.warnings {
-                eprintln!("partway: warning: {warning}");
+                message!("warning: {warning}");
             }
             io::stdout().flush().context("can't write to standard output")?;
             if summary.damaged.is_empty() {

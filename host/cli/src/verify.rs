@@ -21,6 +21,7 @@ use tokio::task::spawn_blocking;
 use crate::advice::advice;
 use crate::arguments::VerifyArguments;
 use crate::failure::Failure;
+use crate::output::message;
 use crate::signals::Signals;
 
 /// How many chunks of the dump may wait to be checked while more are read.
@@ -51,7 +52,7 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
         _ = signals.next() => {
             // The threads that work on it are not waited for.
             drop(folder);
-            eprintln!("partway: interrupted");
+            message!("interrupted");
             std::process::exit(130)
         }
     }
@@ -94,7 +95,7 @@ impl Verify<'_> {
             return Ok(self.print_success(&location, &report)?);
         };
         for problem in problems {
-            eprintln!("partway: {problem}");
+            message!("{problem}");
         }
         Err(Failure::Failed(anyhow!(last)))
     }
@@ -144,11 +145,11 @@ impl Verify<'_> {
         let differences = spawn_blocking(move || differences(&original, &copy));
         let differences = differences.await.context("the comparison ended unexpectedly")??;
         for difference in &differences.first {
-            eprintln!("partway: {difference}");
+            message!("{difference}");
         }
         let more = differences.number - differences.first.len() as u64;
         if more > 0 {
-            eprintln!("partway: and {}", pluralize(more, "more difference"));
+            message!("and {}", pluralize(more, "more difference"));
         }
         if differences.number > 0 {
             problems.push(format!(
@@ -162,14 +163,14 @@ impl Verify<'_> {
 
     /// Prints that all is well.
     fn print_success(&self, location: &str, report: &DumpReport) -> anyhow::Result<()> {
-        eprintln!(
-            "partway: the dump is complete: {} in {}, {}",
+        message!(
+            "the dump is complete: {} in {}, {}",
             pluralize(report.rows, "row"),
             pluralize(report.tables, "table"),
             ByteSize::b(report.bytes)
         );
         if let Some(database) = &self.arguments.against {
-            eprintln!("partway: restored, it has the same contents as {}", database.display());
+            message!("restored, it has the same contents as {}", database.display());
         }
         // As sha256sum writes it.
         if self.arguments.json { Ok(()) } else { print(&format!("{}  {location}", report.sha256)) }

@@ -14,8 +14,8 @@ pub enum SnapshotMode {
     Auto,
     /// Read in one transaction: in WAL mode writers continue and the log grows; otherwise writers wait
     Hold,
-    /// Copy the database first, to the state folder or, without --to, to TMPDIR: outside WAL mode writers wait while it is
-    /// copied, and an interrupted export can be resumed even if the database has changed since
+    /// Copy the database first, to the state folder, or to TMPDIR if the dump is only streamed: outside WAL mode writers
+    /// wait while it is copied, and an interrupted export can be resumed even if the database has changed since
     Copy,
 }
 

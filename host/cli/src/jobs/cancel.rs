@@ -14,6 +14,7 @@ use super::select::find;
 use crate::advice::advice;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::output::message;
 use crate::run_job::left_in_store;
 use crate::signals::listen;
 
@@ -28,7 +29,7 @@ pub async fn cancel(jobs: JobStore, ids: &[String]) -> Result<(), Failure> {
     let mut failed = None;
     for record in records {
         if record.state.is_finished() {
-            eprintln!("partway: job {} is already {}", record.id, record.state);
+            message!("job {} is already {}", record.id, record.state);
             continue;
         }
         worker.jobs().request_cancel(&record.id, SystemClock.now())?;
@@ -38,13 +39,13 @@ pub async fn cancel(jobs: JobStore, ids: &[String]) -> Result<(), Failure> {
                 let left = left_in_store(&record);
                 failed = Some(anyhow!("job {} is cancelled, but {left}", record.id));
             }
-            JobState::Cancelled => eprintln!("partway: job {} is cancelled", record.id),
-            JobState::Done => eprintln!(
-                "partway: job {} was already done: {}",
+            JobState::Cancelled => message!("job {} is cancelled", record.id),
+            JobState::Done => message!(
+                "job {} was already done: {}",
                 record.id,
                 record.location.unwrap_or_default()
             ),
-            state => eprintln!("partway: job {} is {state}", record.id),
+            state => message!("job {} is {state}", record.id),
         }
     }
     failed.map_or(Ok(()), |error| Err(error.into()))

@@ -9,7 +9,7 @@ use tabwriter::TabWriter;
 use super::elapsed::ago;
 use super::view::{JobView, done};
 use crate::failure::Failure;
-use crate::output::{check_written, print};
+use crate::output::{check_written, message, print};
 
 /// Lists all jobs, the newest first.
 pub fn list(jobs: &JobStore, json: bool) -> Result<(), Failure> {
@@ -22,7 +22,7 @@ pub fn list(jobs: &JobStore, json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     if records.is_empty() {
-        eprintln!("partway: there are no jobs in {}", jobs.folder().display());
+        message!("there are no jobs in {}", jobs.folder().display());
         return Ok(());
     }
     let mut table = TabWriter::new(io::stdout()).padding(2);

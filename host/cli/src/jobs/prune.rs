@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::advice::advice;
 use crate::failure::Failure;
-use crate::output::print;
+use crate::output::{message, print};
 
 /// Prunes, and prints what was done.
 pub async fn prune(jobs: &JobStore, what: &Prune, json: bool) -> Result<(), Failure> {
@@ -36,16 +36,16 @@ fn report(pruned: &Pruned, dry_run: bool) {
     let (forgot, deleted) =
         if dry_run { ("would forget", "would delete") } else { ("forgot", "deleted") };
     for upload in &pruned.uploads {
-        eprintln!("partway: {deleted} the unfinished upload of {upload}");
+        message!("{deleted} the unfinished upload of {upload}");
     }
     if !pruned.kept.is_empty() {
-        eprintln!(
-            "partway: kept {}, because their stores can't be read, or have uploads that are too recent to delete",
+        message!(
+            "kept {}, because their stores can't be read, or have uploads that are too recent to delete",
             pluralize(pruned.kept.len() as u64, "failed or cancelled job")
         );
     }
-    eprintln!(
-        "partway: {forgot} {}, {deleted} {}",
+    message!(
+        "{forgot} {}, {deleted} {}",
         pluralize(pruned.jobs.len() as u64, "finished job"),
         pluralize(pruned.uploads.len() as u64, "unfinished upload")
     );

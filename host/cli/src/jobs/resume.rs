@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::select::find;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::output::message;
 use crate::report::report;
 use crate::run_job::{ResumeHint, run_to_end};
 use crate::signals::listen;
@@ -26,7 +27,7 @@ pub async fn resume(
         ids.iter().map(|id| find(&jobs, id)).collect::<Result<_, _>>()?
     };
     if records.is_empty() {
-        eprintln!("partway: there is nothing to resume");
+        message!("there is nothing to resume");
     }
     let worker = Worker::new(jobs, Arc::new(PrebuiltResources::default()), Console::default())?;
     let stop = listen();
@@ -38,7 +39,7 @@ pub async fn resume(
             Err(failure @ Failure::Interrupted(_)) => return Err(failure),
             Err(failure) => {
                 if let Some(earlier) = failed.replace(failure) {
-                    eprintln!("partway: {earlier}");
+                    message!("{earlier}");
                 }
             }
         }
@@ -66,8 +67,8 @@ async fn resume_one(
         worker.jobs().request_resume(&record.id, SystemClock.now())?;
     }
     match record.state {
-        JobState::Failed => eprintln!("partway: job {} had failed: starting over", record.id),
-        JobState::Cancelled => eprintln!("partway: job {} was cancelled: starting over", record.id),
+        JobState::Failed => message!("job {} had failed: starting over", record.id),
+        JobState::Cancelled => message!("job {} was cancelled: starting over", record.id),
         _ => {}
     }
     let finished = run_to_end(worker, &record.id, stop, hint).await?;
