@@ -1,5 +1,7 @@
 //! Exports as jobs: listed, cancelled, resumed, pruned, and never run twice at a time.
 
+#[cfg(unix)]
+mod privacy;
 mod simulation;
 mod timer;
 

@@ -19,7 +19,11 @@ impl Owner {
     pub(crate) fn new(folder: &Path, id: String) -> io::Result<Self> {
         // Under its name it is locked from the first moment: one that is not would be taken for a dead one's.
         let unlocked = folder.join(format!("{id}.lock"));
-        let lock = OpenOptions::new().create_new(true).write(true).open(&unlocked)?;
+        let mut new = OpenOptions::new();
+        new.create_new(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut new, 0o600);
+        let lock = new.open(&unlocked)?;
         lock.lock()?;
         let path = path(folder, &id);
         fs::rename(&unlocked, &path)?;
