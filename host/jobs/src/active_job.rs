@@ -250,6 +250,8 @@ impl ActiveJob {
         if job.fingerprint.is_none() || job.fingerprint != source.fingerprint() {
             return Err(StepError::Changed);
         }
+        let checked = self.opened_store()?.check_upload(&job.upload, job.totals.bytes).await;
+        checked.map_err(JobError::from)?;
         self.source = Some((exporter, source));
         Ok(())
     }

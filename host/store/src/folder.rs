@@ -99,6 +99,10 @@ impl Store for FolderStore {
         self.hidden(upload).write(offset, bytes).await
     }
 
+    async fn check_upload(&self, upload: &UploadId, bytes: u64) -> Result<(), StoreError> {
+        self.hidden(upload).check(bytes).await
+    }
+
     async fn sync(&self, upload: &UploadId) -> Result<(), StoreError> {
         self.hidden(upload).sync().await
     }

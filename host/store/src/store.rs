@@ -99,6 +99,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         bytes: Bytes,
     ) -> Result<PartId, StoreError>;
 
+    /// Checks that an upload still has its first `bytes` bytes, before it is resumed by another process. A store that
+    /// checks every part when it completes the upload need not.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::UploadGone`] if it does not.
+    async fn check_upload(&self, upload: &UploadId, bytes: u64) -> Result<(), StoreError> {
+        let _ = (upload, bytes);
+        Ok(())
+    }
+
     /// Makes every part written so far safe against a crash.
     async fn sync(&self, upload: &UploadId) -> Result<(), StoreError>;
 

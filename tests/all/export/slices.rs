@@ -196,6 +196,30 @@ fn a_database_that_has_changed_is_exported_from_its_start() {
 }
 
 #[test]
+fn an_upload_that_was_cut_off_is_started_over() {
+    let sample = Sample::new();
+    let Sample { folder, file, store } = &sample;
+    let run = || sample.export("64KiB");
+    let mut child = run()
+        .with(["--pause", "10ms"])
+        .command
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for_parts(store, 10 * 64 * 1024);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let hidden = fs::read_dir(store).unwrap().next().unwrap().unwrap().path();
+    fs::File::options().write(true).open(hidden).unwrap().set_len(100_000).unwrap();
+    let output = run().run();
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(printed.contains("starting over"), "{printed}");
+    let reference = export(file, folder.path(), 1024 * 1024, || ALL).finished.sha256;
+    assert_eq!(summary(&output)["sha256"], reference.as_str());
+    assert_eq!(sha256(&store.join(&visible(store)[0])), reference);
+}
+
+#[test]
 fn a_name_that_is_taken_gets_a_number() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("small.db");

@@ -92,6 +92,15 @@ impl HiddenFile<'_> {
         .await
     }
 
+    /// Checks that it has at least so many bytes: where it was cut off, parts would be missing in the object.
+    pub(super) async fn check(&self, bytes: u64) -> Result<(), StoreError> {
+        let length = self.work(|path| Ok(fs::metadata(path)?.len())).await?;
+        if length >= bytes {
+            return Ok(());
+        }
+        Err(StoreError::UploadGone { location: location(self.folder, &self.upload.name) })
+    }
+
     /// Removes the hidden name. One that is gone is no error, as long as the folder exists.
     pub(super) async fn remove(&self) -> Result<(), StoreError> {
         let folder = self.folder.to_owned();
