@@ -74,10 +74,12 @@ impl BatchBuilder {
             for place in places {
                 self.append_cell(statement.cell(*place), &mut row_bytes, max_bytes);
             }
+            let is_first = places.first() == Some(&0);
+            self.append_key(query, &before, is_first, |index| statement.cell(index));
         } else {
             self.append_guarded(row, &mut row_bytes, max_bytes);
+            self.append_key(query, &before, false, |index| row.cell(index));
         }
-        self.append_key(query, row, &before);
         self.batch.rows += 1;
         let fits = self.batch.rows == 1 || self.batch.bytes.len() <= max_bytes as usize;
         if fits {
@@ -120,21 +122,28 @@ impl BatchBuilder {
         }
     }
 
-    #[inline]
-    fn append_key(&mut self, query: &TableQuery, row: &QueryRows<'_>, before: &ArrayLengths) {
+    /// Appends the key of the row whose cells come after `before`. `is_first`: a rowid is the first of them; that is most
+    /// often so. `cell`: the results of the query, of which the first are the key.
+    #[inline(always)]
+    fn append_key<'r>(
+        &mut self,
+        query: &TableQuery,
+        before: &ArrayLengths,
+        is_first: bool,
+        cell: impl Fn(usize) -> ValueRef<'r>,
+    ) {
         match (&mut self.keys, &query.order) {
             (RowKeys::Rowids(rowids), _) => {
-                // It is most often the row's first cell, and so was just appended.
-                let rowid = match row.places().first() {
-                    Some(CellPlace::Plain(0)) => self.batch.integers.get(before.integers).copied(),
-                    _ => row.cell(0).as_i64().ok(),
+                let rowid = match is_first {
+                    true => self.batch.integers.get(before.integers).copied(),
+                    false => cell(0).as_i64().ok(),
                 };
                 rowids.extend(rowid);
             }
             (RowKeys::PrimaryKeys { bytes, ends }, KeyOrder::PrimaryKey(columns)) => {
                 bytes.push(TAG_PRIMARY_KEY);
                 for column in 0..columns.len() {
-                    encode_value(bytes, row.cell(column));
+                    encode_value(bytes, cell(column));
                 }
                 ends.push(bytes.len());
             }

@@ -99,6 +99,7 @@ impl KeyValue {
 }
 
 /// Appends a value of a primary key to an encoded position.
+#[inline]
 pub(crate) fn encode_value(to: &mut Vec<u8>, value: ValueRef<'_>) {
     // The tags are SQLite's type codes.
     match value {
