@@ -42,7 +42,8 @@ pub struct Job {
     pub totals: Totals,
     pub(crate) upload: UploadId,
     pub(crate) checkpoint: String,
-    /// The ids of all parts, in order.
+    /// The ids of all parts, in order. Saved jobs keep their original field name.
+    #[serde(rename = "receipts")]
     pub(crate) part_ids: Vec<PartId>,
     pub(crate) hash: HashState,
     pub(crate) ended: bool,
@@ -254,7 +255,7 @@ mod tests {
         let saved = r#"{"options":{"format":"sql","tables":["t"],"part_size":4096,"settings":[["target","d1"]]},
             "fingerprint":"4096@1","component":"ab","totals":{"tables":1,"rows":2,"bytes":4096,"parts":1,"slices":1,
             "seconds":0.5,"warnings":[],"damaged":[]},"upload":{"name":"a.sql","id":"u"},"checkpoint":"{}",
-            "part_ids":["p"],"hash":"","ended":false}"#;
+            "receipts":["p"],"hash":"","ended":false}"#;
         let job: Job = serde_json::from_str(saved).unwrap();
         assert_eq!(job.options.settings, [("target".to_owned(), "d1".to_owned())]);
         let again: serde_json::Value = serde_json::to_value(&job).unwrap();
