@@ -96,6 +96,7 @@ mod options;
 mod outcome;
 mod owner;
 mod pacing;
+mod private_file;
 mod progress;
 mod prune;
 mod queue;

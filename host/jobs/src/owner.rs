@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::private_file::create_private;
+
 /// A holder of leases in this process. When it is dropped, or its process dies, its leases are void.
 #[derive(Debug)]
 pub(crate) struct Owner {
@@ -19,11 +21,7 @@ impl Owner {
     pub(crate) fn new(folder: &Path, id: String) -> io::Result<Self> {
         // Under its name it is locked from the first moment: one that is not would be taken for a dead one's.
         let unlocked = folder.join(format!("{id}.lock"));
-        let mut new = OpenOptions::new();
-        new.create_new(true).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut new, 0o600);
-        let lock = new.open(&unlocked)?;
+        let lock = create_private(&unlocked)?;
         lock.lock()?;
         let path = path(folder, &id);
         fs::rename(&unlocked, &path)?;

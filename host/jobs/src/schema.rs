@@ -1,13 +1,14 @@
 //! The file that jobs are saved in: how it is opened, recognized and migrated to the current
 //! version.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use crate::private_file::create_private;
 use crate::state_error::StateError;
 
 /// "Pway": the file's mark, SQLite's `application_id`.
@@ -108,11 +109,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
     // Checkpoints hold data of databases: the file is for its owner alone, and SQLite gives the files beside it the
     // same rights. One that is there is never opened here: closing it would drop this process' locks on it.
-    let mut new = OpenOptions::new();
-    new.create_new(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut new, 0o600);
-    match new.open(path) {
+    match create_private(path) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => {

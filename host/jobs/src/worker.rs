@@ -191,7 +191,12 @@ impl Worker {
                 Claim::NotDue => return Ok(StepOutcome::NotDue),
             },
         };
-        match self.step_and_settle(active, stop).await? {
+        let settled = match self.step_and_settle(active, stop).await {
+            // It was lost since it was last looked at: the machine may have slept.
+            Err(StateError::LeaseLost(_)) => lost(),
+            settled => settled?,
+        };
+        match settled {
             Settled::Rests(active, wake_at) => {
                 local_jobs.rest(active);
                 Ok(StepOutcome::Again(wake_at))
@@ -214,24 +219,16 @@ impl Worker {
             LeaseStatus::Lost => return Ok(lost()),
         }
         if active.cancel.is_cancelled() {
-            match settlement.begin_cancel(&mut active) {
-                Err(StateError::LeaseLost(_)) => return Ok(lost()),
-                begun => begun?,
-            }
+            settlement.begin_cancel(&mut active)?;
         }
         let result = self.step_under_lease(&mut active, stop).await;
         if let Some(error) = active.upload_left.take() {
             observer.event(&active.lease.id, &JobEvent::UploadLeft(&error));
         }
-        let settled = match result {
+        match result {
             Ok(result) => settlement.save(active, result, !stop.is_cancelled()).await,
             Err(StepFailure::State(error)) => Err(error),
             Err(StepFailure::Step(error)) => settlement.fail(active, error),
-        };
-        match settled {
-            // It was lost since it was last looked at: the machine may have slept.
-            Err(StateError::LeaseLost(_)) => Ok(lost()),
-            settled => settled,
         }
     }
 

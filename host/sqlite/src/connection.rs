@@ -7,7 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::authorizer::only_read;
-use crate::error::OpenError;
+use crate::error::{OpenError, state_is_lost};
+use partway_wasmtime::rows::Error as RowsError;
 
 /// How long to wait for a writer that has locked the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,6 +57,12 @@ pub(crate) fn open(path: &Path) -> Result<OpenDatabase, OpenError> {
         true => OpenError::from_sqlite(path, &error),
         false => OpenError::Permission { path: path.to_owned() },
     })
+}
+
+/// Fails once the transaction that [`open`] began has ended: SQLite ends it when a read fails (an I/O error, no memory).
+/// What is read after that may be another state of the database.
+pub(crate) fn check_transaction(connection: &Connection) -> Result<(), RowsError> {
+    if connection.is_autocommit() { Err(state_is_lost()) } else { Ok(()) }
 }
 
 /// Whether this user may read a file. It is not opened for that: closing it would drop all POSIX locks that

@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use rusqlite::Connection;
 
 use crate::catalog::Catalog;
+use crate::connection::check_transaction;
 use crate::copy::copy;
-use crate::error::state_is_lost;
 use crate::keyed_batch::SpareBatch;
 use crate::request::{OpenScan, Request};
 use crate::schema::largest_rowid;
@@ -74,7 +74,7 @@ impl<'c> ReaderThread<'c> {
                 reply.send(self.catalog()).ok();
             }
             Request::Estimate(tables, reply) => {
-                let rows = self.check_transaction().map(|()| {
+                let rows = check_transaction(self.connection).map(|()| {
                     let rows = tables
                         .iter()
                         .filter_map(|(table, rowid)| largest_rowid(self.connection, table, rowid));
@@ -91,9 +91,9 @@ impl<'c> ReaderThread<'c> {
                 }
             }
             Request::Piece(piece, reply) => {
-                let read = self.check_transaction();
+                let read = check_transaction(self.connection);
                 let read = read.and_then(|()| self.cursor(piece.cursor)?.read_piece(&piece));
-                self.check_transaction().ok();
+                self.note_lost_state();
                 reply.send(read).ok();
             }
             Request::Copy { to, wal, stop, reply } => {
@@ -114,14 +114,11 @@ impl<'c> ReaderThread<'c> {
         }
     }
 
-    /// Fails once the transaction has ended: SQLite ends it when a read fails (an I/O error, no memory). What is read
-    /// after that may be another state of the database.
-    fn check_transaction(&self) -> Result<(), RowsError> {
-        if !self.connection.is_autocommit() {
-            return Ok(());
+    /// Before a failure is sent: whoever receives it may ask at once whether the state is lost.
+    fn note_lost_state(&self) {
+        if self.connection.is_autocommit() {
+            self.is_lost.store(true, Ordering::SeqCst);
         }
-        self.is_lost.store(true, Ordering::SeqCst);
-        Err(state_is_lost())
     }
 
     /// The schema, which is read once, however many ask for it at a time.
@@ -129,7 +126,7 @@ impl<'c> ReaderThread<'c> {
         if let Some(catalog) = &self.catalog {
             return Ok(catalog.clone());
         }
-        self.check_transaction()?;
+        check_transaction(self.connection)?;
         let catalog = Arc::new(Catalog::read(self.connection)?);
         Ok(self.catalog.insert(catalog).clone())
     }
@@ -150,9 +147,7 @@ impl<'c> ReaderThread<'c> {
             self.flush();
             return false;
         };
-        let transaction = self.check_transaction();
-        let reader = self.cursors.get_mut(&number);
-        if !reader.is_some_and(|reader| reader.read_batch(transaction)) {
+        if !self.cursors.get_mut(&number).is_some_and(TableReader::read_batch) {
             self.wanted.pop_front();
         }
         if !self.unsent.contains(&number) {
@@ -172,8 +167,7 @@ impl<'c> ReaderThread<'c> {
     }
 
     fn flush(&mut self) {
-        // Whoever receives a failure may ask at once whether the state is lost.
-        self.check_transaction().ok();
+        self.note_lost_state();
         for number in self.unsent.drain(..) {
             if let Some(reader) = self.cursors.get_mut(&number) {
                 reader.batches().flush();

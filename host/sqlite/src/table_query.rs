@@ -129,7 +129,7 @@ impl TableQuery {
             None => Statement::prepare(connection, b"SELECT 0 WHERE 0", &[])?,
         };
         let more: Vec<_> = statements.collect::<Result<_>>()?;
-        let is_plain = selection == Selection::Plain && !self.loses_marks() && more.is_empty();
+        let is_plain = !self.is_paired(selection) && more.is_empty();
         let plain = is_plain.then(|| self.indexes.clone());
         Ok(QueryRows::new(first, more, width, self.places(selection), plain))
     }
@@ -163,30 +163,31 @@ impl TableQuery {
     fn places(&self, selection: Selection) -> Vec<CellPlace> {
         let key = self.order.width();
         let place = |index: &usize| match selection {
-            _ if *index < key => CellPlace::Plain(*index),
+            _ if *index < key || !self.is_paired(selection) => CellPlace::Plain(*index),
+            Selection::Plain => CellPlace::Measured(key + 2 * (index - key)),
             Selection::Guarded => CellPlace::Guarded(key + 2 * (index - key)),
-            Selection::Plain if self.loses_marks() => CellPlace::Measured(key + 2 * (index - key)),
-            Selection::Plain => CellPlace::Plain(*index),
         };
         self.indexes.iter().map(place).collect()
     }
 
     /// The result columns' SQL.
     fn results(&self, selection: Selection, max_bytes: u32) -> Vec<Vec<u8>> {
+        if !self.is_paired(selection) {
+            return self.selected.clone();
+        }
         let (key, others) = self.selected.split_at(self.order.width());
         let pair = |name: &Vec<u8>| match selection {
             Selection::Plain => measured(name),
             Selection::Guarded => guarded(name, max_bytes),
         };
-        if selection == Selection::Plain && !self.loses_marks() {
-            return self.selected.clone();
-        }
         key.iter().cloned().chain(others.iter().flat_map(pair)).collect()
     }
 
-    /// Whether SQLite may take byte order marks away from the texts of this table.
-    fn loses_marks(&self) -> bool {
-        !self.utf8 && !matches!(self.order, KeyOrder::PrimaryKey(_))
+    /// Whether each cell outside the key is two results: where values may be long, and where SQLite may take byte order
+    /// marks away.
+    fn is_paired(&self, selection: Selection) -> bool {
+        let loses_marks = !self.utf8 && !matches!(self.order, KeyOrder::PrimaryKey(_));
+        selection == Selection::Guarded || loses_marks
     }
 }
 

@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, Result};
 
 use crate::batch_builder::BatchBuilder;
 use crate::batch_queue::BatchSender;
+use crate::connection::check_transaction;
 use crate::error::rows_error;
 use crate::key_order::ranges;
 use crate::keyed_batch::{KeyedBatch, SpareBatch};
@@ -98,12 +99,12 @@ impl<'c> TableReader<'c> {
         &mut self.batches
     }
 
-    /// Reads one more batch, and says whether to read on. `transaction`: whether there still is one to read in.
-    pub(crate) fn read_batch(&mut self, transaction: std::result::Result<(), RowsError>) -> bool {
+    /// Reads one more batch, and says whether to read on.
+    pub(crate) fn read_batch(&mut self) -> bool {
         if self.has_ended || !self.batches.wants_more() {
             return false;
         }
-        let filled = transaction
+        let filled = check_transaction(self.connection)
             .and_then(|()| self.fill().map_err(|error| rows_error(&self.query.displayed, &error)));
         let end = match filled {
             Ok(false) => return true,

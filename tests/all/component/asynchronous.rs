@@ -96,16 +96,34 @@ impl Parts for Nowhere {
     }
 }
 
+/// How long a component may run by itself here.
+const OVERRUN: Duration = Duration::from_millis(500);
+
+/// A component that does not end, in an engine whose epochs pass.
+struct Spinning {
+    exporter: Exporter,
+    ctx: PipeCtx,
+    _ticker: Ticker,
+    _folder: tempfile::TempDir,
+}
+
+impl Spinning {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("small.db");
+        drop(database(&file, "CREATE TABLE t (a);"));
+        let engine = Engine::new(&config()).unwrap();
+        let ticker = Ticker::start(&engine).unwrap();
+        let exporter = Exporter::with_engine(&engine, hostile()).unwrap();
+        let limits = Limits { overrun: OVERRUN, ..Limits::default() };
+        let ctx = PipeCtx::builder().limits(limits).build(Snapshot::hold(&file).unwrap(), Nowhere);
+        Self { exporter, ctx, _ticker: ticker, _folder: folder }
+    }
+}
+
 #[test]
 fn a_component_that_does_not_end_holds_up_no_other_task_and_is_cut_off() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("small.db");
-    drop(database(&file, "CREATE TABLE t (a);"));
-    let engine = Engine::new(&config()).unwrap();
-    let _ticker = Ticker::start(&engine).unwrap();
-    let exporter = Exporter::with_engine(&engine, hostile()).unwrap();
-    let limits = Limits { overrun: Duration::from_millis(500), ..Limits::default() };
-    let ctx = PipeCtx::builder().limits(limits).build(Snapshot::hold(&file).unwrap(), Nowhere);
+    let spinning = Spinning::new();
     let turns = Arc::new(AtomicU32::new(0));
     let error = one_thread().block_on(async {
         let counted = turns.clone();
@@ -115,7 +133,7 @@ fn a_component_that_does_not_end_holds_up_no_other_task_and_is_cut_off() {
                 tokio::task::yield_now().await;
             }
         });
-        exporter.resume_async(ctx, "spin", Budget { parts: 1 }).await.unwrap_err()
+        spinning.exporter.resume_async(spinning.ctx, "spin", Budget { parts: 1 }).await.unwrap_err()
     });
     assert!(matches!(error, CallError::Overrun(_)), "{error}");
     assert!(turns.load(Ordering::Relaxed) > 2, "the other task ran {turns:?} times");
@@ -123,30 +141,24 @@ fn a_component_that_does_not_end_holds_up_no_other_task_and_is_cut_off() {
 
 #[test]
 fn time_in_which_nobody_polls_a_slice_is_not_the_components() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("small.db");
-    drop(database(&file, "CREATE TABLE t (a);"));
-    let engine = Engine::new(&config()).unwrap();
-    let _ticker = Ticker::start(&engine).unwrap();
-    let exporter = Exporter::with_engine(&engine, hostile()).unwrap();
-    let limits = Limits { overrun: Duration::from_millis(500), ..Limits::default() };
-    let ctx = PipeCtx::builder().limits(limits).build(Snapshot::hold(&file).unwrap(), Nowhere);
+    let spinning = Spinning::new();
     let (mut polled, mut has_waited) = (Duration::ZERO, false);
     let error = one_thread().block_on(async {
-        let mut slice = pin!(exporter.resume_async(ctx, "spin", Budget { parts: 1 }));
+        let mut slice =
+            pin!(spinning.exporter.resume_async(spinning.ctx, "spin", Budget { parts: 1 }));
         poll_fn(|context| {
             let since = Instant::now();
             let poll = slice.as_mut().poll(context);
             polled += since.elapsed();
             if !std::mem::replace(&mut has_waited, true) {
-                std::thread::sleep(limits.overrun * 2);
+                std::thread::sleep(OVERRUN * 2);
             }
             poll
         })
         .await
     });
     assert!(matches!(error, Err(CallError::Overrun(_))), "{error:?}");
-    assert!(polled > limits.overrun - Duration::from_millis(50), "cut off after {polled:?}");
+    assert!(polled > OVERRUN - Duration::from_millis(50), "cut off after {polled:?}");
 }
 
 /// The program of `tests/embedder`, which is a whole host in less than 60 lines.

@@ -174,18 +174,13 @@ fn an_export_goes_on_where_it_was_interrupted() {
 fn a_database_that_has_changed_is_exported_from_its_start() {
     let sample = Sample::new();
     let Sample { folder, file, store } = &sample;
-    let run = || sample.export("64KiB");
-    let mut first = run().with(["--pause", "10ms"]);
-    let mut child = first.command.stdout(std::process::Stdio::null()).spawn().unwrap();
-    wait_for_parts(store, 10 * 64 * 1024);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    sample.kill_after_some_parts();
     rusqlite::Connection::open(file)
         .unwrap()
         .execute("UPDATE settings SET value = 'USD' WHERE key = 'currency'", [])
         .unwrap();
 
-    let output = run().run();
+    let output = sample.export("64KiB").run();
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(printed.contains("the database has changed since"), "{printed}");
     summary(&output);
@@ -199,19 +194,10 @@ fn a_database_that_has_changed_is_exported_from_its_start() {
 fn an_upload_that_was_cut_off_is_started_over() {
     let sample = Sample::new();
     let Sample { folder, file, store } = &sample;
-    let run = || sample.export("64KiB");
-    let mut child = run()
-        .with(["--pause", "10ms"])
-        .command
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    wait_for_parts(store, 10 * 64 * 1024);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    sample.kill_after_some_parts();
     let hidden = fs::read_dir(store).unwrap().next().unwrap().unwrap().path();
     fs::File::options().write(true).open(hidden).unwrap().set_len(100_000).unwrap();
-    let output = run().run();
+    let output = sample.export("64KiB").run();
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(printed.contains("starting over"), "{printed}");
     let reference = export(file, folder.path(), 1024 * 1024, || ALL).finished.sha256;
@@ -251,6 +237,15 @@ impl Sample {
         let store = folder.path().join("store");
         fs::create_dir(&store).unwrap();
         Self { folder, file, store }
+    }
+
+    /// Kills a run after some parts of 64 KiB.
+    fn kill_after_some_parts(&self) {
+        let mut program = self.export("64KiB").with(["--pause", "10ms"]);
+        let mut child = program.command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        wait_for_parts(&self.store, 10 * 64 * 1024);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// A run with one part a slice.

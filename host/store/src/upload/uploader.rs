@@ -69,7 +69,7 @@ impl Destination {
         self.store.sync(&self.upload).await
     }
 
-    pub(super) fn failed(&self, reason: String) -> StoreError {
+    fn failed(&self, reason: String) -> StoreError {
         StoreError::Failed { location: self.store.location(&self.upload.name), reason }
     }
 

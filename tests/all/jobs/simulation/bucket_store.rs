@@ -72,6 +72,10 @@ impl Store for BucketStore {
         self.store.write(upload, number, offset, bytes).await
     }
 
+    async fn check_upload(&self, upload: &UploadId, bytes: u64) -> Result<(), StoreError> {
+        self.store.check_upload(upload, bytes).await
+    }
+
     async fn sync(&self, upload: &UploadId) -> Result<(), StoreError> {
         self.store.sync(upload).await?;
         let View { ground, actor, .. } = &self.requests.view;

@@ -60,6 +60,10 @@ impl Store for GatedFolder {
         result
     }
 
+    async fn check_upload(&self, upload: &UploadId, bytes: u64) -> Result<(), StoreError> {
+        self.folder.check_upload(upload, bytes).await
+    }
+
     /// Only noted, and not done: whether a sync beside the next write comes before or after what
     /// another host does meanwhile is not for the schedule to say. What it is for, power cuts, is not simulated.
     async fn sync(&self, upload: &UploadId) -> Result<(), StoreError> {
