@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod privacy;
+mod objects;
 mod simulation;
 mod timer;
 

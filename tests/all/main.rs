@@ -17,6 +17,7 @@
 //! | `export::slices` | slices, crashes and repeats do not change the object |
 //! | `export::standard_output` | an interrupted stream leaves nothing behind |
 //! | `jobs` | jobs are listed, cancelled, resumed and pruned, and never run twice at a time |
+//! | `jobs::objects` | only the object that a job has made is sent or deleted as its own |
 //! | `jobs::privacy` | state files, copies and secrets are for their owner alone |
 //! | `jobs::simulation` | jobs end well under every failure of hosts, stores and clocks |
 //! | `jobs::timer` | timers finish jobs that nobody waits for |

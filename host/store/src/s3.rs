@@ -1,5 +1,6 @@
 //! The requests of a bucket, sent by the S3 client of the `object_store` crate.
 
+mod conditional;
 mod http;
 mod settings;
 mod uploads;
@@ -158,11 +159,10 @@ impl Bucket for S3Bucket {
         key: &str,
         upload_id: &str,
         part_ids: &[PartId],
-    ) -> Result<(), RequestError> {
+    ) -> Result<Option<String>, RequestError> {
         let parts =
             part_ids.iter().map(|id| multipart::PartId { content_id: id.clone() }).collect();
-        self.client.complete_multipart(&path(key), &upload_id.to_owned(), parts).await?;
-        Ok(())
+        Ok(self.client.complete_multipart(&path(key), &upload_id.to_owned(), parts).await?.e_tag)
     }
 
     async fn abort_multipart_upload(&self, key: &str, upload_id: &str) -> Result<(), RequestError> {
@@ -208,6 +208,7 @@ impl From<object_store::Error> for RequestError {
             }
             Error::NotFound { .. } => RequestErrorKind::NotFound,
             _ if reason.contains("<Code>InvalidPart</Code>") => RequestErrorKind::InvalidPart,
+            Error::Precondition { .. } => RequestErrorKind::Exists,
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 RequestErrorKind::Denied
             }

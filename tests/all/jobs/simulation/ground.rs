@@ -138,7 +138,7 @@ impl Ground {
                 if bucket.objects.contains_key(name) {
                     return false;
                 }
-                let object = Object { bytes: bytes.clone(), parts: None };
+                let object = Object { bytes: bytes.clone(), e_tag: "whole".to_owned() };
                 bucket.objects.insert(name.to_owned(), object);
             }
             StoreKind::Folder => {
