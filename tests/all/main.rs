@@ -24,6 +24,7 @@
 //! | `service` | exports over HTTP: answers, tokens, limits, events, logs, metrics, the page in a browser |
 //! | `service::load` | many clients hold nothing up (takes minutes) |
 //! | `store::conformance` | every store keeps the promises of a store |
+//! | `store::credentials` | a missing or wrong access key is named at once, and profiles work |
 //! | `store::faults` | whatever happens to a request, an object is whole or is not there |
 //! | `store::s3` | the program exports to S3 |
 //! | `verify` | `partway verify` finds what is wrong with a dump |
@@ -51,6 +52,7 @@ mod jobs;
 mod service;
 mod store {
     mod conformance;
+    mod credentials;
     mod faults;
     mod s3;
 }
