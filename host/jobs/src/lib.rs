@@ -113,6 +113,7 @@ mod snapshots;
 mod source;
 mod state_error;
 mod step_error;
+mod stream_copy;
 mod streamed_export;
 mod timer;
 mod totals;
