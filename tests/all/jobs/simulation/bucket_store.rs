@@ -244,12 +244,22 @@ impl Bucket for Requests {
         part_ids: &[PartId],
     ) -> Result<Option<String>, RequestError> {
         let looked = self.looked.load(Ordering::Relaxed);
+        let only_if_free = self.view.world.plan.conditional;
         let complete = async {
-            let e_tag = self.view.ground.bucket().complete(upload_id, part_ids)?;
+            let e_tag = self.view.ground.bucket().complete(upload_id, part_ids, only_if_free)?;
             self.view.ground.completed(&self.view.world, key, looked);
             Ok::<_, RequestError>(e_tag)
         };
-        let effect = Effect::new(Kind::Complete, Some(upload_id), key);
+        let (name, id, tags) = (key.to_owned(), upload_id.to_owned(), part_ids.to_vec());
+        let effect =
+            Effect::new(Kind::Complete, Some(upload_id), key).late(move |world, ground| {
+                let completed = ground.bucket().complete(&id, &tags, only_if_free);
+                if completed.is_ok() {
+                    ground.completed(world, &name, looked);
+                    ground.completed_late(&name);
+                    world.met(Met::CompletedLate);
+                }
+            });
         let e_tag = self.view.effect(effect, complete).await?;
         self.has_completed.store(true, Ordering::Relaxed);
         Ok(Some(format!("\"{e_tag}\"")))
@@ -262,7 +272,11 @@ impl Bucket for Requests {
     ) -> Result<(), RequestError> {
         self.view.ground.abort_asked(upload_id);
         let abort = async { Ok(self.view.ground.bucket().abort(upload_id)?) };
-        self.view.effect(Effect::new(Kind::Abort, Some(upload_id), ""), abort).await
+        let id = upload_id.to_owned();
+        let effect = Effect::new(Kind::Abort, Some(upload_id), "").late(move |_, ground| {
+            ground.bucket().abort(&id).ok();
+        });
+        self.view.effect(effect, abort).await
     }
 
     /// A server that refuses this once lets its clients take an object of the right length for theirs, as one that
