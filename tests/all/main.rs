@@ -12,6 +12,7 @@
 //! | `dump::{hard_cases, random, proj}` | hard cases, random databases and databases in use come back |
 //! | `dump::large_values` | values as large as SQLite allows need little memory |
 //! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |
+//! | `export::file_faults` | whichever call to the file system fails, the object is whole or not there |
 //! | `export::kills` | an export survives a hundred kills |
 //! | `export::read_faults` | a failed read never makes an export mix two states |
 //! | `export::slices` | slices, crashes and repeats do not change the object |
@@ -42,6 +43,8 @@ mod component {
 mod dump;
 mod export {
     mod consistency;
+    #[cfg(target_os = "linux")]
+    mod file_faults;
     mod kills;
     #[cfg(target_os = "linux")]
     mod read_faults;

@@ -5,7 +5,11 @@ mod components;
 mod export;
 mod garage;
 mod jobs;
+mod judge;
+#[cfg(target_os = "linux")]
+mod preload;
 mod program;
+mod python;
 mod receiver;
 mod round_trip;
 mod s3;
@@ -22,7 +26,11 @@ pub use components::{hostile, pass_through};
 pub use export::{Never, contents, export, export_with, job_options, runtime};
 pub use garage::{GarageServer, garage};
 pub use jobs::{jobs, saved_parts, wait_for_parts};
+pub use judge::Judge;
+#[cfg(target_os = "linux")]
+pub use preload::preload;
 pub use program::{Program, built, program, signal, summary};
+pub use python::python_tools;
 pub use receiver::{Received, Receiver, Reply, ReservedAddress};
 pub use round_trip::round_trip;
 pub use s3::{Fault, Request, S3Server, s3_against};

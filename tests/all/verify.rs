@@ -1,5 +1,8 @@
 //! A dump is checked: whole or not, and whether it restores to what a database holds.
 
+mod names_and_rowids;
+mod pipes;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 pub use export::ExportArguments;
 pub use jobs::{JobsCommand, StateArguments};
 pub use serve::{LogFormat, ServeArguments};
-pub use verify::VerifyArguments;
+pub use verify::{Dump, VerifyArguments};
 
 /// Exports SQLite databases of any size to a folder, S3 or R2, in bounded slices.
 #[derive(Debug, Parser)]

@@ -3,6 +3,7 @@
 mod advice;
 mod arguments;
 mod console;
+mod dump_source;
 mod export;
 mod failure;
 mod jobs;

@@ -2,17 +2,15 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use bytesize::ByteSize;
 use futures_util::StreamExt;
 use partway_sqlite::Snapshot;
-use partway_store::Store;
 use partway_verify::{
-    CompareError, Difference, DumpChecker, DumpFormatError, DumpReport, RestoreError, compare_each,
-    pluralize,
+    CompareError, Difference, DumpChecker, DumpFormatError, DumpReport, InsertedColumns,
+    RestoreError, compare_restored, pluralize,
 };
 use serde::Serialize;
 use tempfile::TempDir;
@@ -21,6 +19,7 @@ use tokio::task::spawn_blocking;
 
 use crate::advice::advice;
 use crate::arguments::VerifyArguments;
+use crate::dump_source::DumpSource;
 use crate::failure::Failure;
 use crate::output::message;
 use crate::signals::Signals;
@@ -37,7 +36,7 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
         // If something is wrong with it, that is better known before the dump is read.
         drop(Snapshot::hold(database)?);
     }
-    let store = arguments.dump.store.open()?;
+    let source = DumpSource::open(&arguments.dump)?;
     let folder = match arguments.against {
         Some(_) => Some(
             private_folder()
@@ -46,7 +45,7 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
         None => None,
     };
     let restored = folder.as_ref().map(|folder| folder.path().join("restored.db"));
-    let verify = Verify { arguments: &arguments, store, restored };
+    let verify = Verify { arguments: &arguments, source, restored };
     let mut signals = Signals::new().context("can't listen for signals")?;
     tokio::select! {
         result = verify.run() => result,
@@ -69,16 +68,15 @@ fn private_folder() -> std::io::Result<TempDir> {
 
 struct Verify<'a> {
     arguments: &'a VerifyArguments,
-    store: Arc<dyn Store>,
+    source: DumpSource,
     /// The file to restore into.
     restored: Option<PathBuf>,
 }
 
 impl Verify<'_> {
     async fn run(&self) -> Result<(), Failure> {
-        let name = &self.arguments.dump.name;
-        let location = self.store.location(name);
-        let checked = self.check(name).await?;
+        let location = self.source.location();
+        let checked = self.check().await?;
         let report = checked.map_err(|error| anyhow!("{location} {error}"))?;
 
         let mut problems: Vec<String> =
@@ -88,7 +86,7 @@ impl Verify<'_> {
         {
             problems.push(format!("{location} has the SHA-256 {}, not {expected}", report.sha256));
         }
-        let compared = self.compare(&location, &report, &mut problems).await?;
+        let differences = self.compare(&location, &report, &mut problems).await?;
         if self.arguments.json {
             let outcome = Outcome {
                 complete: report.is_complete(),
@@ -96,12 +94,12 @@ impl Verify<'_> {
                 rows: report.rows,
                 bytes: report.bytes,
                 sha256: &report.sha256,
-                differences: compared,
+                differences: differences.as_ref().map(|differences| differences.number),
             };
             print(&serde_json::to_string(&outcome)?)?;
         }
         let Some(last) = problems.pop() else {
-            return Ok(self.print_success(&location, &report)?);
+            return Ok(self.print_success(&report, differences.as_ref())?);
         };
         for problem in problems {
             message!("{problem}");
@@ -110,8 +108,8 @@ impl Verify<'_> {
     }
 
     /// Reads the dump, and checks it on another thread meanwhile.
-    async fn check(&self, name: &str) -> anyhow::Result<Result<DumpReport, DumpFormatError>> {
-        let mut chunks = self.store.read(name).await?;
+    async fn check(&self) -> anyhow::Result<Result<DumpReport, DumpFormatError>> {
+        let mut chunks = self.source.read().await?;
         let checker = match &self.restored {
             Some(database) => DumpChecker::restoring_into(database)
                 .context("the dump can't be restored into a temporary file")?,
@@ -119,24 +117,26 @@ impl Verify<'_> {
         };
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let checking = spawn_blocking(move || check(receiver, checker));
-        while let Some(chunk) = chunks.next().await {
-            // The check ends early if this is no dump.
-            if sender.send(chunk?).await.is_err() {
-                break;
-            }
+        loop {
+            let chunk = tokio::select! {
+                // The check ends early if this is no dump.
+                () = sender.closed() => break,
+                chunk = chunks.next() => chunk,
+            };
+            let Some(chunk) = chunk else { break };
+            sender.send(chunk?).await.ok();
         }
         drop(sender);
         checking.await.context("the check ended unexpectedly")
     }
 
-    /// Compares the restored dump with the database, and returns the number of differences. None: that was
-    /// not asked for, or not possible.
+    /// Compares the restored dump with the database. None: that was not asked for, or not possible.
     async fn compare(
         &self,
         location: &str,
         report: &DumpReport,
         problems: &mut Vec<String>,
-    ) -> anyhow::Result<Option<u64>> {
+    ) -> anyhow::Result<Option<Differences>> {
         let (Some(database), Some(restored)) = (&self.arguments.against, &self.restored) else {
             return Ok(None);
         };
@@ -151,7 +151,8 @@ impl Verify<'_> {
             None => return Ok(None),
         }
         let (original, copy) = (database.clone(), restored.clone());
-        let differences = spawn_blocking(move || differences(&original, &copy));
+        let inserted = report.inserted.clone();
+        let differences = spawn_blocking(move || differences(&original, &copy, &inserted));
         let differences = differences.await.context("the comparison ended unexpectedly")??;
         for difference in &differences.first {
             message!("{difference}");
@@ -167,11 +168,15 @@ impl Verify<'_> {
                 pluralize(differences.number, "place")
             ));
         }
-        Ok(Some(differences.number))
+        Ok(Some(differences))
     }
 
     /// Prints that all is well.
-    fn print_success(&self, location: &str, report: &DumpReport) -> anyhow::Result<()> {
+    fn print_success(
+        &self,
+        report: &DumpReport,
+        differences: Option<&Differences>,
+    ) -> anyhow::Result<()> {
         message!(
             "the dump is complete: {} in {}, {}",
             pluralize(report.rows, "row"),
@@ -179,10 +184,18 @@ impl Verify<'_> {
             ByteSize::b(report.bytes)
         );
         if let Some(database) = &self.arguments.against {
-            message!("restored, it has the same contents as {}", database.display());
+            let without = if differences.is_some_and(|differences| !differences.with_rowids) {
+                ", without rowids: the dump was made with --no-rowids"
+            } else {
+                ""
+            };
+            message!("restored, it has the same contents as {}{without}", database.display());
         }
         // As sha256sum writes it.
-        if self.arguments.json { Ok(()) } else { print(&format!("{}  {location}", report.sha256)) }
+        if self.arguments.json {
+            return Ok(());
+        }
+        print(&format!("{}  {}", report.sha256, self.source.hashed_name()))
     }
 }
 
@@ -201,11 +214,17 @@ fn check(
 struct Differences {
     first: Vec<Difference>,
     number: u64,
+    /// Rowids were compared: the dump holds them.
+    with_rowids: bool,
 }
 
-fn differences(original: &Path, copy: &Path) -> Result<Differences, CompareError> {
+fn differences(
+    original: &Path,
+    copy: &Path,
+    inserted: &InsertedColumns,
+) -> Result<Differences, CompareError> {
     let mut differences = Differences::default();
-    compare_each(original, copy, |difference| {
+    differences.with_rowids = compare_restored(original, copy, inserted, |difference| {
         differences.number += 1;
         if differences.first.len() < MAX_PRINTED {
             differences.first.push(difference);

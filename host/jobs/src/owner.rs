@@ -22,9 +22,11 @@ impl Owner {
         // Under its name it is locked from the first moment: one that is not would be taken for a dead one's.
         let unlocked = folder.join(format!("{id}.lock"));
         let lock = create_private(&unlocked)?;
-        lock.lock()?;
         let path = path(folder, &id);
-        fs::rename(&unlocked, &path)?;
+        if let Err(error) = lock.lock().and_then(|()| fs::rename(&unlocked, &path)) {
+            fs::remove_file(&unlocked).ok();
+            return Err(error);
+        }
         Ok(Self { id, path, _lock: lock })
     }
 }

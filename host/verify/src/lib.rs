@@ -46,9 +46,13 @@
 mod compare;
 mod dump;
 mod plural;
+mod statement;
 
-pub use compare::{CompareError, Difference, SchemaObject, Side, compare, compare_each};
+pub use compare::{
+    CompareError, Difference, Name, SchemaObject, Side, compare, compare_each, compare_restored,
+};
 pub use dump::{
-    DumpChecker, DumpFormatError, DumpProblem, DumpReport, RestoreError, StatementError,
+    DumpChecker, DumpFormatError, DumpProblem, DumpReport, InsertedColumns, RestoreError,
+    StatementError,
 };
 pub use plural::pluralize;

@@ -3,7 +3,7 @@
 use partway_testbed::{HardCase, Random, TextEncoding, hard_cases, write_hard_cases};
 use partway_wasmtime::exporter::Exporter;
 
-use crate::support::{export_with, job_options, round_trip, sha256};
+use crate::support::{Judge, export_with, job_options, round_trip, sha256};
 
 /// Cases that do not come back yet. One that does must leave this list.
 const FAULTS: &[&str] = &["NULL in columns made NOT NULL by an edit of the schema"];
@@ -11,9 +11,10 @@ const FAULTS: &[&str] = &["NULL in columns made NOT NULL by an edit of the schem
 #[track_caller]
 fn each_case_comes_back_alone(encoding: TextEncoding) {
     let exporter = Exporter::prebuilt().unwrap();
+    let mut judges = Judge::all();
     let mut wrong = Vec::new();
     for case in hard_cases() {
-        let outcome = round_trip_of(&exporter, &case, encoding);
+        let outcome = round_trip_of(&exporter, &case, encoding, &mut judges);
         match (outcome, FAULTS.contains(&case.name)) {
             (Ok(()), false) | (Err(_), true) => {}
             (Err(error), false) => wrong.push(format!("{}: {error:#}", case.name)),
@@ -29,6 +30,7 @@ fn round_trip_of(
     exporter: &Exporter,
     case: &HardCase,
     encoding: TextEncoding,
+    judges: &mut [Judge],
 ) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("original.db");
@@ -37,8 +39,9 @@ fn round_trip_of(
     // Large ones go in larger pieces, so that the number of slices stays about the same.
     let large = std::fs::metadata(&file)?.len() > 1024 * 1024;
     let most = if large { 300 } else { 20 };
-    round_trip(exporter, &file, folder.path(), 4096, || 1 + random.below(most) as u32)?;
-    Ok(())
+    let budget = || 1 + random.below(most) as u32;
+    let came_back = round_trip(exporter, &file, folder.path(), 4096, budget)?;
+    judges.iter_mut().try_for_each(|judge| judge.compare(&file, &came_back.restored))
 }
 
 #[test]
@@ -65,13 +68,18 @@ fn all_cases_come_back_and_slices_change_nothing(encoding: TextEncoding) {
     write_hard_cases(&file, encoding, FAULTS).unwrap();
     let mut random = Random::new(5);
     let budget = || 1 + random.below(1_000) as u32;
-    let reference = round_trip(&exporter, &file, folder.path(), 4096, budget)
+    let came_back = round_trip(&exporter, &file, folder.path(), 4096, budget)
         .unwrap_or_else(|error| panic!("{encoding}: {error:#}"));
+    for mut judge in Judge::all() {
+        judge
+            .compare(&file, &came_back.restored)
+            .unwrap_or_else(|error| panic!("{encoding}: {error:#}"));
+    }
     let options = job_options(1024 * 1024 + 1);
     let singly = export_with(&exporter, &file, folder.path(), options, || 1).unwrap();
     let totals = singly.finished.totals;
     assert!(totals.slices > 10 && totals.slices == totals.parts, "{totals:?}");
-    assert_eq!(sha256(&singly.file), reference, "{encoding}");
+    assert_eq!(sha256(&singly.file), came_back.sha256, "{encoding}");
 }
 
 #[test]

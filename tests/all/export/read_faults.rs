@@ -1,27 +1,17 @@
 //! Reads that fail while a state of the database is held. SQLite ends the transaction then, and the state is gone.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use partway_testbed::restore;
 use rusqlite::Connection;
 
-use crate::support::{Program, WAIT_LIMIT, database, saved_parts};
+use crate::support::{Program, WAIT_LIMIT, database, preload, saved_parts};
 
 const ROWS: i64 = 40_000;
-
-/// The library that makes a read fail, compiled.
-fn failing_reads(folder: &Path) -> PathBuf {
-    let library = folder.join("reads.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("faults/reads.c");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl");
-    assert!(compiler.status().unwrap().success(), "the C compiler failed");
-    library
-}
 
 struct Case {
     folder: tempfile::TempDir,
@@ -59,7 +49,7 @@ impl Case {
                 .with(more.iter().copied());
         program
             .command
-            .env("LD_PRELOAD", failing_reads(self.folder.path()))
+            .env("LD_PRELOAD", preload("reads", self.folder.path()))
             .env("FAULT_FILE", &self.file)
             .env("FAULT_TRIGGER", &trigger)
             .stdout(Stdio::piped())

@@ -5,8 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use super::openapi::python_tools;
-use crate::support::{SLOWLY, Server, ServiceCase as Case, WAIT_LIMIT, read, tiny};
+use crate::support::{SLOWLY, Server, ServiceCase as Case, WAIT_LIMIT, python_tools, read, tiny};
 
 /// Reads the format as Prometheus' client in Python does, and prints each sample as `name{label=value,…} value`.
 const READER: &str = "

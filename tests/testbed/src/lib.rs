@@ -11,7 +11,7 @@ mod shapes;
 pub use hard_cases::{HardCase, TextEncoding, hard_cases, write_hard_cases};
 pub use partway_verify::{Difference, compare};
 pub use random::Random;
-pub use random_database::{RandomDatabase, RandomOptions, Taken};
+pub use random_database::{RandomDatabase, RandomOptions, RandomSize, Taken};
 pub use restore::{Restorer, restore};
 pub use sample::{write_sample, write_uniform};
 pub use shapes::Shape;

@@ -21,10 +21,21 @@ pub struct RandomDatabase {
 /// What random databases are to hold.
 #[derive(Debug, Clone, Copy)]
 pub struct RandomOptions {
-    /// More rows, and more values longer than a batch.
-    pub large: bool,
+    /// How much there is of all.
+    pub size: RandomSize,
     /// Schema text may hold CR LF and lines of only `/` or `go`, and end in a line comment.
     pub odd_lines: bool,
+}
+
+/// How large random databases are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RandomSize {
+    /// A few tables of some rows, made and compared within some milliseconds.
+    Small,
+    /// Some thousand rows, and at times a value longer than a batch.
+    Ordinary,
+    /// More rows, and more values longer than a batch.
+    Large,
 }
 
 /// How SQLite took the statements.
@@ -205,11 +216,15 @@ impl Maker {
         if self.one_in(3) {
             self.run("PRAGMA ignore_check_constraints=ON".into());
         }
-        let one_in = if self.options.large { 2 } else { 6 };
+        let (one_in, tables) = match self.options.size {
+            RandomSize::Small => (60, 3),
+            RandomSize::Ordinary => (6, 8),
+            RandomSize::Large => (2, 8),
+        };
         if self.one_in(one_in) {
             self.long_values = 1 + self.random.below(3);
         }
-        for _ in 0..1 + self.random.below(8) {
+        for _ in 0..1 + self.random.below(tables) {
             self.table();
             if self.one_in(3) {
                 self.index();
@@ -651,7 +666,11 @@ impl Maker {
     }
 
     fn many_rows(&mut self, table: usize) {
-        let most = if self.options.large { 20_000 } else { 1_500 };
+        let most = match self.options.size {
+            RandomSize::Small => 200,
+            RandomSize::Ordinary => 1_500,
+            RandomSize::Large => 20_000,
+        };
         let count = 100 + self.random.below(most);
         let (names, values) = self.given(table, |maker, class| {
             let any = [
@@ -761,6 +780,12 @@ impl Maker {
                 "replace(hex(zeroblob({})), '00', 'ab') || {text}",
                 self.random.below(9_000)
             ),
+            // A byte order mark, as UTF-16 has it, of either kind; of long text SQLite itself may lose it.
+            4 => {
+                let (mark, length) =
+                    (self.random.pick(&[0xfeff, 0xfffe]), self.random.below(9_000));
+                format!("char({mark}) || replace(hex(zeroblob({length})), '00', 'ab') || {text}")
+            }
             _ => text,
         }
     }
@@ -780,7 +805,10 @@ impl Maker {
 
     /// About as long as a batch, or much longer; what comes before shifts where it is cut.
     fn long(&mut self, unit: &str) -> String {
-        let most = if self.options.large { 1_500_000 } else { 300_000 };
+        let most = match self.options.size {
+            RandomSize::Small | RandomSize::Ordinary => 300_000,
+            RandomSize::Large => 1_500_000,
+        };
         let bytes = match self.random.below(3) {
             0 => 262_144 - 40 + self.random.below(80),
             _ => 100_000 + self.random.below(most),

@@ -23,10 +23,16 @@ pub(super) fn new_hidden(folder: &Path, object: &str) -> io::Result<String> {
     // As any file that this user makes: a temporary one would be for its owner alone.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    // The error's path names the folder twice over; its cause is enough.
-    let file = builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
+    let file = builder.tempfile_in(folder).map_err(|error| without_path(&error))?;
     let (_, path) = file.keep().map_err(|error| error.error)?;
     Ok(path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+}
+
+/// An error of tempfile without the path that it ends with: the store's own error names the folder.
+fn without_path(error: &io::Error) -> io::Error {
+    let text = error.to_string();
+    let reason = text.split(" at path \"").next().unwrap_or_default();
+    io::Error::new(error.kind(), reason)
 }
 
 /// The object's name in that of a hidden file; none where it is another file's.

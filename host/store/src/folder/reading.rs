@@ -33,7 +33,10 @@ pub(super) async fn read_range(
     let length = range.end.saturating_sub(range.start);
     let open = move || {
         let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(range.start))?;
+        // A pipe can be read from its beginning only.
+        if range.start > 0 {
+            file.seek(SeekFrom::Start(range.start))?;
+        }
         Ok(file.take(length))
     };
     let file = read_blocking(&location, open).await?;

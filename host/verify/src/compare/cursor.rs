@@ -1,11 +1,11 @@
 //! Reading the rows of one table of one database, one after another.
 
-use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Rows, Statement};
 
 use super::table::{RowKey, Table};
 use super::value::{TextEncoding, shown};
+use crate::statement::Statement;
 
 /// The prepared statements that together read a table.
 pub(crate) struct TableScan<'c>(Vec<Statement<'c>>);
@@ -17,7 +17,8 @@ impl<'c> TableScan<'c> {
         encoding: TextEncoding,
     ) -> rusqlite::Result<Self> {
         let queries = table.queries(encoding);
-        Ok(Self(queries.iter().map(|sql| connection.prepare(sql)).collect::<Result<_, _>>()?))
+        let statements = queries.iter().map(|sql| Statement::prepare(connection, sql));
+        Ok(Self(statements.collect::<Result<_, _>>()?))
     }
 
     /// Starts reading. The cursor stands before the first row: call [`Cursor::advance`] first.
@@ -25,32 +26,33 @@ impl<'c> TableScan<'c> {
         &'q mut self,
         table: &'q Table,
         encoding: TextEncoding,
-    ) -> rusqlite::Result<Cursor<'q>> {
-        let rows = self.0.iter_mut().map(|statement| statement.query([]));
-        Ok(Cursor { rows: rows.collect::<Result<_, _>>()?, table, encoding })
+    ) -> Cursor<'q, 'c> {
+        self.0.iter_mut().for_each(Statement::reset);
+        Cursor { statements: &mut self.0, table, encoding }
     }
 }
 
 /// A position in the rows of a table.
-pub(crate) struct Cursor<'q> {
-    /// The results of all statements, each at the same row of the table.
-    rows: Vec<Rows<'q>>,
+pub(crate) struct Cursor<'q, 'c> {
+    /// Each at the same row of the table.
+    statements: &'q mut [Statement<'c>],
     table: &'q Table,
     encoding: TextEncoding,
 }
 
-impl Cursor<'_> {
+impl Cursor<'_, '_> {
     /// Moves to the next row. False: there is none.
     pub(crate) fn advance(&mut self) -> rusqlite::Result<bool> {
-        for rows in &mut self.rows {
-            rows.advance()?;
+        let mut is_row = false;
+        for statement in &mut *self.statements {
+            is_row = statement.step()?;
         }
-        Ok(self.rows.first().is_some_and(|rows| rows.get().is_some()))
+        Ok(is_row)
     }
 
     fn value(&self, query: usize, index: usize) -> rusqlite::Result<ValueRef<'_>> {
-        let row = self.rows.get(query).and_then(|rows| rows.get());
-        row.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get_ref(index)
+        let statement = self.statements.get(query);
+        statement.ok_or(rusqlite::Error::QueryReturnedNoRows)?.cell(index)
     }
 
     /// The row's rowid.
@@ -61,7 +63,7 @@ impl Cursor<'_> {
     /// A cell of the row. `column` is an index into the table's stored columns.
     pub(crate) fn cell(&self, column: usize) -> rusqlite::Result<ValueRef<'_>> {
         let (query, place) = Table::place(column);
-        let first = usize::from(matches!(self.table.key, RowKey::Rowid(_)));
+        let first = usize::from(matches!(self.table.key, RowKey::Rowid { .. }));
         let index = first + place * self.encoding.width();
         if self.encoding.width() == 1 {
             return self.value(query, index);
@@ -77,7 +79,7 @@ impl Cursor<'_> {
     pub(crate) fn shown(&self, columns: &[usize]) -> rusqlite::Result<String> {
         let cells = columns.iter().map(|column| {
             let name = &self.table.columns[*column];
-            Ok(format!("{name:?} {}", shown(self.cell(*column)?, self.encoding)))
+            Ok(format!("{name} {}", shown(self.cell(*column)?, self.encoding)))
         });
         Ok(cells.collect::<rusqlite::Result<Vec<_>>>()?.join(", "))
     }
@@ -85,7 +87,7 @@ impl Cursor<'_> {
     /// What identifies the row, for a message.
     pub(crate) fn shown_row(&self) -> rusqlite::Result<String> {
         match &self.table.key {
-            RowKey::Rowid(_) => Ok(format!("rowid {}", self.rowid()?)),
+            RowKey::Rowid { .. } => Ok(format!("rowid {}", self.rowid()?)),
             RowKey::PrimaryKey(key) => Ok(format!("key {}", self.shown(key)?)),
             RowKey::None => {
                 let first: Vec<usize> = (0..self.table.columns.len().min(4)).collect();

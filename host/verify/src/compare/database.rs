@@ -41,6 +41,8 @@ pub(crate) struct DatabasePair<'a> {
     pub(crate) copy: &'a Database,
     /// What text of both is read as.
     pub(crate) encoding: TextEncoding,
+    /// Whether the copy is meant to have the same rowids.
+    pub(crate) has_rowids: bool,
 }
 
 impl<'a> DatabasePair<'a> {
@@ -51,7 +53,7 @@ impl<'a> DatabasePair<'a> {
             encoding if encoding == copy.encoding() => encoding,
             _ => TextEncoding::Utf8,
         };
-        Self { original, copy, encoding }
+        Self { original, copy, encoding, has_rowids: true }
     }
 }
 
@@ -110,7 +112,11 @@ impl Database {
             .connection
             .prepare(&format!("SELECT type, name, {sql}, rootpage FROM sqlite_master"))?;
         let rows = statement.query_map([], |row| {
-            let object = SchemaObject { kind: text(row.get_ref(0)?), name: text(row.get_ref(1)?) };
+            let object = SchemaObject {
+                kind: String::from_utf8_lossy(&bytes(row.get_ref(0)?).unwrap_or_default())
+                    .into_owned(),
+                name: bytes(row.get_ref(1)?).unwrap_or_default().into(),
+            };
             // A view, a trigger or a virtual table has no root page. This needs no virtual table module.
             let has_root_page = !matches!(row.get_ref(3)?, ValueRef::Integer(0) | ValueRef::Null);
             let has_rows = has_root_page && object.kind == "table";
@@ -125,8 +131,4 @@ fn bytes(value: ValueRef<'_>) -> Option<Vec<u8>> {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes.to_vec()),
         _ => None,
     }
-}
-
-fn text(value: ValueRef<'_>) -> String {
-    String::from_utf8_lossy(&bytes(value).unwrap_or_default()).into_owned()
 }

@@ -2,18 +2,20 @@
 
 use std::fmt;
 
+use super::name::Name;
+
 /// An object of a database's schema.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SchemaObject {
     /// `table`, `index`, `view` or `trigger`.
     pub kind: String,
     /// Its name.
-    pub name: String,
+    pub name: Name,
 }
 
 impl fmt::Display for SchemaObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}", self.kind, self.name)
+        write!(f, "{} {}", self.kind, self.name)
     }
 }
 
@@ -89,7 +91,7 @@ pub enum Difference {
         /// The row: its rowid or its key.
         row: String,
         /// The column's name.
-        column: String,
+        column: Name,
         /// Its value in the original.
         original: String,
         /// Its value in the copy.
@@ -122,7 +124,7 @@ impl fmt::Display for Difference {
             Self::MissingRow { object, row } => write!(f, "{object}, {row}: the row is missing"),
             Self::NewRow { object, row } => write!(f, "{object}, {row}: the row is new"),
             Self::Cell { object, row, column, original, copy } => {
-                write!(f, "{object}, {row}, column {column:?}: {original} became {copy}")
+                write!(f, "{object}, {row}, column {column}: {original} became {copy}")
             }
             Self::Unreadable { object, side, reason } => {
                 let side = match side {

@@ -2,7 +2,7 @@
 //!
 //! It compares the header values and the encoding, every object's schema text, the storage class
 //! and the bytes of every stored cell (text as it is stored, floats by their bits), and rowids
-//! where a name reaches them. Rows without a defined order are compared as multisets: those of
+//! where a name reaches them, unless the copy was restored from a dump without them. Rows without a defined order are compared as multisets: those of
 //! SQLite's internal tables, and of tables whose rowid no name reaches. For a virtual table, only
 //! the schema text is compared. Its shadow tables are compared like any table, so its module is not
 //! needed.
@@ -14,6 +14,7 @@ mod cursor;
 mod database;
 mod difference;
 mod error;
+mod name;
 mod ordered;
 mod rows;
 mod table;
@@ -26,8 +27,11 @@ mod tests;
 use std::path::Path;
 
 use self::database::{Database, DatabasePair};
+use self::table::{RowKey, Table};
+use crate::dump::InsertedColumns;
 pub use difference::{Difference, SchemaObject, Side};
 pub use error::CompareError;
+pub use name::Name;
 
 /// How many differences [`compare`] returns at most.
 const MAX_DIFFERENCES: usize = 100;
@@ -49,7 +53,7 @@ pub fn compare(original: &Path, copy: &Path) -> Result<Vec<Difference>, CompareE
 
 /// A table that `ANALYZE` creates, empty, in a SQLite that was built for it. Dumps for d1 run `ANALYZE` when they are
 /// restored.
-const MADE_BY_ANALYZE: &str = "sqlite_stat4";
+const MADE_BY_ANALYZE: &[u8] = b"sqlite_stat4";
 
 /// Compares two databases and passes every difference to `report` as it is found. There may be one for every
 /// cell.
@@ -67,6 +71,47 @@ pub fn compare_each(
     let databases = DatabasePair::new(&original, &copy);
     compare_headers(&databases, &mut report);
     compare_schemas(&databases, &mut report)
+}
+
+/// Like [`compare_each`], for a copy that was restored from a dump: in one that leaves rowids out, they are not compared.
+/// `inserted` is what the dump's [`DumpReport`](crate::DumpReport) says. Returns whether rowids were compared.
+///
+/// # Errors
+///
+/// [`CompareError`] if one of the databases can't be opened, or its schema can't be read.
+pub fn compare_restored(
+    original: &Path,
+    copy: &Path,
+    inserted: &InsertedColumns,
+    mut report: impl FnMut(Difference),
+) -> Result<bool, CompareError> {
+    let original = Database::open(original)?;
+    let copy = Database::open(copy)?;
+    let mut databases = DatabasePair::new(&original, &copy);
+    databases.has_rowids = has_rowids(&copy, inserted)?;
+    compare_headers(&databases, &mut report);
+    compare_schemas(&databases, &mut report)?;
+    Ok(databases.has_rowids)
+}
+
+/// Whether a dump holds rowids: either all tables' that have one beside their columns, or none.
+fn has_rowids(restored: &Database, inserted: &InsertedColumns) -> Result<bool, CompareError> {
+    let mut leaves_out = false;
+    for (object, entry) in restored.schema(restored.encoding())? {
+        let has_rows = entry.has_rows && inserted.has_rows(object.name.as_bytes());
+        // A table that can't be read is for the comparison.
+        if has_rows
+            && let Ok(table) = Table::describe(&restored.connection, &object.name)
+            && let RowKey::Rowid { is_column: false, .. } = table.key
+        {
+            let first = inserted.first(object.name.as_bytes());
+            if first.is_some_and(|column| table.is_rowid(column)) {
+                return Ok(true);
+            }
+            leaves_out = true;
+        }
+    }
+    Ok(!leaves_out)
 }
 
 fn compare_headers(databases: &DatabasePair<'_>, report: &mut dyn FnMut(Difference)) {
@@ -100,7 +145,7 @@ fn compare_schemas(
         }
     }
     let is_made_by_analyze =
-        |object: &SchemaObject| object.kind == "table" && object.name == MADE_BY_ANALYZE;
+        |object: &SchemaObject| object.kind == "table" && object.name.as_bytes() == MADE_BY_ANALYZE;
     let is_new =
         |object: &&SchemaObject| !before.contains_key(*object) && !is_made_by_analyze(object);
     for object in after.keys().filter(is_new) {

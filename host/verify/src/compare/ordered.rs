@@ -2,20 +2,21 @@
 
 use std::cmp::Ordering;
 
-use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
 use super::comparison::{OnSide, ReadFailure, TableComparison};
 use super::cursor::Cursor;
 use super::difference::{Difference, Side};
 use super::table::RowKey;
 use super::value::{is_same, shown_pair};
+use crate::statement::Statement;
 
 /// Compares row by row, with one row of each side in memory.
 pub(crate) fn compare(
     comparison: &mut TableComparison<'_>,
-    mut original: Cursor<'_>,
-    mut copy: Cursor<'_>,
+    mut original: Cursor<'_, '_>,
+    mut copy: Cursor<'_, '_>,
 ) -> Result<(), ReadFailure> {
     let mut has = (original.advance().on(Side::Original)?, copy.advance().on(Side::Copy)?);
     loop {
@@ -42,8 +43,8 @@ pub(crate) fn compare(
 /// Which row comes first. Less: the copy lacks the original's row. Greater: the original lacks the copy's row.
 fn order(
     comparison: &TableComparison<'_>,
-    original: &Cursor<'_>,
-    copy: &Cursor<'_>,
+    original: &Cursor<'_, '_>,
+    copy: &Cursor<'_, '_>,
 ) -> Result<Ordering, ReadFailure> {
     let RowKey::PrimaryKey(key) = &comparison.table.key else {
         let (one, other) = (original.rowid().on(Side::Original)?, copy.rowid().on(Side::Copy)?);
@@ -73,32 +74,28 @@ fn order(
 /// Whether the database of `side` has a row with the key of the other side's row.
 fn has_row(
     connection: &Connection,
-    sql: &str,
-    row: &Cursor<'_>,
+    sql: &[u8],
+    row: &Cursor<'_, '_>,
     key: &[usize],
     side: Side,
 ) -> Result<bool, ReadFailure> {
     let mut parameters = Vec::new();
     for column in key {
-        let value = row.cell(*column).on(side)?;
-        let (is_text, value) = match value {
-            ValueRef::Text(bytes) => (1, Value::Blob(bytes.to_vec())),
-            ValueRef::Null => (0, Value::Null),
-            ValueRef::Integer(number) => (0, Value::Integer(number)),
-            ValueRef::Real(number) => (0, Value::Real(number)),
-            ValueRef::Blob(bytes) => (0, Value::Blob(bytes.to_vec())),
+        let (is_text, value) = match row.cell(*column).on(side)? {
+            ValueRef::Text(bytes) => (1, ValueRef::Blob(bytes)),
+            other => (0, other),
         };
-        parameters.push(Value::Integer(is_text));
-        parameters.push(value);
+        parameters.extend([ValueRef::Integer(is_text), value]);
     }
-    let mut statement = connection.prepare_cached(sql).on(side)?;
-    statement.exists(params_from_iter(parameters)).on(side)
+    let mut statement = Statement::prepare(connection, sql).on(side)?;
+    statement.bind(parameters).on(side)?;
+    statement.step().on(side)
 }
 
 fn compare_cells(
     comparison: &mut TableComparison<'_>,
-    original: &Cursor<'_>,
-    copy: &Cursor<'_>,
+    original: &Cursor<'_, '_>,
+    copy: &Cursor<'_, '_>,
 ) -> Result<(), ReadFailure> {
     for (index, column) in comparison.table.columns.iter().enumerate() {
         let one = original.cell(index).on(Side::Original)?;

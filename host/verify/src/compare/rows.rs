@@ -13,10 +13,10 @@ pub(crate) fn compare(
     object: &SchemaObject,
     report: &mut dyn FnMut(Difference),
 ) {
-    let describe =
-        |database: &Database, side| Table::describe(&database.connection, &object.name).on(side);
-    let original = describe(databases.original, Side::Original);
-    let copy = describe(databases.copy, Side::Copy);
+    let described =
+        |database: &Database, side| describe(database, object, databases.has_rowids).on(side);
+    let original = described(databases.original, Side::Original);
+    let copy = described(databases.copy, Side::Copy);
     let result = match (original, copy) {
         (Ok(table), Ok(other)) if table == other => {
             compare_rows(&mut TableComparison { databases, object, table: &table, report })
@@ -36,6 +36,21 @@ pub(crate) fn compare(
     }
 }
 
+/// A table; where rowids don't count, without the one that is not among its columns.
+fn describe(
+    database: &Database,
+    object: &SchemaObject,
+    has_rowids: bool,
+) -> rusqlite::Result<Table> {
+    let mut table = Table::describe(&database.connection, &object.name)?;
+    if let RowKey::Rowid { is_column: false, .. } = table.key
+        && !has_rowids
+    {
+        table.key = RowKey::None;
+    }
+    Ok(table)
+}
+
 fn compare_rows(comparison: &mut TableComparison<'_>) -> Result<(), ReadFailure> {
     let (databases, table) = (comparison.databases, comparison.table);
     let encoding = databases.encoding;
@@ -44,9 +59,8 @@ fn compare_rows(comparison: &mut TableComparison<'_>) -> Result<(), ReadFailure>
     let mut copy = prepare(&databases.copy.connection, Side::Copy)?;
     match table.key {
         RowKey::None => unordered::compare(comparison, &mut original, &mut copy),
-        RowKey::Rowid(_) | RowKey::PrimaryKey(_) => {
-            let original = original.start(table, encoding).on(Side::Original)?;
-            let copy = copy.start(table, encoding).on(Side::Copy)?;
+        RowKey::Rowid { .. } | RowKey::PrimaryKey(_) => {
+            let (original, copy) = (original.start(table, encoding), copy.start(table, encoding));
             ordered::compare(comparison, original, copy)
         }
     }

@@ -23,8 +23,8 @@ pub(crate) fn compare<'c>(
     let digest = Digest::default();
     let mut surplus = Surplus::new();
     {
-        let mut one = original.start(table, encoding).on(Side::Original)?;
-        let mut other = copy.start(table, encoding).on(Side::Copy)?;
+        let mut one = original.start(table, encoding);
+        let mut other = copy.start(table, encoding);
         let mut has = (true, true);
         while has != (false, false) {
             has.0 = has.0 && one.advance().on(Side::Original)?;
@@ -49,7 +49,7 @@ pub(crate) fn compare<'c>(
         return Ok(());
     }
     for (scan, side, sign) in [(original, Side::Original, 1), (copy, Side::Copy, -1)] {
-        let mut cursor = scan.start(table, encoding).on(side)?;
+        let mut cursor = scan.start(table, encoding);
         while cursor.advance().on(side)? {
             let row = digest.of_row(&cursor, table.columns.len()).on(side)?;
             if surplus.get(&row).is_some_and(|surplus| surplus * sign > 0) {
@@ -78,7 +78,7 @@ fn adjust(surplus: &mut Surplus, row: u128, by: i64) {
 struct Digest(RandomState, RandomState);
 
 impl Digest {
-    fn of_row(&self, row: &Cursor<'_>, columns: usize) -> rusqlite::Result<u128> {
+    fn of_row(&self, row: &Cursor<'_, '_>, columns: usize) -> rusqlite::Result<u128> {
         let mut hashers = [self.0.build_hasher(), self.1.build_hasher()];
         for column in 0..columns {
             let cell = row.cell(column)?;

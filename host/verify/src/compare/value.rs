@@ -17,33 +17,38 @@ impl TextEncoding {
         if self == Self::Utf8 { 1 } else { 2 }
     }
 
-    /// The SQL that reads a column. rusqlite asks SQLite for text as UTF-8. Where text is stored in UTF-16
+    /// The SQL that reads a column, by its quoted name. SQLite is asked for text as UTF-8. Where text is stored in UTF-16
     /// that would convert it, and hide what does not convert, so it is read as a blob, after a flag that says
     /// it is text.
-    pub(crate) fn expression(self, column: &str) -> String {
-        match self {
-            Self::Utf8 => column.to_owned(),
-            Self::Utf16le | Self::Utf16be => format!(
-                "typeof({column}) = 'text', \
-                 CASE typeof({column}) WHEN 'text' THEN {} ELSE {column} END",
-                self.stored_text(column)
-            ),
-        }
+    pub(crate) fn expression(self, column: &[u8]) -> Vec<u8> {
+        let template = match self {
+            Self::Utf8 => "?".to_owned(),
+            Self::Utf16le | Self::Utf16be => {
+                format!(
+                    "typeof(?) = 'text', CASE typeof(?) WHEN 'text' THEN {} ELSE ? END",
+                    self.stored_text()
+                )
+            }
+        };
+        let pieces: Vec<&[u8]> = template.split('?').map(str::as_bytes).collect();
+        pieces.join(column)
     }
 
     /// The SQL that reads the bytes of UTF-16 text. SQLite from 3.43 on takes a byte order mark away from the beginning
     /// of text of more than 4,000 bytes as it reads, and takes the rest to be in the encoding of the mark; what is stored
     /// has it, and `octet_length` counts it. Which mark it was: `||` takes the bytes to be in the
     /// database's encoding again, and RTRIM has both sides converted to UTF-8 before it compares them.
-    fn stored_text(self, column: &str) -> String {
+    ///
+    /// With `?` for the column.
+    fn stored_text(self) -> String {
         let (own, other) = match self {
             Self::Utf16be => ("x'feff'", "x'fffe'"),
             _ => ("x'fffe'", "x'feff'"),
         };
-        let bytes = format!("CAST({column} AS BLOB)");
+        let bytes = "CAST(? AS BLOB)";
         format!(
-            "CASE WHEN octet_length({column}) > 4000 AND octet_length({column}) > length({bytes}) \
-             THEN CAST(CASE WHEN {column} COLLATE RTRIM = {column} || '' THEN {own} ELSE {other} END \
+            "CASE WHEN octet_length(?) > 4000 AND octet_length(?) > length({bytes}) \
+             THEN CAST(CASE WHEN ? COLLATE RTRIM = ? || '' THEN {own} ELSE {other} END \
              || {bytes} AS BLOB) ELSE {bytes} END"
         )
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::inserts::InsertedColumns;
 use super::marks::{DumpFormatError, EndMark, MAX_FIRST_LINE, check_first_line, check_fragment};
 use super::problem::DumpProblem;
 use super::restore::{RestoreError, Restorer};
@@ -28,6 +29,9 @@ pub struct DumpReport {
     pub sha256: String,
     /// Why the dump is not complete. None: it is.
     pub problems: Vec<DumpProblem>,
+    /// Which of its tables have rows, and whether these hold rowids: for
+    /// [`compare_restored`](crate::compare_restored).
+    pub inserted: InsertedColumns,
     /// Whether restoring it succeeded. None: that was not requested.
     pub restored: Option<Result<(), RestoreError>>,
 }
@@ -57,6 +61,7 @@ pub struct DumpChecker {
     tables: u64,
     virtual_tables: u64,
     rows: u64,
+    inserted: InsertedColumns,
     /// The end mark, and where it ends.
     end_mark: Option<(EndMark, u64)>,
     restorer: Option<Restorer>,
@@ -97,6 +102,7 @@ impl DumpChecker {
             tables: 0,
             virtual_tables: 0,
             rows: 0,
+            inserted: InsertedColumns::default(),
             end_mark: None,
             restorer,
         }
@@ -165,7 +171,10 @@ impl DumpChecker {
             }
             Kind::Table => self.tables += 1,
             Kind::VirtualTable => self.virtual_tables += 1,
-            Kind::Rows => self.rows += span.rows,
+            Kind::Rows(names) => {
+                self.rows += span.rows;
+                self.inserted.take(names);
+            }
             Kind::Other => {}
         }
         if let Some(restorer) = self.restoring() {
@@ -201,7 +210,7 @@ impl DumpChecker {
         let restored = self.restorer.take().map(Restorer::finish);
         let (tables, rows, bytes) = (self.tables(), self.rows, self.bytes);
         let sha256 = base16ct::lower::encode_string(&self.hash.finalize());
-        Ok(DumpReport { tables, rows, bytes, sha256, problems, restored })
+        Ok(DumpReport { tables, rows, bytes, sha256, problems, inserted: self.inserted, restored })
     }
 
     fn problems(&self) -> Vec<DumpProblem> {
@@ -245,19 +254,19 @@ impl DumpChecker {
 }
 
 /// What a statement does, as far as that is counted.
-enum Kind {
+enum Kind<'a> {
     /// Creates one of the user's tables, or the dump's own.
     Table,
     VirtualTable,
-    /// Inserts rows into one of the user's tables.
-    Rows,
+    /// Inserts rows into one of the user's tables, whose name without its first quote follows.
+    Rows(&'a [u8]),
     Other,
 }
 
-fn kind(head: &[u8]) -> Kind {
+fn kind(head: &[u8]) -> Kind<'_> {
     if let Some(name) = after(head, b"INSERT INTO \"") {
         // Rows of SQLite's own tables are not counted.
-        return if after(name, b"sqlite_").is_some() { Kind::Other } else { Kind::Rows };
+        return if after(name, b"sqlite_").is_some() { Kind::Other } else { Kind::Rows(name) };
     }
     match after(head, b"CREATE TABLE ") {
         Some(name) if after(name, b"IF NOT EXISTS ").is_some() => Kind::Other,

@@ -2,12 +2,14 @@
 
 mod check;
 mod completeness;
+mod inserts;
 mod marks;
 mod problem;
 mod restore;
 mod statements;
 
 pub use check::{DumpChecker, DumpReport};
+pub use inserts::InsertedColumns;
 pub use marks::DumpFormatError;
 pub use problem::DumpProblem;
 pub use restore::{RestoreError, StatementError};

@@ -7,6 +7,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode};
 
 use super::statements::Span;
+use crate::statement::Statement;
 
 /// How many characters of a statement an error shows.
 const MAX_SHOWN: usize = 80;
@@ -50,9 +51,6 @@ pub enum StatementError {
         /// SQLite's limit, in bytes.
         limit: usize,
     },
-    /// This library can't pass it to SQLite. The `sqlite3` program may run it.
-    #[error("it is not UTF-8, which only the sqlite3 program may be able to restore")]
-    NotUtf8,
     /// There is no space left for the database. Contains SQLite's message.
     #[error("{0}")]
     DiskFull(String),
@@ -135,10 +133,12 @@ impl Restorer {
         if self.drops_returns && memmem::find(&self.statement, b"\r\n").is_some() {
             drop_returns(&mut self.statement);
         }
-        let sql = std::str::from_utf8(&self.statement).map_err(|_| StatementError::NotUtf8)?;
-        self.connection.execute_batch(sql).map_err(|error| match error {
-            // The error's own text would contain the whole statement.
-            rusqlite::Error::SqlInputError { msg, .. } => StatementError::Sqlite(msg),
+        let run = || {
+            let mut statement = Statement::prepare(&self.connection, &self.statement)?;
+            while statement.step()? {}
+            Ok(())
+        };
+        run().map_err(|error: rusqlite::Error| match error {
             error if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 StatementError::DiskFull(error.to_string())
             }

@@ -1,0 +1,91 @@
+//! Where a dump is read from: an object of a store, a file, a pipe, or standard input.
+
+use std::io::{ErrorKind, Read};
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::anyhow;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use partway_store::Store;
+use tokio::sync::mpsc;
+
+use crate::arguments::Dump;
+use crate::failure::Failure;
+
+/// How much of standard input is read at a time, at most.
+const CHUNK: usize = 256 * 1024;
+
+/// The bytes of a dump, in order.
+pub type Chunks = BoxStream<'static, anyhow::Result<Bytes>>;
+
+/// Where a dump is read from.
+pub enum DumpSource {
+    StandardInput,
+    Object { store: Arc<dyn Store>, name: String },
+}
+
+impl DumpSource {
+    /// Opens the store, if it is in one. Nothing is read yet.
+    pub fn open(dump: &Dump) -> Result<Self, Failure> {
+        Ok(match dump {
+            Dump::StandardInput => Self::StandardInput,
+            Dump::Object(address) => {
+                Self::Object { store: address.store.open()?, name: address.name.clone() }
+            }
+        })
+    }
+
+    /// What it is called in messages.
+    pub fn location(&self) -> String {
+        match self {
+            Self::StandardInput => "standard input".to_owned(),
+            Self::Object { store, name } => store.location(name),
+        }
+    }
+
+    /// What it is called behind its hash, as by `sha256sum`.
+    pub fn hashed_name(&self) -> String {
+        match self {
+            Self::StandardInput => "-".to_owned(),
+            Self::Object { .. } => self.location(),
+        }
+    }
+
+    /// Starts reading.
+    pub async fn read(&self) -> anyhow::Result<Chunks> {
+        match self {
+            Self::StandardInput => Ok(standard_input()),
+            Self::Object { store, name } => {
+                let chunks = store.read(name).await?;
+                Ok(chunks.map(|chunk| chunk.map_err(anyhow::Error::from)).boxed())
+            }
+        }
+    }
+}
+
+/// Standard input, read on a thread that the program does not wait for when it ends: what writes to it may take its time.
+fn standard_input() -> Chunks {
+    let (sender, receiver) = mpsc::channel(1);
+    thread::spawn(move || {
+        let mut input = std::io::stdin().lock();
+        loop {
+            let mut chunk = vec![0; CHUNK];
+            let read = match input.read(&mut chunk) {
+                Ok(0) => return,
+                Ok(length) => {
+                    chunk.truncate(length);
+                    Ok(Bytes::from(chunk))
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => Err(anyhow!("standard input can't be read: {error}")),
+            };
+            let is_over = read.is_err();
+            if sender.blocking_send(read).is_err() || is_over {
+                return;
+            }
+        }
+    });
+    stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) })
+        .boxed()
+}
