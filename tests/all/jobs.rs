@@ -1,5 +1,7 @@
 //! Exports as jobs: listed, cancelled, resumed, pruned, and never run twice at a time.
 
+#[cfg(unix)]
+mod lost_state;
 mod objects;
 #[cfg(unix)]
 mod privacy;

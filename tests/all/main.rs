@@ -18,6 +18,7 @@
 //! | `export::slices` | slices, crashes and repeats do not change the object |
 //! | `export::standard_output` | an interrupted stream leaves nothing behind |
 //! | `jobs` | jobs are listed, cancelled, resumed and pruned, and never run twice at a time |
+//! | `jobs::lost_state` | a deleted state folder damages and loses no object |
 //! | `jobs::objects` | only the object that a job has made is sent or deleted as its own |
 //! | `jobs::privacy` | state files, copies and secrets are for their owner alone |
 //! | `jobs::simulation` | jobs end well under every failure of hosts, stores and clocks |
@@ -27,6 +28,7 @@
 //! | `store::conformance` | every store keeps the promises of a store |
 //! | `store::credentials` | a missing or wrong access key is named at once, and profiles work |
 //! | `store::faults` | whatever happens to a request, an object is whole or is not there |
+//! | `store::races` | of two uploads to one name, the other is not lost unnoticed |
 //! | `store::s3` | the program exports to S3 |
 //! | `verify` | `partway verify` finds what is wrong with a dump |
 //!
@@ -57,6 +59,7 @@ mod store {
     mod conformance;
     mod credentials;
     mod faults;
+    mod races;
     mod s3;
 }
 mod support;

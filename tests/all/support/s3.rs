@@ -9,6 +9,7 @@ use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -35,6 +36,7 @@ pub struct S3Server {
     folder: TempDir,
     plan: Arc<Plan>,
     uploads: Uploads,
+    refused: Arc<AtomicU32>,
     _runtime: Runtime,
 }
 
@@ -45,7 +47,14 @@ impl S3Server {
         fs::create_dir(folder.path().join("exports")).unwrap();
         let files = s3s_fs::FileSystem::new(folder.path()).unwrap();
         let uploads = Uploads::default();
-        let mut service = S3ServiceBuilder::new(Buckets { files, uploads: uploads.clone() });
+        let refused = Arc::new(AtomicU32::default());
+        let mut service = S3ServiceBuilder::new(Buckets {
+            files,
+            root: folder.path().to_owned(),
+            uploads: uploads.clone(),
+            completing: tokio::sync::Mutex::default(),
+            refused: refused.clone(),
+        });
         service.set_auth(SimpleAuth::from_single("key", "secret"));
         let service = service.build();
         let plan = Arc::new(Plan::default());
@@ -60,7 +69,7 @@ impl S3Server {
                 }
             }
         });
-        Self { address, folder, plan, uploads, _runtime: runtime }
+        Self { address, folder, plan, uploads, refused, _runtime: runtime }
     }
 
     /// An export to this server.
@@ -112,6 +121,11 @@ impl S3Server {
     /// How often a fault met a request.
     pub fn hit(&self, request: Request, fault: Fault) -> u32 {
         self.plan.hit(request, fault)
+    }
+
+    /// How many completions were refused because an object had the key.
+    pub fn refused(&self) -> u32 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Lets all uploads expire.

@@ -1,6 +1,9 @@
-//! The server's buckets: folders, by `s3s-fs`, with what it lacks: a list of uploads, and a name for one that is gone.
+//! The server's buckets: folders, by `s3s-fs`, with what it lacks: a list of uploads, a name for one that is gone, and
+//! completing an upload only if no object has its key, as Amazon's server does.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -17,10 +20,26 @@ const PAGE: usize = 2;
 #[derive(Debug)]
 pub(super) struct Buckets {
     pub files: FileSystem,
+    /// The folder that the buckets are in.
+    pub root: PathBuf,
     pub uploads: Uploads,
+    /// Held while an upload is completed.
+    pub completing: tokio::sync::Mutex<()>,
+    /// How many completions were refused because an object had the key.
+    pub refused: Arc<AtomicU32>,
 }
 
 impl Buckets {
+    /// Fails if an object has the key that is to be free.
+    fn check_free(&self, input: &CompleteMultipartUploadInput) -> S3Result<()> {
+        let is_conditional = matches!(input.if_none_match, Some(ETagCondition::Any));
+        if !is_conditional || !self.root.join(&input.bucket).join(&input.key).exists() {
+            return Ok(());
+        }
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        Err(s3_error!(PreconditionFailed))
+    }
+
     /// An upload that is not there has a name of its own; to `s3s-fs` it is one that is refused.
     fn check(&self, bucket: &str, key: &str, id: &str) -> S3Result<()> {
         let upload = (bucket.to_owned(), key.to_owned(), id.to_owned());
@@ -76,7 +95,9 @@ impl S3 for Buckets {
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let input = &request.input;
         let (bucket, key, id) = (input.bucket.clone(), input.key.clone(), input.upload_id.clone());
+        let _completing = self.completing.lock().await;
         self.check(&bucket, &key, &id)?;
+        self.check_free(input)?;
         let response = self.files.complete_multipart_upload(request).await?;
         self.end(&bucket, &key, &id);
         Ok(response)
