@@ -23,7 +23,7 @@
 //! | `jobs::privacy` | state files, copies and secrets are for their owner alone |
 //! | `jobs::simulation` | jobs end well under every failure of hosts, stores and clocks |
 //! | `jobs::timer` | timers finish jobs that nobody waits for |
-//! | `service` | exports over HTTP: answers, tokens, limits, events, logs, metrics, the page in a browser |
+//! | `service` | exports over HTTP: answers, tokens, limits, events, logs, metrics, readiness, the page in a browser |
 //! | `service::load` | many clients hold nothing up (takes minutes) |
 //! | `store::conformance` | every store keeps the promises of a store |
 //! | `store::credentials` | a missing or wrong access key is named at once, and profiles work |

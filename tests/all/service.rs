@@ -3,14 +3,18 @@
 mod browsers;
 mod callbacks;
 mod events;
+mod forgetting;
 mod limits;
 mod load;
 mod logs;
 mod metrics;
 mod openapi;
 mod page;
+mod readiness;
+mod reload;
 mod s3;
 mod schedules;
+mod states;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -351,6 +355,24 @@ fn without_tokens_only_this_machine_is_answered() {
     let server = Server::start([file.to_str().unwrap()]);
     server.ask("GET", "/export/dump", &[("host", "page.example")], "").error(403);
     assert_eq!(server.ask("GET", "/export/dump", &[("host", "localhost:8787")], "").status, 200);
+}
+
+#[test]
+fn what_is_not_there_is_a_failure_and_no_wrong_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = tiny(folder.path());
+    let missing = folder.path().join("missing");
+    let [file, missing] = [&file, &missing].map(|path| path.to_str().unwrap());
+    let run = |arguments: &[&str]| {
+        let output = Command::new(program()).args(arguments).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(printed.contains("missing"), "{printed}");
+        output.status.code()
+    };
+    assert_eq!(run(&["export", missing]), Some(1));
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    assert_eq!(run(&[&serve[..], &[missing]].concat()), Some(1));
+    assert_eq!(run(&[&serve[..], &[file, "--token-file", missing]].concat()), Some(1));
 }
 
 #[test]

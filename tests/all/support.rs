@@ -34,7 +34,7 @@ pub use python::python_tools;
 pub use receiver::{Received, Receiver, Reply, ReservedAddress};
 pub use round_trip::round_trip;
 pub use s3::{Fault, Request, S3Server, s3_against};
-pub use server::{Server, read};
+pub use server::{ReadResponse, Server, read};
 pub use turn::{Turn, turn};
 
 /// How long a test waits for what has to happen before it gives up. This is no promise of how fast that is: the machine

@@ -1,12 +1,12 @@
 //! `partway serve`.
 
 use anyhow::anyhow;
-use partway_service::{ConfigError, ServiceError};
+use partway_service::{ConfigError, SecretError, Service, ServiceError, TokenFileError};
 
 use crate::arguments::ServeArguments;
 use crate::failure::Failure;
 use crate::output::print;
-use crate::signals::listen_with;
+use crate::signals::{listen_with, on_hangup};
 use crate::state_folder::state_folder;
 
 /// Runs the command.
@@ -17,14 +17,27 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     };
     let stop = listen_with(|text| tracing::info!("{text}"));
     let listening = |address| print(&format!("listening on http://{address}"));
-    partway_service::run(arguments.config(state), stop, listening).await.map_err(failure)
+    let reloads = arguments.token_file.is_some() || arguments.callback_secret_file.is_some();
+    let service = Service::open(arguments.config(state), stop).await.map_err(failure)?;
+    if reloads {
+        let reloader = service.reloader();
+        // What comes of it is in the log.
+        on_hangup(move || drop(reloader.reload()))?;
+    }
+    service.run(listening).await.map_err(failure)
 }
 
 /// A failure of the service in the words of the command line.
 fn failure(error: ServiceError) -> Failure {
     match error {
+        // Just as other commands report them: the arguments make sense, but a file can't be used.
+        ServiceError::Config(ConfigError::Database(error)) => Failure::Failed(error.into()),
+        ServiceError::Config(
+            error @ (ConfigError::Tokens { source: TokenFileError::Read(_), .. }
+            | ConfigError::Secret { source: SecretError::Read(_), .. }
+            | ConfigError::SaveSecret { .. }),
+        ) => Failure::Failed(error.into()),
         ServiceError::Config(error) => Failure::Usage(with_advice(error)),
-        // Just as other commands report them.
         ServiceError::Jobs(error) => Failure::Failed(error.into()),
         ServiceError::Store(error) => Failure::Failed(error.into()),
         ServiceError::Address(error) => Failure::Failed(error.into()),
@@ -51,7 +64,6 @@ fn with_advice(error: ConfigError) -> anyhow::Error {
             "{address} can be reached from other machines: give --token-file, or listen on 127.0.0.1"
         ),
         // Just as other commands report them.
-        ConfigError::Database(error) => error.into(),
         ConfigError::PartSize(error) => error.into(),
         other => other.into(),
     }

@@ -26,6 +26,23 @@ pub fn listen_with(print: impl Fn(&str) + Send + 'static) -> CancellationToken {
     stop
 }
 
+/// Does something at each SIGHUP, from now on. On other systems than Unix there is none.
+pub fn on_hangup(act: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut hangups = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hangups.recv().await.is_some() {
+                act();
+            }
+        });
+    }
+    #[cfg(not(unix))]
+    drop(act);
+    Ok(())
+}
+
 /// Ctrl-C and SIGTERM, from now on.
 pub struct Signals {
     #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Callbacks: URLs that are notified of how an export ended, and their delivery.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params};
@@ -135,6 +135,27 @@ impl JobStore {
                 params![id.0, error, next_at.map(Timestamp::as_millisecond)],
             )?;
             Ok(())
+        })
+    }
+
+    /// How many callbacks about finished exports to a store are still to be sent, by the databases' paths.
+    ///
+    /// # Errors
+    ///
+    /// Errors of [`StateError`] about the file.
+    pub fn count_waiting_callbacks(
+        &self,
+        store: &str,
+    ) -> Result<HashMap<PathBuf, u64>, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT database, count(*) FROM export_callbacks \
+                 JOIN export_jobs ON id = job AND finished_at IS NOT NULL AND store = ?1 \
+                 WHERE next_at IS NOT NULL GROUP BY database",
+            )?;
+            let rows = statement
+                .query_map([store], |row| Ok((row.get::<_, String>(0)?.into(), row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 

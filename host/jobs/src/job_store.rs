@@ -78,6 +78,20 @@ impl JobStore {
         self.0.folder.join(format!("copy-{id}.db"))
     }
 
+    /// Checks that jobs can be read and written right now: their file is where it was, and takes a transaction.
+    ///
+    /// # Errors
+    ///
+    /// Errors of [`StateError`] about the file.
+    pub fn check(&self) -> Result<(), StateError> {
+        // A file that is deleted stays usable as long as it is open, and then all that was saved is lost.
+        if let Err(error) = std::fs::metadata(&self.0.file) {
+            let reason = error.to_string();
+            return Err(StateError::Failed { path: self.0.file.clone(), reason });
+        }
+        self.write(|_| Ok(()))
+    }
+
     /// All jobs, newest first.
     ///
     /// # Errors

@@ -71,7 +71,6 @@
 //!
 //! # Features
 //!
-//! - `openapi`: [`JobState`] in OpenAPI descriptions.
 //! - `simulation`: the module `simulation`, with which tests simulate crashes around every commit.
 
 mod active_job;
@@ -84,6 +83,7 @@ mod columns;
 #[cfg(feature = "simulation")]
 mod commit_hook;
 mod format_settings;
+mod history;
 mod incomplete;
 mod job;
 mod job_error;
@@ -124,6 +124,7 @@ pub use admission::Admission;
 pub use callbacks::{Callback, DueCallback};
 pub use clock::{Clock, SystemClock};
 pub use format_settings::{Target, skip_damaged, sql_settings};
+pub use history::{ExportResult, LastGood};
 pub use incomplete::Incomplete;
 pub use job::Job;
 pub use job_error::JobError;

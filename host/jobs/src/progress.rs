@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
 use crate::columns::{from_json, json};
+use crate::history::remember;
 use crate::job::Job;
 use crate::job_store::{JobStore, TransactionError};
 use crate::lease::{Lease, lease_end, release};
@@ -283,5 +284,6 @@ fn finish(
          WHERE id = ?1",
         params![lease.id.0, state.as_str(), now.as_millisecond()],
     )?;
+    remember(transaction, &lease.id)?;
     release(transaction, lease)
 }

@@ -41,7 +41,6 @@ impl fmt::Display for JobId {
 /// A job's state: what its next step will do, or how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum JobState {
     /// It has not begun.
     Waiting,

@@ -1,8 +1,11 @@
 //! Schedules: when the next export of a database is due, saved between runs of the process that
 //! starts it.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use crate::columns::{from_json, json, time};
 use crate::job_store::{JobStore, insert};
@@ -18,6 +21,8 @@ pub struct ScheduleEntry {
     pub rule: String,
     /// When it is due.
     pub next_at: Timestamp,
+    /// When it last started an export, or found that none was needed.
+    pub last_at: Option<Timestamp>,
     /// The last export.
     pub last_job: Option<JobId>,
     /// The state of the database just before it.
@@ -39,15 +44,27 @@ impl JobStore {
             let mut statement = connection.prepare_cached(
                 "SELECT * FROM export_schedules WHERE database = ?1 AND store = ?2",
             )?;
-            let mut rows = statement.query_map([&database, &store], |row| {
-                Ok(ScheduleEntry {
-                    rule: row.get("rule")?,
-                    next_at: time(row, "next_at")?.unwrap_or_default(),
-                    last_job: row.get::<_, Option<String>>("last_job")?.map(JobId),
-                    fingerprint: from_json(row, "fingerprint")?,
-                })
-            })?;
+            let mut rows = statement.query_map([&database, &store], entry)?;
             Ok(rows.next().transpose()?)
+        })
+    }
+
+    /// The entries for all exports to a store, by the databases' paths.
+    ///
+    /// # Errors
+    ///
+    /// Errors of [`StateError`] about the file.
+    pub fn schedule_entries(
+        &self,
+        store: &str,
+    ) -> Result<HashMap<PathBuf, ScheduleEntry>, StateError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT * FROM export_schedules WHERE store = ?1")?;
+            let rows = statement.query_map([store], |row| {
+                Ok((row.get::<_, String>("database")?.into(), entry(row)?))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
@@ -73,6 +90,36 @@ impl JobStore {
         })
     }
 
+    /// Moves a due entry to its next time, because no export is needed. `is_good`: the last one is complete, and the
+    /// database has not changed since.
+    ///
+    /// # Errors
+    ///
+    /// Errors of [`StateError`] about the file.
+    pub fn save_skipped(
+        &self,
+        request: &ExportRequest,
+        is_good: bool,
+        next_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
+        let (database, store) = key(request);
+        let now = now.as_millisecond();
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE export_schedules SET next_at = ?3, last_at = ?4 WHERE database = ?1 AND store = ?2",
+                params![database, store, next_at.as_millisecond(), now],
+            )?;
+            if is_good {
+                transaction.execute(
+                    "UPDATE export_last_good SET good_at = max(good_at, ?3) WHERE database = ?1 AND store = ?2",
+                    params![database, store, now],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
     /// Creates the job of a due entry, and moves the entry to its next time. None if another
     /// process was faster.
     ///
@@ -91,14 +138,15 @@ impl JobStore {
         let fingerprint = fingerprint.map(json).transpose()?;
         self.write(|transaction| {
             let moved = transaction.execute(
-                "UPDATE export_schedules SET next_at = ?4, fingerprint = ?5 \
+                "UPDATE export_schedules SET next_at = ?4, fingerprint = ?5, last_at = ?6 \
                  WHERE database = ?1 AND store = ?2 AND next_at = ?3",
                 params![
                     database,
                     store,
                     due.next_at.as_millisecond(),
                     next_at.as_millisecond(),
-                    fingerprint
+                    fingerprint,
+                    now.as_millisecond()
                 ],
             )?;
             if moved == 0 {
@@ -141,6 +189,16 @@ impl JobStore {
             Ok(())
         })
     }
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<ScheduleEntry> {
+    Ok(ScheduleEntry {
+        rule: row.get("rule")?,
+        next_at: time(row, "next_at")?.unwrap_or_default(),
+        last_at: time(row, "last_at")?,
+        last_job: row.get::<_, Option<String>>("last_job")?.map(JobId),
+        fingerprint: from_json(row, "fingerprint")?,
+    })
 }
 
 /// The key of an entry.

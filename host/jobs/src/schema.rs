@@ -102,6 +102,45 @@ const MIGRATIONS: &[&str] = &["
 ", "
     -- What tells the object of a done job from any other that has its name later.
     ALTER TABLE export_jobs ADD COLUMN object_version TEXT;
+", "
+    -- How exports of a database to a store have ended. It stays when the jobs are forgotten.
+    CREATE TABLE export_results (
+        database TEXT NOT NULL,
+        store TEXT NOT NULL,
+        -- The final state; 'incomplete' where rows are missing.
+        result TEXT NOT NULL,
+        exports INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        seconds REAL NOT NULL,
+        last_at INTEGER NOT NULL,
+        PRIMARY KEY (database, store, result)
+    ) STRICT, WITHOUT ROWID;
+    -- The last complete export of all tables, and when it was last known to be up to date.
+    CREATE TABLE export_last_good (
+        database TEXT NOT NULL,
+        store TEXT NOT NULL,
+        good_at INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        seconds REAL NOT NULL,
+        PRIMARY KEY (database, store)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO export_results
+        SELECT database, store,
+            CASE WHEN state = 'done' AND json_array_length(totals, '$.damaged') > 0
+                THEN 'incomplete' ELSE state END AS result,
+            count(*), sum(coalesce(totals ->> 'bytes', 0)), sum(coalesce(totals ->> 'seconds', 0.0)),
+            max(finished_at)
+        FROM export_jobs WHERE finished_at IS NOT NULL GROUP BY database, store, result;
+    -- With max(), the other columns are those of its row.
+    INSERT INTO export_last_good
+        SELECT database, store, max(finished_at), totals ->> 'bytes', totals ->> 'seconds'
+        FROM export_jobs
+        WHERE state = 'done' AND totals IS NOT NULL
+            AND coalesce(json_array_length(totals, '$.damaged'), 0) = 0
+            AND json_array_length(options, '$.tables') = 0
+        GROUP BY database, store;
+    -- When the schedule last started an export, or found that none was needed.
+    ALTER TABLE export_schedules ADD COLUMN last_at INTEGER;
 "];
 
 /// How long to wait for another process that writes.
@@ -129,9 +168,10 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StateError> {
         return Err(StateError::ReadOnly { path: path.to_owned(), reason });
     }
     let is_present = is_present(&connection, path)?;
+    // Of a file that is new: pages of jobs that are forgotten can be given back to the disk.
     connection
         .execute_batch(
-            "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;",
+            "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;",
         )
         .and_then(|()| retry_while_busy(|| connection.execute_batch("PRAGMA journal_mode=WAL")))
         .map_err(failed)?;

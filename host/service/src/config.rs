@@ -24,7 +24,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// A file of the tokens that clients need, one on each line: `read TOKEN` for GET and HEAD,
     /// `admin TOKEN` for everything; at least 16 characters each. None: requests need no token, and
-    /// must address this machine as `localhost` or by an IP address.
+    /// must address this machine as `localhost` or by an IP address. [`Reloader::reload`](crate::Reloader::reload)
+    /// reads it again.
     pub token_file: Option<PathBuf>,
     /// Origins (`https://host`, with a port if it is not the default) whose pages may use the
     /// service from a browser, besides the service's own page.
@@ -95,6 +96,9 @@ pub struct StoreConfig {
     pub callbacks: CallbackConfig,
     /// Scheduled exports.
     pub schedules: ScheduleConfig,
+    /// How long finished exports are known: then they are forgotten, and their objects stay. Exports whose callback is
+    /// still to be sent, and scheduled ones that retention needs, are known for longer. None: for ever. Default: 30 days.
+    pub forget_after: Option<Duration>,
 }
 
 impl StoreConfig {
@@ -110,6 +114,7 @@ impl StoreConfig {
             inline: InlineConfig::default(),
             callbacks: CallbackConfig::default(),
             schedules: ScheduleConfig::default(),
+            forget_after: Some(Duration::from_secs(30 * 24 * 60 * 60)),
         }
     }
 }

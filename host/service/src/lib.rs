@@ -56,6 +56,7 @@
 mod callbacks;
 mod config;
 mod error;
+mod forgetting;
 mod http;
 mod paths;
 mod routes;
@@ -68,4 +69,4 @@ pub use config::{
 };
 pub use error::{ConfigError, SecretError, ServiceError, TokenFileError};
 pub use schedules::rule::{DatabaseSchedule, RuleError, ScheduleRule};
-pub use service::{Service, run};
+pub use service::{Reloader, Service, run};

@@ -52,13 +52,17 @@ pub fn router(
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_LENGTH))
         .layer(Extension(Arc::new(EventStreams::default())))
-        .layer(from_fn_with_state((access, state.clone()), authorize))
+        .layer(from_fn_with_state((access.clone(), state.clone()), authorize))
         .layer(from_fn_with_state(origins, reject_other_sites));
     if !allowed_origins.is_empty() {
         guarded = guarded.layer(cors(allowed_origins));
     }
     guarded
-        .merge(open.layer(Extension(document)).method_not_allowed_fallback(method_not_allowed))
+        .merge(
+            open.layer(Extension(document))
+                .layer(Extension(access))
+                .method_not_allowed_fallback(method_not_allowed),
+        )
         // The page holds no data, and asks for a token itself.
         .merge(page::router())
         .layer(from_fn_with_state(log, log_request))
@@ -82,6 +86,7 @@ fn all() -> (Router<Arc<ServiceState>>, Router<Arc<ServiceState>>, OpenApi) {
     // Monitoring needs no token, and neither do clients that read the description.
     let (open, more) = OpenApiRouter::default()
         .routes(routes!(health::get))
+        .routes(routes!(health::ready))
         .routes(routes!(openapi::get))
         .split_for_parts();
     document.merge(more);

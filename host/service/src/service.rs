@@ -1,6 +1,8 @@
 //! The service: opened from its configuration, mounted or run, and stopped.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +20,9 @@ use tokio_util::task::TaskTracker;
 use crate::callbacks::client::CallbackClient;
 use crate::callbacks::sender::CallbackSender;
 use crate::config::{Config, Retention, ScheduleConfig, StoreConfig};
-use crate::error::{BoxError, ConfigError, ServiceError};
-use crate::http::access::Access;
+use crate::error::{BoxError, ConfigError, ServiceError, with_causes};
+use crate::forgetting;
+use crate::http::access::{Access, TokenFile};
 use crate::http::connections;
 use crate::routes;
 use crate::schedules::retention;
@@ -27,6 +30,7 @@ use crate::schedules::scheduler::{self, Schedule, Scheduler};
 use crate::state::databases::Databases;
 use crate::state::exports::StoreExports;
 use crate::state::metrics::Metrics;
+use crate::state::readiness::Readiness;
 use crate::state::running::RunningExports;
 use crate::state::signed_urls::SignedUrls;
 use crate::state::{CONCURRENT_CHECKS, ServiceState};
@@ -42,6 +46,7 @@ pub struct Service {
     schedules: Vec<Schedule>,
     jitter: Option<Duration>,
     retention: Retention,
+    forget_after: Option<Duration>,
     listen: SocketAddr,
     drain: Duration,
 }
@@ -80,8 +85,15 @@ impl Service {
         let metrics = Arc::new(Metrics::new()?);
         let running = RunningExports::new(metrics.clone());
         let exports = match &config.store {
-            Some(store) => Some(open_exports(&config, store, resources, running).await?),
-            None => None,
+            Some(store) => {
+                let scheduled = schedules.iter().map(|schedule| schedule.database().to_owned());
+                let scheduled = scheduled.collect();
+                Some(open_exports(&config, store, resources, running, scheduled).await?)
+            }
+            None => {
+                metrics.expect_streams(databases.names());
+                None
+            }
         };
         let max_streams = config.concurrent_exports as usize;
         let state = Arc::new(ServiceState {
@@ -95,12 +107,29 @@ impl Service {
             checks: Semaphore::new(CONCURRENT_CHECKS),
             tasks: TaskTracker::new(),
             signed_urls: SignedUrls::new()?,
+            readiness: Readiness::default(),
             stop,
             cut_off: CancellationToken::new(),
         });
         let (access, allowed_origins) = (Arc::new(access), config.allowed_origins);
         let (listen, drain) = (config.listen, config.drain);
-        Ok(Self { state, access, allowed_origins, schedules, jitter, retention, listen, drain })
+        let forget_after = config.store.and_then(|store| store.forget_after);
+        Ok(Self {
+            state,
+            access,
+            allowed_origins,
+            schedules,
+            jitter,
+            retention,
+            forget_after,
+            listen,
+            drain,
+        })
+    }
+
+    /// What reads files of secrets again while the service runs.
+    pub fn reloader(&self) -> Reloader {
+        Reloader { state: self.state.clone(), access: self.access.clone() }
     }
 
     /// All routes of the service, for a server of your own. They have absolute paths, including
@@ -144,7 +173,8 @@ impl Service {
         listening(bound).map_err(|error| ServiceError::Listening(error.into()))?;
         let background = Background::start(&self)?;
         let stop = self.state.stop.clone();
-        let mut server = tokio::spawn(connections::serve(listener, self.router(), stop.clone()));
+        let (router, metrics) = (self.router(), self.state.metrics.clone());
+        let mut server = tokio::spawn(connections::serve(listener, router, metrics, stop.clone()));
         stop.cancelled().await;
         let end = Instant::now() + self.drain;
         if timeout_at(end, &mut server).await.is_err() {
@@ -152,6 +182,44 @@ impl Service {
             server.abort();
         }
         background.end(&self.state, end, self.drain).await
+    }
+}
+
+/// Reads the files of tokens and of the callback secret again, while the service runs.
+#[derive(Clone)]
+pub struct Reloader {
+    state: Arc<ServiceState>,
+    access: Arc<Access>,
+}
+
+impl Reloader {
+    /// Reads [`Config::token_file`] and [`CallbackConfig::secret_file`](crate::CallbackConfig::secret_file) again, where
+    /// they are configured. Requests that are being answered, and open streams, are not affected. What comes of it is
+    /// logged.
+    ///
+    /// # Errors
+    ///
+    /// If a file can't be used: its secrets stay as they were. The other file is read nevertheless.
+    pub fn reload(&self) -> Result<(), ConfigError> {
+        let tokens = match &*self.access {
+            Access::Local => Ok(()),
+            Access::Tokens(file) => {
+                file.reload().map(|tokens| tracing::info!(tokens, "the token file was read again"))
+            }
+        };
+        let secret = match &self.state.exports {
+            None => Ok(()),
+            Some(exports) => exports.callbacks.reload_secret().map(|is_configured| {
+                if is_configured {
+                    tracing::info!("the callback secret was read again");
+                }
+            }),
+        };
+        for error in [&tokens, &secret].into_iter().filter_map(|result| result.as_ref().err()) {
+            let error = with_causes(error);
+            tracing::error!(error, "a file can't be read again, and what was read before stays");
+        }
+        tokens.and(secret)
     }
 }
 
@@ -165,7 +233,7 @@ struct Background {
 impl Background {
     fn start(service: &Service) -> Result<Self, ServiceError> {
         let threads = Threads::start()?;
-        let Service { state, schedules, jitter, retention, .. } = service;
+        let Service { state, schedules, jitter, retention, forget_after, .. } = service;
         let worker = state.exports.as_ref().map(|exports| exports.worker.clone());
         let (max, stop) = (state.max_streams, state.stop.clone());
         let timer = threads.handle.spawn(async move {
@@ -179,6 +247,7 @@ impl Background {
         let scheduler = Scheduler::new(state.clone(), schedules.clone(), *jitter);
         tasks.spawn_on(scheduler.run(), handle);
         tasks.spawn_on(retention::run(*retention, state.clone()), handle);
+        tasks.spawn_on(forgetting::run(*forget_after, *retention, state.clone()), handle);
         tasks.close();
         Ok(Self { threads, timer })
     }
@@ -257,7 +326,7 @@ async fn run_due_exports(
 
 fn open_access(config: &Config) -> Result<Access, ConfigError> {
     match &config.token_file {
-        Some(file) => Access::from_file(file),
+        Some(file) => TokenFile::read(file).map(Access::Tokens),
         None if config.listen.ip().is_loopback() => Ok(Access::Local),
         None => Err(ConfigError::NoTokens { address: config.listen }),
     }
@@ -268,6 +337,7 @@ async fn open_exports(
     store_config: &StoreConfig,
     resources: Arc<PrebuiltResources>,
     running: RunningExports,
+    scheduled: HashSet<PathBuf>,
 ) -> Result<StoreExports, ServiceError> {
     let StoreConfig { address, pace, inline, .. } = store_config.clone();
     let store = address.open()?;
@@ -301,5 +371,6 @@ async fn open_exports(
         inline,
         downloads: Arc::new(Semaphore::new(max_downloads)),
         max_downloads,
+        scheduled,
     })
 }

@@ -1,9 +1,12 @@
 //! What all requests and background tasks share. Nothing in here knows HTTP routes.
 
+pub mod database_metrics;
 pub mod databases;
 pub mod error;
+pub mod export_state;
 pub mod exports;
 pub mod metrics;
+pub mod readiness;
 pub mod running;
 pub mod signed_urls;
 
@@ -22,6 +25,7 @@ use self::databases::Databases;
 use self::error::ExportError;
 use self::exports::{StoreExports, record_in_span};
 use self::metrics::Metrics;
+use self::readiness::Readiness;
 use self::signed_urls::SignedUrls;
 
 /// How many requests are validated at a time: for each, the component reads the database's schema.
@@ -43,6 +47,7 @@ pub struct ServiceState {
     /// What has to end before the service does.
     pub tasks: TaskTracker,
     pub signed_urls: SignedUrls,
+    pub readiness: Readiness,
     /// Cancelled when the service is to stop: requests that wait for something answer at once.
     pub stop: CancellationToken,
     /// Cancelled when the time for open responses is over.

@@ -15,6 +15,9 @@ fn connect(server: &Server) -> TcpStream {
 fn a_head_that_drips_is_cut_off() {
     let case = Case::new(1);
     let server = case.serve([]);
+    // One that stops is told why.
+    let mut half = connect(&server);
+    half.write_all(b"GET /healthz HTTP/1.1\r\nHost: 127.0").unwrap();
     let mut stream = connect(&server);
     stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ").unwrap();
@@ -36,19 +39,75 @@ fn a_head_that_drips_is_cut_off() {
         server.get("/healthz").result(200);
     };
     assert!(ended > Duration::from_secs(10), "cut off after {ended:?}");
+    is_refusal(&mut half, 408);
+}
+
+/// Reads an answer to the end of its connection: an error like all others.
+#[track_caller]
+fn is_refusal(stream: &mut TcpStream, status: u16) {
+    stream.set_read_timeout(Some(WAIT_LIMIT)).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    for header in ["content-type: application/json", "connection: close"] {
+        assert!(head.lines().any(|line| line == header), "{head}");
+    }
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert!(body["result"].is_null() && body.as_object().unwrap().len() == 2, "{body}");
+    assert!(!body["error"].as_str().unwrap().is_empty(), "{body}");
+}
+
+#[test]
+fn what_is_no_request_is_answered_like_all_else() {
+    let case = Case::new(1);
+    let server = case.serve([]);
+    for sent in [
+        b"\x16\x03\x01\r\n\r\n".as_slice(),
+        b"GET\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno header\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+        b"GET /a b HTTP/1.1\r\n\r\n",
+    ] {
+        let mut stream = connect(&server);
+        stream.write_all(sent).unwrap();
+        is_refusal(&mut stream, 400);
+    }
+    // After a good request on the same connection.
+    let mut stream = connect(&server);
+    let good = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    stream.write_all(good.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    let mut rest = Vec::new();
+    while !rest.ends_with(b"\"ok\"}}") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        rest.push(byte[0]);
+    }
+    stream.write_all(b"no request at all\r\n\r\n").unwrap();
+    is_refusal(&mut stream, 400);
+    let metrics = String::from_utf8(server.get("/metrics").body).unwrap();
+    let counted = "partway_http_requests_total{method=\"other\",route=\"none\",status=\"400\"} 6";
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 #[test]
 fn a_head_that_is_too_large_is_refused() {
     let case = Case::new(1);
     let server = case.serve([]);
+    for (target, expected) in [("x".repeat(65_535), 414), ("x".repeat(1_000_000), 431)] {
+        let mut stream = connect(&server);
+        write!(stream, "GET /{target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").ok();
+        is_refusal(&mut stream, expected);
+    }
     let mut stream = connect(&server);
     let large = "x".repeat(70_000);
     // The service need not have taken all of it.
     write!(stream, "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Large: {large}\r\n\r\n").ok();
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 431");
+    is_refusal(&mut stream, 431);
     let fits = "x".repeat(30_000);
     assert_eq!(server.ask("GET", "/healthz", &[("x-large", &fits)], "").status, 200);
 }

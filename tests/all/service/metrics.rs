@@ -3,9 +3,17 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use crate::support::{SLOWLY, Server, ServiceCase as Case, WAIT_LIMIT, python_tools, read, tiny};
+use serde_json::Value;
+
+use crate::support::{
+    Receiver, Reply, SLOWLY, Server, ServiceCase as Case, WAIT_LIMIT, damage, of_many_pages,
+    python_tools, read, tiny,
+};
 
 /// Reads the format as Prometheus' client in Python does, and prints each sample as `name{label=value,…} value`.
 const READER: &str = "
@@ -54,8 +62,9 @@ fn what_an_export_does_is_counted() {
     let case = Case::new(4);
     let server = case.serve(SLOWLY);
     let Some(before) = Samples::of(&server) else { return };
-    for state in ["done", "failed", "cancelled"] {
-        assert_eq!(before.get(&format!("partway_exports_total{{state={state}}}")), 0.0);
+    for state in ["done", "incomplete", "failed", "cancelled"] {
+        let name = format!("partway_exports_total{{database=sample,state={state}}}");
+        assert_eq!(before.get(&name), 0.0);
     }
     let id = server.post("/export/dump", "").accepted();
     server.until(&id, |status| status["slices"].as_u64() >= Some(2));
@@ -77,7 +86,15 @@ fn what_an_export_does_is_counted() {
     assert_eq!(after.get("partway_exported_rows_total{}"), done["rows"]["done"].as_f64().unwrap());
     assert_eq!(after.get("partway_slice_seconds_count{}"), done["slices"].as_f64().unwrap());
     assert!(after.get("partway_slice_seconds_sum{}") > 0.0);
-    assert_eq!(after.get("partway_exports_total{state=done}"), 1.0);
+    assert_eq!(after.get("partway_exports_total{database=sample,state=done}"), 1.0);
+    let bytes = done["bytes"].as_f64().unwrap();
+    assert_eq!(after.get("partway_object_bytes_total{database=sample}"), bytes);
+    assert_eq!(after.get("partway_last_good_export_bytes{database=sample}"), bytes);
+    let slices = after.get("partway_slice_seconds_sum{}");
+    for name in ["export_seconds_total", "last_good_export_duration_seconds"] {
+        let seconds = after.get(&format!("partway_{name}{{database=sample}}"));
+        assert!((seconds - slices).abs() < 0.01, "{name}: {seconds}, not {slices}");
+    }
     assert_eq!(after.get("partway_exports_unfinished{state=running}"), 0.0);
     for (labels, count) in [
         ("method=POST,route=/export/dump,status=202", 1.0),
@@ -108,21 +125,147 @@ fn a_dump_that_is_streamed_is_counted() {
     let server = Server::start([case.file.to_str().unwrap()]);
     let mut response = server.open("GET", "/export/dump", &[], "");
     let Some(meanwhile) = Samples::of(&server) else { return };
+    let streams = |end: &str| format!("partway_streams_total{{database=sample,end={end}}}");
     assert_eq!(meanwhile.get("partway_streams_open{}"), 1.0);
-    assert_eq!(meanwhile.get("partway_streams_total{end=done}"), 0.0);
+    assert_eq!(meanwhile.get(&streams("done")), 0.0);
     let bytes = read(&mut response).unwrap().len();
     drop(server.open("GET", "/export/dump", &[], ""));
     let began = std::time::Instant::now();
     let after = loop {
         let samples = Samples::of(&server).unwrap();
-        if samples.get("partway_streams_total{end=broken_off}") == 1.0 {
+        if samples.get(&streams("broken_off")) == 1.0 {
             break samples;
         }
         assert!(began.elapsed() < WAIT_LIMIT);
     };
-    assert_eq!(after.get("partway_streams_total{end=done}"), 1.0);
+    assert_eq!(after.get(&streams("done")), 1.0);
     assert_eq!(after.get("partway_streams_open{}"), 0.0);
     assert!(after.get("partway_streamed_bytes_total{}") >= bytes as f64);
+}
+
+/// The value of a sample, by its name and labels as the service writes them.
+#[track_caller]
+pub fn sample(server: &Server, name: &str) -> f64 {
+    let text = String::from_utf8(server.get("/metrics").body).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+}
+
+/// Waits until a sample has this value.
+#[track_caller]
+fn until(server: &Server, name: &str, expected: f64) {
+    let began = Instant::now();
+    loop {
+        let value = sample(server, name);
+        if value == expected {
+            return;
+        }
+        assert!(began.elapsed() < WAIT_LIMIT, "{name} is {value}, not {expected}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether the alarm of the docs goes off for a database, so many hours from now.
+#[track_caller]
+fn is_alarming(server: &Server, database: &str, hours: f64) -> bool {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/SERVICE.md");
+    let docs = fs::read_to_string(path).unwrap();
+    let expression = docs.split_once("```promql\n").unwrap().1.split_once("\n```").unwrap().0;
+    // `time() - METRIC > HOURS * 3600`, with a sample for each database.
+    let (metric, limit) = expression.strip_prefix("time() - ").unwrap().split_once(" > ").unwrap();
+    let limit: f64 = limit.strip_suffix(" * 3600").unwrap().parse().unwrap();
+    let now = UNIX_EPOCH.elapsed().unwrap().as_secs_f64() + hours * 3600.0;
+    let value = sample(server, &format!("{metric}{{database=\"{database}\"}}"));
+    now - value > limit * 3600.0
+}
+
+fn export(server: &Server, wish: &str) -> Value {
+    let id = server.post("/export/dump", wish).accepted();
+    server.until(&id, |status| status["finishedAt"].is_string())
+}
+
+#[test]
+fn the_alarm_goes_off_where_there_is_no_good_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tiny, damaged) = (tiny(folder.path()), of_many_pages(folder.path()));
+    let own = [tiny.to_str().unwrap(), damaged.to_str().unwrap()];
+    let server = Server::with_store(folder.path(), own);
+    // Of what was never exported there is no good export.
+    assert!(is_alarming(&server, "tiny", 0.0) && is_alarming(&server, "damaged", 0.0));
+    export(&server, "");
+    export(&server, r#"{"database": "damaged", "tables": ["t"]}"#);
+    assert!(!is_alarming(&server, "tiny", 0.0) && !is_alarming(&server, "tiny", 25.9));
+    assert!(is_alarming(&server, "tiny", 26.1));
+    assert!(is_alarming(&server, "damaged", 0.0), "a part of it is not good enough");
+    damage(&damaged);
+    let incomplete = export(&server, r#"{"database": "damaged"}"#);
+    assert_eq!(incomplete["status"], "incomplete");
+    assert!(is_alarming(&server, "damaged", 0.0));
+    let total = "partway_exports_total{database=\"damaged\",state=\"incomplete\"}";
+    assert_eq!(sample(&server, total), 1.0);
+    // Nor does it matter whether the service was restarted in between.
+    server.signal("-KILL");
+    drop(server);
+    let server = Server::with_store(folder.path(), own);
+    assert!(!is_alarming(&server, "tiny", 0.0) && is_alarming(&server, "tiny", 26.1));
+    assert!(is_alarming(&server, "damaged", 0.0));
+    assert_eq!(sample(&server, total), 1.0);
+}
+
+#[test]
+fn a_schedule_that_skips_what_is_unchanged_does_not_raise_the_alarm() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = tiny(folder.path());
+    let own = [file.to_str().unwrap(), "--every", "1s", "--jitter", "0s"];
+    let server = Server::with_store(folder.path(), own);
+    let runs = |result: &str| {
+        format!("partway_schedule_runs_total{{database=\"tiny\",result=\"{result}\"}}")
+    };
+    until(&server, &runs("started"), 1.0);
+    until(&server, &runs("skipped"), 2.0);
+    let at = |name: &str| sample(&server, &format!("partway_{name}{{database=\"tiny\"}}"));
+    let good = at("last_good_export_timestamp_seconds");
+    let ended = "partway_last_export_timestamp_seconds{database=\"tiny\",state=\"done\"}";
+    assert!(good > sample(&server, ended) + 0.5, "{good}");
+    let (last, next) =
+        (at("schedule_last_run_timestamp_seconds"), at("schedule_next_run_timestamp_seconds"));
+    assert!(next > last && next < last + 2.0, "{last}, {next}");
+    assert_eq!(sample(&server, &runs("failed")), 0.0);
+    // What can't be started is counted, and does not count as good.
+    fs::rename(&file, folder.path().join("away")).unwrap();
+    let began = Instant::now();
+    while sample(&server, &runs("failed")) == 0.0 {
+        assert!(began.elapsed() < WAIT_LIMIT);
+        sleep(Duration::from_millis(20));
+    }
+    let good = at("last_good_export_timestamp_seconds");
+    sleep(Duration::from_secs(2));
+    assert_eq!(at("last_good_export_timestamp_seconds"), good);
+}
+
+#[test]
+fn what_becomes_of_callbacks_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = tiny(folder.path());
+    let receiver = Receiver::new(&[Reply::Status(500), Reply::Status(200), Reply::Status(410)]);
+    let own = [file.to_str().unwrap(), "--callback-allow", "127.0.0.1"];
+    let server = Server::with_store(folder.path(), own);
+    let results =
+        |result: &str| format!("partway_callbacks_total{{database=\"tiny\",result=\"{result}\"}}");
+    let waiting = "partway_callbacks_waiting{database=\"tiny\"}";
+    for name in [waiting, &results("delivered"), &results("failed"), &results("given_up")] {
+        assert_eq!(sample(&server, name), 0.0, "{name}");
+    }
+    let wish = format!("{{\"callbackUrl\": \"{}\"}}", receiver.url);
+    export(&server, &wish);
+    until(&server, &results("failed"), 1.0);
+    assert_eq!(sample(&server, waiting), 1.0);
+    until(&server, &results("delivered"), 1.0);
+    until(&server, waiting, 0.0);
+    export(&server, &wish);
+    until(&server, &results("given_up"), 1.0);
+    until(&server, waiting, 0.0);
+    assert_eq!(sample(&server, &results("failed")), 1.0);
 }
 
 #[test]

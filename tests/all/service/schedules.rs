@@ -19,7 +19,8 @@ fn wait(server: &Server, number: usize) -> Vec<Value> {
     let began = Instant::now();
     loop {
         let all = all(server);
-        if all.iter().filter(|export| export["status"] == "done").count() >= number {
+        let has_object = |export: &&Value| export["location"].is_string();
+        if all.iter().filter(has_object).count() >= number {
             return all;
         }
         assert!(began.elapsed() < WAIT_LIMIT, "{all:?}");

@@ -140,10 +140,19 @@ impl Server {
         self.child.wait().unwrap()
     }
 
+    /// The memory that it uses, in MiB.
+    pub fn memory(&self) -> u64 {
+        self.memory_line("VmRSS:")
+    }
+
     /// The most memory that it has used, in MiB.
     pub fn peak_memory(&self) -> u64 {
+        self.memory_line("VmHWM:")
+    }
+
+    fn memory_line(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
     }
 }

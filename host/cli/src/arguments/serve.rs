@@ -44,7 +44,7 @@ pub struct ServeArguments {
     pub listen: SocketAddr,
 
     /// A file of the tokens that clients need, one on each line: `read TOKEN` allows reading only, `admin
-    /// TOKEN` allows everything
+    /// TOKEN` allows everything. SIGHUP makes the service read it again
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 
@@ -67,7 +67,7 @@ pub struct ServeArguments {
     pub callback_allow: Vec<IpNet>,
 
     /// A file with the secret that signs callbacks: whsec_ and Base64, or any text [default: callback-secret
-    /// in the state folder, which is created]
+    /// in the state folder, which is created]. SIGHUP makes the service read the given file again
     #[arg(long, value_name = "FILE", requires = "store")]
     pub callback_secret_file: Option<PathBuf>,
 
@@ -103,6 +103,10 @@ pub struct ServeArguments {
     /// later
     #[arg(long, value_name = "N", requires = "store", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub downloads: u32,
+
+    /// Forget finished exports after this time, such as 30d or 12h, or never; their objects stay
+    #[arg(long, value_name = "AGE", requires = "store", default_value = "30d", value_parser = age)]
+    pub forget_after: Age,
 
     /// How long open responses may take after SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
@@ -168,6 +172,30 @@ fn network(text: &str) -> Result<IpNet, String> {
         .map_err(|_| "not a network: write an address, or a network like 10.1.0.0/16".to_owned())
 }
 
+/// Clients have to have the time to ask for what has become of their exports.
+const MIN_AGE: Duration = Duration::from_secs(1);
+
+/// How old exports may become; none: any age.
+#[derive(Debug, Clone, Copy)]
+pub struct Age(Option<Duration>);
+
+/// An age in days, or of less; or `never`.
+fn age(text: &str) -> Result<Age, String> {
+    if text == "never" {
+        return Ok(Age(None));
+    }
+    let days = text.strip_suffix('d').and_then(|days| days.trim().parse::<u32>().ok());
+    let age = match days {
+        Some(days) => Duration::from_secs(u64::from(days) * 24 * 60 * 60),
+        None => duration(text)
+            .map_err(|_| "not an age: write it like 30d or 12h, or never".to_owned())?,
+    };
+    if age < MIN_AGE {
+        return Err(format!("too short: the shortest age is {} s", MIN_AGE.as_secs()));
+    }
+    Ok(Age(Some(age)))
+}
+
 fn named_database(text: &str) -> Result<NamedDatabase, String> {
     match text.split_once('=') {
         Some((name, path)) if !name.is_empty() && !path.is_empty() => {
@@ -214,6 +242,7 @@ impl ServeArguments {
                 jitter: self.jitter,
                 retention: Retention { last: self.keep, days: self.keep_days },
             },
+            forget_after: self.forget_after.0,
             ..StoreConfig::new(store.absolute(), state)
         }
     }

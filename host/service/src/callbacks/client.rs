@@ -1,6 +1,7 @@
 //! The clients that send callbacks: how, signed with what, and to which URLs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
@@ -30,7 +31,9 @@ const MAX_URL_LENGTH: usize = 2048;
 #[derive(Debug)]
 pub struct CallbackClient {
     reachable: ReachableNetworks,
-    secret: Secret,
+    secret: RwLock<Secret>,
+    /// The file of the secret, if it was configured.
+    secret_file: Option<PathBuf>,
     /// One permit for each DNS lookup: the system may take its time.
     lookups: Semaphore,
     https: Client,
@@ -103,7 +106,28 @@ impl CallbackClient {
                 .map_err(|error| ConfigError::CallbackClient(error.into()))
         };
         let lookups = Semaphore::new(CONCURRENT_LOOKUPS);
-        Ok(Self { https: client(true)?, http: client(false)?, lookups, reachable, secret })
+        let (secret, secret_file) = (RwLock::new(secret), config.secret_file.clone());
+        Ok(Self {
+            https: client(true)?,
+            http: client(false)?,
+            lookups,
+            reachable,
+            secret,
+            secret_file,
+        })
+    }
+
+    /// Reads the configured file of the secret again; on an error, the secret stays as it was. Returns false where no file
+    /// is configured.
+    ///
+    /// # Errors
+    ///
+    /// If the secret can't be read or used.
+    pub fn reload_secret(&self) -> Result<bool, ConfigError> {
+        let Some(file) = &self.secret_file else { return Ok(false) };
+        let secret = Secret::from_file(file)?;
+        *self.secret.write().unwrap_or_else(PoisonError::into_inner) = secret;
+        Ok(true)
     }
 
     /// Whether callbacks may go to this URL, as far as that can be told in advance.
@@ -143,6 +167,10 @@ impl CallbackClient {
             .unwrap_or(Err(DeliveryError::Timeout))
     }
 
+    fn sign(&self, id: &str, timestamp: i64, body: &str) -> Result<String, SignatureError> {
+        self.secret.read().unwrap_or_else(PoisonError::into_inner).sign(id, timestamp, body)
+    }
+
     async fn post(
         &self,
         url: &str,
@@ -153,7 +181,7 @@ impl CallbackClient {
         let url = Url::parse(url)?;
         // The resolver does not see a host that is an IP address.
         self.reachable.check(&url).await?;
-        let signature = self.secret.sign(id, timestamp, &body)?;
+        let signature = self.sign(id, timestamp, &body)?;
         let client = if url.scheme() == "https" { &self.https } else { &self.http };
         let response = client
             .post(url)

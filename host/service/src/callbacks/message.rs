@@ -5,13 +5,14 @@ use partway_jobs::{JobRecord, JobState};
 use serde::Serialize;
 
 use crate::paths::{download_url, status_url};
+use crate::state::export_state::ExportState;
 
 /// How an export ended.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallbackMessage<'a> {
     export_id: &'a str,
-    status: JobState,
+    status: ExportState,
     database: &'a str,
     format: &'a str,
     /// Where the object is; none where there is none.
@@ -26,7 +27,7 @@ pub struct CallbackMessage<'a> {
     parts: u32,
     slices: u32,
     error: Option<&'a str>,
-    /// Tables that could not be read to the end.
+    /// Tables that could not be read to the end: the object is `incomplete`.
     damaged: &'a [String],
     warnings: &'a [String],
     created_at: Timestamp,
@@ -43,7 +44,7 @@ impl<'a> CallbackMessage<'a> {
         let name = record.object.as_deref().filter(|_| record.state == JobState::Done);
         Self {
             export_id: id,
-            status: record.state,
+            status: ExportState::of(record),
             database,
             format: &record.request.format,
             location: record.location.as_deref(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use partway_jobs::{Callback, Clock, DueCallback, JobRecord, JobStore, StateError, SystemClock};
+use partway_jobs::{Callback, Clock, DueCallback, JobRecord, StateError, SystemClock};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::Instrument;
@@ -16,6 +16,7 @@ use super::client::{CallbackClient, DeliveryError, SEND_TIMEOUT};
 use super::message::CallbackMessage;
 use crate::error::with_causes;
 use crate::state::ServiceState;
+use crate::state::database_metrics::CallbackResult;
 
 /// How many callbacks are sent at a time.
 const CONCURRENT: usize = 16;
@@ -140,10 +141,32 @@ impl CallbackSender {
         match self.deliver(&exports.callbacks, &record, &callback).await {
             Ok(()) => {
                 tracing::info!(attempt = callback.attempts, "the callback was delivered");
+                self.count(&record, CallbackResult::Delivered);
                 jobs.save_callback_delivered(&record.id, SystemClock.now())
             }
-            Err(error) => save_failure(jobs, &record, &callback, &error),
+            Err(error) => {
+                let next_at = match error {
+                    // The receiver wants none, ever.
+                    DeliveryError::Gone => None,
+                    _ => next_attempt(&record, &callback),
+                };
+                self.count(
+                    &record,
+                    match next_at {
+                        Some(_) => CallbackResult::Failed,
+                        None => CallbackResult::GivenUp,
+                    },
+                );
+                let (attempt, text) = (callback.attempts, with_causes(&error));
+                tracing::warn!(attempt, error = text, ?next_at, "a callback was not delivered");
+                jobs.save_callback_failed(&record.id, &text, next_at)
+            }
         }
+    }
+
+    fn count(&self, record: &JobRecord, result: CallbackResult) {
+        let database = self.state.databases.name(&record.request.database).unwrap_or_default();
+        self.state.metrics.databases.callback_sent(database, result);
     }
 
     async fn deliver(
@@ -157,23 +180,6 @@ impl CallbackSender {
         let timestamp = SystemClock.now().as_second();
         client.send(&callback.url, &message_id(record), timestamp, body).await
     }
-}
-
-/// Saves that a callback was not delivered, and when it is sent again.
-fn save_failure(
-    jobs: &JobStore,
-    record: &JobRecord,
-    callback: &Callback,
-    error: &DeliveryError,
-) -> Result<(), StateError> {
-    let (attempt, text) = (callback.attempts, with_causes(error));
-    let next_at = match error {
-        // The receiver wants none, ever.
-        DeliveryError::Gone => None,
-        _ => next_attempt(record, callback),
-    };
-    tracing::warn!(attempt, error = text, ?next_at, "a callback was not delivered");
-    jobs.save_callback_failed(&record.id, &text, next_at)
 }
 
 /// The same each time it is sent, so that a receiver can tell a repetition. An export that failed and was resumed ends

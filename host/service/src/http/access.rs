@@ -1,8 +1,8 @@
 //! Who may do what: bearer tokens, or without them, programs on this machine alone.
 
 use std::net::IpAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
@@ -25,8 +25,48 @@ const MIN_TOKEN_LENGTH: usize = 16;
 pub enum Access {
     /// Every program that asks this machine by its own name or address.
     Local,
-    /// Clients with one of these tokens.
-    Tokens(Vec<Token>),
+    /// Clients with one of the tokens of a file.
+    Tokens(TokenFile),
+}
+
+/// A file of tokens, as it was when it was last read.
+#[derive(Debug)]
+pub struct TokenFile {
+    path: PathBuf,
+    tokens: RwLock<Vec<Token>>,
+}
+
+impl TokenFile {
+    /// Reads the tokens of a file: `read TOKEN` or `admin TOKEN` on each line. Empty lines, and those that begin with
+    /// `#`, are skipped.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be read, a line is something else, a token is too short, or there is none.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let tokens = RwLock::new(read_tokens(path)?);
+        Ok(Self { path: path.to_owned(), tokens })
+    }
+
+    /// Reads the file again. From now on, only the tokens that are in it now are known; on an error, those from before.
+    /// Returns how many there are.
+    ///
+    /// # Errors
+    ///
+    /// Like [`TokenFile::read`].
+    pub fn reload(&self) -> Result<usize, ConfigError> {
+        let tokens = read_tokens(&self.path)?;
+        let count = tokens.len();
+        *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+        Ok(count)
+    }
+}
+
+fn read_tokens(path: &Path) -> Result<Vec<Token>, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(TokenFileError::Read)
+        .and_then(|text| parse(&text))
+        .map_err(|source| ConfigError::Tokens { path: path.to_owned(), source })
 }
 
 /// A token that a client may have.
@@ -42,49 +82,42 @@ impl std::fmt::Debug for Token {
     }
 }
 
+fn parse(text: &str) -> Result<Vec<Token>, TokenFileError> {
+    let mut tokens = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        // The line itself may be a secret, and is not in the error.
+        let (may_change, token) = match words.as_slice() {
+            [] => continue,
+            [first, ..] if first.starts_with('#') => continue,
+            ["read", token] => (false, *token),
+            ["admin", token] => (true, *token),
+            _ => return Err(TokenFileError::Line { line: number }),
+        };
+        if token.len() < MIN_TOKEN_LENGTH {
+            return Err(TokenFileError::Short { line: number, minimum: MIN_TOKEN_LENGTH });
+        }
+        tokens.push(Token { digest: Sha256::digest(token).into(), may_change });
+    }
+    if tokens.is_empty() {
+        return Err(TokenFileError::Empty);
+    }
+    Ok(tokens)
+}
+
 impl Access {
-    /// The tokens of a file: `read TOKEN` or `admin TOKEN` on each line. Empty lines, and those that begin with `#`, are
-    /// skipped.
+    /// Whether a request may be carried out.
     ///
     /// # Errors
     ///
-    /// If the file can't be read, a line is something else, a token is too short, or there is none.
-    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        std::fs::read_to_string(path)
-            .map_err(TokenFileError::Read)
-            .and_then(|text| Self::parse(&text))
-            .map_err(|source| ConfigError::Tokens { path: path.to_owned(), source })
-    }
-
-    fn parse(text: &str) -> Result<Self, TokenFileError> {
-        let mut tokens = Vec::new();
-        for (number, line) in (1..).zip(text.lines()) {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            // The line itself may be a secret, and is not in the error.
-            let (may_change, token) = match words.as_slice() {
-                [] => continue,
-                [first, ..] if first.starts_with('#') => continue,
-                ["read", token] => (false, *token),
-                ["admin", token] => (true, *token),
-                _ => return Err(TokenFileError::Line { line: number }),
-            };
-            if token.len() < MIN_TOKEN_LENGTH {
-                return Err(TokenFileError::Short { line: number, minimum: MIN_TOKEN_LENGTH });
-            }
-            tokens.push(Token { digest: Sha256::digest(token).into(), may_change });
-        }
-        if tokens.is_empty() {
-            return Err(TokenFileError::Empty);
-        }
-        Ok(Self::Tokens(tokens))
-    }
-
-    fn check(&self, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
+    /// 401 or 403.
+    pub fn check(&self, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
         match self {
             Self::Local => check_host(headers),
-            Self::Tokens(tokens) => {
+            Self::Tokens(file) => {
                 let changes = !matches!(*method, Method::GET | Method::HEAD);
-                check_token(tokens, changes, headers)
+                let tokens = file.tokens.read().unwrap_or_else(PoisonError::into_inner);
+                check_token(&tokens, changes, headers)
             }
         }
     }
@@ -172,12 +205,12 @@ mod tests {
     #[test]
     fn a_file_of_tokens_is_understood_or_refused() {
         let text = "# ours\n\nread aaaaaaaaaaaaaaaa\n  admin bbbbbbbbbbbbbbbb  \n";
-        let Access::Tokens(tokens) = Access::parse(text).unwrap() else { panic!("no tokens") };
+        let tokens = parse(text).unwrap();
         assert_eq!(tokens.iter().map(|token| token.may_change).collect::<Vec<_>>(), [false, true]);
         for text in ["", "# none", "read short", "write aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa"] {
-            assert!(Access::parse(text).is_err(), "{text}");
+            assert!(parse(text).is_err(), "{text}");
         }
-        let error = Access::parse("secret-that-lacks-its-role").unwrap_err().to_string();
+        let error = parse("secret-that-lacks-its-role").unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
     }
 

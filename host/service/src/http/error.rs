@@ -24,6 +24,12 @@ pub struct ErrorBody {
     error: String,
 }
 
+impl ErrorBody {
+    pub fn new(error: String) -> Self {
+        Self { result: (), error }
+    }
+}
+
 /// The schema of what is always null.
 fn null() -> Object {
     ObjectBuilder::new().schema_type(Type::Null).build()
@@ -98,7 +104,7 @@ impl IntoResponse for ApiError {
         if self.status.is_server_error() {
             tracing::error!(status = self.status.as_u16(), error = self.error, "a request failed");
         }
-        let mut response = json(self.status, &ErrorBody { result: (), error: self.error });
+        let mut response = json(self.status, &ErrorBody::new(self.error));
         response.headers_mut().extend(self.headers);
         response
     }

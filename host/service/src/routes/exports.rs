@@ -15,6 +15,7 @@ use super::status::Status;
 use crate::http::error::{ApiError, CommonErrors, ErrorBody};
 use crate::http::response::{ResultBody, result};
 use crate::state::ServiceState;
+use crate::state::export_state::ExportState;
 
 /// How many exports are listed by default.
 const DEFAULT_LIMIT: usize = 100;
@@ -68,7 +69,7 @@ pub async fn list(
 #[serde(rename_all = "camelCase")]
 struct Cancelling {
     export_id: String,
-    status: JobState,
+    status: ExportState,
 }
 
 /// A finished export that was removed.
@@ -76,7 +77,7 @@ struct Cancelling {
 #[serde(rename_all = "camelCase")]
 struct Removed {
     export_id: String,
-    status: JobState,
+    status: ExportState,
     /// Whether its object was deleted now. The export itself is still listed.
     pruned: bool,
     /// Whether the export is no longer listed: it had no object.
@@ -117,7 +118,7 @@ pub async fn remove(
     };
     if !record.state.is_finished() {
         exports.cancel(&record.id).await?;
-        let cancelling = Cancelling { export_id: id, status: JobState::Cancelling };
+        let cancelling = Cancelling { export_id: id, status: ExportState::Cancelling };
         return Ok(result(StatusCode::ACCEPTED, &cancelling));
     }
     if cancels_only {
@@ -136,7 +137,7 @@ pub async fn remove(
             return Err(ApiError::new(StatusCode::CONFLICT, text));
         }
     }
-    let status = record.state;
+    let status = ExportState::of(&record);
     let removed = Removed { export_id: id, status, pruned, forgotten };
     Ok(result(StatusCode::OK, &removed))
 }

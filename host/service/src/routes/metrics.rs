@@ -24,13 +24,14 @@ use crate::state::metrics::CurrentNumbers;
 )]
 pub async fn get(State(state): State<Arc<ServiceState>>) -> Result<impl IntoResponse, ApiError> {
     let streams = state.max_streams.saturating_sub(state.streams.available_permits());
-    let mut current = CurrentNumbers { streams, downloads: 0, unfinished: None };
+    let mut current = CurrentNumbers { streams, downloads: 0, unfinished: None, saved: Vec::new() };
     if let Some(exports) = &state.exports {
         let free = exports.downloads.available_permits();
         current.downloads = exports.max_downloads.saturating_sub(free);
         let jobs = exports.worker.jobs().clone();
         let counts = spawn_blocking(move || jobs.count_unfinished()).await??;
         current.unfinished = Some(counts.into_iter().collect());
+        current.saved = exports.saved_numbers(&state.databases).await?;
     }
     let text = state.metrics.render(&current);
     let text =

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
-use partway_jobs::{Callback, Clock, JobRecord, JobState, SystemClock};
+use partway_jobs::{Callback, Clock, JobRecord, SystemClock};
 use serde::Serialize;
 use url::Url;
 use utoipa::ToSchema;
@@ -17,6 +17,7 @@ use crate::http::response::{ResultBody, result};
 use crate::paths::{download_url, status_url};
 use crate::state::ServiceState;
 use crate::state::error::ExportError;
+use crate::state::export_state::ExportState;
 use crate::state::running::ProgressSnapshot;
 
 /// The status of an export.
@@ -53,7 +54,7 @@ pub async fn current(state: &ServiceState, id: &str) -> Result<Status, ExportErr
 pub struct Accepted {
     #[schema(pattern = "^[0-9a-f]{16}$")]
     export_id: String,
-    status: JobState,
+    status: ExportState,
     /// A path of this service, as is the next field.
     status_url: String,
     download_url: String,
@@ -64,7 +65,7 @@ impl Accepted {
         let id = record.id.as_str();
         Self {
             export_id: id.to_owned(),
-            status: record.state,
+            status: ExportState::of(record),
             status_url: status_url(id),
             download_url: download_url(id),
         }
@@ -117,7 +118,7 @@ pub struct Status {
     #[schema(required)]
     error: Option<String>,
     warnings: Vec<String>,
-    /// Tables that could not be read to the end.
+    /// Tables that could not be read to the end: the database is damaged, and the object `incomplete`.
     damaged: Vec<String>,
     /// Whether a schedule started it, rather than a client.
     scheduled: bool,
@@ -165,7 +166,7 @@ impl Status {
             None => 0.0,
         };
         // The expected number is an estimate; once everything is there, it is known.
-        let is_whole = record.state == JobState::Done && totals.damaged.is_empty();
+        let is_whole = ExportState::of(record) == ExportState::Done;
         let expected = |done: u64, expected: u64| if is_whole { done } else { expected.max(done) };
         Self {
             accepted: Accepted::of(record),
@@ -203,7 +204,7 @@ impl Status {
 
     /// Whether the export has ended.
     pub fn is_finished(&self) -> bool {
-        self.accepted.status.is_finished()
+        self.finished_at.is_some()
     }
 
     /// With the status of its callback.

@@ -40,6 +40,8 @@ type Message = Result<Option<Bytes>, ApiError>;
 /// What to export, and how.
 struct Dump {
     exporter: Exporter,
+    /// The database's name, and its path.
+    name: String,
     database: PathBuf,
     options: Options,
     snapshot: SnapshotMode,
@@ -64,9 +66,11 @@ pub async fn respond(
         format!("{}.{format}", SystemClock.now().strftime("dump_%Y%m%d-%H%M%S"))
     });
     let headers = file_headers(&name, format);
+    let database = parameters.database(&state.databases)?;
     let dump = Dump {
         exporter: state.exporter.clone(),
-        database: parameters.database(&state.databases)?.to_owned(),
+        name: state.databases.name(database).unwrap_or_default().to_owned(),
+        database: database.to_owned(),
         options: parameters.options(StreamedExport::PART_SIZE)?,
         snapshot: state.snapshot,
     };
@@ -107,29 +111,38 @@ fn body(first: Option<Bytes>, receiver: mpsc::Receiver<Message>) -> Body {
 
 /// Exports to the response, and counts how that ended.
 fn run(dump: Dump, sink: &Sink) {
-    let end = export(dump, sink).map(|()| None);
-    sink.metrics.stream_ended(match &end {
+    let name = dump.name.clone();
+    let exported = export(dump, sink);
+    let is_damaged = matches!(exported, Ok(Some(_)));
+    let end = exported.and_then(|incomplete| match incomplete {
+        None => Ok(None),
+        Some(incomplete) => Err(ApiError::internal(incomplete.to_string())),
+    });
+    let stream_end = match &end {
         Ok(_) => StreamEnd::Done,
+        Err(_) if is_damaged => StreamEnd::Damaged,
         Err(_) if sink.sender.is_closed() || sink.cut_off.is_cancelled() => StreamEnd::BrokenOff,
         Err(_) => StreamEnd::Failed,
-    });
+    };
+    sink.metrics.stream_ended(&name, stream_end);
     // Where the client has gone, there is nobody to tell.
     sink.send(end).ok();
 }
 
-fn export(dump: Dump, sink: &Sink) -> Result<(), ApiError> {
-    let Dump { exporter, database, mut options, snapshot } = dump;
+/// Exports; returns what is missing, if the database is damaged.
+fn export(dump: Dump, sink: &Sink) -> Result<Option<Incomplete>, ApiError> {
+    let Dump { exporter, database, mut options, snapshot, .. } = dump;
     let export = open(&database, snapshot, sink)?;
     // What has been sent can't be taken back, so skip damage from the start.
     options.settings.push(skip_damaged());
     let database = database.display();
     let stop = sink.cut_off.clone();
     match export.run(&exporter, &options, sink.clone(), Arc::default(), stop) {
-        Ok(summary) if summary.damaged.is_empty() => Ok(()),
+        Ok(summary) if summary.damaged.is_empty() => Ok(None),
         Ok(summary) => {
             let error = Incomplete::new(&summary.damaged);
             tracing::error!(%database, %error, "a streamed dump is incomplete");
-            Err(ApiError::internal(error.to_string()))
+            Ok(Some(error))
         }
         Err(CallError::Exporter(ComponentError::Interrupted)) => {
             Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the service is stopping"))

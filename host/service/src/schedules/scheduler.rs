@@ -1,6 +1,6 @@
 //! Starts exports when their schedules say so, if there is something new to export.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use super::rule::{DatabaseSchedule, RuleError, ScheduleRule};
 use crate::error::{ConfigError, with_causes};
 use crate::state::ServiceState;
+use crate::state::database_metrics::ScheduleRun;
 use crate::state::databases::Databases;
 use crate::state::exports::StoreExports;
 
@@ -46,7 +47,27 @@ pub struct Schedule {
 /// What came of an export that was due.
 enum Outcome {
     Made,
-    Skipped(&'static str),
+    Skipped(Reason),
+}
+
+/// Why no export is needed.
+enum Reason {
+    /// The previous one is not finished.
+    Unfinished,
+    /// Another process has just started one.
+    StartedByOther,
+    /// The database is as it was before the previous one, which may be incomplete.
+    Unchanged { is_good: bool },
+}
+
+impl Reason {
+    fn text(&self) -> &'static str {
+        match self {
+            Self::Unfinished => "the previous one is not finished",
+            Self::StartedByOther => "another process has started it",
+            Self::Unchanged { .. } => "nothing has changed since the previous one",
+        }
+    }
 }
 
 /// Why a scheduled export could not be made.
@@ -99,6 +120,13 @@ pub fn resolve(
         .collect())
 }
 
+impl Schedule {
+    /// The path of the database that it exports.
+    pub fn database(&self) -> &Path {
+        &self.database
+    }
+}
+
 impl Scheduler {
     pub fn new(
         state: Arc<ServiceState>,
@@ -120,6 +148,8 @@ impl Scheduler {
                 match self.run_if_due(schedule, exports).await {
                     Ok(until_next) => wait = wait.min(until_next),
                     Err(error) => {
+                        let metrics = &self.state.metrics.databases;
+                        metrics.schedule_ran(&schedule.name, ScheduleRun::Failed);
                         let error = with_causes(&error);
                         tracing::error!(
                             database = schedule.name,
@@ -159,11 +189,18 @@ impl Scheduler {
             return Ok(until(entry.next_at, now));
         }
         let next_at = self.next(&schedule.rule, now)?;
+        let metrics = &self.state.metrics.databases;
         match export_if_changed(exports, &request, &entry, next_at).await {
-            Ok(Outcome::Made) => Ok(until(next_at, now)),
+            Ok(Outcome::Made) => {
+                metrics.schedule_ran(&schedule.name, ScheduleRun::Started);
+                Ok(until(next_at, now))
+            }
             Ok(Outcome::Skipped(reason)) => {
-                tracing::info!(database = schedule.name, reason, %next_at, "the scheduled export was skipped");
-                jobs.set_schedule_entry(&request, &rule, next_at)?;
+                let text = reason.text();
+                tracing::info!(database = schedule.name, reason = text, %next_at, "the scheduled export was skipped");
+                let is_good = matches!(reason, Reason::Unchanged { is_good: true });
+                jobs.save_skipped(&request, is_good, next_at, now)?;
+                metrics.schedule_ran(&schedule.name, ScheduleRun::Skipped);
                 Ok(until(next_at, now))
             }
             Err(error) => {
@@ -224,7 +261,7 @@ async fn export_if_changed(
     }
     let now = SystemClock.now();
     let made = jobs.queue_scheduled(request, entry, fingerprint.as_ref(), next_at, now)?;
-    let Some(id) = made else { return Ok(Outcome::Skipped("another process has started it")) };
+    let Some(id) = made else { return Ok(Outcome::Skipped(Reason::StartedByOther)) };
     let _span = tracing::error_span!("schedule", export = %id).entered();
     tracing::info!(%next_at, "a scheduled export was started");
     exports.worker.wake_timer();
@@ -236,14 +273,14 @@ async fn reason_to_skip(
     exports: &StoreExports,
     id: &JobId,
     is_unchanged: bool,
-) -> Result<Option<&'static str>, ScheduleError> {
+) -> Result<Option<Reason>, ScheduleError> {
     let last = match exports.worker.jobs().get(id) {
         Ok(record) => record,
         Err(StateError::UnknownJob(_)) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     if !last.state.is_finished() {
-        return Ok(Some("the previous one is not finished"));
+        return Ok(Some(Reason::Unfinished));
     }
     if !is_unchanged || last.state != JobState::Done || last.pruned_at.is_some() {
         return Ok(None);
@@ -251,7 +288,8 @@ async fn reason_to_skip(
     // Somebody may have deleted the object.
     let is_there =
         exports.check_object(&last).await.is_ok_and(|check| check == ObjectCheck::Present);
-    Ok(is_there.then_some("nothing has changed since the previous one"))
+    let is_good = last.totals.damaged.is_empty();
+    Ok(is_there.then_some(Reason::Unchanged { is_good }))
 }
 
 async fn fingerprint(database: PathBuf) -> Result<Option<Fingerprint>, ScheduleError> {

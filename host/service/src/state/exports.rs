@@ -1,10 +1,11 @@
 //! Exports to the store, as jobs: queued, waited for, listed, cancelled, pruned.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use partway_jobs::{
     Callback, Clock, ExportRequest, JobId, JobRecord, JobStore, ObjectCheck, OnChange, Pace,
     Queued, SnapshotMode, StateError, SystemClock, Worker,
@@ -16,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
+use super::database_metrics::SavedNumbers;
 use super::databases::Databases;
 use super::error::ExportError;
 use super::running::RunningExports;
@@ -45,6 +47,8 @@ pub struct StoreExports {
     /// One permit for each object that is being sent to a client.
     pub downloads: Arc<Semaphore>,
     pub max_downloads: usize,
+    /// The databases that are exported by schedule.
+    pub scheduled: HashSet<PathBuf>,
 }
 
 /// Gives the log lines of the current request this export's id.
@@ -282,6 +286,38 @@ impl StoreExports {
         self.with_jobs(found).await
     }
 
+    /// What is saved of the exports of each of these databases, by its name.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub async fn saved_numbers<'a>(
+        &self,
+        databases: &'a Databases,
+    ) -> Result<Vec<(&'a str, SavedNumbers)>, ExportError> {
+        let store = self.identity.clone();
+        let read = move |jobs: &JobStore| {
+            Ok((
+                jobs.results(&store)?,
+                jobs.last_good(&store)?,
+                jobs.schedule_entries(&store)?,
+                jobs.count_waiting_callbacks(&store)?,
+            ))
+        };
+        let (results, last_good, mut schedules, waiting) = self.with_jobs(read).await?;
+        let of_one = |(name, path): (&'a str, &'a Path)| {
+            let saved = SavedNumbers {
+                results: results.iter().filter(|it| it.database == path).cloned().collect(),
+                last_good: last_good.iter().find(|it| it.database == path).cloned(),
+                // An entry may be left of a schedule that is no more.
+                schedule: schedules.remove(path).filter(|_| self.scheduled.contains(path)),
+                waiting_callbacks: waiting.get(path).copied().unwrap_or_default(),
+            };
+            (name, saved)
+        };
+        Ok(databases.iter().map(of_one).collect())
+    }
+
     /// Forgets a finished export; its object stays. False where it is not finished after all, or its callback is still to
     /// be sent.
     ///
@@ -291,6 +327,21 @@ impl StoreExports {
     pub async fn forget(&self, id: &JobId) -> Result<bool, ExportError> {
         let id = id.clone();
         self.with_jobs(move |jobs| jobs.remove(&id)).await
+    }
+
+    /// Forgets some of the exports that ended before a time, and says how many; their objects stay. See
+    /// [`JobStore::forget_finished`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub async fn forget_before(
+        &self,
+        before: Timestamp,
+        keeps_scheduled: bool,
+    ) -> Result<usize, ExportError> {
+        let store = self.identity.clone();
+        self.with_jobs(move |jobs| jobs.forget_finished(&store, before, keeps_scheduled)).await
     }
 
     async fn get(&self, id: &JobId) -> Result<JobRecord, ExportError> {

@@ -11,6 +11,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::database_metrics::{DatabaseMetrics, SavedNumbers};
 use crate::error::ServiceError;
 
 /// Upper bounds of the buckets for the seconds that a request takes, to the head of its response.
@@ -33,26 +34,44 @@ const UNFINISHED: [JobState; 5] = [
 pub enum StreamEnd {
     /// Complete.
     Done,
+    /// Complete to its end, but the database is damaged, and rows are missing.
+    Damaged,
     /// Incomplete: the export failed.
     Failed,
     /// Incomplete: the client has gone, or the service is stopping.
     BrokenOff,
 }
 
+impl StreamEnd {
+    const ALL: [Self; 4] = [Self::Done, Self::Damaged, Self::Failed, Self::BrokenOff];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Damaged => "damaged",
+            Self::Failed => "failed",
+            Self::BrokenOff => "broken_off",
+        }
+    }
+}
+
 /// What is going on right now, and is not counted event by event.
-pub struct CurrentNumbers {
+pub struct CurrentNumbers<'a> {
     /// Dumps that are being streamed.
     pub streams: usize,
     /// Objects that are being downloaded.
     pub downloads: usize,
     /// Unfinished exports by state; none without a store.
     pub unfinished: Option<HashMap<JobState, i64>>,
+    /// With a store: what is saved of each database, by its name.
+    pub saved: Vec<(&'a str, SavedNumbers)>,
 }
 
 /// All counters and gauges. Their labels have few values, whatever clients ask for.
 pub struct Metrics {
     registry: Registry,
-    exports: IntCounterVec,
+    /// Those of each database.
+    pub databases: DatabaseMetrics,
     unfinished: IntGaugeVec,
     rows: IntCounter,
     bytes: IntCounter,
@@ -69,6 +88,7 @@ pub struct Metrics {
     memory: IntGauge,
     /// How far each running job was at its last event.
     totals: Mutex<HashMap<JobId, Totals>>,
+    rendering: Mutex<()>,
 }
 
 impl Metrics {
@@ -93,15 +113,7 @@ impl Metrics {
         let build = Opts::new("partway_build_info", "The program's version");
         let build = register(&registry, IntGaugeVec::new(build, &["version"])?)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let metrics = Self::register_all(registry)?;
-        // What has not happened yet is a zero, and not missing.
-        for state in [JobState::Done, JobState::Failed, JobState::Cancelled] {
-            metrics.exports.with_label_values(&[state.as_str()]);
-        }
-        for end in ["done", "failed", "broken_off"] {
-            metrics.streams.with_label_values(&[end]);
-        }
-        Ok(metrics)
+        Self::register_all(registry)
     }
 
     fn register_all(registry: Registry) -> prometheus::Result<Self> {
@@ -122,11 +134,7 @@ impl Metrics {
             register(&registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
         };
         Ok(Self {
-            exports: counters(
-                "partway_exports_total",
-                "Exports that ended in this process",
-                &["state"],
-            )?,
+            databases: DatabaseMetrics::new(&registry)?,
             unfinished: gauges("partway_exports_unfinished", "Unfinished exports", &["state"])?,
             rows: counter("partway_exported_rows_total", "Rows in saved slices")?,
             bytes: counter("partway_exported_bytes_total", "Bytes in saved slices")?,
@@ -134,7 +142,11 @@ impl Metrics {
             slices: register(&registry, Histogram::with_opts(slices)?)?,
             retries: counter("partway_retries_total", "Steps that failed and are retried")?,
             starts_over: counter("partway_exports_restarted_total", "Exports that started over")?,
-            streams: counters("partway_streams_total", "Dumps that were streamed", &["end"])?,
+            streams: counters(
+                "partway_streams_total",
+                "Dumps that were streamed; damaged: rows are missing",
+                &["database", "end"],
+            )?,
             stream_bytes: counter("partway_streamed_bytes_total", "Bytes of streamed dumps")?,
             requests: counters(
                 "partway_http_requests_total",
@@ -149,6 +161,7 @@ impl Metrics {
             open_streams: gauge("partway_streams_open", "Dumps that are being streamed")?,
             memory: gauge("process_resident_memory_bytes", "Resident memory")?,
             totals: Mutex::default(),
+            rendering: Mutex::default(),
             registry,
         })
     }
@@ -172,9 +185,6 @@ impl Metrics {
                 self.starts_over.inc();
             }
             JobEvent::Retrying { .. } => self.retries.inc(),
-            JobEvent::Ended(record) => {
-                self.exports.with_label_values(&[record.state.as_str()]).inc();
-            }
             JobEvent::Finished => {
                 self.totals().remove(id);
             }
@@ -188,19 +198,28 @@ impl Metrics {
         self.request_seconds.with_label_values(&[route, method]).observe(took.as_secs_f64());
     }
 
+    /// What could not be read as a request was refused.
+    pub fn request_refused(&self, status: u16) {
+        self.requests.with_label_values(&["none", "other", &status.to_string()]).inc();
+    }
+
     /// A part of a dump was streamed.
     pub fn part_streamed(&self, bytes: usize) {
         self.stream_bytes.inc_by(bytes as u64);
     }
 
+    /// Dumps of these databases may be streamed: what has not happened yet is a zero, and not missing.
+    pub fn expect_streams<'a>(&self, databases: impl Iterator<Item = &'a str>) {
+        for database in databases {
+            for end in StreamEnd::ALL {
+                self.streams.with_label_values(&[database, end.label()]);
+            }
+        }
+    }
+
     /// A streamed dump has ended.
-    pub fn stream_ended(&self, end: StreamEnd) {
-        let label = match end {
-            StreamEnd::Done => "done",
-            StreamEnd::Failed => "failed",
-            StreamEnd::BrokenOff => "broken_off",
-        };
-        self.streams.with_label_values(&[label]).inc();
+    pub fn stream_ended(&self, database: &str, end: StreamEnd) {
+        self.streams.with_label_values(&[database, end.label()]).inc();
     }
 
     /// All of it, with these numbers of what is going on right now.
@@ -208,7 +227,9 @@ impl Metrics {
     /// # Errors
     ///
     /// None that are known: the registry has refused everything that can't be written.
-    pub fn render(&self, current: &CurrentNumbers) -> prometheus::Result<String> {
+    pub fn render(&self, current: &CurrentNumbers<'_>) -> prometheus::Result<String> {
+        // One at a time: what is saved is set anew for each.
+        let _turn = self.rendering.lock().unwrap_or_else(PoisonError::into_inner);
         self.open_streams.set(gauge_value(current.streams));
         self.open_downloads.set(gauge_value(current.downloads));
         if let Some(unfinished) = &current.unfinished {
@@ -216,6 +237,9 @@ impl Metrics {
                 let count = unfinished.get(&state).copied().unwrap_or_default();
                 self.unfinished.with_label_values(&[state.as_str()]).set(count);
             }
+        }
+        for (database, saved) in &current.saved {
+            self.databases.set_saved(database, saved);
         }
         self.memory.set(resident_memory().unwrap_or_default());
         TextEncoder::new().encode_to_string(&self.registry.gather())
@@ -226,7 +250,11 @@ impl Metrics {
     }
 }
 
-fn register<C: Collector + Clone + 'static>(registry: &Registry, one: C) -> prometheus::Result<C> {
+/// Registers a metric, which shares its value with the one that is returned.
+pub fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    one: C,
+) -> prometheus::Result<C> {
     registry.register(Box::new(one.clone()))?;
     Ok(one)
 }

@@ -82,7 +82,7 @@ export class Card {
     set("rows", hasStarted ? rows : null);
     set("bytes", hasStarted ? format.bytes(status.bytes) : null);
     const rate = status.status === "running" ? this.plot.latest ?? status.bytesPerSecond : status.bytesPerSecond;
-    set("rate", rate > 0 && (status.status === "done" || !finished) ? format.rate(rate) : null);
+    set("rate", rate > 0 && (format.hasMadeObject(status) || !finished) ? format.rate(rate) : null);
     const [label, text] = this.end(status, finished);
     set("end", text);
     setText(figure("end").querySelector("dt"), label);
@@ -157,7 +157,7 @@ export class Card {
       return made;
     };
     place.replaceChildren();
-    const isDownloadable = status.status === "done" && !status.prunedAt;
+    const isDownloadable = format.hasMadeObject(status) && !status.prunedAt;
     if (isDownloadable && hasToken()) {
       place.append(button("Download", "download", () => download(status.downloadUrl).catch(this.handlers.fail)));
     } else if (isDownloadable) {

@@ -53,15 +53,19 @@ export function callback(it) {
   return `failed ${plural(it.attempts, "time", "times")}, ${then}: ${it.error ?? ""}`;
 }
 
-const FINISHED = ["done", "failed", "cancelled"];
+const FINISHED = ["done", "incomplete", "failed", "cancelled"];
 
 export const isFinished = (status) => FINISHED.includes(status.status);
+
+/** Whether there is an object, or was. */
+export const hasMadeObject = (status) => status.status === "done" || status.status === "incomplete";
 
 /** What to announce when an export has changed its state. */
 export function announcement(status) {
   const name = title(status);
   switch (status.status) {
     case "done": return `${name} is done: ${bytes(status.bytes)}.`;
+    case "incomplete": return `${name} is incomplete: the database is damaged.`;
     case "failed": return `${name} failed: ${status.error ?? "no reason is known"}`;
     case "cancelled": return `${name} was cancelled.`;
     case "running": return `${name} is running.`;

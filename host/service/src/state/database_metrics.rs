@@ -1,0 +1,221 @@
+//! What is counted and measured of each database: how its exports ended, its schedule, its callbacks. All metrics have the
+//! label `database`.
+
+use jiff::Timestamp;
+use partway_jobs::{ExportResult, LastGood, ScheduleEntry};
+use prometheus::{CounterVec, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+
+use super::metrics::register;
+
+/// How exports end.
+const RESULTS: [&str; 4] = ["done", "incomplete", "failed", "cancelled"];
+
+/// What came of a schedule when an export was due.
+#[derive(Debug, Clone, Copy)]
+pub enum ScheduleRun {
+    /// It started an export.
+    Started,
+    /// None was needed, or the previous one is not finished.
+    Skipped,
+    /// It could not start one, and tries again.
+    Failed,
+}
+
+impl ScheduleRun {
+    const ALL: [Self; 3] = [Self::Started, Self::Skipped, Self::Failed];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What came of sending a callback.
+#[derive(Debug, Clone, Copy)]
+pub enum CallbackResult {
+    /// The receiver has accepted it.
+    Delivered,
+    /// It has not, and the callback is sent again.
+    Failed,
+    /// It has not, and the callback is not sent again.
+    GivenUp,
+}
+
+impl CallbackResult {
+    const ALL: [Self; 3] = [Self::Delivered, Self::Failed, Self::GivenUp];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::GivenUp => "given_up",
+        }
+    }
+}
+
+/// What the job file says of the exports of a database to the store.
+#[derive(Debug, Default)]
+pub struct SavedNumbers {
+    pub results: Vec<ExportResult>,
+    pub last_good: Option<LastGood>,
+    /// If this service exports the database by schedule.
+    pub schedule: Option<ScheduleEntry>,
+    pub waiting_callbacks: u64,
+}
+
+/// The metrics of each database.
+pub struct DatabaseMetrics {
+    exports: IntCounterVec,
+    object_bytes: IntCounterVec,
+    export_seconds: CounterVec,
+    last_ended: GaugeVec,
+    good_at: GaugeVec,
+    good_bytes: IntGaugeVec,
+    good_seconds: GaugeVec,
+    schedule_last: GaugeVec,
+    schedule_next: GaugeVec,
+    schedule_runs: IntCounterVec,
+    callbacks: IntCounterVec,
+    callbacks_waiting: IntGaugeVec,
+}
+
+impl DatabaseMetrics {
+    /// With nothing counted yet.
+    ///
+    /// # Errors
+    ///
+    /// If a metric has the name of another.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let counters = |name, help, labels: &[&str]| {
+            register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+        };
+        let gauges = |name, help, labels: &[&str]| {
+            register(registry, GaugeVec::new(Opts::new(name, help), labels)?)
+        };
+        let whole_gauges = |name, help| {
+            register(registry, IntGaugeVec::new(Opts::new(name, help), &["database"])?)
+        };
+        let seconds = Opts::new(
+            "partway_export_seconds_total",
+            "Seconds that exports took which have ended, whichever process ran them",
+        );
+        Ok(Self {
+            exports: counters(
+                "partway_exports_total",
+                "Exports that have ended, whichever process ran them; incomplete: rows are missing",
+                &["database", "state"],
+            )?,
+            object_bytes: counters(
+                "partway_object_bytes_total",
+                "Bytes of the objects that exports have made, whichever process ran them",
+                &["database"],
+            )?,
+            export_seconds: register(registry, CounterVec::new(seconds, &["database"])?)?,
+            last_ended: gauges(
+                "partway_last_export_timestamp_seconds",
+                "When an export last ended in this state, in seconds since 1970; 0: never",
+                &["database", "state"],
+            )?,
+            good_at: gauges(
+                "partway_last_good_export_timestamp_seconds",
+                "When the last complete export of all tables ended, or its database was last found unchanged since, in \
+                 seconds since 1970; 0: never",
+                &["database"],
+            )?,
+            good_bytes: whole_gauges(
+                "partway_last_good_export_bytes",
+                "Bytes of the last complete export of all tables",
+            )?,
+            good_seconds: gauges(
+                "partway_last_good_export_duration_seconds",
+                "Seconds that the last complete export of all tables took",
+                &["database"],
+            )?,
+            schedule_last: gauges(
+                "partway_schedule_last_run_timestamp_seconds",
+                "When the schedule last started an export, or skipped one, in seconds since 1970; 0: never",
+                &["database"],
+            )?,
+            schedule_next: gauges(
+                "partway_schedule_next_run_timestamp_seconds",
+                "When the next scheduled export is due, in seconds since 1970",
+                &["database"],
+            )?,
+            schedule_runs: counters(
+                "partway_schedule_runs_total",
+                "What came of scheduled exports that were due; failed: it could not be started",
+                &["database", "result"],
+            )?,
+            callbacks: counters(
+                "partway_callbacks_total",
+                "Callbacks that were sent; failed: sent again later; given_up: never sent again",
+                &["database", "result"],
+            )?,
+            callbacks_waiting: whole_gauges(
+                "partway_callbacks_waiting",
+                "Callbacks of exports that have ended, which are still to be delivered",
+            )?,
+        })
+    }
+
+    /// A scheduled export was due.
+    pub fn schedule_ran(&self, database: &str, run: ScheduleRun) {
+        self.schedule_runs.with_label_values(&[database, run.label()]).inc();
+    }
+
+    /// A callback was sent.
+    pub fn callback_sent(&self, database: &str, result: CallbackResult) {
+        self.callbacks.with_label_values(&[database, result.label()]).inc();
+    }
+
+    /// Sets what the job file says of a database. What has not happened yet is a zero, and not missing.
+    pub fn set_saved(&self, database: &str, saved: &SavedNumbers) {
+        let only = &[database];
+        let (mut bytes, mut seconds) = (0, 0.0);
+        for state in RESULTS {
+            let found = saved.results.iter().find(|found| found.result == state);
+            let counter = self.exports.with_label_values(&[database, state]);
+            counter.reset();
+            counter.inc_by(found.map_or(0, |found| found.exports));
+            let last = found.map(|found| found.last_at);
+            self.last_ended.with_label_values(&[database, state]).set(unix_seconds(last));
+            seconds += found.map_or(0.0, |found| found.seconds);
+            if matches!(state, "done" | "incomplete") {
+                bytes += found.map_or(0, |found| found.bytes);
+            }
+        }
+        let total = self.object_bytes.with_label_values(only);
+        total.reset();
+        total.inc_by(bytes);
+        let total = self.export_seconds.with_label_values(only);
+        total.reset();
+        total.inc_by(seconds);
+        let good = saved.last_good.as_ref();
+        self.good_at.with_label_values(only).set(unix_seconds(good.map(|good| good.good_at)));
+        if let Some(good) = good {
+            let bytes = i64::try_from(good.bytes).unwrap_or(i64::MAX);
+            self.good_bytes.with_label_values(only).set(bytes);
+            self.good_seconds.with_label_values(only).set(good.seconds);
+        }
+        if let Some(schedule) = &saved.schedule {
+            self.schedule_last.with_label_values(only).set(unix_seconds(schedule.last_at));
+            self.schedule_next.with_label_values(only).set(unix_seconds(Some(schedule.next_at)));
+            for run in ScheduleRun::ALL {
+                self.schedule_runs.with_label_values(&[database, run.label()]);
+            }
+        }
+        for result in CallbackResult::ALL {
+            self.callbacks.with_label_values(&[database, result.label()]);
+        }
+        let waiting = i64::try_from(saved.waiting_callbacks).unwrap_or(i64::MAX);
+        self.callbacks_waiting.with_label_values(only).set(waiting);
+    }
+}
+
+/// A time as Prometheus has it; 0 where there is none.
+fn unix_seconds(at: Option<Timestamp>) -> f64 {
+    at.map_or(0.0, |at| at.as_millisecond() as f64 / 1000.0)
+}
