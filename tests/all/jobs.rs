@@ -1,5 +1,6 @@
 //! Exports as jobs: listed, cancelled, resumed, pruned, and never run twice at a time.
 
+mod objects;
 #[cfg(unix)]
 mod privacy;
 mod simulation;
@@ -30,7 +31,10 @@ impl Case {
     /// A sample that takes some seconds in small slices.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("sample.db");
+        // As on a disk of its own.
+        let disk = folder.path().join("disk");
+        fs::create_dir(&disk).unwrap();
+        let file = disk.join("sample.db");
         write_sample(&file, 8).unwrap();
         let reference = export(&file, folder.path(), 1024 * 1024, || u32::MAX).finished.sha256;
         let store = folder.path().join("store");
@@ -315,22 +319,49 @@ fn what_could_not_be_thrown_away_is_not_forgotten() {
 }
 
 #[test]
-fn a_database_that_is_away_for_a_moment_is_waited_for() {
+fn a_database_whose_disk_is_away_for_a_moment_is_waited_for() {
     let case = Case::new();
     case.killed();
-    let aside = case.folder.path().join("aside.db");
-    fs::rename(&case.file, &aside).unwrap();
+    let (disk, aside) = (case.folder.path().join("disk"), case.folder.path().join("aside"));
+    fs::rename(&disk, &aside).unwrap();
     let mut resume = Program::jobs(case.folder.path(), ["resume", "--json"]);
     let child = resume.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while jobs(case.folder.path())[0]["attempts"] == 0 {
         sleep(Duration::from_millis(20));
     }
-    fs::rename(&aside, &case.file).unwrap();
+    fs::rename(&aside, &disk).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(printed(&output).contains("there is no database"), "{}", printed(&output));
-    // A rename is a change of the file, which can't be told from one of what it holds.
+    assert!(printed(&output).contains("mount its disk again"), "{}", printed(&output));
+    assert!(!printed(&output).contains("starting over"), "{}", printed(&output));
     assert_eq!(summary(&output)["sha256"], case.reference.as_str());
     assert_eq!(case.stored().len(), 1);
+}
+
+#[test]
+fn a_database_that_was_deleted_is_not_waited_for() {
+    let case = Case::new();
+    case.killed();
+    fs::write(case.file.with_file_name("other"), "").unwrap();
+    fs::remove_file(&case.file).unwrap();
+    let output = case.jobs(["resume", "--json"]);
+    failed(&output, 1, "there is no database");
+    assert!(!printed(&output).contains("trying again"), "{}", printed(&output));
+    let job = jobs(case.folder.path()).remove(0);
+    assert_eq!((&job["state"], &job["attempts"]), (&"failed".into(), &0.into()), "{job}");
+    assert_eq!(case.stored().len(), 0);
+}
+
+#[test]
+fn a_job_for_a_store_that_never_was_is_forgotten() {
+    let case = Case::new();
+    let run = Program::export(&case.file, "/no/such/folder", case.folder.path());
+    failed(&run.run(), 1, "/no/such/folder does not exist");
+    assert_eq!(jobs(case.folder.path()).len(), 1);
+    let pruned = case.jobs(["prune"]);
+    assert!(pruned.status.success(), "{}", printed(&pruned));
+    assert_eq!(jobs(case.folder.path()).len(), 0);
+    // Asked for by its name, it is missed.
+    failed(&case.jobs(["prune", "--store", "/no/such/folder"]), 1, "does not exist");
 }
 
 #[test]

@@ -17,12 +17,14 @@
 //! | `export::slices` | slices, crashes and repeats do not change the object |
 //! | `export::standard_output` | an interrupted stream leaves nothing behind |
 //! | `jobs` | jobs are listed, cancelled, resumed and pruned, and never run twice at a time |
+//! | `jobs::objects` | only the object that a job has made is sent or deleted as its own |
 //! | `jobs::privacy` | state files, copies and secrets are for their owner alone |
 //! | `jobs::simulation` | jobs end well under every failure of hosts, stores and clocks |
 //! | `jobs::timer` | timers finish jobs that nobody waits for |
 //! | `service` | exports over HTTP: answers, tokens, limits, events, logs, metrics, readiness, the page in a browser |
 //! | `service::load` | many clients hold nothing up (takes minutes) |
 //! | `store::conformance` | every store keeps the promises of a store |
+//! | `store::credentials` | a missing or wrong access key is named at once, and profiles work |
 //! | `store::faults` | whatever happens to a request, an object is whole or is not there |
 //! | `store::s3` | the program exports to S3 |
 //! | `verify` | `partway verify` finds what is wrong with a dump |
@@ -50,6 +52,7 @@ mod jobs;
 mod service;
 mod store {
     mod conformance;
+    mod credentials;
     mod faults;
     mod s3;
 }

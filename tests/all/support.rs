@@ -20,7 +20,7 @@ use rusqlite::Connection;
 pub use case::{SLOWLY, ServiceCase, damage, of_many_pages, tiny};
 pub use components::{hostile, pass_through};
 pub use export::{Never, contents, export, export_with, job_options, runtime};
-pub use garage::garage;
+pub use garage::{GarageServer, garage};
 pub use jobs::{jobs, saved_parts, wait_for_parts};
 pub use program::{Program, built, program, signal, summary};
 pub use receiver::{Received, Receiver, Reply, ReservedAddress};

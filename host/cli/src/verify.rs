@@ -15,6 +15,7 @@ use partway_verify::{
     pluralize,
 };
 use serde::Serialize;
+use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
@@ -39,7 +40,7 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
     let store = arguments.dump.store.open()?;
     let folder = match arguments.against {
         Some(_) => Some(
-            tempfile::tempdir()
+            private_folder()
                 .context("restoring the dump needs a temporary folder: set TMPDIR to one")?,
         ),
         None => None,
@@ -56,6 +57,14 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
             std::process::exit(130)
         }
     }
+}
+
+/// A temporary folder for this user alone, whatever the umask: what is restored is as private as the database.
+fn private_folder() -> std::io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
 }
 
 struct Verify<'a> {

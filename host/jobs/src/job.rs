@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use partway_sqlite::Fingerprint;
 use partway_store::{
-    DamagedHash, HashState, PartId, Store, StoreError, Upload, UploadId, UploadedParts,
+    CompletedObject, DamagedHash, HashState, PartId, Store, StoreError, Upload, UploadId,
+    UploadedParts,
 };
 use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome};
 use partway_wasmtime::pacing::Pacing;
@@ -206,8 +207,8 @@ impl Job {
     /// [`JobError::Store`], and [`JobError::Damaged`].
     pub async fn complete(&self, store: &Arc<dyn Store>) -> Result<Finished, JobError> {
         let sha256 = self.hash.finish().ok_or(JobError::Damaged)?;
-        let name = store.complete(&self.upload, &self.part_ids, self.totals.bytes).await?;
-        Ok(self.finished(store, name, sha256))
+        let object = store.complete(&self.upload, &self.part_ids, self.totals.bytes).await?;
+        Ok(self.finished(store, object, sha256))
     }
 
     /// The finished export, if its object has appeared: a completion may have succeeded without a
@@ -218,12 +219,18 @@ impl Job {
     ) -> Result<Option<Finished>, StoreError> {
         let Some(sha256) = self.hash.finish().filter(|_| self.ended) else { return Ok(None) };
         let found = store.find_completed(&self.upload, &self.part_ids, self.totals.bytes).await?;
-        Ok(found.map(|name| self.finished(store, name, sha256)))
+        Ok(found.map(|object| self.finished(store, object, sha256)))
     }
 
-    fn finished(&self, store: &Arc<dyn Store>, name: String, sha256: String) -> Finished {
+    fn finished(
+        &self,
+        store: &Arc<dyn Store>,
+        object: CompletedObject,
+        sha256: String,
+    ) -> Finished {
+        let CompletedObject { name, version } = object;
         let location = store.location(&name);
-        Finished { name, location, sha256, totals: self.totals.clone() }
+        Finished { name, location, sha256, version, totals: self.totals.clone() }
     }
 
     /// Deletes the export's data in the store.

@@ -132,11 +132,7 @@ impl JobStore {
     }
 
     /// Whether the name of a done job's object now belongs to the object of a later job.
-    ///
-    /// # Errors
-    ///
-    /// Errors of [`StateError`] about the file.
-    pub fn is_superseded(&self, record: &JobRecord) -> Result<bool, StateError> {
+    pub(crate) fn is_superseded(&self, id: &JobId) -> Result<bool, StateError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM export_jobs AS later JOIN export_jobs AS this ON this.id = ?1 \
@@ -144,7 +140,7 @@ impl JobStore {
                      AND later.finished_at >= this.finished_at AND later.state = 'done' \
                      AND later.rowid > this.rowid)",
             )?;
-            Ok(statement.query_row([&record.id.0], |row| row.get(0))?)
+            Ok(statement.query_row([&id.0], |row| row.get(0))?)
         })
     }
 
@@ -335,6 +331,7 @@ impl JobStore {
             last_error: row.get("last_error")?,
             location: row.get("location")?,
             sha256: row.get("sha256")?,
+            object_version: row.get("object_version")?,
             is_scheduled: row.get("scheduled")?,
             pruned_at: time(row, "pruned_at")?,
         })

@@ -209,14 +209,16 @@ impl JobStore {
             // First, so that the object's name may be one that an unfinished job has taken: it came out under the next.
             finish(transaction, lease, JobState::Done, now)?;
             transaction.execute(
-                "UPDATE export_jobs SET object = ?2, location = ?3, sha256 = ?4, last_error = NULL, moved_at = ?5 \
+                "UPDATE export_jobs SET object = ?2, location = ?3, sha256 = ?4, last_error = NULL, moved_at = ?5, \
+                     object_version = ?6 \
                  WHERE id = ?1",
                 params![
                     lease.id.0,
                     finished.name,
                     finished.location,
                     finished.sha256,
-                    now.as_millisecond()
+                    now.as_millisecond(),
+                    finished.version
                 ],
             )?;
             Ok(())

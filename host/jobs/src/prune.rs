@@ -96,8 +96,13 @@ pub async fn prune(
             Ok(true) => {}
             Ok(false) => drop(unclean.insert(identity)),
             Err(source) => {
-                unclean.insert(identity.clone());
-                pruned.failures.push(PruneFailure { what: identity, source });
+                let is_settled = holds_nothing(&source, &address, &identity, &records);
+                if !is_settled {
+                    unclean.insert(identity.clone());
+                }
+                if !is_settled || what.stores.contains(&address) {
+                    pruned.failures.push(PruneFailure { what: identity, source });
+                }
             }
         }
     }
@@ -119,6 +124,27 @@ pub async fn prune(
         files(jobs)?;
     }
     Ok(pruned)
+}
+
+/// Whether a store that could not be searched holds no upload of these jobs: none was begun in it, as where its address is
+/// a typing error, or it was a bucket, which goes with all that was in it. A folder may have been moved, or be on a disk
+/// that is not mounted.
+fn holds_nothing(
+    error: &PruneError,
+    address: &StoreAddress,
+    identity: &str,
+    records: &[JobRecord],
+) -> bool {
+    let is_unused = || {
+        let mut jobs = records.iter().filter(|record| record.store == identity);
+        jobs.all(|record| record.starts == 0)
+    };
+    let is_gone = !matches!(address, StoreAddress::Folder(_));
+    match error {
+        PruneError::Store(StoreError::NotFound { .. }) => is_gone || is_unused(),
+        PruneError::Store(StoreError::Refused { .. }) => is_unused(),
+        _ => false,
+    }
 }
 
 /// Every store once, by its identity.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::request::ExportRequest;
 use crate::totals::Totals;
 use partway_sqlite::Expected;
+use partway_store::ObjectVersion;
 
 /// A job that has made no progress for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -156,6 +157,9 @@ pub struct JobRecord {
     pub location: Option<String>,
     /// The SHA-256 of the object, in hexadecimal digits.
     pub sha256: Option<String>,
+    /// The object's version in the store; none if the store does not tell objects apart, or the
+    /// export ended before this was saved.
+    pub object_version: Option<ObjectVersion>,
     /// Whether a schedule created it.
     pub is_scheduled: bool,
     /// When its object was deleted.

@@ -100,6 +100,9 @@ const MIGRATIONS: &[&str] = &["
     ALTER TABLE export_jobs RENAME COLUMN unwanted TO cancel_requested;
     ALTER TABLE export_parts RENAME COLUMN receipt TO part_id;
 ", "
+    -- What tells the object of a done job from any other that has its name later.
+    ALTER TABLE export_jobs ADD COLUMN object_version TEXT;
+", "
     -- How exports of a database to a store have ended. It stays when the jobs are forgotten.
     CREATE TABLE export_results (
         database TEXT NOT NULL,

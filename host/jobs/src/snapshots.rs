@@ -36,7 +36,22 @@ pub(crate) async fn reopen(
     copy: &Path,
 ) -> Result<Arc<dyn Source>, StepError> {
     let path = if copy.exists() { copy } else { &request.database }.to_owned();
-    Ok(Arc::new(blocking(move || Snapshot::hold(&path)).await?))
+    match blocking(move || Snapshot::hold(&path)).await {
+        Err(StepError::Open(OpenError::NotFound { path })) if may_be_unmounted(&path) => {
+            Err(StepError::Unmounted(path))
+        }
+        held => Ok(Arc::new(held?)),
+    }
+}
+
+/// Whether what was there may be on a disk that is not mounted at the moment: its folder is gone with it, or is
+/// empty, as the folder is that a disk was mounted on.
+fn may_be_unmounted(path: &Path) -> bool {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
 }
 
 /// Deletes the copy of the database that a job has read, and any that was not finished.

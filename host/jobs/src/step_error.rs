@@ -1,5 +1,6 @@
 //! Why a step of a job failed.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use partway_sqlite::OpenError;
@@ -18,6 +19,12 @@ pub enum StepError {
     /// The database can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The database was there when the job began, and is gone with all that was in its folder.
+    #[error(
+        "there is no database {}, and nothing else is in its folder: mount its disk again, if that is not mounted",
+        .0.display()
+    )]
+    Unmounted(PathBuf),
     /// The component can't be loaded.
     #[error("the component {component} can't be used for an export: {source}")]
     Load {

@@ -7,19 +7,19 @@ use partway_sqlite::{OpenError, Snapshot};
 use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome, Summary};
 use partway_wasmtime::parts::Parts;
 use partway_wasmtime::{CallError, Counters, PipeCtx};
-use tempfile::TempDir;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use crate::blocking::spawn_blocking;
 use crate::pacing::UntilStopped;
 use crate::snapshot_mode::SnapshotMode;
+use crate::stream_copy::CopyFolder;
 
 /// An export of which nothing is kept, to standard output or into a response. It can't be resumed.
 pub struct StreamedExport {
     snapshot: Snapshot,
-    // Deleted when this is dropped.
-    _copy: Option<TempDir>,
+    // Deleted when this is dropped, where it has not been before.
+    _copy: Option<CopyFolder>,
 }
 
 /// Why a [`StreamedExport`] has nothing to read.
@@ -41,7 +41,7 @@ impl StreamedExport {
     pub const PART_SIZE: u32 = 256 * 1024;
 
     /// Exports the state that `held` holds: of a copy in the system's temporary folder, where `mode` says so. A copy is
-    /// gone when this is. Copying ends when `stop` is ready.
+    /// gone when this is, and after the death of the process at the latest when the next copy is made. Copying ends when `stop` is ready.
     ///
     /// # Errors
     ///
@@ -55,8 +55,9 @@ impl StreamedExport {
         if !mode.copies(&held, is_local) {
             return Ok(Self { snapshot: held, _copy: None });
         }
-        let folder = tempfile::tempdir().map_err(StreamError::TemporaryFolder)?;
-        let (path, source) = (folder.path().join("copy.db"), held.clone());
+        let folder =
+            spawn_blocking(CopyFolder::new).await?.map_err(StreamError::TemporaryFolder)?;
+        let (path, source) = (folder.copy(), held.clone());
         let mut copying = spawn_blocking(move || source.copy(&path));
         let copied = tokio::select! {
             biased;
@@ -66,7 +67,10 @@ impl StreamedExport {
                 copying.await
             }
         };
-        Ok(Self { snapshot: copied??, _copy: Some(folder) })
+        let snapshot = copied??;
+        // It is open: where the system lets it, its name goes at once, and the rest with the process, however that ends.
+        let folder = if cfg!(unix) { None } else { Some(folder) };
+        Ok(Self { snapshot, _copy: folder })
     }
 
     /// What it reads.

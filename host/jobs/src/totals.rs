@@ -1,5 +1,6 @@
 //! An export's progress, and its result.
 
+use partway_store::ObjectVersion;
 use serde::{Deserialize, Serialize};
 
 /// An export's progress, or its final totals.
@@ -33,6 +34,8 @@ pub struct Finished {
     pub location: String,
     /// The SHA-256 of its bytes, in hexadecimal digits.
     pub sha256: String,
+    /// The object's version in the store; none if the store does not tell objects apart.
+    pub version: Option<ObjectVersion>,
     /// Its final totals.
     pub totals: Totals,
 }

@@ -47,8 +47,8 @@ pub(crate) fn is_ending(state: JobState) -> bool {
 pub(crate) enum Remedy {
     /// The step may go well another time.
     Retry,
-    /// So too, if the job has begun: database and store were there, and let us in. Keys expire and are renewed, and disks
-    /// are mounted again.
+    /// So too, if the job has begun: the store was there, and let us in, and keys expire and are renewed; the disk that the
+    /// database is on was mounted, and may be again.
     RetryIfBegun,
     /// This process can't do it, for reasons of its environment; another may.
     LeaveToOthers,
@@ -74,6 +74,7 @@ pub(crate) fn remedy(error: &StepError) -> Remedy {
             Remedy::LeaveToOthers
         }
         StepError::CutOff(_) => Remedy::Retry,
+        StepError::Unmounted(_) => Remedy::RetryIfBegun,
         StepError::LeaseLost => Remedy::Drop,
         StepError::PartSize(_) | StepError::MayNotStartOver | StepError::TooManyStarts { .. } => {
             Remedy::Fail
@@ -98,11 +99,11 @@ fn job_remedy(error: &JobError) -> Remedy {
     }
 }
 
+/// A database that is gone while other files of its folder are there was deleted or moved, and a right that was taken away
+/// does not come back by itself: waiting helps neither. A disk that is not mounted is [`StepError::Unmounted`], and a
+/// network file system that has lost its server (`ESTALE`, say) gives I/O errors, which are [`OpenError::Other`].
 fn open_remedy(error: &OpenError) -> Remedy {
     match error {
-        OpenError::NotFound { .. }
-        | OpenError::Permission { .. }
-        | OpenError::NeedsWrite { .. } => Remedy::RetryIfBegun,
         OpenError::Busy { .. } | OpenError::Other { .. } | OpenError::Copy { .. } => Remedy::Retry,
         _ => Remedy::Fail,
     }
@@ -225,6 +226,10 @@ mod tests {
         StepError::Open(OpenError::NotFound { path: "/app.db".into() })
     }
 
+    fn unmounted() -> StepError {
+        StepError::Unmounted("/app.db".into())
+    }
+
     fn interrupted() -> StepError {
         StepError::interrupted()
     }
@@ -234,11 +239,27 @@ mod tests {
         let mut record = running();
         let cut_off = || StepError::CutOff(std::time::Duration::from_secs(1));
         assert!(matches!(after_failure(&record, cut_off(), false), AfterFailure::Retry(_)));
-        assert!(matches!(after_failure(&record, missing(), false), AfterFailure::Retry(_)));
+        assert!(matches!(after_failure(&record, unmounted(), false), AfterFailure::Retry(_)));
         record.attempts = 2;
         assert!(matches!(after_failure(&record, cut_off(), false), AfterFailure::Fail(_)));
         // There is nothing to lose yet.
-        assert!(matches!(after_failure(&waiting(), missing(), false), AfterFailure::Fail(_)));
+        assert!(matches!(after_failure(&waiting(), unmounted(), false), AfterFailure::Fail(_)));
+    }
+
+    #[test]
+    fn what_does_not_pass_by_itself_fails_at_once() {
+        let (path, reason) = (std::path::PathBuf::from("/app.db"), String::new());
+        for error in [
+            OpenError::NotFound { path: path.clone() },
+            OpenError::Permission { path: path.clone() },
+            OpenError::NeedsWrite { path: path.clone(), reason },
+        ] {
+            let failed = after_failure(&running(), StepError::Open(error), false);
+            assert!(matches!(failed, AfterFailure::Fail(_)), "{failed:?}");
+        }
+        let (path, reason) = (path, "disk I/O error".to_owned());
+        let stale = StepError::Open(OpenError::Other { path, reason });
+        assert!(matches!(after_failure(&running(), stale, false), AfterFailure::Retry(_)));
     }
 
     #[test]

@@ -19,15 +19,16 @@ use crate::store::Store;
 pub enum StoreAddress {
     /// A folder.
     Folder(PathBuf),
-    /// `s3://bucket/prefix`: configured by the `AWS_*` environment variables; `AWS_ENDPOINT_URL`
-    /// names a server other than Amazon's.
+    /// `s3://bucket/prefix`: configured by the `AWS_*` environment variables and AWS's own files;
+    /// `AWS_ENDPOINT_URL` names a server other than Amazon's.
     S3 {
         /// The bucket.
         bucket: String,
         /// The names' prefix, without slashes at its ends; empty for none.
         prefix: String,
     },
-    /// `r2://account/bucket/prefix`: access with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    /// `r2://account/bucket/prefix`: access with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or
+    /// with the access key of a profile.
     R2 {
         /// The account's id.
         account: String,
@@ -70,6 +71,17 @@ pub enum AddressError {
         /// How it should look.
         form: &'static str,
     },
+    /// It has something after its path that has no meaning here.
+    #[error(
+        "{address:?} ends in {ignored:?}, which has no meaning in an address: leave it out, or write ? as %3F and # as \
+         %23 where they belong to a name"
+    )]
+    Extra {
+        /// The address as given.
+        address: String,
+        /// What has no meaning.
+        ignored: String,
+    },
     /// The client for it can't be set up.
     #[error("the client for {address} can't be set up: {reason}")]
     Client {
@@ -103,6 +115,12 @@ impl FromStr for StoreAddress {
             };
         };
         let url = Url::parse(text).map_err(|_| AddressError::UnknownScheme(text.to_owned()))?;
+        for (mark, rest) in [('?', url.query()), ('#', url.fragment())] {
+            if let Some(rest) = rest {
+                let ignored = format!("{mark}{rest}");
+                return Err(AddressError::Extra { address: text.to_owned(), ignored });
+            }
+        }
         let host = url.host_str().unwrap_or_default().to_owned();
         let path =
             percent_decode_str(url.path().trim_matches('/')).decode_utf8_lossy().into_owned();
@@ -195,10 +213,14 @@ fn missing_client(address: String) -> AddressError {
     AddressError::MissingFeature { address, feature: "s3" }
 }
 
-/// The server that the environment names for S3, if it names one.
+/// The server that the environment, or its profile, names for S3, if one of them does.
 fn endpoint() -> Option<String> {
     let names = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
-    names.into_iter().filter_map(|name| std::env::var(name).ok()).find(|value| !value.is_empty())
+    let mut values = names.into_iter().filter_map(|name| std::env::var(name).ok());
+    let endpoint = values.find(|value| !value.is_empty());
+    #[cfg(feature = "s3")]
+    let endpoint = endpoint.or_else(crate::s3::profile_endpoint);
+    endpoint
 }
 
 fn url(scheme: &str, parts: &[&str]) -> String {
@@ -267,6 +289,8 @@ mod tests {
             ("s3://bucket/", s3("bucket", "")),
             ("s3://bucket/a/b/", s3("bucket", "a/b")),
             ("s3://bucket/my dir/täglich", s3("bucket", "my dir/täglich")),
+            ("s3://bucket/what%3F", s3("bucket", "what?")),
+            ("a?b#c", StoreAddress::Folder("a?b#c".into())),
             (
                 "r2://account/bucket/a",
                 StoreAddress::R2 {
@@ -297,6 +321,10 @@ mod tests {
             ("s3://", "s3://bucket/prefix"),
             ("r2://account", "r2://account/bucket/prefix"),
             ("https://example.org/x", "s3://bucket/prefix"),
+            ("s3://bucket?x=1", "\"?x=1\""),
+            ("s3://bucket/a/b.sql?versionId=2#c", "leave it out"),
+            ("r2://account/bucket/a#b", "\"#b\""),
+            ("file:///folder?a", "%3F"),
         ] {
             let error = text.parse::<StoreAddress>().unwrap_err().to_string();
             assert!(error.contains(hint), "{error}");

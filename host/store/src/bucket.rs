@@ -51,13 +51,14 @@ pub trait Bucket: Send + Sync + std::fmt::Debug {
     ) -> Result<PartId, RequestError>;
 
     /// `CompleteMultipartUpload`, from the ETags of all parts in order; an upload without parts becomes an empty object.
-    /// Overwrites an object of this key.
+    /// Returns the object's ETag, if the response has it. Send `If-None-Match: *` if the server supports it, and
+    /// return [`RequestErrorKind::Exists`] if an object has this key; otherwise that object is overwritten.
     async fn complete_multipart_upload(
         &self,
         key: &str,
         upload_id: &str,
         part_ids: &[PartId],
-    ) -> Result<(), RequestError>;
+    ) -> Result<Option<String>, RequestError>;
 
     /// `AbortMultipartUpload`.
     async fn abort_multipart_upload(&self, key: &str, upload_id: &str) -> Result<(), RequestError>;
@@ -159,6 +160,8 @@ pub enum RequestErrorKind {
     NotFound,
     /// A part to complete the object from is not there, or has another ETag (`InvalidPart`).
     InvalidPart,
+    /// An object has the key, and is not to be overwritten (`PreconditionFailed`, status 412).
+    Exists,
     /// The credentials are wrong or insufficient (status 401 or 403).
     Denied,
     /// The server does not support such requests (status 405 or 501).

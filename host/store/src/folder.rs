@@ -20,7 +20,10 @@ use self::blocking::write_blocking;
 use self::hidden::HiddenFile;
 use self::names::{new_hidden, object_name};
 use crate::error::StoreError;
-use crate::store::{IncompleteUpload, ObjectBytes, PartId, Store, StoreLimits, UploadId};
+use crate::store::{
+    CompletedObject, IncompleteUpload, ObjectBytes, ObjectStat, PartId, Store, StoreLimits,
+    UploadId,
+};
 
 /// A folder of the file system.
 #[derive(Debug, Clone)]
@@ -114,10 +117,13 @@ impl Store for FolderStore {
         upload: &UploadId,
         part_ids: &[PartId],
         length: u64,
-    ) -> Result<String, StoreError> {
+    ) -> Result<CompletedObject, StoreError> {
         let hidden = self.hidden(upload);
-        let name = match hidden.trim(length).await {
-            Ok(()) => hidden.publish().await?,
+        let object = match hidden.trim(length).await {
+            // A new name does not change the version.
+            Ok(version) => {
+                CompletedObject { name: hidden.publish().await?, version: Some(version) }
+            }
             // It may have become the object already, before a crash.
             Err(error @ StoreError::UploadGone { .. }) => {
                 hidden.find_published(part_ids.first(), length).await?.ok_or(error)?
@@ -126,7 +132,7 @@ impl Store for FolderStore {
         };
         hidden.remove().await?;
         sync_folder(&self.folder).await?;
-        Ok(name)
+        Ok(object)
     }
 
     async fn find_completed(
@@ -134,7 +140,7 @@ impl Store for FolderStore {
         upload: &UploadId,
         part_ids: &[PartId],
         length: u64,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<CompletedObject>, StoreError> {
         let hidden = self.hidden(upload);
         let is_hidden = hidden.exists();
         let identity = part_ids.first().filter(|id| !id.is_empty());
@@ -170,9 +176,13 @@ impl Store for FolderStore {
         self.read_range(name, 0..u64::MAX).await
     }
 
-    async fn length(&self, name: &str) -> Result<u64, StoreError> {
-        let length = reading::length(self.folder.join(name), &self.location(name)).await;
-        length.map_err(|error| self.read_error(error))
+    async fn stat(&self, name: &str) -> Result<ObjectStat, StoreError> {
+        let stat = reading::stat(self.folder.join(name), &self.location(name)).await;
+        stat.map_err(|error| self.read_error(error))
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 
     async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError> {

@@ -37,9 +37,9 @@
 //!     hash = uploaded.hash;
 //! }
 //!
-//! let name = store.complete(&upload, &part_ids, length).await?;
-//! assert_eq!(store.length(&name).await?, 8202);
-//! println!("{}: SHA-256 {}", store.location(&name), hash.finish().ok_or("a damaged state")?);
+//! let object = store.complete(&upload, &part_ids, length).await?;
+//! assert_eq!(store.stat(&object.name).await?.length, 8202);
+//! println!("{}: SHA-256 {}", store.location(&object.name), hash.finish().ok_or("a damaged state")?);
 //! # Ok(())
 //! # }
 //! ```
@@ -75,7 +75,7 @@ pub use names::numbered_name;
 pub use object::ObjectStore;
 pub use part_size::{PartSizeError, part_size};
 pub use store::{
-    IncompleteUpload, ObjectBytes, PartId, SLOWEST_UPLOAD_BYTES_PER_SECOND, Store, StoreLimits,
-    UploadId,
+    CompletedObject, IncompleteUpload, ObjectBytes, ObjectStat, ObjectVersion, PartId,
+    SLOWEST_UPLOAD_BYTES_PER_SECOND, Store, StoreLimits, UploadId,
 };
 pub use upload::{PendingUpload, Upload, UploadedParts};

@@ -1,5 +1,6 @@
 //! S3 and R2: a store built from the requests of a bucket.
 
+mod e_tag;
 mod listing;
 
 use std::ops::Range;
@@ -11,10 +12,14 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use url::Url;
 
+use self::e_tag::{may_be_of, version};
 use self::listing::list_uploads;
 use crate::bucket::{Bucket, ObjectInfo, RequestError, RequestErrorKind, UploadQuery};
 use crate::error::StoreError;
-use crate::store::{IncompleteUpload, ObjectBytes, PartId, Store, StoreLimits, UploadId};
+use crate::store::{
+    CompletedObject, IncompleteUpload, ObjectBytes, ObjectStat, PartId, Store, StoreLimits,
+    UploadId,
+};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -79,19 +84,17 @@ impl ObjectStore {
         &self,
         upload: &UploadId,
         found: &ObjectInfo,
-        parts: usize,
+        part_ids: &[PartId],
         length: u64,
     ) -> Result<bool, StoreError> {
-        let count = part_count(found);
-        // An upload without parts becomes an object of one that is empty.
-        if found.length != length || count.is_some_and(|count| count != parts.max(1)) {
+        if !may_be_of(found, part_ids, length) {
             return Ok(false);
         }
-        // Another object may have the same length. But an upload that has become an object is listed no longer.
+        // Another object may have the same length, or the same bytes. But an upload that has become an object is listed no longer.
         let query = UploadQuery { prefix: self.key(&upload.name), ..UploadQuery::default() };
         match list_uploads(self.bucket.as_ref(), query).await {
             Ok(uploads) => Ok(!uploads.iter().any(|other| other.upload_id == upload.id)),
-            // Where this user or server can't list uploads, length and number of parts decide.
+            // Where this user or server can't list uploads, ETag and length decide.
             Err(RequestError {
                 kind: RequestErrorKind::Denied | RequestErrorKind::NotImplemented,
                 ..
@@ -99,6 +102,29 @@ impl ObjectStore {
             Err(RequestError { reason, .. }) => {
                 Err(StoreError::Failed { location: self.location(&upload.name), reason })
             }
+        }
+    }
+
+    /// The object that an upload has become, as the server answered when it was completed.
+    async fn completed(
+        &self,
+        upload: &UploadId,
+        part_ids: &[PartId],
+        length: u64,
+        answered: Option<String>,
+    ) -> Result<CompletedObject, StoreError> {
+        let name = upload.name.clone();
+        // Servers differ in what they answer, and what this one says of the object later is what counts. It also shows
+        // whether another upload to the name was completed at the same time.
+        let Some(found) = self.info(&name).await? else {
+            return Ok(CompletedObject { name, version: answered.as_deref().map(version) });
+        };
+        let found_version = found.e_tag.as_deref().map(version);
+        let is_answered = answered.is_some() && answered.as_deref().map(version) == found_version;
+        if is_answered || may_be_of(&found, part_ids, length) {
+            Ok(CompletedObject { name, version: found_version })
+        } else {
+            Err(StoreError::Taken { location: self.location(&name) })
         }
     }
 
@@ -150,12 +176,6 @@ impl ObjectStore {
 /// Whether there is no such object, upload or bucket.
 fn is_missing(error: &RequestError) -> bool {
     matches!(error.kind, RequestErrorKind::NotFound | RequestErrorKind::NoSuchBucket)
-}
-
-/// Of how many parts an object was made, where its ETag tells: so do Amazon's, R2's and Garage's.
-fn part_count(info: &ObjectInfo) -> Option<usize> {
-    let tag = info.e_tag.as_deref()?.trim_matches('"');
-    tag.rsplit_once('-')?.1.parse().ok()
 }
 
 #[async_trait]
@@ -210,17 +230,21 @@ impl Store for ObjectStore {
         upload: &UploadId,
         part_ids: &[PartId],
         length: u64,
-    ) -> Result<String, StoreError> {
+    ) -> Result<CompletedObject, StoreError> {
         let name = &upload.name;
-        // Completing writes over whatever has the name: that must be nothing. Between this request and the next one
-        // another may still take it.
+        // Not every server refuses to complete an upload over an object that has the name: there must be none. Between
+        // this request and the next one another may still take it.
         let found = match self.info(name).await? {
             Some(found) => found,
             None => {
                 let key = self.key(name);
                 let completed = self.bucket.complete_multipart_upload(&key, &upload.id, part_ids);
-                let Err(error) = completed.await else { return Ok(name.clone()) };
-                let error = self.upload_error(name, error);
+                let error = match completed.await {
+                    Ok(answered) => {
+                        return self.completed(upload, part_ids, length, answered).await;
+                    }
+                    Err(error) => self.upload_error(name, error),
+                };
                 // The upload may have been completed and the answer lost: then the object is there. Where that can't be
                 // found out, it is not known whether the upload is gone, and the error is to say that.
                 let Some(found) = self.info(name).await? else { return Err(error) };
@@ -228,8 +252,9 @@ impl Store for ObjectStore {
                 found
             }
         };
-        if self.is_made_by(upload, &found, part_ids.len(), length).await? {
-            Ok(name.clone())
+        if self.is_made_by(upload, &found, part_ids, length).await? {
+            let version = found.e_tag.as_deref().map(version);
+            Ok(CompletedObject { name: name.clone(), version })
         } else {
             Err(StoreError::Taken { location: self.location(name) })
         }
@@ -240,10 +265,11 @@ impl Store for ObjectStore {
         upload: &UploadId,
         part_ids: &[PartId],
         length: u64,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<CompletedObject>, StoreError> {
         let Some(found) = self.info(&upload.name).await? else { return Ok(None) };
-        let is_ours = self.is_made_by(upload, &found, part_ids.len(), length).await?;
-        Ok(is_ours.then(|| upload.name.clone()))
+        let is_ours = self.is_made_by(upload, &found, part_ids, length).await?;
+        let version = found.e_tag.as_deref().map(version);
+        Ok(is_ours.then(|| CompletedObject { name: upload.name.clone(), version }))
     }
 
     async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
@@ -284,9 +310,11 @@ impl Store for ObjectStore {
         self.get(name, None).await
     }
 
-    async fn length(&self, name: &str) -> Result<u64, StoreError> {
+    async fn stat(&self, name: &str) -> Result<ObjectStat, StoreError> {
         let info = self.bucket.head_object(&self.key(name)).await;
-        info.map(|info| info.length).map_err(|error| self.read_error(name, error))
+        let info = info.map_err(|error| self.read_error(name, error))?;
+        let version = info.e_tag.as_deref().map(version);
+        Ok(ObjectStat { length: info.length, version })
     }
 
     async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError> {

@@ -1,6 +1,9 @@
 //! The requests of a bucket, sent by the S3 client of the `object_store` crate.
 
+mod conditional;
+mod credentials;
 mod http;
+mod profile;
 mod settings;
 mod uploads;
 
@@ -19,8 +22,10 @@ use object_store::signer::{Method, SignedUrlOptions, Signer};
 use object_store::{GetOptions, GetRange, ObjectStore as _, ObjectStoreExt};
 use url::Url;
 
+use self::credentials::no_credentials;
 use self::http::Connector;
 use self::settings::Settings;
+pub(crate) use self::settings::profile_endpoint;
 use self::uploads::UploadLister;
 use crate::address::AddressError;
 use crate::bucket::{
@@ -30,13 +35,21 @@ use crate::object::ObjectStore;
 use crate::store::PartId;
 
 impl ObjectStore {
-    /// A bucket, configured by the environment's `AWS_*` variables.
+    /// A bucket, configured by the environment's `AWS_*` variables, and for what they do not say by
+    /// the profile that `AWS_PROFILE` names (or `default`) in AWS's own files.
     ///
     /// # Errors
     ///
     /// [`AddressError::Client`] if no client can be set up.
     pub fn s3(bucket: &str, prefix: &str) -> Result<Self, AddressError> {
-        Self::connect(Settings::from_environment(), &format!("s3://{bucket}"), bucket, prefix)
+        let address = format!("s3://{bucket}");
+        let settings = Settings::from_environment();
+        Self::connect(
+            settings.map_err(|reason| client_error(&address, prefix, reason))?,
+            &address,
+            bucket,
+            prefix,
+        )
     }
 
     /// A bucket, configured by settings like the environment's `AWS_*` variables, as names and
@@ -53,27 +66,24 @@ impl ObjectStore {
         Self::connect(Settings::new(settings), &format!("s3://{bucket}"), bucket, prefix)
     }
 
-    /// A bucket of Cloudflare R2, with the environment's access key.
+    /// A bucket of Cloudflare R2, with the access key of the environment or its profile.
     ///
     /// # Errors
     ///
     /// [`AddressError::Client`] if no client can be set up.
     pub fn r2(account: &str, bucket: &str, prefix: &str) -> Result<Self, AddressError> {
-        let mut settings = Settings::from_environment();
-        // Without a key the client would ask Amazon's machines for one.
-        if settings.builder.get_config_value(&AmazonS3ConfigKey::AccessKeyId).is_none() {
-            return Err(AddressError::Client {
-                address: format!("r2://{account}/{bucket}"),
-                reason: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
-            });
-        }
+        let address = format!("r2://{account}/{bucket}");
+        // Amazon's machines have no keys for it.
+        let with_key = |settings: Settings| settings.require_access_key().map(|()| settings);
+        let settings = Settings::from_environment().and_then(with_key);
+        let mut settings = settings.map_err(|reason| client_error(&address, prefix, reason))?;
         // Of the two settings for it this one wins, whatever the environment has for another store.
         let endpoint = format!("https://{account}.r2.cloudflarestorage.com");
         settings.builder = settings
             .builder
             .with_config(AmazonS3ConfigKey::S3Endpoint, endpoint)
             .with_region("auto");
-        Self::connect(settings, &format!("r2://{account}/{bucket}"), bucket, prefix)
+        Self::connect(settings, &address, bucket, prefix)
     }
 
     fn connect(
@@ -82,16 +92,21 @@ impl ObjectStore {
         bucket: &str,
         prefix: &str,
     ) -> Result<Self, AddressError> {
-        let client = S3Bucket::new(settings, bucket).map_err(|error| AddressError::Client {
-            address: match prefix {
-                "" => bucket_address.to_owned(),
-                prefix => format!("{bucket_address}/{prefix}"),
-            },
-            reason: error.to_string(),
-        })?;
+        let failed = |reason| client_error(bucket_address, prefix, reason);
+        let settings = settings.ready().map_err(failed)?;
+        let client = S3Bucket::new(settings, bucket).map_err(|error| failed(error.to_string()))?;
         let key_prefix = Path::parse(prefix).unwrap_or_else(|_| Path::from(prefix));
         Ok(Self::new(Arc::new(client), bucket_address, prefix).with_key_prefix(key_prefix.as_ref()))
     }
+}
+
+/// Why there is no client for a bucket.
+fn client_error(bucket_address: &str, prefix: &str, reason: String) -> AddressError {
+    let address = match prefix {
+        "" => bucket_address.to_owned(),
+        prefix => format!("{bucket_address}/{prefix}"),
+    };
+    AddressError::Client { address, reason }
 }
 
 /// A bucket behind the S3 client of `object_store`, which repeats requests by itself while that may help.
@@ -103,7 +118,6 @@ struct S3Bucket {
 
 impl S3Bucket {
     fn new(settings: Settings, bucket: &str) -> object_store::Result<Self> {
-        let settings = settings.ready();
         let http = Connector.connect(&settings.options)?;
         let client = settings
             .builder
@@ -158,11 +172,10 @@ impl Bucket for S3Bucket {
         key: &str,
         upload_id: &str,
         part_ids: &[PartId],
-    ) -> Result<(), RequestError> {
+    ) -> Result<Option<String>, RequestError> {
         let parts =
             part_ids.iter().map(|id| multipart::PartId { content_id: id.clone() }).collect();
-        self.client.complete_multipart(&path(key), &upload_id.to_owned(), parts).await?;
-        Ok(())
+        Ok(self.client.complete_multipart(&path(key), &upload_id.to_owned(), parts).await?.e_tag)
     }
 
     async fn abort_multipart_upload(&self, key: &str, upload_id: &str) -> Result<(), RequestError> {
@@ -200,7 +213,7 @@ fn path(key: &str) -> Path {
 impl From<object_store::Error> for RequestError {
     fn from(error: object_store::Error) -> Self {
         use object_store::Error;
-        let reason = words(&error);
+        let mut reason = words(&error);
         let kind = match error {
             // A missing bucket is an object not found, as the client sees it.
             Error::NotFound { .. } if reason.contains("NoSuchBucket") => {
@@ -208,7 +221,9 @@ impl From<object_store::Error> for RequestError {
             }
             Error::NotFound { .. } => RequestErrorKind::NotFound,
             _ if reason.contains("<Code>InvalidPart</Code>") => RequestErrorKind::InvalidPart,
+            Error::Precondition { .. } => RequestErrorKind::Exists,
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+                reason = denial(&error, reason);
                 RequestErrorKind::Denied
             }
             // The client has repeated what can be.
@@ -229,6 +244,25 @@ fn words(error: &object_store::Error) -> String {
         text if text.contains(&cause.to_string()) => text,
         text => format!("{text}: {cause}"),
     }
+}
+
+/// Why a request was denied, as a sentence: there is no key, or what the server says of it.
+fn denial(error: &object_store::Error, words: String) -> String {
+    if let Some(missing) = no_credentials(error) {
+        return missing;
+    }
+    let between = |start: &str, end: &str| Some(words.split_once(start)?.1.split_once(end)?.0);
+    let Some(status) = between("status code: ", ": ") else { return words };
+    // An answer to HEAD has no more to it.
+    let details = match (between("<Code>", "</Code>"), between("<Message>", "</Message>")) {
+        (Some(code), Some(message)) => format!(", {code}: {message}"),
+        (Some(code), None) => format!(", {code}"),
+        _ => String::new(),
+    };
+    format!(
+        "the server refused the access key ({status}{details}). Check the key, its secret, the region, and what the \
+         key may do"
+    )
 }
 
 #[cfg(test)]

@@ -54,6 +54,28 @@ pub const SLOWEST_UPLOAD_BYTES_PER_SECOND: u64 = 32 * 1024;
 /// in a folder the identity of the file that the part is in.
 pub type PartId = String;
 
+/// What tells an object from every other that has, had or will have its name; opaque. In an object
+/// store it is the ETag, in a folder the identity of the file, its length and its modification time.
+pub type ObjectVersion = String;
+
+/// An object that has appeared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompletedObject {
+    /// Its name.
+    pub name: String,
+    /// Its version; none if the store does not tell objects apart.
+    pub version: Option<ObjectVersion>,
+}
+
+/// What a store knows about an object without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectStat {
+    /// The length, in bytes.
+    pub length: u64,
+    /// The version; none if the store does not tell objects apart.
+    pub version: Option<ObjectVersion>,
+}
+
 /// An object's bytes as they are read; the first error is the end.
 pub type ObjectBytes = BoxStream<'static, Result<Bytes, StoreError>>;
 
@@ -114,7 +136,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn sync(&self, upload: &UploadId) -> Result<(), StoreError>;
 
     /// Makes the object appear, from the ids of all its parts in order and its length in bytes, and
-    /// returns its name. If the name has been taken since the upload began, a folder uses the next
+    /// returns what it is. If the name has been taken since the upload began, a folder uses the next
     /// free name, and an object store fails with [`StoreError::Taken`].
     ///
     /// It may be called again, whether it succeeded, failed or was interrupted: an object that has appeared already is
@@ -124,16 +146,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         upload: &UploadId,
         part_ids: &[PartId],
         length: u64,
-    ) -> Result<String, StoreError>;
+    ) -> Result<CompletedObject, StoreError>;
 
-    /// The name under which the object has appeared, if it has: [`Store::complete`] may have
+    /// The object, if it has appeared: [`Store::complete`] may have
     /// succeeded although its result was lost.
     async fn find_completed(
         &self,
         upload: &UploadId,
         part_ids: &[PartId],
         length: u64,
-    ) -> Result<Option<String>, StoreError>;
+    ) -> Result<Option<CompletedObject>, StoreError>;
 
     /// Aborts an upload: what it has written is deleted. It is not an error if the upload no longer
     /// exists.
@@ -146,8 +168,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Reads an object from its beginning. Little of it is in memory at a time.
     async fn read(&self, name: &str) -> Result<ObjectBytes, StoreError>;
 
-    /// The length of an object, in bytes.
-    async fn length(&self, name: &str) -> Result<u64, StoreError>;
+    /// The length of an object, and its version.
+    async fn stat(&self, name: &str) -> Result<ObjectStat, StoreError>;
+
+    /// Whether an object's bytes are cheap to read, so that their hash may be asked for where the version does not tell.
+    fn is_local(&self) -> bool {
+        false
+    }
 
     /// Reads a range of an object's bytes, like [`Store::read`]; fewer if the object ends within
     /// it.

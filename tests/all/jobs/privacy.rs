@@ -74,3 +74,37 @@ fn state_files_copies_and_secrets_are_for_their_owner_alone() {
         assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o077, 0);
     }
 }
+
+/// Runs a command without a umask and with a folder of its own for temporary files, and looks that nothing in that is for
+/// others, as long as it runs. What it prints is read meanwhile.
+#[track_caller]
+fn keeps_temporary_files_private(command: &Command, folder: &Path) {
+    let temporary = folder.join("temporary");
+    fs::create_dir(&temporary).unwrap();
+    let mut command = without_umask(command);
+    let mut child = command.env("TMPDIR", &temporary).stdout(Stdio::null()).spawn().unwrap();
+    let mut kinds = BTreeSet::new();
+    while child.try_wait().unwrap().is_none() {
+        kinds.extend(private(&temporary));
+    }
+    assert!(child.wait().unwrap().success());
+    assert!(!kinds.is_empty(), "it has made no temporary file");
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "a temporary file is left");
+    fs::remove_dir(temporary).unwrap();
+}
+
+#[test]
+fn copies_for_streams_and_restored_dumps_are_for_their_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sample.db");
+    write_sample(&file, 40).unwrap();
+    let mut stream = Command::new(program());
+    stream.args(["export", "--snapshot", "copy"]).arg(&file);
+    keeps_temporary_files_private(&stream, folder.path());
+    let dump = folder.path().join("dump.sql");
+    let output = fs::File::create(&dump).unwrap();
+    assert!(stream.stdout(output).status().unwrap().success());
+    let mut verify = Command::new(program());
+    verify.arg("verify").arg(&dump).arg("--against").arg(&file);
+    keeps_temporary_files_private(&verify, folder.path());
+}

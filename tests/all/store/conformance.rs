@@ -53,6 +53,7 @@ async fn conforms(subject: Subject) {
     uploads_are_listed_until_they_end(&subject).await;
     an_upload_that_is_gone_says_so(&subject).await;
     another_object_of_the_name_is_left_alone(&subject).await;
+    a_version_tells_objects_of_one_name_and_length_apart(&subject.store).await;
     what_is_deleted_is_gone(&subject.store).await;
 }
 
@@ -66,8 +67,8 @@ async fn an_object_appears_whole_when_it_is_completed(subject: &Subject) {
     assert!(matches!(missing, StoreError::NoObject { .. }), "{missing}");
     assert!(!missing.is_transient());
     for _ in 0..3 {
-        let name = store.complete(&upload, &part_ids, whole.len() as u64).await.unwrap();
-        assert_eq!(name, "a.sql");
+        let object = store.complete(&upload, &part_ids, whole.len() as u64).await.unwrap();
+        assert_eq!(object.name, "a.sql");
         assert!(contents(store, "a.sql").await.unwrap() == whole);
     }
     ranges_are_read(store, &whole).await;
@@ -80,14 +81,14 @@ async fn an_object_appears_whole_when_it_is_completed(subject: &Subject) {
 
 async fn ranges_are_read(store: &Arc<dyn Store>, whole: &[u8]) {
     let length = whole.len() as u64;
-    assert_eq!(store.length("a.sql").await.unwrap(), length);
+    assert_eq!(store.stat("a.sql").await.unwrap().length, length);
     for range in [0..1, 1..4000, length - 101..length - 99, length - 1..length, 0..length, 7..7] {
         let pieces = store.read_range("a.sql", range.clone()).await.unwrap();
         let pieces: Vec<_> = pieces.map(Result::unwrap).collect().await;
         assert!(pieces.concat() == whole[range.start as usize..range.end as usize], "{range:?}");
     }
     let missing = [
-        store.length("b.sql").await.err().unwrap(),
+        store.stat("b.sql").await.err().unwrap(),
         store.read_range("b.sql", 0..1).await.err().unwrap(),
     ];
     for error in missing {
@@ -98,7 +99,7 @@ async fn ranges_are_read(store: &Arc<dyn Store>, whole: &[u8]) {
 async fn what_is_deleted_is_gone(store: &Arc<dyn Store>) {
     for _ in 0..2 {
         store.delete("a.sql").await.unwrap();
-        let missing = store.length("a.sql").await.err().unwrap();
+        let missing = store.stat("a.sql").await.err().unwrap();
         assert!(matches!(missing, StoreError::NoObject { .. }), "{missing}");
     }
     assert_eq!(store.free_name("a.sql").await.unwrap(), "a.sql");
@@ -133,8 +134,8 @@ async fn an_upload_that_is_gone_says_so(subject: &Subject) {
     for _ in 0..2 {
         store.abort(&upload).await.unwrap();
     }
-    let written = store.write(&upload, 1, 0, bytes(100, 0).into()).await.map(|_| String::new());
-    let completed = store.complete(&upload, &part_ids, whole.len() as u64).await;
+    let written = store.write(&upload, 1, 0, bytes(100, 0).into()).await.map(drop);
+    let completed = store.complete(&upload, &part_ids, whole.len() as u64).await.map(drop);
     for outcome in [written, completed] {
         let error = outcome.unwrap_err();
         assert!(matches!(error, StoreError::UploadGone { .. }), "{error}");
@@ -152,11 +153,11 @@ async fn another_object_of_the_name_is_left_alone(subject: &Subject) {
     let (our_part_ids, our_bytes) = write(store, &ours, 12).await;
     let length = our_bytes.len() as u64;
     assert_eq!(their_bytes.len() as u64, length);
-    assert_eq!(store.complete(&theirs, &their_part_ids, length).await.unwrap(), "e.sql");
+    assert_eq!(store.complete(&theirs, &their_part_ids, length).await.unwrap().name, "e.sql");
     for _ in 0..2 {
         let completed = store.complete(&ours, &our_part_ids, length).await;
         if subject.takes_another_name {
-            assert_eq!(completed.unwrap(), "e-2.sql");
+            assert_eq!(completed.unwrap().name, "e-2.sql");
             assert!(contents(store, "e-2.sql").await.unwrap() == our_bytes);
         } else {
             let error = completed.unwrap_err();
@@ -164,10 +165,32 @@ async fn another_object_of_the_name_is_left_alone(subject: &Subject) {
             assert!(!error.is_transient());
         }
         assert!(contents(store, "e.sql").await.unwrap() == their_bytes);
-        assert_eq!(store.complete(&theirs, &their_part_ids, length).await.unwrap(), "e.sql");
+        assert_eq!(store.complete(&theirs, &their_part_ids, length).await.unwrap().name, "e.sql");
     }
     store.abort(&ours).await.unwrap();
     assert_eq!(begun(store).await, []);
+}
+
+/// The name, the length and the number of parts are the same.
+async fn a_version_tells_objects_of_one_name_and_length_apart(store: &Arc<dyn Store>) {
+    let mut versions = Vec::new();
+    for seed in [20, 21] {
+        let upload = store.begin("v.sql").await.unwrap();
+        let (part_ids, whole) = write(store, &upload, seed).await;
+        let length = whole.len() as u64;
+        let object = store.complete(&upload, &part_ids, length).await.unwrap();
+        // However it is asked for, and after it was read.
+        let again = store.complete(&upload, &part_ids, length).await.unwrap();
+        let found = store.find_completed(&upload, &part_ids, length).await.unwrap();
+        assert!(contents(store, "v.sql").await.unwrap() == whole);
+        let stat = store.stat("v.sql").await.unwrap();
+        assert_eq!(stat.length, length);
+        assert_eq!([&object, &again, &found.unwrap()].map(|it| &it.version), [&stat.version; 3]);
+        assert!(stat.version.is_some());
+        versions.push(stat.version);
+        store.delete("v.sql").await.unwrap();
+    }
+    assert_ne!(versions[0], versions[1]);
 }
 
 #[test]

@@ -49,9 +49,9 @@ async fn scenario(store: &Arc<dyn Store>) -> Result<Vec<u8>, StoreError> {
         part_ids.push(persist(write).await.1?);
     }
     let completed = persist(async || store.complete(&upload, &part_ids, length).await).await.1?;
-    assert_eq!(completed, name);
+    assert_eq!(completed.name, name);
     let completed = persist(async || store.complete(&upload, &part_ids, length).await).await.1?;
-    assert_eq!(completed, name);
+    assert_eq!(completed.name, name);
     persist(async || contents(store, &name).await).await.1
 }
 
@@ -155,11 +155,11 @@ fn a_lost_answer_to_completing_uploads_nothing_twice() {
             server.fail(Request::Complete, 1, fault);
             let (failed, completed) =
                 persist(async || store.complete(&upload, &part_ids, length).await).await;
-            assert_eq!((failed, completed.unwrap()), (0, "a.sql".to_owned()), "{fault:?}");
+            assert_eq!((failed, completed.unwrap().name), (0, "a.sql".to_owned()), "{fault:?}");
             // Another process, which knows only what was saved before.
             let other: Arc<dyn Store> = Arc::new(server.store("nightly"));
             let completes = server.came(Request::Complete);
-            assert_eq!(other.complete(&upload, &part_ids, length).await.unwrap(), "a.sql");
+            assert_eq!(other.complete(&upload, &part_ids, length).await.unwrap().name, "a.sql");
             assert_eq!(server.came(Request::Complete), completes);
             assert_eq!(server.came(Request::Part), 2);
             // Not ours by its length, or by the number of its parts.
@@ -179,9 +179,8 @@ fn an_upload_that_expired_is_named_and_its_parts_are_not_believed() {
         let upload = store.begin("a.sql").await.unwrap();
         let part_id = store.write(&upload, 1, 0, vec![1; 1000].into()).await.unwrap();
         server.forget_uploads();
-        let completed = store.complete(&upload, &[part_id], 1000).await;
-        let written =
-            store.write(&upload, 2, 1000, vec![1; 1000].into()).await.map(|_| String::new());
+        let completed = store.complete(&upload, &[part_id], 1000).await.map(drop);
+        let written = store.write(&upload, 2, 1000, vec![1; 1000].into()).await.map(drop);
         for outcome in [completed, written] {
             let error = outcome.unwrap_err();
             assert!(matches!(error, StoreError::UploadGone { .. }), "{error}");

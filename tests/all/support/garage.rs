@@ -62,7 +62,8 @@ impl GarageServer {
         ObjectStore::with_settings(&self.bucket, prefix, self.settings()).expect("a client")
     }
 
-    fn settings(&self) -> [(&str, &str); 4] {
+    /// The variables that a client of it needs: endpoint, region, key and secret.
+    pub fn settings(&self) -> [(&str, &str); 4] {
         [
             ("AWS_ENDPOINT_URL", &self.endpoint),
             ("AWS_REGION", &self.region),

@@ -12,7 +12,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use futures_util::StreamExt;
-use partway_jobs::{Clock, JobRecord, JobState, SystemClock};
+use partway_jobs::{Clock, JobRecord, JobState, ObjectCheck, SystemClock};
 use tracing::Span;
 use url::form_urlencoded;
 
@@ -197,14 +197,17 @@ async fn existing_object<'a>(
     exports: &StoreExports,
     record: &'a JobRecord,
 ) -> Result<&'a str, ApiError> {
-    let name = record.object.as_deref().unwrap_or_default();
-    let length = exports.store.length(name).await?;
-    if length != record.totals.bytes || exports.is_superseded(record).await? {
-        let text =
-            format!("the object of export {} is gone: another export has its name", record.id);
-        return Err(ApiError::new(StatusCode::GONE, text));
-    }
-    Ok(name)
+    let id = &record.id;
+    let text = match exports.check_object(record).await? {
+        ObjectCheck::Present => return Ok(record.object.as_deref().unwrap_or_default()),
+        ObjectCheck::Replaced => {
+            format!("the object of export {id} is gone: another has its name, or it was changed")
+        }
+        ObjectCheck::Missing => {
+            format!("the object of export {id} is gone: it is not in the store any more")
+        }
+    };
+    Err(ApiError::new(StatusCode::GONE, text))
 }
 
 /// A URL of the object that needs no token for a minute.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use partway_jobs::{Clock, ExportRequest, JobId, JobState, ScheduleEntry, StateError, SystemClock};
+use partway_jobs::{
+    Clock, ExportRequest, JobId, JobState, ObjectCheck, ScheduleEntry, StateError, SystemClock,
+};
 use partway_sqlite::{Fingerprint, OpenError, Snapshot};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
@@ -284,8 +286,8 @@ async fn reason_to_skip(
         return Ok(None);
     }
     // Somebody may have deleted the object.
-    let name = last.object.as_deref().unwrap_or_default();
-    let is_there = exports.store.length(name).await.is_ok_and(|length| length == last.totals.bytes);
+    let is_there =
+        exports.check_object(&last).await.is_ok_and(|check| check == ObjectCheck::Present);
     let is_good = last.totals.damaged.is_empty();
     Ok(is_there.then_some(Reason::Unchanged { is_good }))
 }

@@ -1,6 +1,6 @@
 //! Why something can't be done with an export, whoever wants it: a request or a background task.
 
-use partway_jobs::{JobId, StateError};
+use partway_jobs::{JobId, ObjectError, StateError};
 use partway_sqlite::OpenError;
 use partway_store::StoreError;
 use partway_wasmtime::CallError;
@@ -29,4 +29,14 @@ pub enum ExportError {
     Exporter(#[from] CallError),
     #[error("the task ended unexpectedly: {0}")]
     Panicked(#[from] JoinError),
+}
+
+impl From<ObjectError> for ExportError {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::Store(error) => Self::Store(error),
+            ObjectError::Jobs(error) => Self::Jobs(error),
+            ObjectError::Panicked(error) => Self::Panicked(error),
+        }
+    }
 }

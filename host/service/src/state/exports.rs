@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use partway_jobs::{
-    Callback, Clock, ExportRequest, JobId, JobRecord, JobStore, OnChange, Pace, Queued,
-    SnapshotMode, StateError, SystemClock, Worker,
+    Callback, Clock, ExportRequest, JobId, JobRecord, JobStore, ObjectCheck, OnChange, Pace,
+    Queued, SnapshotMode, StateError, SystemClock, Worker,
 };
-use partway_store::{Store, StoreAddress, StoreError};
+use partway_store::{Store, StoreAddress};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -240,12 +240,8 @@ impl StoreExports {
     /// The store's, and those of the job store.
     pub async fn prune(&self, record: &JobRecord) -> Result<bool, ExportError> {
         let name = record.object.as_deref().unwrap_or_default();
-        let is_own = match self.store.length(name).await {
-            Ok(length) => length == record.totals.bytes && !self.is_superseded(record).await?,
-            // Deleting it all the same tells whether the store is there at all.
-            Err(StoreError::NoObject { .. }) => true,
-            Err(error) => return Err(error.into()),
-        };
+        // Deleting one that is missing tells whether the store is there at all.
+        let is_own = self.check_object(record).await? != ObjectCheck::Replaced;
         if is_own {
             self.store.delete(name).await?;
         }
@@ -254,14 +250,13 @@ impl StoreExports {
         Ok(is_own)
     }
 
-    /// Whether a later export has taken the name of this one's object.
+    /// What became of the object of an export that is done.
     ///
     /// # Errors
     ///
-    /// Those of the job store.
-    pub async fn is_superseded(&self, record: &JobRecord) -> Result<bool, ExportError> {
-        let record = record.clone();
-        self.with_jobs(move |jobs| jobs.is_superseded(&record)).await
+    /// The store's, and those of the job store.
+    pub async fn check_object(&self, record: &JobRecord) -> Result<ObjectCheck, ExportError> {
+        Ok(self.worker.jobs().check_object(&self.store, record).await?)
     }
 
     /// The callback of an export, if it has one.

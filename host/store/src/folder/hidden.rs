@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::blocking::write_blocking;
-use super::names::{find, identity, publish};
+use super::names::{find, identity, publish, version};
 use crate::error::StoreError;
-use crate::store::{PartId, UploadId};
+use crate::store::{CompletedObject, ObjectVersion, PartId, UploadId};
 
 /// The hidden file of an upload, which may have become the object, or be gone.
 #[derive(Debug, Clone, Copy)]
@@ -43,12 +43,14 @@ impl HiddenFile<'_> {
         self.work(|path| File::open(path)?.sync_data()).await
     }
 
-    /// Makes the file as long as the object, and safe: a slice that was repeated may have left more after the end.
-    pub(super) async fn trim(&self, length: u64) -> Result<(), StoreError> {
+    /// Makes the file as long as the object, and safe: a slice that was repeated may have left more after the end. Gives
+    /// the version that it has from then on.
+    pub(super) async fn trim(&self, length: u64) -> Result<ObjectVersion, StoreError> {
         self.work(move |path| {
             let file = OpenOptions::new().write(true).open(path)?;
             file.set_len(length)?;
-            file.sync_all()
+            file.sync_all()?;
+            Ok(version(&file.metadata()?))
         })
         .await
     }
@@ -70,24 +72,26 @@ impl HiddenFile<'_> {
         .await
     }
 
-    /// The name that the file has got as an object of this length, whether or not it still has its hidden one.
+    /// The object of this length that the file has become, whether or not it still has its hidden name.
     pub(super) async fn find_published(
         &self,
         part_id: Option<&PartId>,
         length: u64,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<CompletedObject>, StoreError> {
         let UploadId { name, id } = self.upload.clone();
         let identity = part_id.filter(|id| !id.is_empty()).cloned();
         write_blocking(self.folder.to_owned(), move |folder| {
-            let is_whole = |name: &String| {
-                fs::metadata(folder.join(name)).is_ok_and(|meta| meta.len() == length)
+            let whole = |name: String| {
+                let meta = fs::metadata(folder.join(&name)).ok()?;
+                let version = Some(version(&meta));
+                (meta.len() == length).then_some(CompletedObject { name, version })
             };
             let found = match identity {
                 Some(identity) => find(folder, &identity, Some(id.as_ref()))?,
                 // The system does not tell files apart.
                 None => Some(name),
             };
-            Ok(found.filter(is_whole))
+            Ok(found.and_then(whole))
         })
         .await
     }

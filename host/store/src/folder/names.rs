@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use crate::names::numbered_name;
+use crate::store::ObjectVersion;
 
 /// A hidden file is `.NAME.xxxxxx` with this ending.
 const ENDING: &str = ".partway";
@@ -74,6 +75,14 @@ pub(super) fn identity(meta: &fs::Metadata) -> Option<String> {
         let _ = meta;
         None
     }
+}
+
+/// What tells the present content of a file from any other that its name has, had or will have: the file's identity,
+/// its length, and when it was last written to. A link, a rename and other rights do not change it.
+pub(super) fn version(meta: &fs::Metadata) -> ObjectVersion {
+    let modified = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let modified = modified.unwrap_or_default().as_nanos();
+    format!("{}:{}:{modified}", identity(meta).unwrap_or_default(), meta.len())
 }
 
 /// Whether two names are of one file; never where the system does not tell.

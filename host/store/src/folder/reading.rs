@@ -8,15 +8,20 @@ use std::path::PathBuf;
 use futures_util::{StreamExt, stream};
 
 use super::blocking::read_blocking;
+use super::names::version;
 use crate::error::StoreError;
-use crate::store::ObjectBytes;
+use crate::store::{ObjectBytes, ObjectStat};
 
 /// The most bytes of an object in memory at a time.
 pub(super) const PIECE: u64 = 2 * 1024 * 1024;
 
-/// The length of a file, which errors call by its location.
-pub(super) async fn length(path: PathBuf, location: &str) -> Result<u64, StoreError> {
-    read_blocking(location, move || Ok(fs::metadata(path)?.len())).await
+/// What the system says about a file, which errors call by its location.
+pub(super) async fn stat(path: PathBuf, location: &str) -> Result<ObjectStat, StoreError> {
+    read_blocking(location, move || {
+        let meta = fs::metadata(path)?;
+        Ok(ObjectStat { length: meta.len(), version: Some(version(&meta)) })
+    })
+    .await
 }
 
 /// The bytes of a file within a range.

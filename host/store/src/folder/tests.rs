@@ -47,8 +47,8 @@ async fn completing_again_after_a_crash_at_any_point_makes_no_second_object() {
             }
             let expected = if is_taken { "a-2.sql" } else { "a.sql" };
             for _ in 0..2 {
-                let name = store.complete(&upload, &part_ids, 5).await.unwrap();
-                assert_eq!(name, expected, "after {steps} steps");
+                let object = store.complete(&upload, &part_ids, 5).await.unwrap();
+                assert_eq!(object.name, expected, "after {steps} steps");
             }
             assert_eq!(fs::read(folder.path().join(expected)).unwrap(), b"whole");
             let files = fs::read_dir(folder.path()).unwrap().count();
@@ -88,7 +88,7 @@ async fn completing_that_is_let_go_of_anywhere_is_gone_on_with() {
         let part_ids = [store.write(&upload, 1, 0, bytes).await.unwrap()];
         let completed = let_go_after(polls, store.complete(&upload, &part_ids, 5)).await;
         ended += u32::from(completed.is_some());
-        assert_eq!(store.complete(&upload, &part_ids, 5).await.unwrap(), "a.sql");
+        assert_eq!(store.complete(&upload, &part_ids, 5).await.unwrap().name, "a.sql");
         assert_eq!(fs::read(folder.path().join("a.sql")).unwrap(), b"whole");
         // What was begun and let go of is found, and can be thrown away.
         for left in store.incomplete_uploads().await.unwrap() {
@@ -139,6 +139,6 @@ async fn another_object_of_the_name_is_left_alone() {
     let upload = store.begin("a.sql").await.unwrap();
     store.write(&upload, 1, 0, Bytes::from_static(b"ours")).await.unwrap();
     fs::write(folder.path().join("a.sql"), "theirs").unwrap();
-    assert_eq!(store.complete(&upload, &[], 4).await.unwrap(), "a-2.sql");
+    assert_eq!(store.complete(&upload, &[], 4).await.unwrap().name, "a-2.sql");
     assert_eq!(fs::read(folder.path().join("a.sql")).unwrap(), b"theirs");
 }

@@ -119,7 +119,7 @@ mod tests {
             _: &str,
             _: &str,
             _: &[PartId],
-        ) -> Result<(), RequestError> {
+        ) -> Result<Option<String>, RequestError> {
             unimplemented!()
         }
 

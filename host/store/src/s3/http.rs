@@ -9,6 +9,7 @@ use object_store::client::{
 };
 use object_store::{ClientConfigKey, ClientOptions};
 
+use super::conditional::ConditionalCompletion;
 use crate::store::SLOWEST_UPLOAD_BYTES_PER_SECOND;
 
 /// How long a server may be silent: before the answer to a request that has arrived, and within an answer.
@@ -25,11 +26,12 @@ impl HttpConnector for Connector {
             .get_config_value(&ClientConfigKey::ReadTimeout)
             .and_then(|text| text.parse::<jiff::SignedDuration>().ok())
             .and_then(|timeout| timeout.try_into().ok());
-        Ok(HttpClient::new(SizedTimeouts {
+        let sized = HttpClient::new(SizedTimeouts {
             small: reqwest.connect(options)?,
             large: reqwest.connect(&options.clone().with_read_timeout_disabled())?,
             read_timeout: read_timeout.unwrap_or(READ_TIMEOUT),
-        }))
+        });
+        Ok(HttpClient::new(ConditionalCompletion(sized)))
     }
 }
 

@@ -9,8 +9,8 @@ use partway_store::bucket::{RequestError, RequestErrorKind};
 #[derive(Debug, Clone)]
 pub struct Object {
     pub bytes: Vec<u8>,
-    /// Of how many parts it was made; none: it came at once.
-    pub parts: Option<usize>,
+    /// The ETag, without quotes.
+    pub e_tag: String,
 }
 
 /// An upload that has begun.
@@ -28,6 +28,7 @@ pub struct Begun {
 pub enum BucketError {
     NoSuchUpload,
     InvalidPart,
+    PreconditionFailed,
 }
 
 impl From<BucketError> for RequestError {
@@ -35,6 +36,7 @@ impl From<BucketError> for RequestError {
         let kind = match refusal {
             BucketError::NoSuchUpload => RequestErrorKind::NotFound,
             BucketError::InvalidPart => RequestErrorKind::InvalidPart,
+            BucketError::PreconditionFailed => RequestErrorKind::Exists,
         };
         Self::new(kind, format!("{refusal:?}"))
     }
@@ -71,10 +73,18 @@ impl Bucket {
         Ok(tag)
     }
 
-    /// Makes the object, over whatever has the name: from the last tag of every part, in order, and parts of one size
-    /// but the last.
-    pub fn complete(&mut self, id: &str, tags: &[String]) -> Result<(), BucketError> {
+    /// Makes the object, over whatever has the name unless that is to be free: from the last tag of every part, in order,
+    /// and parts of one size but the last.
+    pub fn complete(
+        &mut self,
+        id: &str,
+        tags: &[String],
+        only_if_free: bool,
+    ) -> Result<String, BucketError> {
         let upload = self.uploads.get(id).ok_or(BucketError::NoSuchUpload)?;
+        if only_if_free && self.objects.contains_key(&upload.name) {
+            return Err(BucketError::PreconditionFailed);
+        }
         let written: Vec<&String> = upload.parts.values().map(|(tag, _)| tag).collect();
         let is_gapless = upload.parts.keys().copied().eq(1..=tags.len() as u32);
         let sizes: Vec<usize> = upload.parts.values().map(|(_, bytes)| bytes.len()).collect();
@@ -87,9 +97,9 @@ impl Bucket {
         }
         let upload = self.uploads.remove(id).expect("it was there");
         let bytes = upload.parts.values().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
-        let parts = Some(upload.parts.len());
-        self.objects.insert(upload.name, Object { bytes, parts });
-        Ok(())
+        let e_tag = format!("{}-{}", self.word("object-"), upload.parts.len());
+        self.objects.insert(upload.name, Object { bytes, e_tag: e_tag.clone() });
+        Ok(e_tag)
     }
 
     pub fn abort(&mut self, id: &str) -> Result<(), BucketError> {

@@ -13,7 +13,8 @@ use partway_store::bucket::{
     UploadPage, UploadQuery,
 };
 use partway_store::{
-    IncompleteUpload, ObjectBytes, ObjectStore, PartId, Store, StoreError, StoreLimits, UploadId,
+    CompletedObject, IncompleteUpload, ObjectBytes, ObjectStat, ObjectStore, PartId, Store,
+    StoreError, StoreLimits, UploadId,
 };
 
 use super::bucket::Object;
@@ -88,13 +89,13 @@ impl Store for BucketStore {
         upload: &UploadId,
         part_ids: &[PartId],
         length: u64,
-    ) -> Result<String, StoreError> {
+    ) -> Result<CompletedObject, StoreError> {
         self.requests.has_completed.store(false, Ordering::Relaxed);
-        let name = self.store.complete(upload, part_ids, length).await?;
+        let object = self.store.complete(upload, part_ids, length).await?;
         if !self.requests.has_completed.load(Ordering::Relaxed) {
             self.requests.view.world.met(Met::CompletedTwice);
         }
-        Ok(name)
+        Ok(object)
     }
 
     async fn find_completed(
@@ -102,7 +103,7 @@ impl Store for BucketStore {
         upload: &UploadId,
         part_ids: &[PartId],
         length: u64,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<CompletedObject>, StoreError> {
         self.store.find_completed(upload, part_ids, length).await
     }
 
@@ -118,8 +119,8 @@ impl Store for BucketStore {
         self.store.read(name).await
     }
 
-    async fn length(&self, name: &str) -> Result<u64, StoreError> {
-        self.store.length(name).await
+    async fn stat(&self, name: &str) -> Result<ObjectStat, StoreError> {
+        self.store.stat(name).await
     }
 
     async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError> {
@@ -186,11 +187,8 @@ impl Bucket for Requests {
     async fn head_object(&self, key: &str) -> Result<ObjectInfo, RequestError> {
         self.looked.store(self.view.ground.moment(), Ordering::Relaxed);
         let object = self.object(key).await?;
-        let e_tag = match object.parts {
-            Some(parts) => format!("\"of-the-parts-{parts}\""),
-            None => "\"of-the-whole\"".to_owned(),
-        };
-        Ok(ObjectInfo { length: object.bytes.len() as u64, e_tag: Some(e_tag) })
+        let e_tag = Some(format!("\"{}\"", object.e_tag));
+        Ok(ObjectInfo { length: object.bytes.len() as u64, e_tag })
     }
 
     async fn get_object(
@@ -244,16 +242,27 @@ impl Bucket for Requests {
         key: &str,
         upload_id: &str,
         part_ids: &[PartId],
-    ) -> Result<(), RequestError> {
+    ) -> Result<Option<String>, RequestError> {
         let looked = self.looked.load(Ordering::Relaxed);
+        let only_if_free = self.view.world.plan.conditional;
         let complete = async {
-            self.view.ground.bucket().complete(upload_id, part_ids)?;
+            let e_tag = self.view.ground.bucket().complete(upload_id, part_ids, only_if_free)?;
             self.view.ground.completed(&self.view.world, key, looked);
-            Ok::<_, RequestError>(())
+            Ok::<_, RequestError>(e_tag)
         };
-        self.view.effect(Effect::new(Kind::Complete, Some(upload_id), key), complete).await?;
+        let (name, id, tags) = (key.to_owned(), upload_id.to_owned(), part_ids.to_vec());
+        let effect =
+            Effect::new(Kind::Complete, Some(upload_id), key).late(move |world, ground| {
+                let completed = ground.bucket().complete(&id, &tags, only_if_free);
+                if completed.is_ok() {
+                    ground.completed(world, &name, looked);
+                    ground.completed_late(&name);
+                    world.met(Met::CompletedLate);
+                }
+            });
+        let e_tag = self.view.effect(effect, complete).await?;
         self.has_completed.store(true, Ordering::Relaxed);
-        Ok(())
+        Ok(Some(format!("\"{e_tag}\"")))
     }
 
     async fn abort_multipart_upload(
@@ -263,7 +272,11 @@ impl Bucket for Requests {
     ) -> Result<(), RequestError> {
         self.view.ground.abort_asked(upload_id);
         let abort = async { Ok(self.view.ground.bucket().abort(upload_id)?) };
-        self.view.effect(Effect::new(Kind::Abort, Some(upload_id), ""), abort).await
+        let id = upload_id.to_owned();
+        let effect = Effect::new(Kind::Abort, Some(upload_id), "").late(move |_, ground| {
+            ground.bucket().abort(&id).ok();
+        });
+        self.view.effect(effect, abort).await
     }
 
     /// A server that refuses this once lets its clients take an object of the right length for theirs, as one that

@@ -6,7 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use async_trait::async_trait;
 use bytes::Bytes;
 use partway_store::{
-    FolderStore, IncompleteUpload, ObjectBytes, PartId, Store, StoreError, StoreLimits, UploadId,
+    CompletedObject, FolderStore, IncompleteUpload, ObjectBytes, ObjectStat, PartId, Store,
+    StoreError, StoreLimits, UploadId,
 };
 
 use super::gate::{Effect, View};
@@ -76,15 +77,15 @@ impl Store for GatedFolder {
         upload: &UploadId,
         part_ids: &[PartId],
         length: u64,
-    ) -> Result<String, StoreError> {
+    ) -> Result<CompletedObject, StoreError> {
         let is_again = !self.view.ground.uploads().contains(&upload.id);
         let complete = self.folder.complete(upload, part_ids, length);
         let effect = Effect::new(Kind::Complete, Some(&upload.id), &upload.name);
-        let name = self.view.effect(effect, complete).await?;
+        let object = self.view.effect(effect, complete).await?;
         if is_again {
             self.view.world.met(Met::CompletedTwice);
         }
-        Ok(name)
+        Ok(object)
     }
 
     async fn find_completed(
@@ -92,7 +93,7 @@ impl Store for GatedFolder {
         upload: &UploadId,
         part_ids: &[PartId],
         length: u64,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<CompletedObject>, StoreError> {
         let find = self.folder.find_completed(upload, part_ids, length);
         self.view.effect(Effect::new(Kind::Find, Some(&upload.id), &upload.name), find).await
     }
@@ -121,8 +122,8 @@ impl Store for GatedFolder {
         self.folder.read(name).await
     }
 
-    async fn length(&self, name: &str) -> Result<u64, StoreError> {
-        self.folder.length(name).await
+    async fn stat(&self, name: &str) -> Result<ObjectStat, StoreError> {
+        self.folder.stat(name).await
     }
 
     async fn read_range(&self, name: &str, range: Range<u64>) -> Result<ObjectBytes, StoreError> {

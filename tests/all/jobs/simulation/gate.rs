@@ -37,11 +37,35 @@ pub struct Effect {
     pub upload: Option<String>,
     /// More about it, for the trace.
     pub about: String,
+    /// The same, done without its sender: where it may arrive late.
+    late: Option<Late>,
+}
+
+/// A request on its way.
+#[derive(Clone)]
+pub struct Late(Arc<dyn Fn(&World, &Ground) + Send + Sync>);
+
+impl Late {
+    /// It arrives.
+    pub fn arrive(&self, world: &World, ground: &Ground) {
+        (self.0)(world, ground);
+    }
+}
+
+impl std::fmt::Debug for Late {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Late")
+    }
 }
 
 impl Effect {
     pub fn new(kind: Kind, upload: Option<&str>, about: impl ToString) -> Self {
-        Self { kind, upload: upload.map(str::to_owned), about: about.to_string() }
+        Self { kind, upload: upload.map(str::to_owned), about: about.to_string(), late: None }
+    }
+
+    /// One that may arrive late.
+    pub fn late(self, work: impl Fn(&World, &Ground) + Send + Sync + 'static) -> Self {
+        Self { late: Some(Late(Arc::new(work))), ..self }
     }
 }
 
@@ -100,6 +124,10 @@ impl View {
                 self.ground.look_over(&self.world);
                 self.world.kill(self.actor);
                 return pending().await;
+            }
+            Verdict::Late => {
+                self.ground.send_late(effect.late.clone());
+                return Err(self.fault(Verdict::Hang, &effect).await.into());
             }
             verdict => return Err(self.fault(verdict, &effect).await.into()),
         }
@@ -208,7 +236,7 @@ impl Future for Gate<'_> {
             }
             Some(verdict) => {
                 host.stand = match verdict {
-                    Verdict::Hang => Stand::Hung,
+                    Verdict::Hang | Verdict::Late => Stand::Hung,
                     _ => Stand::Going,
                 };
                 state.wake_scheduler();
@@ -258,6 +286,9 @@ pub fn decide(world: &World, host: usize) -> Decision {
         }
         (Moment::Before, 10..=15) if is_folder && kind == Kind::Complete => {
             (Decision::Let(Verdict::CrashAmid(1 + dice.below(4) as u32)), Met::CrashAmidComplete)
+        }
+        (Moment::Before, 14..=18) if !is_folder && matches!(kind, Kind::Complete | Kind::Abort) => {
+            (Decision::Let(Verdict::Late), Met::SentLate)
         }
         (Moment::Before, 10..=12) if has_upload && world.plan.foreign == 0 => {
             (Decision::Vanish, Met::UploadVanished)

@@ -33,6 +33,8 @@ pub struct Plan {
     pub prunes: u64,
     pub cancels: u64,
     pub foreign: u64,
+    /// Whether the bucket refuses to complete an upload over an object, as Amazon's does.
+    pub conditional: bool,
     /// Whether somebody asks for the same export a second time.
     pub asks_twice: bool,
     /// Whether time may pass while a component works on a job that nobody wants any more. How far it gets then depends
@@ -80,6 +82,7 @@ impl Plan {
             prunes,
             cancels,
             foreign,
+            conditional: seed.is_multiple_of(2),
             asks_twice,
             loose,
         }

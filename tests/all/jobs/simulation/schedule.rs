@@ -57,6 +57,7 @@ enum Action {
     Foreign,
     SecondRequest,
     ChangeDatabase,
+    ArriveLate,
 }
 
 pub struct Schedule {
@@ -300,6 +301,9 @@ impl Schedule {
         if plan.loose || !cancel_requested || in_slices == 0 {
             actions.push((Action::Advance, if at_gates == 0 { 400 } else { 60 }));
         }
+        if self.ground.is_anything_late() {
+            actions.push((Action::ArriveLate, 60));
+        }
         if !is_calm {
             actions.push((Action::Jump, plan.jumps));
             if !cancel_requested {
@@ -342,6 +346,10 @@ impl Schedule {
             Action::Cancel => self.cancel(),
             Action::Foreign => self.place_foreign(),
             Action::SecondRequest => self.ask_twice(),
+            Action::ArriveLate => {
+                self.world.trace("a late request arrives".to_owned());
+                self.ground.arrive(&self.world, self.random.number());
+            }
             Action::ChangeDatabase => {
                 self.has_changed = true;
                 let writer = self.writer.as_ref().expect("a database that changes");

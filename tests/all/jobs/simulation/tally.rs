@@ -28,6 +28,12 @@ met! {
     HangBefore,
     /// A request was done, and is never answered.
     HangAfter,
+    /// A request is never answered, and arrives when its sender has given it up, or is dead.
+    SentLate,
+    /// It arrives.
+    ArrivedLate,
+    /// An upload is completed by it.
+    CompletedLate,
     /// The process ends before a request.
     CrashBefore,
     /// The process ends before it hears that a request was done.

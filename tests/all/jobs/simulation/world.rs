@@ -40,6 +40,8 @@ pub enum Verdict {
     Fail,
     Refuse,
     Hang,
+    /// The request is on its way, and arrives after its sender has given it up, or died.
+    Late,
     /// The effect gets so far, and no further.
     CrashAmid(u32),
 }
