@@ -4,6 +4,7 @@ mod browsers;
 mod callbacks;
 mod events;
 mod forgetting;
+mod identity;
 mod limits;
 mod load;
 mod logs;
