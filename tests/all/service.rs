@@ -2,6 +2,7 @@
 
 mod browsers;
 mod callbacks;
+mod chaos;
 mod events;
 mod forgetting;
 mod identity;
