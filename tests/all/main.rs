@@ -24,6 +24,8 @@
 //! | `jobs::simulation` | jobs end well under every failure of hosts, stores and clocks |
 //! | `jobs::timer` | timers finish jobs that nobody waits for |
 //! | `service` | exports over HTTP: answers, tokens, limits, events, logs, metrics, readiness, the page in a browser |
+//! | `service::chaos` | breaking clients, a failing store and restarts lose nothing (ten minutes with `--long`) |
+//! | `service::identity` | an object put in the place of an export's is neither sent nor deleted |
 //! | `service::load` | many clients hold nothing up (takes minutes) |
 //! | `store::conformance` | every store keeps the promises of a store |
 //! | `store::credentials` | a missing or wrong access key is named at once, and profiles work |

@@ -2,8 +2,10 @@
 
 mod browsers;
 mod callbacks;
+mod chaos;
 mod events;
 mod forgetting;
+mod identity;
 mod limits;
 mod load;
 mod logs;

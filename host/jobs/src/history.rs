@@ -223,7 +223,8 @@ mod tests {
                 .write(|transaction| Ok(transaction.execute(set, params![lease.id.0, text])?))
                 .unwrap();
             let (name, location) = (format!("{}.sql", lease.id), String::new());
-            let finished = Finished { name, location, sha256: "ab".to_owned(), totals };
+            let sha256 = "ab".to_owned();
+            let finished = Finished { name, location, sha256, version: None, totals };
             self.jobs.save_done(&lease, &finished, at(second)).unwrap();
             lease.id
         }
@@ -302,7 +303,8 @@ mod tests {
                 panic!("not claimed")
             };
             let (name, location, sha256) = (id.to_string(), String::new(), String::new());
-            let finished = Finished { name, location, sha256, totals: Totals::default() };
+            let totals = Totals::default();
+            let finished = Finished { name, location, sha256, version: None, totals };
             jobs.save_done(&lease, &finished, at(21)).unwrap();
             id
         });

@@ -113,6 +113,11 @@ impl S3Server {
         self.plan.add(request, nth, fault);
     }
 
+    /// No fault is to come any more.
+    pub fn spare(&self) {
+        self.plan.clear();
+    }
+
     /// How many requests of a kind came, those with faults too.
     pub fn came(&self, request: Request) -> u32 {
         self.plan.came(request)

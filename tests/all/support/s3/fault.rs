@@ -90,6 +90,11 @@ impl Plan {
         state.faults.push((request, nth, fault));
     }
 
+    /// Takes back all faults that have not met a request.
+    pub fn clear(&self) {
+        self.0.lock().unwrap().faults.clear();
+    }
+
     /// Counts a request, and says what happens to it.
     pub fn next(&self, request: Request) -> Option<Fault> {
         let mut state = self.0.lock().unwrap();
