@@ -22,7 +22,7 @@ pub use components::{hostile, pass_through};
 pub use export::{Never, contents, export, export_with, job_options, runtime};
 pub use garage::garage;
 pub use jobs::{jobs, saved_parts, wait_for_parts};
-pub use program::{Program, built, program, signal, summary};
+pub use program::{Program, assert_sentences, built, program, signal, summary};
 pub use receiver::{Received, Receiver, Reply, ReservedAddress};
 pub use round_trip::round_trip;
 pub use s3::{Fault, Request, S3Server, s3_against};
