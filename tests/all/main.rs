@@ -13,6 +13,7 @@
 //! | `dump::large_values` | values as large as SQLite allows need little memory |
 //! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |
 //! | `export::kills` | an export survives a hundred kills |
+//! | `export::progress` | progress is told true within ten points, from the first slice to the last |
 //! | `export::read_faults` | a failed read never makes an export mix two states |
 //! | `export::slices` | slices, crashes and repeats do not change the object |
 //! | `export::standard_output` | an interrupted stream leaves nothing behind |
@@ -41,6 +42,7 @@ mod dump;
 mod export {
     mod consistency;
     mod kills;
+    mod progress;
     #[cfg(target_os = "linux")]
     mod read_faults;
     mod slices;
