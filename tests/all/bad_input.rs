@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use partway_testbed::write_sample;
 
-use crate::support::{Program, database, pass_through, program};
+use crate::support::{Program, assert_sentences, database, pass_through, program};
 
 /// A user who owns nothing.
 const NOBODY: u32 = 65_534;
@@ -52,7 +52,9 @@ impl Case {
 fn assert_failed(output: &Output, code: i32, expected: &str) {
     let printed = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{printed}");
-    assert!(printed.contains(expected), "{printed}");
+    // Once, and nothing of a log.
+    assert_eq!(printed.matches(expected).count(), 1, "{printed}");
+    assert_sentences(&printed);
     assert!(output.stdout.is_empty(), "a failure prints on standard output");
 }
 

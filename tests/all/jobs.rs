@@ -8,6 +8,7 @@ mod privacy;
 mod simulation;
 mod timer;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -18,8 +19,8 @@ use partway_testbed::write_sample;
 use rusqlite::Connection;
 
 use crate::support::{
-    Program, WAIT_LIMIT, database, export, jobs, saved_parts, sha256, signal, summary,
-    wait_for_parts,
+    Program, WAIT_LIMIT, assert_sentences, damage, database, export, jobs, of_many_pages,
+    saved_parts, sha256, signal, summary, wait_for_parts,
 };
 
 struct Case {
@@ -106,7 +107,8 @@ fn touch(path: &Path, time: &str) {
 fn failed(output: &Output, code: i32, expected: &str) {
     let printed = printed(output);
     assert_eq!(output.status.code(), Some(code), "{printed}");
-    assert!(printed.contains(expected), "{printed}");
+    assert_eq!(printed.matches(expected).count(), 1, "{printed}");
+    assert_sentences(&printed);
 }
 
 #[test]
@@ -116,7 +118,9 @@ fn a_killed_export_is_listed_and_gone_on_with_by_its_id() {
     let list = listed(&case.jobs(["list"]));
     assert!(list.contains("interrupted") && list.contains("sample.db"), "{list}");
     let (id, state) = case.job();
-    assert_eq!(state, "running");
+    assert_eq!(state, "interrupted");
+    let progress = jobs(case.folder.path())[0]["progress"].as_f64().unwrap();
+    assert!(progress > 0.0 && progress < 1.0, "{progress}");
 
     let output = case.jobs(["resume", &id[..6], "--json"]);
     assert!(printed(&output).contains("resuming"), "{}", printed(&output));
@@ -127,6 +131,15 @@ fn a_killed_export_is_listed_and_gone_on_with_by_its_id() {
 
     let show = listed(&case.jobs(["show", &id]));
     assert!(show.contains("done") && show.contains(&case.reference), "{show}");
+    // It holds what it holds: nothing is expected any more.
+    for (what, key) in [("tables", "tables"), ("rows", "rows")] {
+        let line = show.lines().find(|line| line.starts_with(what)).unwrap();
+        assert_eq!(line.split_whitespace().nth(1).unwrap(), summary[key].to_string(), "{line}");
+        assert_eq!(line.split_whitespace().count(), 2, "{line}");
+    }
+    let job = jobs(case.folder.path()).remove(0);
+    assert_eq!((&job["tables"], &job["rows"]), (&job["tables_expected"], &job["rows_expected"]));
+    assert_eq!(job["progress"], 1.0);
     // Once done, resuming only tells of it.
     assert_eq!(self::summary(&case.jobs(["resume", &id, "--json"])), summary);
     assert_eq!(case.stored().len(), 1);
@@ -248,10 +261,9 @@ fn a_failure_is_tried_again_and_then_kept_with_its_reason() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", printed(&output));
     let text = printed(&output);
-    assert!(
-        text.contains("does not exist: create it first; trying again in 2 s (1 of 6)"),
-        "{text}"
-    );
+    let retry = "does not exist: create it first; trying again in 2 s (1 of 6)";
+    assert_eq!(text.matches(retry).count(), 1, "{text}");
+    assert_sentences(&text);
     assert_eq!(summary(&output)["sha256"], case.reference.as_str());
 
     let child = case.started(case.export().with(["--pause", "20ms", "--retries", "0"]));
@@ -401,11 +413,13 @@ fn processes_that_all_begin_at_once_make_one_state() {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..20 {
         let folder = folder.path().join(round.to_string());
-        let list = || {
-            let mut list = Program::jobs(&folder, ["list"]);
-            list.command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        // It looks for uploads in this store, and for jobs that they may belong to.
+        let prune = || {
+            let mut prune = Program::jobs(&folder, ["prune", "--store", "."]);
+            prune.command.current_dir(std::env::temp_dir());
+            prune.command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
         };
-        let children: Vec<_> = (0..8).map(|_| list()).collect();
+        let children: Vec<_> = (0..8).map(|_| prune()).collect();
         for child in children {
             let output = child.wait_with_output().unwrap();
             assert!(output.status.success(), "{}", printed(&output));
@@ -428,11 +442,69 @@ fn a_job_that_does_not_move_is_shown_as_stuck() {
 #[test]
 fn jobs_that_are_not_there_are_wrong_usage() {
     let case = Case::new();
+    case.export().succeed();
     for command in ["show", "cancel", "resume"] {
         failed(&case.jobs([command, "0123"]), 2, "there is no job 0123: see partway jobs list");
     }
-    assert!(printed(&case.jobs(["list"])).contains("there are no jobs in"));
     failed(&case.jobs(["cancel"]), 2, "required");
+    assert!(case.jobs(["prune"]).status.success());
+    assert!(printed(&case.jobs(["list"])).contains("there are no jobs in"));
+}
+
+#[test]
+fn looking_for_jobs_makes_no_folder_for_them() {
+    let case = Case::new();
+    let state = case.folder.path().join("state");
+    let none = format!("there are no jobs in {}, which does not exist\n", state.display());
+    for command in [&["list"][..], &["list", "--json"], &["resume"], &["prune"]] {
+        let output = case.jobs(command.iter().copied());
+        assert!(output.status.success() && output.stdout.is_empty(), "{}", printed(&output));
+        assert_eq!(printed(&output), format!("partway: {none}"));
+    }
+    for command in ["show", "cancel", "resume"] {
+        failed(&case.jobs([command, "0123"]), 2, &none);
+    }
+    assert!(!state.exists());
+}
+
+#[test]
+fn an_object_that_lacks_damaged_data_is_not_listed_as_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = of_many_pages(folder.path());
+    damage(&file);
+    let output = Program::export(&file, folder.path().to_str().unwrap(), folder.path()).run();
+    failed(&output, 1, "the export is incomplete");
+    assert_eq!(jobs(folder.path())[0]["state"], "incomplete");
+    let list = listed(&Program::jobs(folder.path(), ["list"]).run());
+    assert!(list.contains("  incomplete  "), "{list}");
+    let id = jobs(folder.path())[0]["job"].as_str().unwrap().to_owned();
+    let show = listed(&Program::jobs(folder.path(), ["show", &id]).run());
+    assert!(
+        show.contains("incomplete") && show.lines().any(|line| line.starts_with("damaged ")),
+        "{show}"
+    );
+
+    // The guide has every key of the lines of JSON, and no other.
+    let summary: serde_json::Value = serde_json::from_str(listed(&output).trim()).unwrap();
+    assert_eq!(keys(&summary), documented_keys("partway export --json"));
+    assert_eq!(keys(&jobs(folder.path())[0]), documented_keys("partway jobs list --json"));
+}
+
+/// The keys that the guide has in the table under this heading.
+fn documented_keys(heading: &str) -> BTreeSet<String> {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/GUIDE.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let section = guide.split(&format!("### `{heading}`\n")).nth(1).expect(heading);
+    let rows = section.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    rows.take_while(|line| line.starts_with('|'))
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn keys(value: &serde_json::Value) -> BTreeSet<String> {
+    value.as_object().unwrap().keys().cloned().collect()
 }
 
 #[test]

@@ -14,6 +14,7 @@
 //! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |
 //! | `export::file_faults` | whichever call to the file system fails, the object is whole or not there |
 //! | `export::kills` | an export survives a hundred kills |
+//! | `export::progress` | progress is told true within ten points, from the first slice to the last |
 //! | `export::read_faults` | a failed read never makes an export mix two states |
 //! | `export::slices` | slices, crashes and repeats do not change the object |
 //! | `export::standard_output` | an interrupted stream leaves nothing behind |
@@ -50,6 +51,7 @@ mod export {
     #[cfg(target_os = "linux")]
     mod file_faults;
     mod kills;
+    mod progress;
     #[cfg(target_os = "linux")]
     mod read_faults;
     mod slices;

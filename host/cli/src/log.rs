@@ -3,15 +3,26 @@
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{Command, LogFormat};
+use crate::output::message;
 
-/// Starts the log: all that a service does, and only errors of other commands, unless `PARTWAY_LOG` says
-/// otherwise.
+/// Starts the log: all that a service does, and nothing of other commands, which say what people need to know in
+/// sentences of their own. `PARTWAY_LOG` asks for more or less.
 pub fn start(command: &Command) -> LogFormat {
     let (format, level) = match command {
         Command::Serve(arguments) => (arguments.log_format, "info"),
-        _ => (LogFormat::Text, "error"),
+        _ => (LogFormat::Text, "off"),
     };
-    let filter = EnvFilter::try_from_env("PARTWAY_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let wanted = std::env::var("PARTWAY_LOG").ok().filter(|wanted| !wanted.is_empty());
+    let filter = match wanted.as_deref().map(EnvFilter::try_new) {
+        Some(Ok(filter)) => filter,
+        Some(Err(error)) => {
+            message!(
+                "warning: PARTWAY_LOG is ignored: {error}; write it like info or partway=debug"
+            );
+            EnvFilter::new(level)
+        }
+        None => EnvFilter::new(level),
+    };
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -28,7 +28,7 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
     let options = options(arguments);
     let counters = Arc::new(Counters::default());
     let (read, tables) = (export.snapshot().clone(), arguments.tables.clone());
-    let progress = Progress::of(move || read.expected(&tables), &counters);
+    let progress = Progress::of(move || read.expected(&tables), &counters, 0);
     let result = tokio::task::spawn_blocking(move || {
         export.run(&exporter, &options, StandardOutput, counters, stop)
     })

@@ -150,7 +150,7 @@ impl Job {
             }
             (Err(error), _) => return Err(error.into()),
         };
-        self.advance(outcome, uploaded, began)?;
+        self.advance(outcome, uploaded, counters, began)?;
         self.count(counters);
         tracing::info!(
             slice = self.totals.slices,
@@ -167,6 +167,7 @@ impl Job {
         &mut self,
         outcome: Outcome,
         uploaded: UploadedParts,
+        counters: &Counters,
         began: Instant,
     ) -> Result<(), JobError> {
         let is_whole = uploaded.bytes.is_multiple_of(u64::from(self.options.part_size));
@@ -186,6 +187,7 @@ impl Job {
                 self.totals.damaged = summary.damaged;
             }
         }
+        self.totals.weight = counters.weight_in_parts();
         self.totals.bytes += uploaded.bytes;
         self.totals.parts += uploaded.part_ids.len() as u32;
         self.totals.slices += 1;
@@ -197,7 +199,8 @@ impl Job {
 
     /// Sets the counters to what is safe.
     fn count(&self, counters: &Counters) {
-        counters.set(self.totals.rows, self.totals.bytes, u64::from(self.totals.parts));
+        let Totals { rows, bytes, parts, weight, .. } = self.totals;
+        counters.set(rows, bytes, parts.into(), weight);
     }
 
     /// Makes the object appear when all slices are done. May be called again.
@@ -265,7 +268,9 @@ mod tests {
             "receipts":["p"],"hash":"","ended":false}"#;
         let job: Job = serde_json::from_str(saved).unwrap();
         assert_eq!(job.options.settings, [("target".to_owned(), "d1".to_owned())]);
-        let again: serde_json::Value = serde_json::to_value(&job).unwrap();
+        let mut again: serde_json::Value = serde_json::to_value(&job).unwrap();
+        // Since then.
+        assert_eq!(again["totals"].as_object_mut().unwrap().remove("weight"), Some(0.into()));
         assert_eq!(again, serde_json::from_str::<serde_json::Value>(saved).unwrap());
     }
 }

@@ -61,6 +61,12 @@ impl JobStore {
         Ok(Self(Arc::new(Inner::open(folder)?)))
     }
 
+    /// Whether jobs are kept in a folder, so that [`JobStore::open`] creates nothing.
+    pub fn is_in(folder: &Path) -> bool {
+        // Where that can't be found out, opening says why.
+        folder.join(FILE).try_exists().unwrap_or(true)
+    }
+
     /// Like [`JobStore::open`], with a hook around each commit.
     #[cfg(feature = "simulation")]
     pub(crate) fn open_with_hook(folder: &Path, hook: CommitHook) -> Result<Self, StateError> {

@@ -133,7 +133,7 @@ pub struct JobRecord {
     pub skips_damaged: bool,
     /// Its progress.
     pub totals: Totals,
-    /// The expected totals.
+    /// How much there was to export when it started, as estimated. [`JobRecord::expected`] knows better.
     pub expected: Expected,
     /// How often it was started: more than once if it has started over.
     pub starts: u32,
@@ -167,6 +167,27 @@ pub struct JobRecord {
 }
 
 impl JobRecord {
+    /// How much there is to export: known once all is there, and no less than what is done.
+    pub fn expected(&self) -> Expected {
+        let Totals { tables, rows, weight, ref damaged, .. } = self.totals;
+        if self.state == JobState::Done && damaged.is_empty() {
+            return Expected { tables, rows, weight };
+        }
+        Expected {
+            tables: self.expected.tables.max(tables),
+            rows: self.expected.rows.max(rows),
+            weight: self.expected.weight,
+        }
+    }
+
+    /// Which share of it is done, from 0 to 1, when `rows` of this `weight` are: 1 only when all is. None: nobody knows.
+    pub fn share(&self, rows: u64, weight: u64) -> Option<f64> {
+        match self.state {
+            JobState::Done => Some(1.0),
+            _ => self.expected.share(rows, weight),
+        }
+    }
+
     /// Whether a process is working on it.
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.holder.as_ref().is_some_and(|holder| holder.is_alive && holder.until > now)

@@ -10,6 +10,9 @@ pub struct Totals {
     pub tables: u32,
     /// Rows exported.
     pub rows: u64,
+    /// Their [weight](partway_wasmtime::weight), about; for progress.
+    #[serde(default)]
+    pub weight: u64,
     /// Bytes in the object.
     pub bytes: u64,
     /// Its parts.

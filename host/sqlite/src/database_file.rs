@@ -6,7 +6,7 @@ use std::ptr;
 
 use rusqlite::{Connection, Error, Result, ffi};
 
-/// The open file of a connection's main database.
+/// An open file of a connection's main database.
 pub(crate) struct DatabaseFile<'c> {
     file: ptr::NonNull<ffi::sqlite3_file>,
     methods: ptr::NonNull<ffi::sqlite3_io_methods>,
@@ -16,11 +16,20 @@ pub(crate) struct DatabaseFile<'c> {
 impl<'c> DatabaseFile<'c> {
     /// The file of a connection, which keeps it open.
     pub(crate) fn of(connection: &'c Connection) -> Result<Self> {
+        Self::found(connection, ffi::SQLITE_FCNTL_FILE_POINTER)
+    }
+
+    /// The file of its journal, or of its write-ahead log.
+    pub(crate) fn of_journal(connection: &'c Connection) -> Result<Self> {
+        Self::found(connection, ffi::SQLITE_FCNTL_JOURNAL_POINTER)
+    }
+
+    fn found(connection: &'c Connection, which: c_int) -> Result<Self> {
         let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
         // SAFETY: the connection is open, and SQLite puts a pointer where it is told.
         done(unsafe {
             let (db, to) = (connection.handle(), (&raw mut file).cast());
-            ffi::sqlite3_file_control(db, c"main".as_ptr(), ffi::SQLITE_FCNTL_FILE_POINTER, to)
+            ffi::sqlite3_file_control(db, c"main".as_ptr(), which, to)
         })?;
         // SAFETY: what is not null is a file that SQLite has opened, and lives as long as the connection.
         let methods = unsafe { file.as_ref() }.map(|file| file.pMethods.cast_mut());

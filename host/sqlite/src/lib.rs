@@ -43,7 +43,7 @@
 // 5. `table_query`: the SQL of a scan, in `key_order`, from a `position` on; `statement` runs it in SQLite.
 //
 // `shared_state` is what a snapshot and its cursors have in common; `paused_scan` keeps what a slice has read
-// ahead for the next; `catalog` and `schema` know the tables.
+// ahead for the next; `catalog` and `schema` know the tables; `estimate` takes a sample of their `pages` (`table_sample`).
 
 mod authorizer;
 mod batch_builder;
@@ -56,11 +56,13 @@ mod copy;
 mod cursor;
 mod database_file;
 mod error;
+mod estimate;
 mod fingerprint;
 mod identifier;
 mod key_order;
 mod keyed_batch;
 mod long_value;
+mod pages;
 mod paused_scan;
 mod position;
 mod query_rows;
@@ -73,7 +75,9 @@ mod snapshot;
 mod statement;
 mod table_query;
 mod table_reader;
+mod table_sample;
 
 pub use error::OpenError;
+pub use estimate::Expected;
 pub use fingerprint::Fingerprint;
-pub use snapshot::{Expected, Snapshot};
+pub use snapshot::Snapshot;

@@ -11,9 +11,9 @@ use rusqlite::Connection;
 use crate::catalog::Catalog;
 use crate::connection::check_transaction;
 use crate::copy::copy;
+use crate::estimate::expected;
 use crate::keyed_batch::SpareBatch;
 use crate::request::{OpenScan, Request};
-use crate::schema::largest_rowid;
 use crate::table_reader::TableReader;
 use partway_wasmtime::rows::Error as RowsError;
 
@@ -73,14 +73,11 @@ impl<'c> ReaderThread<'c> {
             Request::Describe(reply) => {
                 reply.send(self.catalog()).ok();
             }
-            Request::Estimate(tables, reply) => {
-                let rows = check_transaction(self.connection).map(|()| {
-                    let rows = tables
-                        .iter()
-                        .filter_map(|(table, rowid)| largest_rowid(self.connection, table, rowid));
-                    rows.fold(0, u64::saturating_add)
-                });
-                reply.send(rows).ok();
+            Request::Estimate { tables, wal, bytes, reply } => {
+                let estimate = self
+                    .catalog()
+                    .map(|catalog| expected(self.connection, &catalog, &tables, wal, bytes));
+                reply.send(estimate).ok();
             }
             Request::Open(open) => self.open(open),
             Request::Read { cursor, max_bytes } => {

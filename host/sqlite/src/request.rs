@@ -8,6 +8,7 @@ use futures_channel::oneshot;
 
 use crate::batch_queue::BatchSender;
 use crate::catalog::Catalog;
+use crate::estimate::Expected;
 use crate::long_value::Piece;
 use crate::position::Position;
 use crate::table_query::TableQuery;
@@ -20,8 +21,8 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, RowsError>>;
 pub(crate) enum Request {
     /// The schema.
     Describe(Reply<Arc<Catalog>>),
-    /// About how many rows there are in these tables, each with the name of its rowid.
-    Estimate(Vec<(Vec<u8>, Vec<u8>)>, Reply<u64>),
+    /// About how much there is to export from these tables; none: from all. `bytes`: the size of the database.
+    Estimate { tables: Vec<String>, wal: bool, bytes: u64, reply: Reply<Expected> },
     /// A scan of a table.
     Open(OpenScan),
     /// Batches are wanted of a cursor, of so many bytes of text and blobs.

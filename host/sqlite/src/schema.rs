@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use crate::identifier::{as_parameter, quoted};
-use crate::statement::Statement;
+use crate::identifier::as_parameter;
 use partway_wasmtime::rows::{
     AutoVacuum, Column, ColumnKind, Encoding, Object, ObjectKind, Schema, Table, TableFlags,
 };
@@ -192,17 +191,6 @@ fn estimates(connection: &Connection) -> HashMap<Vec<u8>, u64> {
     };
     // They are for progress only, and most databases have none.
     read().unwrap_or_default()
-}
-
-/// The largest rowid of a table: the most rows it can have where they were numbered from 1. None where it
-/// can't be read.
-pub(crate) fn largest_rowid(connection: &Connection, table: &[u8], rowid: &[u8]) -> Option<u64> {
-    let sql = [b"SELECT max(", &quoted(rowid)[..], b") FROM ", &quoted(table)].concat();
-    let mut statement = Statement::prepare(connection, &sql, &[]).ok()?;
-    match (statement.step().ok()?, statement.cell(0)) {
-        (true, ValueRef::Integer(largest)) => Some(largest.try_into().unwrap_or(0)),
-        _ => Some(0),
-    }
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use pollster::block_on;
-use serde::{Deserialize, Serialize};
 
 use crate::connection::{OpenDatabase, open, resolve};
 use crate::cursor::TableCursor;
 use crate::error::{OpenError, reason_of};
+use crate::estimate::Expected;
 use crate::fingerprint::Fingerprint;
 use crate::reader_thread::run;
 use crate::request::Request;
@@ -32,15 +32,6 @@ use partway_wasmtime::rows::{Cursor, Error as RowsError, Rows, Schema};
 pub struct Snapshot {
     file: Arc<HeldFile>,
     shared: Arc<SharedState>,
-}
-
-/// How much there is to export.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expected {
-    /// Tables.
-    pub tables: u32,
-    /// Rows, estimated.
-    pub rows: u64,
 }
 
 /// What was known of the file when the transaction began.
@@ -105,29 +96,13 @@ impl Snapshot {
         self.file.is_wal
     }
 
-    /// How much there is to export from these tables (none: all), as far as the database knows
-    /// without counting. It blocks until the schema has been read, and anything requested before
-    /// it.
+    /// Estimates how much there is to export from these tables (none: all), from a sample of their pages: some tens of
+    /// milliseconds at most, whatever the database's size. It blocks until then, and until all that was requested
+    /// before has been read.
     pub fn expected(&self, tables: &[String]) -> Expected {
-        let Ok(catalog) = block_on(self.shared.catalog()) else { return Expected::default() };
-        let is_wanted = |name: &[u8]| {
-            tables.is_empty()
-                || tables.iter().any(|table| name.eq_ignore_ascii_case(table.as_bytes()))
-        };
-        let mut expected = Expected::default();
-        let mut unknown = Vec::new();
-        for object in catalog.schema.objects.iter().filter(|object| is_wanted(&object.name)) {
-            let Some(table) = &object.table else { continue };
-            expected.tables += 1;
-            match (table.estimated_rows, &table.rowid) {
-                (Some(rows), _) => expected.rows = expected.rows.saturating_add(rows),
-                (None, Some(rowid)) => unknown.push((object.name.clone(), rowid.clone())),
-                (None, None) => {}
-            }
-        }
-        let rows = self.shared.ask(|reply| Request::Estimate(unknown, reply));
-        expected.rows = expected.rows.saturating_add(block_on(rows).unwrap_or_default());
-        expected
+        let (tables, wal, bytes) = (tables.to_vec(), self.is_wal(), self.bytes());
+        let estimate = self.shared.ask(|reply| Request::Estimate { tables, wal, bytes, reply });
+        block_on(estimate).unwrap_or_default()
     }
 
     /// Copies this state to a new file that only its owner may read, and returns a snapshot of the
@@ -294,9 +269,10 @@ mod tests {
         let (_folder, mut snapshot) = held(&numbers(100_000));
         let first = snapshot.clone().describe().await.unwrap();
         // The thread that reads is busy with this for a moment.
-        let (reply, _answer) = futures_channel::oneshot::channel();
-        let many = vec![(b"t".to_vec(), b"rowid".to_vec()); 20_000];
-        snapshot.shared.send(Request::Estimate(many, reply));
+        for _ in 0..1000 {
+            let (reply, _answer) = futures_channel::oneshot::channel();
+            snapshot.shared.send(Request::Estimate { tables: vec![], wal: false, bytes: 0, reply });
+        }
         let mut cursor = snapshot.scan(b"t", &[b"a".to_vec()], None).await.unwrap();
         let mut turns = 0;
         let others = async {
@@ -340,7 +316,8 @@ mod tests {
         let (folder, mut snapshot) = held(&numbers(1000));
         // More of them than a task of Tokio's may await at a stretch.
         for _ in 0..500 {
-            assert_eq!(snapshot.expected(&[]), Expected { tables: 1, rows: 1000 });
+            let expected = snapshot.expected(&[]);
+            assert_eq!((expected.tables, expected.rows), (1, 1000));
             let mut cursor = block_on(snapshot.scan(b"t", &[b"a".to_vec()], None)).unwrap();
             assert_eq!(block_on(cursor.next(1000)).unwrap().rows, 1000);
         }

@@ -10,6 +10,7 @@ use crate::clock::SliceClock;
 use crate::counters::Counters;
 use crate::cursor_resource::CursorResource;
 use crate::limits::{Limiter, Limits};
+use crate::long_read::LongRead;
 use crate::pacing::{NoPacing, Pacing};
 use crate::parts::Parts;
 use crate::rows::{self, Batch, Rows, Schema};
@@ -25,6 +26,7 @@ pub struct PipeCtx {
     parts: Option<Box<dyn Parts>>,
     pacing: Box<dyn Pacing>,
     counters: Arc<Counters>,
+    long_read: LongRead,
     limiter: Limiter,
     open_cursors: u32,
     parts_written: u32,
@@ -96,6 +98,7 @@ impl PipeCtxBuilder {
             parts: Some(Box::new(parts)),
             pacing: self.pacing.unwrap_or_else(|| Box::new(NoPacing)),
             counters: self.counters,
+            long_read: LongRead::default(),
             limiter: Limiter::new(self.limits),
             open_cursors: 0,
             parts_written: 0,
@@ -159,6 +162,7 @@ impl PipeCtx {
         self.parts = Some(parts);
         if let Some(bytes) = taken {
             self.parts_written += 1;
+            self.counters.add_weight(self.long_read.settle());
             self.counters.add_part(bytes);
         }
         self.clock.returned(called);
@@ -191,7 +195,7 @@ impl PipeCtxView<'_> {
         Ok(match opened {
             Ok(cursor) => {
                 self.ctx.open_cursors += 1;
-                Ok(self.table.push(CursorResource { cursor })?)
+                Ok(self.table.push(CursorResource::new(cursor))?)
             }
             Err(error) => Err(error),
         })
@@ -206,9 +210,12 @@ impl PipeCtxView<'_> {
             return Ok(Err(rows::Error::Interrupted));
         }
         let called = Instant::now();
-        let batch = self.table.get_mut(cursor)?.cursor.next(max_bytes).await;
+        let cursor = self.table.get_mut(cursor)?;
+        let batch = cursor.cursor.next(max_bytes).await;
         if let Ok(batch) = &batch {
             self.ctx.counters.add_rows(batch.rows);
+            let weight = cursor.next(batch) + std::mem::take(&mut self.ctx.long_read).settle();
+            self.ctx.counters.add_weight(weight);
         }
         self.ctx.clock.returned(called);
         Ok(batch)
@@ -220,7 +227,11 @@ impl PipeCtxView<'_> {
         rows: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, rows::Error>> {
         let called = Instant::now();
-        let position = self.table.get_mut(cursor)?.cursor.position(rows).await;
+        let cursor = self.table.get_mut(cursor)?;
+        let position = cursor.cursor.position(rows).await;
+        // It asks where a part ends: what comes before is in the part, what comes after is not.
+        let weight = cursor.reach(rows) + self.ctx.long_read.reach(rows);
+        self.ctx.counters.add_weight(weight);
         self.ctx.clock.returned(called);
         Ok(position)
     }
@@ -237,8 +248,14 @@ impl PipeCtxView<'_> {
             return Ok(Err(rows::Error::Interrupted));
         }
         let called = Instant::now();
-        let cursor = &mut self.table.get_mut(cursor)?.cursor;
-        let bytes = cursor.read(row, column, offset, max_bytes).await;
+        let resource = self.table.get_mut(cursor)?;
+        let bytes = resource.cursor.read(row, column, offset, max_bytes).await;
+        if let Ok(bytes) = &bytes {
+            let is_blob = resource.is_blob(row, column);
+            let cell = (cursor.rep(), row, column);
+            let before = self.ctx.long_read.piece(cell, is_blob, offset, bytes.len());
+            self.ctx.counters.add_weight(before);
+        }
         self.ctx.clock.returned(called);
         Ok(bytes)
     }

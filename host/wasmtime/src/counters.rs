@@ -9,6 +9,10 @@ pub struct Counters {
     rows: AtomicU64,
     bytes: AtomicU64,
     parts: AtomicU64,
+    weight: AtomicU64,
+    weight_in_parts: AtomicU64,
+    /// The most that `weight` has been.
+    furthest: AtomicU64,
 }
 
 impl Counters {
@@ -27,18 +31,38 @@ impl Counters {
         self.parts.load(Ordering::Relaxed)
     }
 
+    /// The [weight](crate::weight) of the rows that the component has worked through, except for those of the batch that
+    /// it is at. It stands still, and does not go back, while a slice repeats what the one before had begun.
+    pub fn weight(&self) -> u64 {
+        self.furthest.load(Ordering::Relaxed)
+    }
+
+    /// The weight of the rows that are in the parts that the component has written.
+    pub fn weight_in_parts(&self) -> u64 {
+        self.weight_in_parts.load(Ordering::Relaxed)
+    }
+
     /// Starts from the counts of a checkpoint.
-    pub fn set(&self, rows: u64, bytes: u64, parts: u64) {
+    pub fn set(&self, rows: u64, bytes: u64, parts: u64, weight: u64) {
         self.rows.store(rows, Ordering::Relaxed);
         self.bytes.store(bytes, Ordering::Relaxed);
         self.parts.store(parts, Ordering::Relaxed);
+        self.weight.store(weight, Ordering::Relaxed);
+        self.weight_in_parts.store(weight, Ordering::Relaxed);
+        self.furthest.fetch_max(weight, Ordering::Relaxed);
     }
 
     pub(crate) fn add_rows(&self, rows: u32) {
         self.rows.fetch_add(u64::from(rows), Ordering::Relaxed);
     }
 
+    pub(crate) fn add_weight(&self, weight: u64) {
+        let weight = self.weight.fetch_add(weight, Ordering::Relaxed) + weight;
+        self.furthest.fetch_max(weight, Ordering::Relaxed);
+    }
+
     pub(crate) fn add_part(&self, bytes: usize) {
+        self.weight_in_parts.store(self.weight.load(Ordering::Relaxed), Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.parts.fetch_add(1, Ordering::Relaxed);
     }

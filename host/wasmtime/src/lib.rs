@@ -101,11 +101,13 @@ mod instance;
 mod limited_store;
 mod limits;
 mod linker;
+mod long_read;
 pub mod pacing;
 pub mod parts;
 #[cfg(feature = "prebuilt")]
 mod prebuilt;
 pub mod rows;
+pub mod weight;
 
 /// For implementing [`Rows`](rows::Rows), [`Cursor`](rows::Cursor) and [`Parts`](parts::Parts).
 pub use async_trait::async_trait;

@@ -70,3 +70,13 @@ pub fn summary(output: &Output) -> Value {
     assert!(output.status.success(), "{}: {printed}", output.status);
     serde_json::from_slice(&output.stdout).expect("one line of JSON on standard output")
 }
+
+/// What people are told is sentences of the program, or of its command line: no lines of a log.
+#[track_caller]
+pub fn assert_sentences(printed: &str) {
+    let is_sentence = |line: &&str| line.starts_with("partway: ");
+    let odd = printed.lines().filter(|line| !is_sentence(line));
+    // The first word of what is said about a wrong command line, on several lines.
+    let is_usage = printed.starts_with("error: ");
+    assert!(is_usage || odd.count() == 0, "{printed}");
+}

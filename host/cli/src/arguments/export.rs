@@ -37,7 +37,7 @@ pub struct ExportArguments {
     pub part_size: Option<u64>,
 
     /// End a slice after this many parts [default: after --slice-time only]
-    #[arg(long, value_name = "N", requires = "to", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", requires = "to", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     pub slice_parts: Option<u32>,
 
     /// End a slice after this time, such as 500ms or 2m
@@ -49,7 +49,13 @@ pub struct ExportArguments {
     pub pause: Duration,
 
     /// How many times in a row a failed slice is retried: after 2 s, 4 s and so on
-    #[arg(long, value_name = "N", requires = "to", default_value_t = 6)]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "to",
+        default_value_t = 6,
+        allow_negative_numbers = true
+    )]
     pub retries: u32,
 
     /// Export even if the same database is already being exported to the same store

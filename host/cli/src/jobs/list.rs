@@ -7,7 +7,8 @@ use partway_jobs::{Clock, JobStore, SystemClock};
 use tabwriter::TabWriter;
 
 use super::elapsed::ago;
-use super::view::{JobView, done};
+use super::select::none_in;
+use super::view::{JobView, done, shown_state};
 use crate::failure::Failure;
 use crate::output::{check_written, message, print};
 
@@ -22,19 +23,18 @@ pub fn list(jobs: &JobStore, json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     if records.is_empty() {
-        message!("there are no jobs in {}", jobs.folder().display());
+        message!("{}", none_in(jobs.folder()));
         return Ok(());
     }
     let mut table = TabWriter::new(io::stdout()).padding(2);
     let mut write = || -> io::Result<()> {
         writeln!(table, "JOB\tSTATE\tDATABASE\tOBJECT\tDONE\tLAST PROGRESS")?;
         for record in &records {
-            let view = JobView::of(record, now);
             writeln!(
                 table,
                 "{}\t{}\t{}\t{}\t{}\t{}",
                 record.id,
-                view.shown_state(),
+                shown_state(record, now),
                 file_name(&record.request.database),
                 record.location.as_deref().or(record.object.as_deref()).unwrap_or("-"),
                 done(record),

@@ -9,7 +9,10 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub struct JobView<'a> {
     job: &'a str,
-    state: JobState,
+    /// As it is listed.
+    state: &'static str,
+    /// Which share of it is done, from 0 to 1, as far as that is known.
+    progress: Option<f64>,
     /// Whether a process is working on it.
     running: bool,
     /// Whether it has made no progress for an hour.
@@ -41,10 +44,13 @@ pub struct JobView<'a> {
 
 impl<'a> JobView<'a> {
     pub fn of(record: &'a JobRecord, now: Timestamp) -> Self {
-        let totals = &record.totals;
+        let (totals, expected) = (&record.totals, record.expected());
         Self {
             job: record.id.as_str(),
-            state: record.state,
+            state: shown_state(record, now),
+            progress: record
+                .share(totals.rows, totals.weight)
+                .map(|share| (share * 1000.0).floor() / 1000.0),
             running: record.is_held(now),
             stuck: record.is_stuck(now),
             database: record.request.database.display().to_string(),
@@ -57,9 +63,9 @@ impl<'a> JobView<'a> {
             parts: totals.parts,
             slices: totals.slices,
             tables: totals.tables,
-            tables_expected: record.expected.tables.max(totals.tables),
+            tables_expected: expected.tables,
             rows: totals.rows,
-            rows_expected: record.expected.rows.max(totals.rows),
+            rows_expected: expected.rows,
             seconds: totals.seconds,
             warnings: &totals.warnings,
             damaged: &totals.damaged,
@@ -72,20 +78,18 @@ impl<'a> JobView<'a> {
             error: record.last_error.as_deref(),
         }
     }
+}
 
-    /// The state in one word, for people: that no process is working on a job matters more than what is to be
-    /// done next.
-    pub fn shown_state(&self) -> String {
-        if self.stuck {
-            return "stuck".to_owned();
-        }
-        match self.state {
-            state if state.is_finished() || self.running => state.to_string(),
-            JobState::Waiting | JobState::Running | JobState::Completing => {
-                "interrupted".to_owned()
-            }
-            state => state.to_string(),
-        }
+/// The state in one word, for people and programs: what is missing in an object, and that no process is working on a job,
+/// matter more than what is to be done next.
+pub fn shown_state(record: &JobRecord, now: Timestamp) -> &'static str {
+    match record.state {
+        JobState::Done if !record.totals.damaged.is_empty() => "incomplete",
+        state if state.is_finished() => state.as_str(),
+        _ if record.is_stuck(now) => "stuck",
+        state if record.is_held(now) => state.as_str(),
+        JobState::Waiting | JobState::Running | JobState::Completing => "interrupted",
+        state => state.as_str(),
     }
 }
 

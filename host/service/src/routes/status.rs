@@ -98,11 +98,14 @@ pub struct Status {
     tables: Progress,
     /// `expected` is an estimate until the export is done.
     rows: Progress,
+    /// Which share of it is done, from 0 to 1, estimated until it is done. Null while nobody knows.
+    #[schema(required, minimum = 0, maximum = 1)]
+    progress: Option<f64>,
     bytes: u64,
     parts: u64,
     slices: u32,
     bytes_per_second: f64,
-    /// Estimated from the remaining rows and the current rate.
+    /// Estimated from what is done since it started, or resumed, in this process.
     #[schema(required)]
     expected_end: Option<Timestamp>,
     created_at: Timestamp,
@@ -165,9 +168,8 @@ impl Status {
             None if is_finished => average,
             None => 0.0,
         };
-        // The expected number is an estimate; once everything is there, it is known.
-        let is_whole = ExportState::of(record) == ExportState::Done;
-        let expected = |done: u64, expected: u64| if is_whole { done } else { expected.max(done) };
+        let weight = progress.map_or(totals.weight, |progress| progress.weight.max(totals.weight));
+        let expected = record.expected();
         Self {
             accepted: Accepted::of(record),
             database: database.to_owned(),
@@ -175,11 +177,9 @@ impl Status {
             name: record.object.clone(),
             location: record.location.clone(),
             sha256: record.sha256.clone(),
-            tables: Progress {
-                done: totals.tables.into(),
-                expected: expected(totals.tables.into(), record.expected.tables.into()),
-            },
-            rows: Progress { done: rows, expected: expected(rows, record.expected.rows) },
+            tables: Progress { done: totals.tables.into(), expected: expected.tables.into() },
+            rows: Progress { done: rows, expected: expected.rows.max(rows) },
+            progress: record.share(rows, weight).map(|share| (share * 1000.0).floor() / 1000.0),
             bytes: progress.map_or(totals.bytes, |progress| progress.bytes.max(totals.bytes)),
             parts: progress.map_or(0, |progress| progress.parts).max(totals.parts.into()),
             slices: totals.slices,
@@ -225,9 +225,9 @@ impl Status {
 
 /// How long an export will still take, in seconds; none while that can't be estimated.
 fn seconds_left(record: &JobRecord, progress: &ProgressSnapshot) -> Option<f64> {
-    // An estimate that was too low grows, as the progress bar's does.
-    let expected = record.expected.rows.max(progress.rows + progress.rows / 20 + 1);
-    let seconds = (expected - progress.rows) as f64 / progress.rows_per_second;
+    let share = record.share(progress.rows, progress.weight)?;
+    let added = share - record.share(progress.first_rows, progress.first_weight)?;
+    let seconds = progress.seconds * (1.0 - share) / added;
     // More than a year, and NaN, tell nothing.
     (0.0..366.0 * 86_400.0).contains(&seconds).then_some(seconds)
 }

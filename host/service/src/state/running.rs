@@ -24,8 +24,9 @@ struct Inner {
 struct Running {
     counters: Arc<Counters>,
     started: Instant,
-    /// Rows and bytes that were done before it started, or resumed, in this process.
+    /// Rows, their weight and bytes that were done before it started, or resumed, in this process.
     first_rows: u64,
+    first_weight: u64,
     first_bytes: u64,
 }
 
@@ -33,9 +34,13 @@ struct Running {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProgressSnapshot {
     pub rows: u64,
+    pub weight: u64,
     pub bytes: u64,
     pub parts: u64,
-    pub rows_per_second: f64,
+    /// What was done before, and for how many seconds it has run since.
+    pub first_rows: u64,
+    pub first_weight: u64,
+    pub seconds: f64,
     pub bytes_per_second: f64,
 }
 
@@ -48,16 +53,20 @@ impl RunningExports {
     /// How far an export is; none where it does not run in this process.
     pub fn progress(&self, id: &JobId) -> Option<ProgressSnapshot> {
         let running = self.running();
-        let Running { counters, started, first_rows, first_bytes } = running.get(id)?;
+        let Running { counters, started, first_rows, first_weight, first_bytes } =
+            running.get(id)?;
         let seconds = started.elapsed().as_secs_f64().max(0.001);
         // Before its first slice in this process nothing has been counted yet.
         let rows = counters.rows().max(*first_rows);
         let bytes = counters.bytes().max(*first_bytes);
         Some(ProgressSnapshot {
             rows,
+            weight: counters.weight().max(*first_weight),
             bytes,
             parts: counters.parts(),
-            rows_per_second: (rows - first_rows) as f64 / seconds,
+            first_rows: *first_rows,
+            first_weight: *first_weight,
+            seconds,
             bytes_per_second: (bytes - first_bytes) as f64 / seconds,
         })
     }
@@ -81,6 +90,7 @@ impl Observer for RunningExports {
                     counters: Arc::clone(counters),
                     started: Instant::now(),
                     first_rows: totals.rows,
+                    first_weight: totals.weight,
                     first_bytes: totals.bytes,
                 };
                 self.running().insert(id.clone(), running);

@@ -59,8 +59,7 @@ export class Card {
   progress(status, isMoving) {
     const bar = this.at(".bar");
     setShown(this.at(".progress"), !format.isFinished(status));
-    const { done, expected } = status.rows;
-    const share = status.status === "completing" ? 1 : expected > 0 ? done / expected : 0;
+    const share = status.status === "completing" ? 1 : status.progress ?? 0;
     // All rows are read before everything is written.
     const percent = Math.min(Math.floor(share * 100), status.status === "completing" ? 100 : 99);
     bar.setAttribute("aria-valuenow", percent);
