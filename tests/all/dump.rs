@@ -1,6 +1,7 @@
 //! A dump, restored by the stock `sqlite3` program, gives back the database.
 
 mod byte_order_marks;
+mod counters;
 #[cfg(feature = "workerd")]
 mod d1;
 mod damage;

@@ -4,7 +4,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use crate::pipe::{Batch, Error};
+use crate::pipe::{Batch, Error, Text};
 
 /// One cell of a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +24,7 @@ pub(crate) enum Cell<'a> {
 }
 
 /// Reads a batch cell by cell.
+#[derive(Clone)]
 pub(crate) struct Cells<'a> {
     kinds: core::slice::Iter<'a, u8>,
     integers: core::slice::Iter<'a, i64>,
@@ -62,6 +63,25 @@ impl<'a> Cells<'a> {
         let next = self.kinds.as_slice().get(..cells).unwrap_or_default();
         // Without a branch on the way.
         next.iter().fold(false, |any, kind| any | matches!(kind, 6 | 7))
+    }
+
+    /// Skips a row of so many columns unless its first cell is one of these texts.
+    #[cold]
+    pub(crate) fn skip_unless_first_is(
+        &mut self,
+        texts: &[Text],
+        columns: usize,
+    ) -> Result<bool, Error> {
+        let first = self.clone().next()?;
+        if let Cell::Text(text) | Cell::Utf8(text) = first
+            && texts.iter().any(|wanted| wanted == text)
+        {
+            return Ok(false);
+        }
+        for _ in 0..columns {
+            self.next()?;
+        }
+        Ok(true)
     }
 
     /// The next cell.

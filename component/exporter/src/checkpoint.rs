@@ -32,9 +32,12 @@ pub(crate) struct Checkpoint<S> {
     /// Parts written.
     pub(crate) parts: u32,
     pub(crate) counts: Counts,
-    /// Tables that could not be read to their end, and values that were cut off.
+    /// Tables in which rows are missing, and values that were cut off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) damaged: Vec<String>,
+    /// What rows have shown that the object does not keep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
     /// Text after the last part's end.
     #[serde(with = "base64_bytes")]
     pub(crate) carry: Vec<u8>,
@@ -50,6 +53,14 @@ pub(crate) struct ResumePoint<S> {
     pub(crate) after: Option<Position>,
     /// What the format has begun there and not ended.
     pub(crate) state: S,
+    /// Damaged places before it in a step of rows, where rows are missing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) gaps: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What has been exported up to here.
@@ -70,6 +81,7 @@ impl<S: Default + Serialize> Checkpoint<S> {
             parts: 0,
             counts: Counts::default(),
             damaged: Vec::new(),
+            warnings: Vec::new(),
             carry: Vec::new(),
         }
     }
@@ -211,8 +223,10 @@ mod tests {
             step: 3,
             after: Some(vec![0, 255]),
             state: State { statement: Some(77) },
+            gaps: 2,
         };
         checkpoint.damaged = vec!["t".into()];
+        checkpoint.warnings = vec!["something".into()];
         checkpoint.carry = b"it's".to_vec();
         checkpoint
     }

@@ -33,6 +33,8 @@ pub(crate) struct TableRows<T> {
     pub(crate) columns: Vec<Text>,
     /// Whether it is one of the user's tables, which are counted, or SQLite's own.
     pub(crate) counted: bool,
+    /// Only the rows in whose first column is one of these texts, in the database's encoding; none: all rows.
+    pub(crate) only: Option<Vec<Text>>,
     /// The format's own part.
     pub(crate) format: T,
 }
@@ -56,13 +58,13 @@ pub(crate) trait Format: Sized {
     /// The steps, in order.
     fn steps(&self) -> &[Step<Self::Table>];
 
-    /// What the object will not keep, one sentence each.
+    /// What the object will not keep, as far as the plan tells, one sentence each.
     fn warnings(&self) -> &[String];
 
     /// Bytes of text and blobs in a batch. A row's values beyond it are long. The same for the whole export.
     fn batch_bytes(&self) -> u32;
 
-    /// Whether a table that can't be read to its end is left there, instead of failing the export.
+    /// Whether rows that are damaged are left out, instead of failing the export.
     fn skips_damaged(&self) -> bool;
 
     /// Whether the text ends inside a row.
@@ -88,8 +90,17 @@ pub(crate) trait Format: Sized {
         output: &mut Output<'_, Self::State>,
     ) -> Result<Flow, Error>;
 
-    /// Appends what follows a table's last row.
-    fn end_table(&self, text: &mut PartBuffer, state: &mut Self::State);
+    /// Appends what stands where rows are missing.
+    fn write_gap(&self, text: &mut PartBuffer, state: &mut Self::State);
+
+    /// Appends what follows a table's last row. What of the table the object does not keep, if rows have shown
+    /// some.
+    fn end_table(
+        &self,
+        table: &TableRows<Self::Table>,
+        text: &mut PartBuffer,
+        state: &mut Self::State,
+    ) -> Option<String>;
 
     /// The text of [`Step::End`], after these counts and so many damaged tables and values.
     fn end(&self, counts: Counts, damaged: usize) -> Vec<u8>;

@@ -1,5 +1,6 @@
 //! Where a slice's text goes: parts are cut from it, and the checkpoint is taken where a part ends.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -30,8 +31,10 @@ pub(crate) struct Output<'a, S> {
     pub(crate) end: ResumePoint<S>,
     /// What the text in the buffer completes.
     pub(crate) counts: Counts,
-    /// Tables that could not be read to their end, and values that were cut off.
+    /// Tables in which rows are missing, and values that were cut off.
     pub(crate) damaged: Vec<String>,
+    /// What rows have shown that the object does not keep.
+    pub(crate) warnings: Vec<String>,
     /// The checkpoint as of the last part's end.
     saved: Checkpoint<S>,
 }
@@ -53,6 +56,7 @@ impl<'a, S: Clone + Default + Serialize + DeserializeOwned> Output<'a, S> {
             end: from.resume_at.clone(),
             counts: from.counts,
             damaged: from.damaged.clone(),
+            warnings: from.warnings.clone(),
             saved: from,
         }
     }
@@ -78,16 +82,19 @@ impl<'a, S: Clone + Default + Serialize + DeserializeOwned> Output<'a, S> {
         self.saved.resume_at = self.end.clone();
         self.saved.counts = self.counts;
         self.saved.damaged.clone_from(&self.damaged);
+        self.saved.warnings.clone_from(&self.warnings);
         self.saved.parts = self.buffer.written();
         self.saved.carry = self.buffer.carry().to_vec();
         Ok(if self.written == self.budget { Flow::Stop } else { Flow::Continue })
     }
 
-    /// Reports a table that could not be read to its end.
-    pub(crate) fn add_damaged_table(&mut self, table: &[u8]) {
-        let name = String::from_utf8_lossy(table).into_owned();
-        if !self.damaged.contains(&name) {
-            self.damaged.push(name);
+    /// Reports the places in a table where rows are missing.
+    pub(crate) fn report_gaps(&mut self, table: &[u8]) {
+        let name = String::from_utf8_lossy(table);
+        match self.end.gaps {
+            0 => {}
+            1 => self.damaged.push(name.into_owned()),
+            gaps => self.damaged.push(format!("{name}, where rows are missing in {gaps} places")),
         }
     }
 

@@ -83,7 +83,7 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
             rows: self.output.counts.rows,
             bytes,
             parts: self.output.buffer.written(),
-            warnings: self.format.warnings().to_vec(),
+            warnings: [self.format.warnings(), &self.output.warnings].concat(),
             damaged: self.output.damaged,
         }))
     }
@@ -124,14 +124,22 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
         };
         self.open_scans.fill(self.rows, format.steps(), step);
         let mut batches = 0;
+        let mut is_behind_gap = false;
         loop {
             let batch = match cursor.next(format.batch_bytes()) {
                 Err(RowsError::Corrupt(_)) if format.skips_damaged() => {
-                    self.output.add_damaged_table(&table.table);
-                    break;
+                    // Twice in a row: nothing behind the damage can be reached.
+                    if is_behind_gap {
+                        break;
+                    }
+                    is_behind_gap = true;
+                    self.output.end.gaps += 1;
+                    format.write_gap(&mut self.output.buffer, &mut self.output.end.state);
+                    continue;
                 }
                 batch => batch?,
             };
+            is_behind_gap = false;
             if batch.rows == 0 {
                 break;
             }
@@ -147,7 +155,9 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
             )));
         }
         self.open_scans.table_read(batches);
-        format.end_table(&mut self.output.buffer, &mut self.output.end.state);
+        let (text, state) = (&mut self.output.buffer, &mut self.output.end.state);
+        self.output.warnings.extend(format.end_table(table, text, state));
+        self.output.report_gaps(&table.table);
         self.output.counts.tables += u32::from(table.counted);
         self.output.end_step()
     }
@@ -164,6 +174,11 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
         // Whether a row is long depends on the row, never on its batch: batches begin where slices do.
         let may_be_long = cells.any_long(batch.kinds.len()) || F::is_inside_row(&output.end.state);
         for row in 0..batch.rows {
+            if let Some(only) = &table.only
+                && cells.skip_unless_first_is(only, table.columns.len())?
+            {
+                continue;
+            }
             let is_long = may_be_long
                 && (cells.any_long(table.columns.len()) || F::is_inside_row(&output.end.state));
             if is_long {

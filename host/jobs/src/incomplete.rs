@@ -4,8 +4,8 @@
 /// nevertheless.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the export is incomplete: the database is damaged and could not be read to the end in table {}; \
-     everything else was exported. `sqlite3 FILE .recover` may recover more", .0.join("; in table ")
+    "the export is incomplete: the database is damaged in table {}; everything else was exported. \
+     `sqlite3 FILE .recover` may recover more", .0.join("; in table ")
 )]
 pub struct Incomplete(
     /// The tables, with the reason of each: [`Totals::damaged`](crate::Totals::damaged).

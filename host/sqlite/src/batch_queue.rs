@@ -26,6 +26,16 @@ const MAX_BATCHES_AHEAD: usize = 4;
 /// When no more batches than this are left, the thread reads on.
 const REFILL_BATCHES: usize = 2;
 
+/// What the thread has read of a table.
+pub(crate) enum Reading {
+    /// Some rows.
+    Rows(KeyedBatch),
+    /// A place where the table is damaged; what follows comes after this position behind it.
+    Damage(RowsError, Position),
+    /// The end of the table, or the failure that ends its rows.
+    End(Result<(), RowsError>),
+}
+
 /// What both ends know of the queue.
 #[derive(Default)]
 struct QueueState {
@@ -41,15 +51,15 @@ struct QueueState {
 /// The end of the thread that reads.
 pub(crate) struct BatchSender {
     state: Arc<QueueState>,
-    batches: UnboundedSender<Result<KeyedBatch, RowsError>>,
+    batches: UnboundedSender<Reading>,
     /// What is kept back for now.
-    unsent: Vec<Result<KeyedBatch, RowsError>>,
+    unsent: Vec<Reading>,
 }
 
 /// The cursor's end. It may outlive the cursor, and then holds what the cursor has not used.
 pub(crate) struct BatchReceiver {
     state: Arc<QueueState>,
-    batches: UnboundedReceiver<Result<KeyedBatch, RowsError>>,
+    batches: UnboundedReceiver<Reading>,
     spare: SyncSender<SpareBatch>,
     /// Where the last batch starts, or the next one where there is no last batch.
     start: Position,
@@ -86,20 +96,24 @@ pub(crate) fn batch_queue(
 }
 
 impl BatchSender {
-    /// Adds a batch, an empty one at the end of the table, or the failure that the rows end with. It is sent
-    /// by [`flush`](Self::flush).
-    pub(crate) fn push(&mut self, batch: Result<KeyedBatch, RowsError>) {
-        if batch.is_err() {
+    /// Adds what was read. It is sent by [`flush`](Self::flush).
+    pub(crate) fn push(&mut self, reading: Reading) {
+        if matches!(reading, Reading::Damage(..) | Reading::End(Err(_))) {
             self.state.has_failed.store(true, Ordering::SeqCst);
         }
         self.state.waiting.fetch_add(1, Ordering::SeqCst);
-        self.unsent.push(batch);
+        self.unsent.push(reading);
     }
 
     /// About how many bytes are not sent yet.
     pub(crate) fn unsent_bytes(&self) -> usize {
-        let batches = self.unsent.iter().flatten().map(|keyed| &keyed.batch);
-        batches.map(|batch| batch.kinds.len() * size_of::<i64>() + batch.bytes.len()).sum()
+        let bytes = |reading: &Reading| match reading {
+            Reading::Rows(KeyedBatch { batch, .. }) => {
+                batch.kinds.len() * size_of::<i64>() + batch.bytes.len()
+            }
+            Reading::Damage(..) | Reading::End(_) => 0,
+        };
+        self.unsent.iter().map(bytes).sum()
     }
 
     /// Sends what was pushed, and wakes the cursor if it waits.
@@ -160,15 +174,21 @@ impl BatchReceiver {
                 self.max_bytes = Some(max_bytes);
                 wake();
             }
-            match self.batches.recv().await.unwrap_or_else(|_| Err(reader_has_ended())) {
-                Ok(keyed) if keyed.batch.rows > 0 => {
-                    let waiting = self.state.waiting.fetch_sub(1, Ordering::SeqCst) - 1;
-                    if waiting <= REFILL_BATCHES && self.state.end_pause() {
-                        wake();
-                    }
-                    return Ok(keyed);
+            let ended = |_| Reading::End(Err(reader_has_ended()));
+            let reading = self.batches.recv().await.unwrap_or_else(ended);
+            if !matches!(reading, Reading::End(_)) {
+                let waiting = self.state.waiting.fetch_sub(1, Ordering::SeqCst) - 1;
+                if waiting <= REFILL_BATCHES && self.state.end_pause() {
+                    wake();
                 }
-                end => self.end = Some(end.map(drop)),
+            }
+            match reading {
+                Reading::Rows(keyed) => return Ok(keyed),
+                Reading::Damage(error, behind) => {
+                    self.start = behind;
+                    return Err(error);
+                }
+                Reading::End(end) => self.end = Some(end),
             }
         }
         match &self.end {
@@ -263,7 +283,7 @@ mod tests {
             move |sender: &mut BatchSender| {
                 while sender.wants_more() {
                     rowid += 1;
-                    sender.push(Ok(keyed(rowid)));
+                    sender.push(Reading::Rows(keyed(rowid)));
                 }
                 sender.flush();
                 rowid
@@ -290,7 +310,7 @@ mod tests {
     #[test]
     fn an_end_stays_and_a_reader_that_is_gone_is_a_failure() {
         let (mut sender, mut receiver) = asked(Position::Rowid(3));
-        sender.push(Ok(KeyedBatch::end()));
+        sender.push(Reading::End(Ok(())));
         sender.flush();
         for _ in 0..2 {
             assert_eq!(block_on(receiver.next(9, || ())).unwrap().rows, 0);
@@ -304,13 +324,31 @@ mod tests {
     }
 
     #[test]
+    fn rows_behind_damage_follow_it_from_a_position_of_their_own() {
+        let (mut sender, mut receiver) = asked(Position::Start);
+        let damage = RowsError::Corrupt("torn".into());
+        sender.push(Reading::Rows(keyed(3)));
+        sender.push(Reading::Damage(damage.clone(), Position::RowidFrom(9)));
+        sender.push(Reading::Rows(keyed(11)));
+        sender.push(Reading::End(Ok(())));
+        sender.flush();
+        assert_eq!(block_on(receiver.next(9, || ())).unwrap().integers, [3]);
+        assert_eq!(block_on(receiver.next(9, || ())).unwrap_err(), damage);
+        assert_eq!(receiver.position(0).unwrap(), Position::RowidFrom(9));
+        assert_eq!(block_on(receiver.next(9, || ())).unwrap().integers, [11]);
+        assert_eq!(receiver.position(0).unwrap(), Position::RowidFrom(9));
+        assert_eq!(receiver.position(1).unwrap(), Position::Rowid(11));
+        assert_eq!(block_on(receiver.next(9, || ())).unwrap().rows, 0);
+    }
+
+    #[test]
     fn what_a_slice_has_left_over_is_handed_out_once_more() {
         let (mut sender, mut receiver) = asked(Position::Start);
         let batch =
             Batch { rows: 3, kinds: vec![1; 3], integers: vec![5, 6, 9], ..Batch::default() };
-        sender
-            .push(Ok(KeyedBatch { batch: Arc::new(batch), keys: RowKeys::Rowids(vec![5, 6, 9]) }));
-        sender.push(Ok(keyed(11)));
+        let keys = RowKeys::Rowids(vec![5, 6, 9]);
+        sender.push(Reading::Rows(KeyedBatch { batch: Arc::new(batch), keys }));
+        sender.push(Reading::Rows(keyed(11)));
         sender.flush();
         block_on(receiver.next(9, || ())).unwrap();
         assert!(receiver.has_last_batch());

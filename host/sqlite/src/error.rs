@@ -102,12 +102,18 @@ impl OpenError {
 pub(crate) fn rows_error(what: &str, error: &rusqlite::Error) -> RowsError {
     let reason = reason(error);
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => RowsError::Corrupt(format!(
+        _ if is_damage(error) => RowsError::Corrupt(format!(
             "{what} is damaged ({reason}): `sqlite3 FILE .recover` may recover what is left of it"
         )),
         Some(ErrorCode::OperationInterrupted) => RowsError::Interrupted,
         _ => RowsError::Failed(format!("{what} can't be read: {reason}")),
     }
+}
+
+/// Whether the database is damaged where it was read.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// SQLite's own message, without the library's additions.

@@ -56,7 +56,7 @@ impl KeyOrder {
     pub(crate) fn admits(&self, position: &Position) -> bool {
         match (position, self) {
             (Position::Start, _)
-            | (Position::Rowid(_), Self::Rowid(_))
+            | (Position::Rowid(_) | Position::RowidFrom(_), Self::Rowid(_))
             | (Position::Ordinal(_), Self::Ordinal) => true,
             (Position::PrimaryKey(values), Self::PrimaryKey(columns)) => {
                 values.len() == columns.len()
@@ -79,6 +79,10 @@ impl KeyOrder {
             (Self::Rowid(name), Position::Rowid(rowid)) => {
                 parameters.push(ValueRef::Integer(*rowid));
                 [b"WHERE ", &name[..], b" > ?1 ORDER BY ", name].concat()
+            }
+            (Self::Rowid(name), Position::RowidFrom(rowid)) => {
+                parameters.push(ValueRef::Integer(*rowid));
+                [b"WHERE ", &name[..], b" >= ?1 ORDER BY ", name].concat()
             }
             (Self::Rowid(name), _) => [b"ORDER BY ", &name[..]].concat(),
             (Self::PrimaryKey(columns), Position::PrimaryKey(values)) => {

@@ -40,6 +40,7 @@
 // 2. `batch_queue`: the queue of one scan; a batch carries the keys of its rows (`keyed_batch`, `row_keys`).
 // 3. `reader_thread`: owns the connection, serves requests and, between them, fills the queues.
 // 4. `table_reader`: one scan on that thread, filling batches (`batch_builder`) with rows (`query_rows`).
+//    Where a page is damaged, `damage` finds out where the table can be read again.
 // 5. `table_query`: the SQL of a scan, in `key_order`, from a `position` on; `statement` runs it in SQLite.
 //
 // `shared_state` is what a snapshot and its cursors have in common; `paused_scan` keeps what a slice has read
@@ -54,6 +55,7 @@ mod cell_kind;
 mod connection;
 mod copy;
 mod cursor;
+mod damage;
 mod database_file;
 mod error;
 mod estimate;

@@ -9,6 +9,9 @@ pub(crate) enum Position {
     Start,
     /// The rowid of a rowid table.
     Rowid(i64),
+    /// Right before the first row of this rowid or a larger one: what lies before is damaged, and even a search for the
+    /// end of it fails.
+    RowidFrom(i64),
     /// The primary key of a WITHOUT ROWID table.
     PrimaryKey(Vec<KeyValue>),
     /// So many rows from the start, of a table whose rowid no name reaches.
@@ -29,6 +32,7 @@ pub(crate) enum KeyValue {
 const TAG_ROWID: u8 = 1;
 pub(crate) const TAG_PRIMARY_KEY: u8 = 2;
 const TAG_ORDINAL: u8 = 3;
+const TAG_ROWID_FROM: u8 = 4;
 
 impl Position {
     /// As the contract's position: opaque bytes, none of them for the start.
@@ -36,6 +40,7 @@ impl Position {
         match self {
             Self::Start => Vec::new(),
             Self::Rowid(rowid) => tagged(TAG_ROWID, &rowid.to_be_bytes()),
+            Self::RowidFrom(rowid) => tagged(TAG_ROWID_FROM, &rowid.to_be_bytes()),
             Self::Ordinal(rows) => tagged(TAG_ORDINAL, &rows.to_be_bytes()),
             Self::PrimaryKey(values) => {
                 let mut to = vec![TAG_PRIMARY_KEY];
@@ -52,6 +57,7 @@ impl Position {
         let Some((tag, mut rest)) = position.split_first() else { return Some(Self::Start) };
         match *tag {
             TAG_ROWID => Some(Self::Rowid(i64::from_be_bytes(rest.try_into().ok()?))),
+            TAG_ROWID_FROM => Some(Self::RowidFrom(i64::from_be_bytes(rest.try_into().ok()?))),
             TAG_ORDINAL => Some(Self::Ordinal(u64::from_be_bytes(rest.try_into().ok()?))),
             TAG_PRIMARY_KEY => {
                 let mut values = Vec::new();
@@ -136,6 +142,7 @@ mod tests {
         let keys = [
             Position::Start,
             Position::Rowid(i64::MIN),
+            Position::RowidFrom(i64::MAX),
             Position::Ordinal(7),
             Position::PrimaryKey(vec![
                 KeyValue::Integer(-1),

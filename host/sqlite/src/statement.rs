@@ -45,6 +45,13 @@ impl<'c> Statement<'c> {
         }
     }
 
+    /// Starts over, with another value of the first parameter. What failed before is forgotten.
+    pub(crate) fn restart(&mut self, parameter: ValueRef<'_>) -> Result<()> {
+        // SAFETY: the statement lives, and nobody reads its row: that would borrow it.
+        unsafe { ffi::sqlite3_reset(self.raw.as_ptr()) };
+        self.bind(1, parameter)
+    }
+
     fn bind(&mut self, index: c_int, value: ValueRef<'_>) -> Result<()> {
         let raw = self.raw.as_ptr();
         // SAFETY: the statement lives, and SQLite copies what it is given before it returns.

@@ -134,6 +134,15 @@ impl TableQuery {
         Ok(QueryRows::new(first, more, width, self.places(selection), plain))
     }
 
+    /// Selects the key of the first row after a position, and no more of it.
+    pub(crate) fn first_key<'c>(
+        &self,
+        connection: &'c Connection,
+        after: &Position,
+    ) -> Result<Statement<'c>> {
+        self.select(connection, &self.order.names(), &self.order.after(after, 0, Some(1), self.utf8))
+    }
+
     /// Reads one cell of the row right before a position, and its `octet_length`; the statement stands at that row.
     /// None: there is no such row.
     pub(crate) fn one_cell<'c>(

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode, Result};
+use rusqlite::{Connection, Error, ErrorCode, Result};
 
 use crate::batch_builder::BatchBuilder;
-use crate::batch_queue::BatchSender;
+use crate::batch_queue::{BatchSender, Reading};
 use crate::connection::check_transaction;
-use crate::error::rows_error;
+use crate::damage::first_readable;
+use crate::error::{is_damage, rows_error};
 use crate::key_order::ranges;
-use crate::keyed_batch::{KeyedBatch, SpareBatch};
+use crate::keyed_batch::SpareBatch;
 use crate::long_value::{LongValue, Piece};
 use crate::position::Position;
 use crate::query_rows::QueryRows;
@@ -104,21 +105,51 @@ impl<'c> TableReader<'c> {
         if self.has_ended || !self.batches.wants_more() {
             return false;
         }
-        let filled = check_transaction(self.connection)
-            .and_then(|()| self.fill().map_err(|error| rows_error(&self.query.displayed, &error)));
-        let end = match filled {
-            Ok(false) => return true,
-            Ok(true) => Ok(KeyedBatch::end()),
-            Err(error) => Err(error),
-        };
-        // Rows before a failure are handed out, wherever the scan started: the same rows each time.
-        if let Some(rest) = self.partial.take().filter(|rest| rest.rows() > 0) {
-            self.batches.push(Ok(rest.finish()));
+        if let Err(lost) = check_transaction(self.connection) {
+            return self.end(Err(lost));
         }
-        self.batches.push(end);
+        match self.fill() {
+            Ok(false) => true,
+            Ok(true) => self.end(Ok(())),
+            Err(error) if is_damage(&error) => self.skip_damage(&error),
+            Err(error) => self.end(Err(rows_error(&self.query.displayed, &error))),
+        }
+    }
+
+    /// Goes on behind the damage that an error reports, where there is a way.
+    fn skip_damage(&mut self, error: &Error) -> bool {
+        let damage = rows_error(&self.query.displayed, error);
+        self.push_partial();
+        match first_readable(self.connection, &self.query, &self.last, self.max_bytes) {
+            Ok(Some(behind)) => {
+                self.batches.push(Reading::Damage(damage, behind.clone()));
+                self.last = behind.clone();
+                self.after = behind;
+                self.range = 0;
+                self.selection = Selection::Plain;
+                self.rows = None;
+                true
+            }
+            // What may be behind it can't be reached.
+            Ok(None) => self.end(Err(damage)),
+            Err(error) => self.end(Err(rows_error(&self.query.displayed, &error))),
+        }
+    }
+
+    /// The rows have ended.
+    fn end(&mut self, end: std::result::Result<(), RowsError>) -> bool {
+        self.push_partial();
+        self.batches.push(Reading::End(end));
         self.has_ended = true;
         self.rows = None;
         false
+    }
+
+    /// Rows before a failure are handed out, wherever the scan started: the same rows each time.
+    fn push_partial(&mut self) {
+        if let Some(rest) = self.partial.take().filter(|rest| rest.rows() > 0) {
+            self.push(rest);
+        }
     }
 
     /// Reads rows until a batch is complete, or the table is at its end: then true.
@@ -221,7 +252,7 @@ impl<'c> TableReader<'c> {
         if let Some(last) = builder.last_position() {
             self.last = last;
         }
-        self.batches.push(Ok(builder.finish()));
+        self.batches.push(Reading::Rows(builder.finish()));
     }
 
     /// Reads bytes of a long value.

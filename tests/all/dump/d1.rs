@@ -2,6 +2,7 @@
 
 mod harness;
 mod original;
+mod utf16;
 
 use std::fmt::Write;
 use std::fs;
@@ -13,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use self::harness::{Way, load};
-use crate::support::{Program, database};
+use crate::support::{Program, database, summary};
 
 /// What one statement may have, in bytes.
 const MOST_BYTES: u64 = 100_000;
@@ -40,11 +41,19 @@ impl Case {
 
     /// Exports in many slices, with every part's end in another place.
     fn export(&self) -> PathBuf {
+        self.export_with_warnings().0
+    }
+
+    /// The same, and what the dump does not keep.
+    fn export_with_warnings(&self) -> (PathBuf, Vec<String>) {
         let store = self.folder.path().join("store");
         fs::create_dir_all(&store).unwrap();
         let program = Program::export(&self.file, store.to_str().unwrap(), self.folder.path());
         let options = ["--target", "d1", "--part-size", "16KiB", "--slice-parts", "3"];
-        let summary = program.with(options).succeed();
+        let output = program.with(options).run();
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{printed}");
+        let summary = summary(&output);
         let dump = PathBuf::from(summary["location"].as_str().unwrap());
         // Who loads it reads it as text, and would lose what is not.
         let text = String::from_utf8(fs::read(&dump).unwrap());
@@ -52,7 +61,8 @@ impl Case {
             Ok(text) => check_text(&text),
             Err(error) => panic!("the dump is not UTF-8: {error}"),
         }
-        dump
+        let warnings = printed.lines().filter_map(|line| line.strip_prefix("warning: "));
+        (dump, warnings.map(str::to_owned).collect())
     }
 
     /// Exports, loads and compares all but the statistics.
@@ -317,6 +327,36 @@ fn tables_without_a_circle_of_references_load_over_many_commits() {
          INSERT INTO line SELECT id, 'b' || (3001 - id), id / 7.0 FROM customer;",
     )
     .round_trip(&[Way::Turns]);
+}
+
+#[test]
+fn definitions_longer_than_a_statement_are_left_out_with_what_belongs_to_them() {
+    let long = "x".repeat(100_000);
+    let schema = format!(
+        "CREATE TABLE t (a); INSERT INTO t VALUES (1);
+         CREATE TABLE long_table (a /* {long} */); INSERT INTO long_table VALUES (2);
+         CREATE INDEX of_long_table ON long_table (a);
+         CREATE TRIGGER on_long_table AFTER INSERT ON long_table BEGIN SELECT 1; END;
+         CREATE VIEW short_view AS SELECT a FROM t;
+         CREATE VIEW long_view AS SELECT '{long}' AS a;
+         CREATE TRIGGER on_long_view INSTEAD OF INSERT ON long_view BEGIN SELECT 1; END;
+         CREATE TRIGGER long_trigger AFTER INSERT ON t BEGIN SELECT '{long}'; END;
+         CREATE INDEX long_index ON t (a || '{long}');
+         CREATE TRIGGER short_trigger AFTER INSERT ON t BEGIN SELECT 1; END;"
+    );
+    let case = Case::of(&schema);
+    let (dump, warnings) = case.export_with_warnings();
+    for name in
+        ["long_table", "on_long_table", "long_view", "on_long_view", "long_trigger", "long_index"]
+    {
+        assert!(warnings.iter().any(|warning| warning.contains(name)), "{name}: {warnings:?}");
+    }
+    for way in BOTH {
+        let [_, loaded] = case.both(&dump, way);
+        let objects = loaded["objects"].as_array().unwrap().iter();
+        let names: Vec<_> = objects.map(|object| object[1].as_str().unwrap()).collect();
+        assert_eq!(names, ["t", "short_trigger", "short_view"]);
+    }
 }
 
 #[test]

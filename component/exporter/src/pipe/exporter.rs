@@ -66,7 +66,7 @@ pub struct Summary {
     pub parts: u32,
     /// What could not be kept, one sentence each.
     pub warnings: Vec<String>,
-    /// Tables that could not be read to their end: the object is not whole.
+    /// Tables in which rows are missing, and values that were cut off: the object is not whole.
     pub damaged: Vec<String>,
 }
 

@@ -10,15 +10,18 @@ use alloc::vec::Vec;
 use super::name::write_name;
 use super::plan_builder::{PlanBuilder, is_internal, quoted_name};
 use super::schema_text::open_comment;
-use crate::pipe::{ColumnKind, Encoding, Error, Object, ObjectKind, Schema, Table, Text};
+use crate::pipe::{ColumnKind, Error, Object, ObjectKind, Schema, Table, Text};
 
 /// The longest text for one call of `sql.exec`.
 const MAX_STATEMENT_BYTES: usize = 100_000;
 
+/// Why a definition is left out.
+const TOO_LONG: &str = "its definition is longer than the 100,000 bytes that target d1 takes";
+
 /// The most columns of a table.
 const MAX_COLUMNS: usize = 100;
 
-/// Plans the dump.
+/// Plans the dump. `counters`: of which tables it has the counters, where not all tables were chosen.
 ///
 /// All tables first, each with its unique indexes, which foreign keys need; then rows, a table's after those
 /// of the tables it refers to. Where tables refer to each other in a circle, or a table to itself, the rows
@@ -27,8 +30,9 @@ pub(super) fn write(
     plan: &mut PlanBuilder,
     schema: &Schema,
     objects: &[&Object],
+    counters: Option<&[Text]>,
 ) -> Result<(), Error> {
-    header(plan, schema)?;
+    header(plan, schema);
     let tables = tables(plan, objects);
     let has = |object: &&&Object| {
         tables.iter().any(|(table, _)| table.name.eq_ignore_ascii_case(&object.on))
@@ -47,14 +51,11 @@ pub(super) fn write(
         }
     }
     internal(plan, objects, b"sqlite_sequence", "")?;
+    plan.counters(schema, counters.unwrap_or_default())?;
     for index in indexes().filter(|index| !is_unique(index)) {
         definition(plan, index);
     }
-    for kind in [ObjectKind::View, ObjectKind::Trigger] {
-        for object in objects.iter().filter(|object| object.kind == kind) {
-            definition(plan, object);
-        }
-    }
+    views_and_triggers(plan, objects, &tables);
     // ANALYZE creates the table; its rows are replaced.
     internal(plan, objects, b"sqlite_stat1", "ANALYZE sqlite_schema;\n")?;
     let drop = plan.scratch.drop();
@@ -66,13 +67,8 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Refuses or reports what of the database's header the target can't hold.
-fn header(plan: &mut PlanBuilder, schema: &Schema) -> Result<(), Error> {
-    if schema.encoding != Encoding::Utf8 {
-        let text = "target d1 stores UTF-8 only, and this database is UTF-16: restore a dump of it with target=sqlite \
-                    into a UTF-8 database (leave out its line PRAGMA encoding) and export that one";
-        return Err(Error::InvalidOptions(text.into()));
-    }
+/// Reports what of the database's header the target can't hold.
+fn header(plan: &mut PlanBuilder, schema: &Schema) {
     for (pragma, value) in
         [("user_version", schema.user_version), ("application_id", schema.application_id)]
     {
@@ -80,7 +76,6 @@ fn header(plan: &mut PlanBuilder, schema: &Schema) -> Result<(), Error> {
             plan.warn(format!("{pragma} {value} is not in the dump: target d1 can't set it"));
         }
     }
-    Ok(())
 }
 
 /// The definitions of tables, each with its unique indexes.
@@ -136,6 +131,8 @@ fn tables<'a>(plan: &mut PlanBuilder, objects: &[&'a Object]) -> Vec<(&'a Object
         }
         let refusal = if object.name.to_ascii_lowercase().starts_with(b"_cf_") {
             "target d1 reserves names that begin with _cf_"
+        } else if is_too_long(object) {
+            TOO_LONG
         } else if is_virtual(table) && !is_full_text(object) {
             "target d1 supports no virtual tables other than fts5"
         } else {
@@ -164,18 +161,45 @@ fn is_full_text(object: &Object) -> bool {
     words.windows(2).any(|pair| pair == [b"using", &b"fts5"[..]])
 }
 
-/// The definition as stored, with an end for a comment that is still open.
-fn definition(plan: &mut PlanBuilder, object: &Object) {
-    let Some(sql) = &object.sql else { return };
-    if sql.len() + 4 > MAX_STATEMENT_BYTES {
-        plan.warn(format!(
-            "the definition of {} has more than {MAX_STATEMENT_BYTES} bytes: target d1 will reject it",
-            quoted_name(&object.name)
-        ));
+/// The views, and the triggers of what is in the dump.
+fn views_and_triggers(plan: &mut PlanBuilder, objects: &[&Object], tables: &[(&Object, &Table)]) {
+    let of = |kind| objects.iter().filter(move |object| object.kind == kind);
+    let mut made: Vec<&Text> = tables.iter().map(|(table, _)| &table.name).collect();
+    for view in of(ObjectKind::View) {
+        if definition(plan, view) {
+            made.push(&view.name);
+        }
+    }
+    for trigger in of(ObjectKind::Trigger) {
+        if made.iter().any(|name| name.eq_ignore_ascii_case(&trigger.on)) {
+            definition(plan, trigger);
+        } else {
+            plan.warn(format!(
+                "trigger {} is left out, as {} is",
+                quoted_name(&trigger.name),
+                quoted_name(&trigger.on)
+            ));
+        }
+    }
+}
+
+/// Whether the target would not take an object's definition.
+fn is_too_long(object: &Object) -> bool {
+    // With the end of an open comment, a semicolon and a line's end.
+    object.sql.as_ref().is_some_and(|sql| sql.len() + 4 > MAX_STATEMENT_BYTES)
+}
+
+/// The definition as stored, with an end for a comment that is still open. False: it is left out.
+fn definition(plan: &mut PlanBuilder, object: &Object) -> bool {
+    let Some(sql) = &object.sql else { return false };
+    if is_too_long(object) {
+        plan.warn(format!("{} is left out: {TOO_LONG}", quoted_name(&object.name)));
+        return false;
     }
     plan.text(sql);
     plan.text(open_comment(sql));
     plan.line(b";");
+    true
 }
 
 /// Each table after those it refers to, except in circles.

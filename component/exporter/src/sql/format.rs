@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::long_values::LongRow;
 use super::plan::{Insert, Plan};
-use super::plan_builder::PlanBuilder;
+use super::plan_builder::{PlanBuilder, quoted_name};
 use super::selection::Selection;
 use super::settings::Settings;
 use super::state::State;
@@ -29,9 +29,10 @@ impl Format for Plan {
         let objects: Vec<&Object> =
             schema.objects.iter().filter(|object| selection.has(object)).collect();
         let mut plan = PlanBuilder::new(schema, settings);
+        let counters = selection.counters(schema);
         match settings.target {
-            Target::Sqlite => sqlite::write(&mut plan, schema, &objects)?,
-            Target::D1 => d1::write(&mut plan, schema, &objects)?,
+            Target::Sqlite => sqlite::write(&mut plan, schema, &objects, counters.as_deref())?,
+            Target::D1 => d1::write(&mut plan, schema, &objects, counters.as_deref())?,
         }
         plan.warn_of_rowids(schema, &objects);
         Ok(plan.build(schema.encoding))
@@ -83,8 +84,25 @@ impl Format for Plan {
         LongRow { plan: self, table, cursor, row, output }.write(cells)
     }
 
-    fn end_table(&self, text: &mut PartBuffer, state: &mut State) {
+    fn write_gap(&self, text: &mut PartBuffer, state: &mut State) {
         insert::end_statement(text, state);
+        text.text().extend_from_slice(b"-- partway:missing rows\n");
+    }
+
+    fn end_table(
+        &self,
+        table: &TableRows<Insert>,
+        text: &mut PartBuffer,
+        state: &mut State,
+    ) -> Option<String> {
+        insert::end_statement(text, state);
+        (state.unconverted > 0).then(|| {
+            format!(
+                "{} characters in table {} are invalid in UTF-16: each is U+FFFD in the dump",
+                state.unconverted,
+                quoted_name(&table.table)
+            )
+        })
     }
 
     /// The comment at the end: a dump that has it has not been cut off. Where something was damaged the

@@ -39,6 +39,9 @@ pub(super) fn write_row(
     // Instead of the last comma.
     text.pop();
     text.push(b')');
+    if plan.literals.converts() {
+        state.unconverted += plan.literals.take_unconverted();
+    }
     open_statement(plan, &table.format, buffer, state, start, row);
     Ok(())
 }

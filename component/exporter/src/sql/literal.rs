@@ -2,24 +2,50 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::Cell as Counter;
 
 use super::hex::write_hex;
 use super::integer::write_integer;
 use super::real::write_real;
 use super::text::{write_quoted, write_without_carriage_returns};
+use super::utf16::{Converted, to_utf8};
 use crate::cells::Cell;
 use crate::pipe::Encoding;
 
 /// Writes the values of a database.
 pub(crate) struct LiteralWriter {
     encoding: Encoding,
+    /// Whether UTF-16 becomes UTF-8, and not text that the target stores in the same UTF-16.
+    converts: bool,
+    /// What could not be converted, since this was asked for last.
+    unconverted: Counter<u64>,
     /// Whether carriage returns may stand in a literal.
     carriage_returns: bool,
 }
 
 impl LiteralWriter {
-    pub(crate) fn new(encoding: Encoding, carriage_returns: bool) -> Self {
-        Self { encoding, carriage_returns }
+    pub(crate) fn new(encoding: Encoding, to_utf8: bool, carriage_returns: bool) -> Self {
+        let converts = to_utf8 && encoding != Encoding::Utf8;
+        Self { encoding, converts, unconverted: Counter::new(0), carriage_returns }
+    }
+
+    /// Whether text is converted to UTF-8.
+    #[inline(always)]
+    pub(crate) fn converts(&self) -> bool {
+        self.converts
+    }
+
+    /// How many characters could not be converted since this was asked for last.
+    pub(crate) fn take_unconverted(&self) -> u64 {
+        self.unconverted.take()
+    }
+
+    /// A piece of text in UTF-8, and how many of its bytes that is. A character may be cut off at the end of a piece that
+    /// is not the `last`.
+    pub(crate) fn convert(&self, piece: &[u8], last: bool) -> (String, usize) {
+        let Converted { text, bytes, replaced } = to_utf8(piece, self.encoding, last);
+        self.unconverted.set(self.unconverted.get() + replaced);
+        (text, bytes)
     }
 
     /// Appends a value that is in its batch. Long cells are not, and `long_values` writes them.
@@ -40,17 +66,22 @@ impl LiteralWriter {
     }
 
     fn write_text(&self, to: &mut Vec<u8>, bytes: &[u8], is_utf8: bool) {
-        let decoded;
-        let (text, is_utf8) = match self.encoding {
-            Encoding::Utf8 => (bytes, is_utf8),
-            Encoding::Utf16le | Encoding::Utf16be => match self.decode_utf16(bytes) {
-                Some(text) => {
-                    decoded = text;
-                    (decoded.as_bytes(), true)
-                }
-                None => return write_text_as_hex(to, bytes),
-            },
-        };
+        if self.encoding == Encoding::Utf8 {
+            self.write_utf8(to, bytes, bytes, is_utf8);
+        } else if self.converts {
+            let (text, _) = self.convert(bytes, true);
+            self.write_utf8(to, text.as_bytes(), text.as_bytes(), true);
+        } else {
+            match self.decode_utf16(bytes) {
+                Some(text) => self.write_utf8(to, text.as_bytes(), bytes, true),
+                None => write_text_as_hex(to, bytes),
+            }
+        }
+    }
+
+    /// Appends text, or its `stored` bytes where no literal can hold it.
+    #[inline(always)]
+    fn write_utf8(&self, to: &mut Vec<u8>, text: &[u8], stored: &[u8], is_utf8: bool) {
         let start = to.len();
         to.push(b'\'');
         let marks = write_quoted(to, text);
@@ -58,7 +89,7 @@ impl LiteralWriter {
         let undecodable = if is_utf8 { marks.nul } else { marks.undecodable(text) };
         if undecodable {
             to.truncate(start);
-            write_text_as_hex(to, bytes);
+            write_text_as_hex(to, stored);
         } else if marks.carriage_return && !self.carriage_returns {
             to.truncate(start);
             write_without_carriage_returns(to, text);
@@ -82,6 +113,10 @@ impl LiteralWriter {
     /// character may be cut off at the end of a piece that is not the `last`.
     pub(crate) fn plain_up_to(&self, piece: &[u8], last: bool) -> Option<usize> {
         let refused = |byte: &u8| *byte == 0 || (*byte == b'\r' && !self.carriage_returns);
+        if self.converts {
+            let Converted { text, bytes, .. } = to_utf8(piece, self.encoding, last);
+            return (!text.as_bytes().iter().any(refused)).then_some(bytes);
+        }
         if self.encoding != Encoding::Utf8 || piece.iter().any(refused) {
             return None;
         }
@@ -137,7 +172,7 @@ mod tests {
 
     fn written(encoding: Encoding, cell: Cell<'_>) -> String {
         let mut to = Vec::new();
-        LiteralWriter::new(encoding, false).write(&mut to, cell);
+        LiteralWriter::new(encoding, false, false).write(&mut to, cell);
         String::from_utf8(to).unwrap()
     }
 
@@ -178,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_character_may_be_cut_by_a_piece_but_not_by_the_end() {
-        let writer = LiteralWriter::new(Encoding::Utf8, false);
+        let writer = LiteralWriter::new(Encoding::Utf8, false, false);
         let text = "aé".as_bytes();
         assert_eq!(writer.plain_up_to(text, true), Some(3));
         assert_eq!(writer.plain_up_to(&text[..2], false), Some(1));

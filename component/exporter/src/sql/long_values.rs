@@ -123,6 +123,7 @@ impl<C: Cursor> LongRow<'_, '_, C> {
                 None => self.plan.literals.write(self.output.buffer.text(), *cell),
             }
         }
+        self.output.end.state.unconverted += self.plan.literals.take_unconverted();
         Ok(Flow::Continue)
     }
 
@@ -195,20 +196,16 @@ impl<C: Cursor> LongRow<'_, '_, C> {
                 progress.offset = value.length;
                 break;
             };
-            let mut piece = &piece[..];
             let end = progress.offset + piece.len() as u32;
-            if !progress.hex && end < value.length {
-                // Each statement is text by itself: none begins or ends inside a character.
-                piece = &piece[..whole_characters(piece)];
-                if piece.is_empty() && end == until {
-                    break;
-                }
+            let (piece, length) = self.as_written(value, piece, progress.hex, end == value.length);
+            if length == 0 && end == until && end < value.length {
+                break;
             }
-            if piece.is_empty() {
+            if length == 0 {
                 return Err(inconsistent());
             }
-            progress.offset += piece.len() as u32;
-            write_piece(self.output.buffer.text(), piece, progress.hex);
+            progress.offset += length as u32;
+            write_piece(self.output.buffer.text(), &piece, progress.hex);
             if self.output.buffer.is_full() {
                 self.output.end.state.value = Some(*progress);
                 if self.output.cut()? == Flow::Stop {
@@ -221,6 +218,28 @@ impl<C: Cursor> LongRow<'_, '_, C> {
         }
         self.output.end.state.value = None;
         Ok(Flow::Continue)
+    }
+
+    /// What is written of a piece of a value, and how many of its bytes that is. Each statement is text by itself: none
+    /// begins or ends inside a character.
+    fn as_written(
+        &mut self,
+        value: LongValue,
+        mut piece: Vec<u8>,
+        hex: bool,
+        last: bool,
+    ) -> (Vec<u8>, usize) {
+        let literals = &self.plan.literals;
+        if value.is_text && literals.converts() {
+            let (text, length) = literals.convert(&piece, last);
+            self.output.end.state.unconverted += literals.take_unconverted();
+            return (text.into_bytes(), length);
+        }
+        if !hex && !last {
+            piece.truncate(whole_characters(&piece));
+        }
+        let length = piece.len();
+        (piece, length)
     }
 
     /// Whether a value has to be written in hexadecimal digits: a blob, or text that can't be written as it

@@ -10,6 +10,7 @@
 //! | `long_values`, `scratch_table` | values too long for a batch, or for a statement |
 //! | `state` | what a checkpoint remembers of an open statement |
 //! | `literal`, `text`, `integer`, `real`, `hex` | values as SQL literals |
+//! | `utf16` | text for targets that store UTF-8 only |
 //! | `name`, `schema_text` | names and definitions |
 
 mod d1;
@@ -31,5 +32,6 @@ mod sqlite;
 mod state;
 mod target;
 mod text;
+mod utf16;
 
 pub(crate) use plan::Plan;

@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     pub(super) limits: Limits,
     /// Where values are rebuilt that are too long for a statement.
     pub(super) scratch: ScratchTable,
-    /// Whether a table that can't be read to its end is left there, instead of failing the export.
+    /// Whether rows that are damaged are left out, instead of failing the export.
     pub(super) skip_damaged: bool,
 }
 

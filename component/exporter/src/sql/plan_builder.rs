@@ -50,12 +50,15 @@ impl PlanBuilder {
 
     pub(super) fn build(self, encoding: Encoding) -> Plan {
         let Self { settings, scratch, steps, warnings } = self;
+        let Settings { target, .. } = settings;
+        let literals =
+            LiteralWriter::new(encoding, target.is_utf8(), target.keeps_carriage_returns());
         Plan {
             steps,
             warnings,
             encoding,
-            literals: LiteralWriter::new(encoding, settings.target.keeps_carriage_returns()),
-            limits: settings.target.limits(),
+            limits: target.limits(literals.converts()),
+            literals,
             scratch,
             skip_damaged: settings.skip_damaged,
         }
@@ -116,6 +119,16 @@ impl PlanBuilder {
 
     /// The rows of a table, with all columns that are stored.
     pub(super) fn rows(&mut self, object: &Object, table: &Table) -> Result<(), Error> {
+        self.only_rows(object, table, None)
+    }
+
+    /// The rows in whose first column is one of these texts, in the database's encoding; none: all rows.
+    fn only_rows(
+        &mut self,
+        object: &Object,
+        table: &Table,
+        only: Option<Vec<Text>>,
+    ) -> Result<(), Error> {
         let stored: Vec<Text> = table
             .columns
             .iter()
@@ -151,8 +164,28 @@ impl PlanBuilder {
             },
             columns,
             counted,
+            only,
         }));
         Ok(())
+    }
+
+    /// The counters of these tables: their rows of `sqlite_sequence`, which exists where one of them does. Those of
+    /// other tables stay as they are: the dump may be restored into a database that has some.
+    pub(super) fn counters(&mut self, schema: &Schema, tables: &[Text]) -> Result<(), Error> {
+        let is_sequence = |object: &&Object| object.name.eq_ignore_ascii_case(b"sqlite_sequence");
+        let Some(object) = schema.objects.iter().find(is_sequence) else { return Ok(()) };
+        let Some(table) = object.table.as_ref().filter(|_| !tables.is_empty()) else {
+            return Ok(());
+        };
+        // Filling the tables has put their largest rowids into it.
+        for name in tables {
+            let mut text = b"DELETE FROM sqlite_sequence WHERE name=".to_vec();
+            write_text_literal(&mut text, name);
+            text.push(b';');
+            self.line(&text);
+        }
+        let names = tables.iter().map(|name| encoded(name, schema.encoding)).collect();
+        self.only_rows(object, table, Some(names))
     }
 
     /// Warns where rowids are left out that a virtual table finds rows by.
@@ -189,7 +222,18 @@ impl PlanBuilder {
             format: Insert { opening: opening(to, names), single_row: false },
             columns,
             counted: true,
+            only: None,
         }));
+    }
+}
+
+/// A name as a cell of the database holds it.
+fn encoded(name: &Text, encoding: Encoding) -> Text {
+    let units = || core::str::from_utf8(name).unwrap_or_default().encode_utf16();
+    match encoding {
+        Encoding::Utf8 => name.clone(),
+        Encoding::Utf16le => units().flat_map(u16::to_le_bytes).collect(),
+        Encoding::Utf16be => units().flat_map(u16::to_be_bytes).collect(),
     }
 }
 

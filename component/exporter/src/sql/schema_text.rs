@@ -67,6 +67,17 @@ pub(super) fn one_line(sql: &[u8]) -> Vec<u8> {
     line
 }
 
+/// Whether SQL has a word outside of quotes and comments.
+pub(super) fn has_word(sql: &[u8], word: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..);
+    let code = pieces(sql).map(|piece| match piece.kind {
+        Kind::Code => piece.text.first().copied().unwrap_or(b' '),
+        Kind::Space | Kind::Quoted | Kind::Comment => b' ',
+    });
+    let code: Vec<u8> = code.collect();
+    code.split(|byte| !is_part(byte)).any(|found| found.eq_ignore_ascii_case(word))
+}
+
 /// What a piece of SQL is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
@@ -140,6 +151,19 @@ mod tests {
             ("CREATE TABLE t (a\ngold)", true),
         ] {
             assert_eq!(survives(sql.as_bytes()), kept, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_one_outside_of_quotes_and_comments() {
+        for (sql, found) in [
+            ("CREATE TABLE t (a INTEGER PRIMARY KEY autoincrement)", true),
+            ("CREATE TABLE t (a INTEGER PRIMARY KEY/**/AUTOINCREMENT,b)", true),
+            ("CREATE TABLE t (a, \"AUTOINCREMENT\", [AUTOINCREMENT])", false),
+            ("CREATE TABLE t (a -- AUTOINCREMENT\n, b /* AUTOINCREMENT */)", false),
+            ("CREATE TABLE t (autoincremented, xautoincrement, é_autoincrement)", false),
+        ] {
+            assert_eq!(has_word(sql.as_bytes(), b"AUTOINCREMENT"), found, "{sql}");
         }
     }
 

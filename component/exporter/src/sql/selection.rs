@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::schema_text::has_word;
 use crate::pipe::{Error, Object, ObjectKind, Schema, Text};
 
 /// The tables to export.
@@ -41,6 +42,18 @@ impl Selection {
             None => "the database has no such table",
         };
         Err(Error::InvalidOptions(format!("table {name:?} can't be exported: {refusal}")))
+    }
+
+    /// The names by which `sqlite_sequence` has the counters of the chosen tables; none: all are chosen.
+    pub(super) fn counters(&self, schema: &Schema) -> Option<Vec<Text>> {
+        let tables = self.tables.as_ref()?;
+        let counts = |object: &&Object| {
+            let sql = object.sql.as_deref().unwrap_or_default();
+            object.kind == ObjectKind::Table
+                && tables.contains(&object.name)
+                && has_word(sql, b"AUTOINCREMENT")
+        };
+        Some(schema.objects.iter().filter(counts).map(|object| object.name.clone()).collect())
     }
 
     /// Whether an object is to be exported: a table, or what belongs to it.

@@ -13,7 +13,7 @@ pub(super) struct Settings {
     pub(super) keep_rowids: bool,
     /// `target=sqlite`, the default, or `d1`.
     pub(super) target: Target,
-    /// `damaged=stop`, the default, or `skip`: what to do with a table that can't be read to its end.
+    /// `damaged=stop`, the default, or `skip`: what to do where rows can't be read.
     pub(super) skip_damaged: bool,
 }
 

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use super::plan_builder::{PlanBuilder, is_internal, quoted_name};
 use super::text::write_text_literal;
-use crate::pipe::{AutoVacuum, Encoding, Error, Object, ObjectKind, Schema};
+use crate::pipe::{AutoVacuum, Encoding, Error, Object, ObjectKind, Schema, Text};
 
 /// SQLite's page size for a new database.
 const DEFAULT_PAGE_SIZE: u32 = 4096;
 
-/// Plans the dump.
+/// Plans the dump. `counters`: of which tables it has the counters, where not all tables were chosen.
 ///
 /// First each table with its rows; then the tables that SQLite keeps for itself; then indexes, which are
 /// built faster once the rows are there; then views, and triggers, which must not fire; and virtual tables
@@ -19,6 +19,7 @@ pub(super) fn write(
     plan: &mut PlanBuilder,
     schema: &Schema,
     objects: &[&Object],
+    counters: Option<&[Text]>,
 ) -> Result<(), Error> {
     plan.line(b"PRAGMA foreign_keys=OFF;");
     // Rows may be older than a constraint, or inserted with constraints off.
@@ -57,6 +58,7 @@ pub(super) fn write(
     for object in objects {
         internal(plan, object)?;
     }
+    plan.counters(schema, counters.unwrap_or_default())?;
     for kind in [ObjectKind::Index, ObjectKind::View, ObjectKind::Trigger] {
         for object in objects.iter().filter(|object| object.kind == kind) {
             if let Some(sql) = &object.sql {

@@ -11,6 +11,14 @@ pub(crate) struct State {
     /// Inside the row after the resume point's position: how far one of its long values is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) value: Option<ValueProgress>,
+    /// How many characters of the table could not be converted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) unconverted: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How far a long value is written.
@@ -38,9 +46,9 @@ mod tests {
         let in_row = ValueProgress { piece: None, ..value };
         for state in [
             State::default(),
-            State { statement: Some(77), value: None },
-            State { statement: None, value: Some(value) },
-            State { statement: Some(77), value: Some(in_row) },
+            State { statement: Some(77), ..State::default() },
+            State { value: Some(value), unconverted: 3, ..State::default() },
+            State { statement: Some(77), value: Some(in_row), unconverted: 0 },
         ] {
             let text = serde_json::to_string(&state).unwrap();
             assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state, "{text}");

@@ -24,8 +24,9 @@ pub(super) struct Limits {
 }
 
 impl Target {
-    /// What its statements may have.
-    pub(super) fn limits(self) -> Limits {
+    /// What its statements may have. `from_utf16`: text is converted, and each two bytes of it may become three.
+    pub(super) fn limits(self, from_utf16: bool) -> Limits {
+        let share = |bytes: u32| if from_utf16 { bytes / 3 * 2 } else { bytes };
         match self {
             Self::Sqlite => Limits {
                 // From here on larger statements restore no faster, and SQLite's parser holds the whole of one
@@ -41,12 +42,17 @@ impl Target {
             Self::D1 => Limits {
                 // There a statement is compiled to 25,000 operations at most: one a value, and a few a row.
                 statement: 16 * 1024,
-                batch: 32 * 1024,
+                batch: share(32 * 1024),
                 // A statement may have 100,000 bytes, and every byte of a value may take two of them.
                 in_row: 0,
-                piece: 45_000,
+                piece: share(45_000),
             },
         }
+    }
+
+    /// Whether it stores text in UTF-8, whatever the encoding of the database.
+    pub(super) fn is_utf8(self) -> bool {
+        self == Self::D1
     }
 
     /// Whether carriage returns in a statement reach the database as they are. The `sqlite3` program drops
