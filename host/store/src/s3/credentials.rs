@@ -63,7 +63,7 @@ impl MachineCredentials {
         looked_for: String,
     ) -> object_store::Result<AwsCredentialProvider> {
         let address = settings.get_config_value(&AmazonS3ConfigKey::MetadataEndpoint);
-        let retry = RetryConfig { max_retries: 1, ..RetryConfig::default() };
+        let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name("none")
             .with_retry(retry)
