@@ -132,7 +132,7 @@ impl Case {
         command.args(["--store", "s3://exports/nightly", "--drain", "5s", "--log-format", "json"]);
         command.args(["--inline-within", "2s", "--unfinished", "20"]);
         command.arg("--state").arg(self.folder.path().join("state"));
-        command.env("PARTWAY_LOG", "info").env("AWS_READ_TIMEOUT", "2s");
+        command.env("PARTWAY_LOG", "info").env("AWS_READ_TIMEOUT", "5s");
         command.stderr(File::create(log).unwrap());
         Server::spawn(self.s3.with(Program { command }).command)
     }

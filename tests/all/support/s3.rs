@@ -182,8 +182,10 @@ async fn answer(
     let fault = plan.next(kind);
     let done = |request| async {
         let request: hyper::Request<Incoming> = request;
-        let answer = service.call(request.map(Into::into)).await?;
-        Ok::<S3Response, Box<dyn std::error::Error + Send + Sync>>(answer)
+        // A server goes on with what it has begun, also when the client has gone.
+        let service = service.clone();
+        let call = tokio::spawn(async move { service.call(request.map(Into::into)).await });
+        Ok::<S3Response, Box<dyn std::error::Error + Send + Sync>>(call.await??)
     };
     match fault {
         None => done(request).await,

@@ -84,3 +84,34 @@ fn name(what: &NotReady, is_known: bool) -> String {
 fn unavailable(error: &str) -> Response {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(5).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use axum::http::header::HOST;
+    use tokio_util::sync::CancellationToken;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{Config, NamedDatabase, Service};
+
+    #[tokio::test]
+    async fn a_service_that_is_stopping_is_not_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("empty.db");
+        std::fs::write(&file, "").unwrap();
+        let stop = CancellationToken::new();
+        let config =
+            Config { databases: vec![NamedDatabase::from_path(&file)], ..Config::default() };
+        let service = Service::open(config, stop.clone()).await.unwrap();
+        let ask = async || {
+            let request = Request::get("/readyz").header(HOST, "localhost");
+            let request = request.body(Body::empty()).unwrap();
+            service.router().oneshot(request).await.unwrap().status()
+        };
+        assert_eq!(ask().await, StatusCode::OK);
+        stop.cancel();
+        assert_eq!(ask().await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+}
