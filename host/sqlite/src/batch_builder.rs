@@ -99,7 +99,8 @@ impl BatchBuilder {
                 CellPlace::Guarded(at) => match row.cell(at + 1) {
                     // SQLite's values are shorter than 2^31 bytes.
                     ValueRef::Integer(length) if length > i64::from(max_bytes) => {
-                        self.append_long(row.cell(at) == ValueRef::Integer(1), length as u32);
+                        let length = row.stored_length(at).map_or(length as u32, |all| all as u32);
+                        self.append_long(row.cell(at) == ValueRef::Integer(1), length);
                     }
                     _ => self.append_measured(row, at, row_bytes, max_bytes),
                 },

@@ -1,25 +1,74 @@
 //! Byte order marks at the beginning of UTF-16 text, which SQLite takes away while it reads.
 //!
 //! Since SQLite 3.43, a text of more than 4,000 bytes in a rowid table passes through `sqlite3VdbeMemSetStr`, which takes
-//! a mark at its beginning for one of encoding and removes it. What is stored has it: `octet_length` counts it, and an
-//! incremental blob reads it.
+//! a mark at its beginning for one of encoding and removes it. What is stored has it: `octet_length` counts it, but for
+//! columns of REAL affinity, and an incremental blob reads it.
 
-use rusqlite::ffi;
+use std::collections::HashMap;
+use std::ffi::{CString, c_int};
+
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, MAIN_DB, ffi};
 
 use crate::statement::Statement;
 
-/// The mark that a cell has lost. `stored`: the cell's `octet_length`.
-pub(crate) fn lost_mark(
+/// Where SQLite begins to lose marks, in bytes without the mark.
+const FIRST_LOST: usize = 3_999;
+
+/// Finds the marks that cells have lost.
+pub(crate) struct LostMarks<'c> {
+    pub(crate) connection: &'c Connection,
+    /// The encoding of the database's text, as SQLite numbers it.
+    pub(crate) encoding: c_int,
+    /// The table, unquoted.
+    pub(crate) table: CString,
+    /// The columns whose cells can be opened by the rowid, by their results; unquoted.
+    pub(crate) columns: HashMap<usize, CString>,
+}
+
+impl LostMarks<'_> {
+    /// The mark that a cell of a statement has lost. `stored`: its `octet_length`. `place`: the cell's row and result.
+    pub(crate) fn of(
+        &self,
+        statement: &Statement<'_>,
+        cell: usize,
+        stored: ValueRef<'_>,
+        place: Option<(i64, usize)>,
+    ) -> Option<[u8; 2]> {
+        let ValueRef::Text(text) = statement.cell(cell) else { return None };
+        let is_other = || statement.encoding(cell) != self.encoding;
+        let has_lost_uncounted = text.len() >= FIRST_LOST
+            && statement.is_real(cell)
+            && (is_other() || self.length(place) == Some(text.len() + 2));
+        match has_lost_uncounted {
+            true => Some(mark(statement, cell)),
+            false => counted_mark(statement, cell, stored),
+        }
+    }
+
+    /// How many bytes of a cell are stored; none where it can't be opened: in a table with generated columns, say.
+    pub(crate) fn length(&self, place: Option<(i64, usize)>) -> Option<usize> {
+        let (rowid, result) = place?;
+        let (table, column) = (self.table.as_c_str(), self.columns.get(&result)?.as_c_str());
+        let blob = self.connection.blob_open(MAIN_DB, table, column, rowid, true);
+        blob.ok().map(|blob| blob.len())
+    }
+}
+
+/// The mark that a cell has lost by its `octet_length`, which is that without the mark in columns of REAL affinity.
+pub(crate) fn counted_mark(
     statement: &Statement<'_>,
     cell: usize,
     stored: ValueRef<'_>,
 ) -> Option<[u8; 2]> {
     let ValueRef::Text(text) = statement.cell(cell) else { return None };
-    let has_lost = stored == ValueRef::Integer(text.len() as i64 + 2);
-    // SQLite takes the text to be in the encoding of the mark from then on.
-    has_lost.then(|| match statement.encoding(cell) {
+    (stored == ValueRef::Integer(text.len() as i64 + 2)).then(|| mark(statement, cell))
+}
+
+/// SQLite takes a text to be in the encoding of the mark that it has taken away.
+fn mark(statement: &Statement<'_>, cell: usize) -> [u8; 2] {
+    match statement.encoding(cell) {
         ffi::SQLITE_UTF16BE => [0xfe, 0xff],
         _ => [0xff, 0xfe],
-    })
+    }
 }

@@ -7,7 +7,7 @@ use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, MAIN_DB, Result};
 
-use crate::byte_order_mark::lost_mark;
+use crate::byte_order_mark::counted_mark;
 use crate::key_order::KeyOrder;
 use crate::position::Position;
 use crate::statement::Statement;
@@ -55,7 +55,7 @@ impl<'c> LongValue<'c> {
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
         let row = query.one_cell(connection, row, column)?;
         let row = row.ok_or(Error::QueryReturnedNoRows)?;
-        let mark = lost_mark(&row, 0, row.cell(1));
+        let mark = counted_mark(&row, 0, row.cell(1));
         Ok(Self::Loaded(row, mark))
     }
 

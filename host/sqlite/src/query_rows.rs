@@ -3,7 +3,7 @@
 use rusqlite::Result;
 use rusqlite::types::ValueRef;
 
-use crate::byte_order_mark::lost_mark;
+use crate::byte_order_mark::LostMarks;
 use crate::statement::Statement;
 
 /// Where in a row of results a cell is.
@@ -28,6 +28,7 @@ pub(crate) struct QueryRows<'c> {
     /// The places, where all cells come as they are from one statement: always, but for very wide tables,
     /// long values and text in UTF-16.
     plain: Option<Vec<usize>>,
+    marks: LostMarks<'c>,
 }
 
 impl<'c> QueryRows<'c> {
@@ -39,8 +40,9 @@ impl<'c> QueryRows<'c> {
         width: usize,
         places: Vec<CellPlace>,
         plain: Option<Vec<usize>>,
+        marks: LostMarks<'c>,
     ) -> Self {
-        Self { first, more, width, places, plain }
+        Self { first, more, width, places, plain, marks }
     }
 
     /// Where the cells of the wanted columns are, in order.
@@ -83,6 +85,16 @@ impl<'c> QueryRows<'c> {
             None => &self.first,
             Some(number) => self.more.get(number)?,
         };
-        lost_mark(statement, index % self.width, self.cell(index + 1))
+        self.marks.of(statement, index % self.width, self.cell(index + 1), self.place(index))
+    }
+
+    /// How many bytes are stored of a long cell; none where its `octet_length` is all that tells.
+    pub(crate) fn stored_length(&self, index: usize) -> Option<usize> {
+        self.marks.length(self.place(index))
+    }
+
+    /// A result, and the rowid of its row, if that is the key.
+    fn place(&self, index: usize) -> Option<(i64, usize)> {
+        self.cell(0).as_i64().ok().map(|rowid| (rowid, index))
     }
 }

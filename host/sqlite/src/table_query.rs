@@ -2,11 +2,13 @@
 //!
 //! `OFFSET`, which is quadratic, is used only if no name reaches the rowid.
 
+use std::collections::HashMap;
 use std::ffi::CString;
 
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, Result, ffi};
 
+use crate::byte_order_mark::LostMarks;
 use crate::catalog::Catalog;
 use crate::identifier::{displayed_table, quoted};
 use crate::key_order::{Clauses, KeyOrder};
@@ -31,8 +33,7 @@ pub(crate) struct TableQuery {
     selected: Vec<Vec<u8>>,
     /// For each of `columns`, its index in `selected`.
     indexes: Vec<usize>,
-    /// Whether the database's text is UTF-8.
-    utf8: bool,
+    encoding: Encoding,
 }
 
 /// How cells are selected.
@@ -89,7 +90,7 @@ impl TableQuery {
             order: order.clone(),
             selected,
             indexes,
-            utf8: catalog.schema.encoding == Encoding::Utf8,
+            encoding: catalog.schema.encoding,
             displayed,
         })
     }
@@ -118,7 +119,7 @@ impl TableQuery {
         max_bytes: u32,
     ) -> Result<QueryRows<'c>> {
         let limit = (selection == Selection::Guarded).then_some(1);
-        let clauses = self.order.after(after, range, limit, self.utf8);
+        let clauses = self.order.after(after, range, limit, self.is_utf8());
         let results = self.results(selection, max_bytes);
         let width = usize::try_from(connection.limit(Limit::SQLITE_LIMIT_COLUMN)?).unwrap_or(1);
         let width = width.max(1);
@@ -131,7 +132,14 @@ impl TableQuery {
         let more: Vec<_> = statements.collect::<Result<_>>()?;
         let is_plain = !self.is_paired(selection) && more.is_empty();
         let plain = is_plain.then(|| self.indexes.clone());
-        Ok(QueryRows::new(first, more, width, self.places(selection), plain))
+        Ok(QueryRows::new(
+            first,
+            more,
+            width,
+            self.places(selection),
+            plain,
+            self.marks(connection),
+        ))
     }
 
     /// Selects the key of the first row after a position, and no more of it.
@@ -152,7 +160,7 @@ impl TableQuery {
         column: usize,
     ) -> Result<Option<Statement<'c>>> {
         let selected = measured(&self.selected[self.indexes[column]]);
-        let clauses = self.order.row_at(row, self.utf8);
+        let clauses = self.order.row_at(row, self.is_utf8());
         let mut statement = self.select(connection, &selected, &clauses)?;
         Ok(statement.step()?.then_some(statement))
     }
@@ -192,10 +200,30 @@ impl TableQuery {
         key.iter().cloned().chain(others.iter().flat_map(pair)).collect()
     }
 
+    /// What finds the byte order marks that cells have lost.
+    fn marks<'c>(&self, connection: &'c Connection) -> LostMarks<'c> {
+        let encoding = match self.encoding {
+            Encoding::Utf8 => ffi::SQLITE_UTF8,
+            Encoding::Utf16le => ffi::SQLITE_UTF16LE,
+            Encoding::Utf16be => ffi::SQLITE_UTF16BE,
+        };
+        let mut columns = HashMap::new();
+        if let (KeyOrder::Rowid(_), false) = (&self.order, self.is_utf8()) {
+            let key = self.order.width();
+            let places = self.indexes.iter().zip(&self.columns).filter(|(index, _)| **index >= key);
+            columns.extend(places.map(|(index, name)| (key + 2 * (index - key), name.clone())));
+        }
+        LostMarks { connection, encoding, table: self.name.clone(), columns }
+    }
+
+    fn is_utf8(&self) -> bool {
+        self.encoding == Encoding::Utf8
+    }
+
     /// Whether each cell outside the key is two results: where values may be long, and where SQLite may take byte order
     /// marks away.
     fn is_paired(&self, selection: Selection) -> bool {
-        let loses_marks = !self.utf8 && !matches!(self.order, KeyOrder::PrimaryKey(_));
+        let loses_marks = !self.is_utf8() && !matches!(self.order, KeyOrder::PrimaryKey(_));
         selection == Selection::Guarded || loses_marks
     }
 }

@@ -17,6 +17,8 @@ const TABLES: &str = "
       INSERT INTO plain (t, n) SELECT CAST(m || CAST(printf('%.*c', s, 'x') AS BLOB) AS TEXT), s FROM marks, sizes;
     CREATE TABLE generated (t TEXT, length AS (length(t)), again TEXT AS (t || 'x') STORED);
     INSERT INTO generated (t) SELECT t FROM plain;
+    CREATE TABLE numbers (r REAL, d DOUBLE PRECISION, n NUMERIC);
+    INSERT INTO numbers SELECT t, t, t FROM plain;
     CREATE TABLE shadowed (rowid, oid, _rowid_, t TEXT);
     INSERT INTO shadowed SELECT 1, 2, 3, t FROM plain;
     CREATE TABLE keyed (k TEXT PRIMARY KEY, t TEXT) WITHOUT ROWID;
@@ -36,6 +38,7 @@ fn stored(file: &Path) -> String {
     let cells = [
         "SELECT id, hex(t), n FROM plain ORDER BY id",
         "SELECT rowid, hex(t), hex(again) FROM generated ORDER BY rowid",
+        "SELECT rowid, typeof(r), hex(r), hex(d), hex(n) FROM numbers ORDER BY rowid",
         "SELECT hex(t) FROM shadowed",
         "SELECT hex(k), hex(t) FROM keyed ORDER BY k",
         "SELECT rowid, typeof(a), hex(a), typeof(b), hex(b), c FROM untyped ORDER BY rowid",

@@ -58,6 +58,7 @@ impl RandomDatabase {
             views: Vec::new(),
             names: HashSet::new(),
             long_values: 0,
+            marks: true,
         };
         maker.database();
         Self { statements: maker.statements }
@@ -94,6 +95,9 @@ struct Maker {
     names: HashSet<String>,
     /// How many more values may be longer than a batch.
     long_values: u64,
+    /// Whether long text may begin with a byte order mark. In a REAL column of a table with generated columns no call of
+    /// SQLite from 3.43 on reads one.
+    marks: bool,
 }
 
 struct Table {
@@ -640,6 +644,7 @@ impl Maker {
             .filter(|column| !column.generated)
             .map(|column| (column.name.clone(), column.class))
             .collect();
+        self.marks = columns.len() == self.tables[table].columns.len();
         let (mut names, mut values) = (Vec::new(), Vec::new());
         for (name, class) in columns {
             names.push(self.spelt(&name));
@@ -781,7 +786,7 @@ impl Maker {
                 self.random.below(9_000)
             ),
             // A byte order mark, as UTF-16 has it, of either kind; of long text SQLite itself may lose it.
-            4 => {
+            4 if self.marks => {
                 let (mark, length) =
                     (self.random.pick(&[0xfeff, 0xfffe]), self.random.below(9_000));
                 format!("char({mark}) || replace(hex(zeroblob({length})), '00', 'ab') || {text}")
@@ -842,7 +847,8 @@ impl Maker {
                 let kind = self.random.pick(TYPES);
                 let default = match self.random.below(3) {
                     0 => format!("DEFAULT '{}'", self.words().replace('\'', "''")),
-                    1 => "DEFAULT -0.0".to_owned(),
+                    // Not -0.0: what older rows then hold, versions of SQLite do not agree on.
+                    1 => "DEFAULT 0.25".to_owned(),
                     _ => String::new(),
                 };
                 self.run(format!("ALTER TABLE {name} ADD COLUMN {column} {kind} {default}"));

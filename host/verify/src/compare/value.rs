@@ -37,7 +37,8 @@ impl TextEncoding {
     /// The SQL that reads the bytes of UTF-16 text. SQLite from 3.43 on takes a byte order mark away from the beginning
     /// of text of more than 4,000 bytes as it reads, and takes the rest to be in the encoding of the mark; what is stored
     /// has it, and `octet_length` counts it. Which mark it was: `||` takes the bytes to be in the
-    /// database's encoding again, and RTRIM has both sides converted to UTF-8 before it compares them.
+    /// database's encoding again, and RTRIM has both sides converted to UTF-8 before it compares them. In columns of REAL
+    /// affinity `octet_length` does not count a mark, and only that of the other byte order is known so.
     ///
     /// With `?` for the column.
     fn stored_text(self) -> String {
@@ -49,7 +50,9 @@ impl TextEncoding {
         format!(
             "CASE WHEN octet_length(?) > 4000 AND octet_length(?) > length({bytes}) \
              THEN CAST(CASE WHEN ? COLLATE RTRIM = ? || '' THEN {own} ELSE {other} END \
-             || {bytes} AS BLOB) ELSE {bytes} END"
+             || {bytes} AS BLOB) \
+             WHEN length({bytes}) >= 3999 AND NOT (? COLLATE RTRIM = ? || '') \
+             THEN CAST({other} || {bytes} AS BLOB) ELSE {bytes} END"
         )
     }
 
