@@ -269,7 +269,13 @@ fn a_failure_is_tried_again_and_then_kept_with_its_reason() {
     let child = case.started(case.export().with(["--pause", "20ms", "--retries", "0"]));
     fs::rename(&case.store, &aside).unwrap();
     let output = child.wait_with_output().unwrap();
-    failed(&output, 1, "does not exist: create it first");
+    failed(
+        &output,
+        1,
+        &format!("partway: {} does not exist: create it first", case.store.display()),
+    );
+    failed(&output, 1, "could not be deleted");
+    failed(&output, 1, "partway jobs prune deletes it later");
     let job = jobs(case.folder.path()).remove(0);
     assert_eq!(job["state"], "failed");
     assert!(job["error"].as_str().unwrap().contains("does not exist"), "{job}");
@@ -323,7 +329,9 @@ fn what_could_not_be_thrown_away_is_not_forgotten() {
     let (id, _) = case.job();
     let aside = case.folder.path().join("aside");
     fs::rename(&case.store, &aside).unwrap();
-    failed(&case.jobs(["cancel", &id]), 1, "is cancelled, but its data in the store");
+    let cancel = case.jobs(["cancel", &id]);
+    failed(&cancel, 1, "is cancelled, but its data in the store");
+    failed(&cancel, 1, "could not be deleted");
     let prune = || case.jobs(["prune", "--uploads-older-than", "0s"]);
     failed(&prune(), 1, "does not exist");
     assert_eq!(jobs(case.folder.path()).len(), 1);

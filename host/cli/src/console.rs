@@ -11,11 +11,19 @@ use crate::progress::Progress;
 
 /// Prints the events of the job that runs; on a terminal, with a progress bar.
 #[derive(Default)]
-pub struct Console(Mutex<Option<Progress>>);
+pub struct Console(Mutex<Shown>);
+
+#[derive(Default)]
+struct Shown {
+    progress: Option<Progress>,
+    /// The warning that data in the store could not be deleted: printed unless the job ends now, and says it.
+    upload_left: Option<String>,
+}
 
 impl Observer for Console {
     fn event(&self, id: &JobId, event: &JobEvent<'_>) {
-        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shown { progress, upload_left } = &mut *shown;
         match event {
             JobEvent::Running { location, totals, expected, counters } => {
                 *progress = None;
@@ -29,7 +37,7 @@ impl Observer for Console {
                 *progress = Some(Progress::of(move || expected, counters, totals.slices));
             }
             JobEvent::Slice(totals) => {
-                if let Some(progress) = &*progress {
+                if let Some(progress) = progress {
                     progress.set_slices(totals.slices);
                 }
             }
@@ -37,21 +45,37 @@ impl Observer for Console {
                 *progress = None;
                 message!("starting over: {location} was not finished, and {reason}");
             }
-            JobEvent::Retrying { error, attempt, retries, wait } => above(&progress, || {
+            JobEvent::Retrying { error, attempt, retries, wait } => above(progress, || {
                 message!(
                     "{error}{}; trying again in {} s ({attempt} of {retries})",
                     advice(*error),
                     wait.as_secs()
                 );
             }),
-            JobEvent::UploadLeft(error) => above(&progress, || {
-                message!(
+            JobEvent::UploadLeft(error) => {
+                *upload_left = Some(format!(
                     "warning: the unfinished object of job {id} could not be deleted: {error}; \
                      partway jobs prune deletes it later"
-                );
-            }),
+                ));
+            }
+            // A job that ends with its data left says so itself.
+            JobEvent::Ended(record) if record.last_error.is_some() => *upload_left = None,
             JobEvent::Finished => *progress = None,
             _ => {}
+        }
+        if !matches!(event, JobEvent::UploadLeft(_))
+            && let Some(warning) = upload_left.take()
+        {
+            above(progress, || message!("{warning}"));
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        // Where the job could not be saved, no event follows.
+        if let Some(warning) = self.upload_left.take() {
+            message!("{warning}");
         }
     }
 }

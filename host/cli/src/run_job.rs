@@ -72,7 +72,9 @@ pub async fn run_to_end(
 fn reason(record: &JobRecord, error: Option<&StepError>) -> anyhow::Error {
     let saved = record.last_error.as_deref().unwrap_or_default();
     let advice = error.map(|error| advice(error)).unwrap_or_default();
-    anyhow!("{saved}{advice}")
+    let is_left = saved.contains("its data in the store could not be deleted");
+    let left = if is_left { "; partway jobs prune deletes it later" } else { "" };
+    anyhow!("{saved}{advice}{left}")
 }
 
 /// What a cancelled job has left in the store.
