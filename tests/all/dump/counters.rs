@@ -62,7 +62,8 @@ fn counters_of_other_tables_stay_as_they_are() {
     drop(database(&file, TABLES));
     // There is a table with a counter already where it is restored.
     let existing = folder.path().join("existing.db");
-    let other = "CREATE TABLE other (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO other VALUES (99);";
+    let other =
+        "CREATE TABLE other (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO other VALUES (99);";
     drop(database(&existing, other));
     let script = dump(&file, &["b", "a 'ä'"], &[]);
     restore(&script, &existing).unwrap();

@@ -61,7 +61,7 @@ impl Case {
             Ok(text) => check_text(&text),
             Err(error) => panic!("the dump is not UTF-8: {error}"),
         }
-        let warnings = printed.lines().filter_map(|line| line.strip_prefix("warning: "));
+        let warnings = printed.lines().filter_map(|line| line.strip_prefix("partway: warning: "));
         (dump, warnings.map(str::to_owned).collect())
     }
 

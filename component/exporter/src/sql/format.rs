@@ -98,9 +98,9 @@ impl Format for Plan {
         insert::end_statement(text, state);
         (state.unconverted > 0).then(|| {
             format!(
-                "{} characters in table {} are invalid in UTF-16: each is U+FFFD in the dump",
-                state.unconverted,
-                quoted_name(&table.table)
+                "characters of table {} that are invalid in UTF-16 are U+FFFD in the dump: {} of them",
+                quoted_name(&table.table),
+                state.unconverted
             )
         })
     }

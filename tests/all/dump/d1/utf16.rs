@@ -75,21 +75,23 @@ fn what_is_no_character_is_replaced_and_a_warning_names_the_table() {
             units.iter().flat_map(bytes).collect()
         };
         let long = [[0x61, 0xd83d].repeat(20_000), [0xd83d, 0xde00].repeat(20_000)].concat();
-        let texts: [(Vec<u8>, String); 5] = [
+        let texts: [(Vec<u8>, String); 4] = [
             (bytes(&[0xd83d]), "\u{fffd}".into()),
             (bytes(&[0x61, 0xde00, 0x62]), "a\u{fffd}b".into()),
             (bytes(&[0xd83d, 0x62, 0xd83d, 0xde00]), "\u{fffd}b😀".into()),
-            ([bytes(&[0x61]), vec![0x7a]].concat(), "a\u{fffd}".into()),
             (bytes(&long), ["a\u{fffd}".repeat(20_000), "😀".repeat(20_000)].concat()),
         ];
         for (text, _) in &texts {
+            let text = hex(text);
             connection
-                .execute("INSERT INTO \"bad text\" (a) VALUES (CAST(?1 AS TEXT))", [text])
+                .execute_batch(&format!(
+                    "INSERT INTO \"bad text\" (a) VALUES (CAST(x'{text}' AS TEXT))"
+                ))
                 .unwrap();
         }
         drop(connection);
         let (dump, warnings) = case.export_with_warnings();
-        let expected = "20004 characters in table \"bad text\" are invalid in UTF-16: each is U+FFFD in the dump";
+        let expected = "characters of table \"bad text\" that are invalid in UTF-16 are U+FFFD in the dump: 20003 of them";
         assert_eq!(warnings, [expected]);
         for way in BOTH {
             let [_, loaded] = case.both(&dump, way);
