@@ -23,7 +23,8 @@ use crate::state_folder::state_folder;
 
 /// Runs the command.
 pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
-    let resources = Arc::new(PrebuiltResources::default());
+    let resources = PrebuiltResources::default().with_max_loaded_row(arguments.max_loaded_row);
+    let resources = Arc::new(resources);
     let Some(address) = &arguments.to else {
         let exporter = resources.exporter(arguments.component.as_deref());
         let exporter = exporter.with_context(|| unusable_component(&arguments))?;

@@ -18,9 +18,10 @@ use crate::step_error::StepError;
 pub(crate) async fn open(
     request: &ExportRequest,
     copy: &Path,
+    max_loaded_row: Option<u64>,
 ) -> Result<Arc<dyn Source>, StepError> {
     let database = request.database.clone();
-    let held = blocking(move || Snapshot::hold(&database)).await?;
+    let held = blocking(move || hold(&database, max_loaded_row)).await?;
     let is_local = matches!(request.store, StoreAddress::Folder(_));
     if !request.snapshot.copies(&held, is_local) {
         return Ok(Arc::new(held));
@@ -34,14 +35,24 @@ pub(crate) async fn open(
 pub(crate) async fn reopen(
     request: &ExportRequest,
     copy: &Path,
+    max_loaded_row: Option<u64>,
 ) -> Result<Arc<dyn Source>, StepError> {
     let path = if copy.exists() { copy } else { &request.database }.to_owned();
-    match blocking(move || Snapshot::hold(&path)).await {
+    match blocking(move || hold(&path, max_loaded_row)).await {
         Err(StepError::Open(OpenError::NotFound { path })) if may_be_unmounted(&path) => {
             Err(StepError::Unmounted(path))
         }
         held => Ok(Arc::new(held?)),
     }
+}
+
+/// Holds a database. `max_loaded_row`: another bound than the default on rows that are loaded whole.
+fn hold(database: &Path, max_loaded_row: Option<u64>) -> Result<Snapshot, OpenError> {
+    let held = Snapshot::hold(database)?;
+    Ok(match max_loaded_row {
+        Some(bytes) => held.with_max_loaded_row(bytes),
+        None => held,
+    })
 }
 
 /// Whether what was there may be on a disk that is not mounted at the moment: its folder is gone with it, or is

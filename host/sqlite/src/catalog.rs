@@ -2,6 +2,7 @@
 //! wait.
 
 use std::collections::HashMap;
+use std::ffi::CString;
 
 use rusqlite::Connection;
 
@@ -15,6 +16,8 @@ use partway_wasmtime::rows::{Error as RowsError, Schema, Table, TableFlags};
 #[derive(Debug)]
 pub(crate) struct Catalog {
     pub(crate) schema: Schema,
+    /// What no object's name begins with.
+    unused_prefix: String,
     tables: HashMap<Vec<u8>, TableEntry>,
 }
 
@@ -40,7 +43,14 @@ impl Catalog {
                 });
             }
         }
-        Ok(Self { schema, tables })
+        let unused_prefix = unused_prefix(&schema);
+        Ok(Self { schema, unused_prefix, tables })
+    }
+
+    /// A name for a table that no object has.
+    pub(crate) fn unused_name(&self, table: &[u8]) -> Option<CString> {
+        let object = self.tables.get(table)?.object;
+        CString::new(format!("{}{object}", self.unused_prefix)).ok()
     }
 
     /// A table that can be scanned, and what orders it.
@@ -54,6 +64,18 @@ impl Catalog {
         })?;
         Ok((table, order.as_ref().map_err(Clone::clone)?))
     }
+}
+
+/// What no object's name begins with, whatever the case of its letters.
+fn unused_prefix(schema: &Schema) -> String {
+    let mut prefix = "partway_".to_owned();
+    let begins = |name: &[u8], prefix: &str| {
+        name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    while schema.objects.iter().any(|object| begins(&object.name, &prefix)) {
+        prefix.push('_');
+    }
+    prefix
 }
 
 fn order(connection: &Connection, name: &[u8], table: &Table) -> Result<KeyOrder, RowsError> {

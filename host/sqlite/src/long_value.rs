@@ -46,12 +46,18 @@ impl<'c> LongValue<'c> {
         {
             let blob =
                 connection.blob_open(MAIN_DB, query.name.as_c_str(), name.as_c_str(), *rowid, true);
-            // It fails for a table with generated columns, and for a default that no row stores: such
-            // a value is loaded.
             if let Ok(blob) = blob {
                 return Ok(Self::Stored(blob));
             }
         }
+        // It fails for a table with generated columns.
+        if let Some(imposter) = &query.imposter
+            && let Ok(blob) = imposter.open(connection, query, row, column)
+        {
+            return Ok(Self::Stored(blob));
+        }
+        // What is left is loaded: a default that no row stores, which is in memory with the schema, and what is in a table
+        // without rowids, whose rows are bounded.
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
         let row = query.one_cell(connection, row, column)?;
         let row = row.ok_or(Error::QueryReturnedNoRows)?;

@@ -14,6 +14,7 @@ use crate::copy::copy;
 use crate::estimate::expected;
 use crate::keyed_batch::SpareBatch;
 use crate::request::{OpenScan, Request};
+use crate::row_limit::RowLimit;
 use crate::table_reader::TableReader;
 use partway_wasmtime::rows::Error as RowsError;
 
@@ -28,6 +29,7 @@ pub(crate) fn run(
     requests: &Receiver<Request>,
     spare: Receiver<SpareBatch>,
     is_lost: Arc<AtomicBool>,
+    row_limit: RowLimit,
 ) {
     let mut thread = ReaderThread {
         connection,
@@ -37,6 +39,7 @@ pub(crate) fn run(
         wanted: VecDeque::new(),
         unsent: Vec::new(),
         spare: Rc::new(spare),
+        row_limit: Rc::new(row_limit),
     };
     loop {
         let request = match requests.try_recv() {
@@ -64,6 +67,7 @@ struct ReaderThread<'c> {
     /// Those that have batches which are not sent yet.
     unsent: Vec<u64>,
     spare: Rc<Receiver<SpareBatch>>,
+    row_limit: Rc<RowLimit>,
 }
 
 impl<'c> ReaderThread<'c> {
@@ -130,7 +134,8 @@ impl<'c> ReaderThread<'c> {
 
     fn open(&mut self, OpenScan { cursor, query, after, batches, max_bytes }: OpenScan) {
         let spare = self.spare.clone();
-        let mut reader = TableReader::new(self.connection, query, after, batches, spare);
+        let limit = self.row_limit.clone();
+        let mut reader = TableReader::new(self.connection, query, after, batches, spare, limit);
         if let Some(max_bytes) = max_bytes {
             reader.start(max_bytes);
             self.wanted.push_back(cursor);

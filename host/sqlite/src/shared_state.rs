@@ -13,6 +13,7 @@ use crate::error::reader_has_ended;
 use crate::keyed_batch::SpareBatch;
 use crate::paused_scan::PausedScan;
 use crate::request::{Reply, Request};
+use crate::row_limit::MAX_LOADED_ROW;
 use partway_wasmtime::rows::Error as RowsError;
 
 /// How many used batches are kept for their memory, of all scans together: as many as small tables hold at a
@@ -32,6 +33,8 @@ pub(crate) struct SharedState {
     is_lost: Arc<AtomicBool>,
     /// The text and blob bytes of a batch that were last asked for; 0: none were.
     max_bytes: AtomicU32,
+    /// The most bytes of a row that is loaded whole.
+    max_loaded_row: Arc<AtomicU64>,
     /// Cursors' numbers count from 1.
     last_cursor: AtomicU64,
     spare: SyncSender<SpareBatch>,
@@ -53,6 +56,7 @@ impl SharedState {
             interruptions: AtomicU32::new(0),
             is_lost: Arc::default(),
             max_bytes: AtomicU32::new(0),
+            max_loaded_row: Arc::new(AtomicU64::new(MAX_LOADED_ROW)),
             last_cursor: AtomicU64::new(0),
             spare,
             paused: Mutex::default(),
@@ -94,6 +98,11 @@ impl SharedState {
     /// Set once the transaction that held the state has ended.
     pub(crate) fn is_lost(&self) -> &Arc<AtomicBool> {
         &self.is_lost
+    }
+
+    /// The most bytes of a row that is loaded whole.
+    pub(crate) fn max_loaded_row(&self) -> &Arc<AtomicU64> {
+        &self.max_loaded_row
     }
 
     /// How many interruptions there were.

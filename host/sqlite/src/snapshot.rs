@@ -14,6 +14,7 @@ use crate::estimate::Expected;
 use crate::fingerprint::Fingerprint;
 use crate::reader_thread::run;
 use crate::request::Request;
+use crate::row_limit::RowLimit;
 use crate::shared_state::SharedState;
 use crate::table_query::TableQuery;
 use partway_wasmtime::async_trait;
@@ -67,12 +68,22 @@ impl Snapshot {
 
         let (shared, requests, spare) = SharedState::new(connection.get_interrupt_handle());
         let is_lost = shared.is_lost().clone();
+        let row_limit = RowLimit::new(shared.max_loaded_row().clone());
         std::thread::Builder::new()
             .name("partway-reader".to_owned())
-            .spawn(move || run(&connection, &requests, spare, is_lost))
+            .spawn(move || run(&connection, &requests, spare, is_lost, row_limit))
             .map_err(other)?;
         let file = Arc::new(HeldFile { path, fingerprint, bytes, is_wal });
         Ok(Self { file, shared: Arc::new(shared) })
+    }
+
+    /// Sets the most bytes of a row that is loaded into memory whole, 64 MiB by default. Only rows with long
+    /// values in WITHOUT ROWID tables are: other tables are read in pieces. Up to three times as much memory is
+    /// needed. A scan of a table with a larger row fails with [`RowsError::Unavailable`].
+    #[must_use]
+    pub fn with_max_loaded_row(self, bytes: u64) -> Self {
+        self.shared.max_loaded_row().store(bytes, Ordering::SeqCst);
+        self
     }
 
     /// The database's path, with all links resolved.
@@ -123,7 +134,8 @@ impl Snapshot {
         let wal = self.is_wal();
         block_on(self.shared.ask(|reply| Request::Copy { to: to.to_owned(), wal, stop, reply }))
             .map_err(|error| OpenError::Copy { path, reason: reason_of(error) })?;
-        Self::hold(to)
+        let max_loaded_row = self.shared.max_loaded_row().load(Ordering::SeqCst);
+        Ok(Self::hold(to)?.with_max_loaded_row(max_loaded_row))
     }
 
     /// Whether the state that it held is gone: SQLite ends a transaction in which a read fails (an I/O error, say). Nothing

@@ -6,16 +6,18 @@ use std::collections::HashMap;
 use std::ffi::CString;
 
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, Result, ffi};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Error, Result, ffi};
 
 use crate::byte_order_mark::LostMarks;
 use crate::catalog::Catalog;
 use crate::identifier::{displayed_table, quoted};
+use crate::imposter::Imposter;
 use crate::key_order::{Clauses, KeyOrder};
 use crate::position::Position;
 use crate::query_rows::{CellPlace, QueryRows};
 use crate::statement::Statement;
-use partway_wasmtime::rows::{ColumnKind, Encoding, Error as RowsError};
+use partway_wasmtime::rows::{Column, ColumnKind, Encoding, Error as RowsError};
 
 /// What a scan reads: a table, its columns, and the key that orders it.
 #[derive(Debug)]
@@ -33,6 +35,10 @@ pub(crate) struct TableQuery {
     selected: Vec<Vec<u8>>,
     /// For each of `columns`, its index in `selected`.
     indexes: Vec<usize>,
+    /// The table's columns that its rows store, unquoted, in their order.
+    pub(crate) stored: Vec<Vec<u8>>,
+    /// Where its long values are opened if they can't be under its own name; none for a table without rowids.
+    pub(crate) imposter: Option<Imposter>,
     encoding: Encoding,
 }
 
@@ -80,6 +86,16 @@ impl TableQuery {
         // SQLite knows no name with a NUL in it.
         let unknown = |_| RowsError::UnknownTable(format!("there is no {displayed}"));
         let c_string = |name: &[u8]| CString::new(name).map_err(unknown);
+        let is_stored = |column: &&Column| {
+            matches!(column.kind, ColumnKind::Ordinary | ColumnKind::GeneratedStored)
+        };
+        let stored: Vec<Vec<u8>> =
+            table.columns.iter().filter(is_stored).map(|column| column.name.clone()).collect();
+        let place = |column: &Vec<u8>| stored.iter().position(|stored| stored == column);
+        let imposter = catalog
+            .unused_name(name)
+            .filter(|_| !matches!(order, KeyOrder::PrimaryKey(_)))
+            .map(|name| Imposter::new(name, stored.len(), columns.iter().map(place).collect()));
         Ok(Self {
             table: quoted(name),
             name: c_string(name)?,
@@ -90,6 +106,8 @@ impl TableQuery {
             order: order.clone(),
             selected,
             indexes,
+            stored,
+            imposter,
             encoding: catalog.schema.encoding,
             displayed,
         })
@@ -142,13 +160,39 @@ impl TableQuery {
         ))
     }
 
+    /// Selects how many bytes each stored column has, of all rows in the order of the table.
+    pub(crate) fn lengths<'c>(&self, connection: &'c Connection) -> Result<Statement<'c>> {
+        let length = |name: &Vec<u8>| [b"octet_length(", &quoted(name)[..], b")"].concat();
+        let lengths: Vec<_> = self.stored.iter().map(length).collect();
+        let clauses = Clauses { sql: b"NOT INDEXED".to_vec(), parameters: Vec::new() };
+        self.select(connection, &lengths, &clauses)
+    }
+
+    /// The number of the page that the table begins with.
+    pub(crate) fn root_page(&self, connection: &Connection) -> Result<i32> {
+        let sql =
+            b"SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = CAST(?1 AS TEXT)";
+        let name = ValueRef::Text(self.name.as_bytes());
+        let mut statement = Statement::prepare(connection, sql, &[name])?;
+        match (statement.step()?, statement.cell(0)) {
+            (true, ValueRef::Integer(page)) => {
+                i32::try_from(page).map_err(|_| Error::QueryReturnedNoRows)
+            }
+            _ => Err(Error::QueryReturnedNoRows),
+        }
+    }
+
     /// Selects the key of the first row after a position, and no more of it.
     pub(crate) fn first_key<'c>(
         &self,
         connection: &'c Connection,
         after: &Position,
     ) -> Result<Statement<'c>> {
-        self.select(connection, &self.order.names(), &self.order.after(after, 0, Some(1), self.utf8))
+        self.select(
+            connection,
+            &self.order.names(),
+            &self.order.after(after, 0, Some(1), self.is_utf8()),
+        )
     }
 
     /// Reads one cell of the row right before a position, and its `octet_length`; the statement stands at that row.

@@ -18,6 +18,7 @@ use crate::keyed_batch::SpareBatch;
 use crate::long_value::{LongValue, Piece};
 use crate::position::Position;
 use crate::query_rows::QueryRows;
+use crate::row_limit::RowLimit;
 use crate::table_query::{Selection, TableQuery};
 use partway_wasmtime::rows::Error as RowsError;
 
@@ -44,6 +45,8 @@ pub(crate) struct TableReader<'c> {
     has_ended: bool,
     /// The text and blob bytes of a batch, the same for the whole scan.
     max_bytes: u32,
+    /// The bound on rows that can't be read in pieces.
+    row_limit: Rc<RowLimit>,
     /// The long value that was last read from: its row, its column, and the open value.
     long_value: Option<(Position, usize, LongValue<'c>)>,
 }
@@ -58,6 +61,16 @@ enum Stop {
     ValueIsTooLong,
 }
 
+/// What reading a batch comes to.
+enum Filled {
+    /// It is complete.
+    Batch,
+    /// The table has no more rows.
+    End,
+    /// The table has a row that can't be loaded.
+    RowIsTooLong(RowsError),
+}
+
 impl<'c> TableReader<'c> {
     /// A scan of the rows after a position.
     pub(crate) fn new(
@@ -66,6 +79,7 @@ impl<'c> TableReader<'c> {
         after: Position,
         batches: BatchSender,
         spare: Rc<Receiver<SpareBatch>>,
+        row_limit: Rc<RowLimit>,
     ) -> Self {
         Self {
             connection,
@@ -80,6 +94,7 @@ impl<'c> TableReader<'c> {
             spare,
             has_ended: false,
             max_bytes: 0,
+            row_limit,
             long_value: None,
         }
     }
@@ -109,8 +124,9 @@ impl<'c> TableReader<'c> {
             return self.end(Err(lost));
         }
         match self.fill() {
-            Ok(false) => true,
-            Ok(true) => self.end(Ok(())),
+            Ok(Filled::Batch) => true,
+            Ok(Filled::End) => self.end(Ok(())),
+            Ok(Filled::RowIsTooLong(error)) => self.end(Err(error)),
             Err(error) if is_damage(&error) => self.skip_damage(&error),
             Err(error) => self.end(Err(rows_error(&self.query.displayed, &error))),
         }
@@ -152,8 +168,8 @@ impl<'c> TableReader<'c> {
         }
     }
 
-    /// Reads rows until a batch is complete, or the table is at its end: then true.
-    fn fill(&mut self) -> Result<bool> {
+    /// Reads rows until a batch is complete, or the table is at its end.
+    fn fill(&mut self) -> Result<Filled> {
         let partial = self.partial.take();
         let mut builder = partial.unwrap_or_else(|| {
             BatchBuilder::new(&self.query, &self.last, self.spare.try_recv().ok())
@@ -161,12 +177,12 @@ impl<'c> TableReader<'c> {
         loop {
             if builder.is_full(self.max_bytes) {
                 self.push(builder);
-                return Ok(false);
+                return Ok(Filled::Batch);
             }
             match self.append_rows(&mut builder) {
                 Ok(Stop::BatchIsFull) => {
                     self.push(builder);
-                    return Ok(false);
+                    return Ok(Filled::Batch);
                 }
                 Ok(Stop::RangeHasEnded) if self.selection == Selection::Guarded => {
                     self.selection = Selection::Plain;
@@ -177,6 +193,10 @@ impl<'c> TableReader<'c> {
                 }
                 Ok(Stop::RangeHasEnded) => self.range += 1,
                 Ok(Stop::ValueIsTooLong) => {
+                    if let Err(error) = self.row_limit.check(self.connection, &self.query) {
+                        self.partial = Some(builder);
+                        return Ok(Filled::RowIsTooLong(error));
+                    }
                     self.restart_after(&builder);
                     self.selection = Selection::Guarded;
                 }
@@ -187,7 +207,7 @@ impl<'c> TableReader<'c> {
             }
             if self.range >= ranges(&self.after) {
                 self.partial = Some(builder);
-                return Ok(true);
+                return Ok(Filled::End);
             }
         }
     }

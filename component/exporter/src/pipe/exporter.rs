@@ -102,12 +102,13 @@ impl From<RowsError> for Error {
     fn from(error: RowsError) -> Self {
         match error {
             RowsError::Corrupt(text) => Self::Corrupt(text),
+            // It will not pass: other tables can be chosen.
+            RowsError::Unavailable(text) => Self::InvalidOptions(text),
             RowsError::InvalidPosition(text) => Self::InvalidCheckpoint(text),
             RowsError::Interrupted => Self::Interrupted,
             RowsError::UnknownTable(text)
             | RowsError::UnknownColumn(text)
             | RowsError::InvalidCell(text)
-            | RowsError::Unavailable(text)
             | RowsError::Failed(text) => Self::ReadFailed(text),
         }
     }

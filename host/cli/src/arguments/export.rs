@@ -79,6 +79,11 @@ pub struct ExportArguments {
     #[arg(long, value_enum)]
     pub target: Option<Target>,
 
+    /// The largest row of a WITHOUT ROWID table, which can't be read in pieces: it takes three times as much memory
+    /// [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_loaded_row: Option<u64>,
+
     /// How the database's state is kept during the export
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
     pub snapshot: SnapshotMode,

@@ -1,0 +1,96 @@
+//! The bound on rows that SQLite loads whole.
+//!
+//! A row of a WITHOUT ROWID table can't be read in pieces: SQLite loads all of it to find it, and to read any of its
+//! long values. So before the first long value of such a table, all its rows are measured, which loads none.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::ffi::CString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Result};
+
+use crate::error::rows_error;
+use crate::key_order::KeyOrder;
+use crate::table_query::TableQuery;
+use partway_wasmtime::rows::Error as RowsError;
+
+/// The most bytes of a row that is loaded whole, unless another bound is set.
+pub(crate) const MAX_LOADED_ROW: u64 = 64 * 1024 * 1024;
+
+/// The bound, and the tables that keep to it.
+pub(crate) struct RowLimit {
+    max_bytes: Arc<AtomicU64>,
+    checked: RefCell<HashSet<CString>>,
+}
+
+impl RowLimit {
+    /// A bound that may be changed from elsewhere before the first row is read.
+    pub(crate) fn new(max_bytes: Arc<AtomicU64>) -> Self {
+        Self { max_bytes, checked: RefCell::default() }
+    }
+
+    /// Checks the rows of a table, once.
+    pub(crate) fn check(
+        &self,
+        connection: &Connection,
+        query: &TableQuery,
+    ) -> std::result::Result<(), RowsError> {
+        let KeyOrder::PrimaryKey(_) = query.order else { return Ok(()) };
+        if self.checked.borrow().contains(&query.name) {
+            return Ok(());
+        }
+        let max_bytes = self.max_bytes.load(Ordering::SeqCst);
+        let longer = first_longer(connection, query, max_bytes)
+            .map_err(|error| rows_error(&query.displayed, &error))?;
+        if let Some(row) = longer {
+            return Err(RowsError::Unavailable(format!(
+                "{} can't be exported: its row {} in the order of its key has {} bytes, most of them in column {:?}, \
+                 and only {max_bytes} may be loaded into memory at a time. Rows of a table WITHOUT ROWID can't \
+                 be read in pieces: allow larger rows, or leave out the table",
+                query.displayed,
+                row.number,
+                row.bytes,
+                String::from_utf8_lossy(&row.column),
+            )));
+        }
+        self.checked.borrow_mut().insert(query.name.clone());
+        Ok(())
+    }
+}
+
+/// A row that is too long.
+struct LongRow {
+    /// Counted from 1.
+    number: u64,
+    bytes: u64,
+    /// The column of its longest value.
+    column: Vec<u8>,
+}
+
+/// The first row longer than so many bytes. Nothing is compared on the way, which would load rows.
+fn first_longer(
+    connection: &Connection,
+    query: &TableQuery,
+    max_bytes: u64,
+) -> Result<Option<LongRow>> {
+    let mut statement = query.lengths(connection)?;
+    let mut number = 0;
+    while statement.step()? {
+        number += 1;
+        let length = |column| match statement.cell(column) {
+            ValueRef::Integer(length) => length.unsigned_abs(),
+            _ => 0,
+        };
+        let columns = query.stored.len();
+        let bytes: u64 = (0..columns).map(length).sum();
+        if bytes > max_bytes {
+            let longest = (0..columns).max_by_key(|column| length(*column)).unwrap_or_default();
+            let column = query.stored.get(longest).cloned().unwrap_or_default();
+            return Ok(Some(LongRow { number, bytes, column }));
+        }
+    }
+    Ok(None)
+}
