@@ -10,6 +10,7 @@ use partway_sqlite::OpenError;
 use partway_store::StoreError;
 use partway_verify::{RestoreError, StatementError};
 use partway_wasmtime::CallError;
+use partway_wasmtime::exporter::ExportError;
 
 /// What to do where a store's address means another server than before.
 const RESTORE_ENDPOINT: &str = ": restore AWS_ENDPOINT_URL";
@@ -109,8 +110,14 @@ fn on_store(error: &StoreError) -> &'static str {
     }
 }
 
+/// How the refusal of a row is worded that would be loaded whole: a component passes on what it is told as text.
+const ROW_TOO_LARGE: &str = "may be loaded into memory at a time";
+
 fn on_call(error: &CallError) -> &'static str {
     match error {
+        CallError::Exporter(ExportError::InvalidOptions(text)) if text.contains(ROW_TOO_LARGE) => {
+            " (--max-loaded-row)"
+        }
         CallError::OutOfMemory(_) => "; choose one with --part-size",
         _ => "",
     }

@@ -23,7 +23,7 @@ use crate::state_folder::state_folder;
 
 /// Runs the command.
 pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
-    let resources = PrebuiltResources::default().with_max_loaded_row(arguments.max_loaded_row);
+    let resources = PrebuiltResources::default();
     let resources = Arc::new(resources);
     let Some(address) = &arguments.to else {
         let exporter = resources.exporter(arguments.component.as_deref());
@@ -57,6 +57,7 @@ fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<Export
         component: component.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
         part_size: arguments.part_size,
         snapshot: arguments.snapshot.into(),
+        max_loaded_row: arguments.max_loaded_row,
         on_change: arguments.on_change.into(),
         pace: Pace {
             slice_parts: arguments.slice_parts,

@@ -19,10 +19,7 @@ use crate::signals::listen;
 /// Writes the whole dump to standard output.
 pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(), Failure> {
     let stop = listen();
-    let mut held = Snapshot::hold(&arguments.database)?;
-    if let Some(bytes) = arguments.max_loaded_row {
-        held = held.with_max_loaded_row(bytes);
-    }
+    let held = Snapshot::hold(&arguments.database)?.with_max_loaded_row(arguments.max_loaded_row);
     let mode = arguments.snapshot.into();
     let export = match StreamedExport::open(held, mode, true, stop.cancelled()).await {
         Err(_) if stop.is_cancelled() => return Err(interrupted()),

@@ -170,6 +170,7 @@ mod tests {
             component: None,
             part_size: None,
             snapshot: SnapshotMode::Auto,
+            max_loaded_row: None,
             on_change: OnChange::Restart,
             pace: Pace::default(),
         }

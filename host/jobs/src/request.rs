@@ -31,6 +31,10 @@ pub struct ExportRequest {
     pub part_size: Option<u64>,
     /// How the state of the database is kept.
     pub snapshot: SnapshotMode,
+    /// The most bytes of a row that is loaded into memory whole, as those of WITHOUT ROWID tables are; none: the default
+    /// of [`Snapshot::with_max_loaded_row`](partway_sqlite::Snapshot::with_max_loaded_row).
+    #[serde(default)]
+    pub max_loaded_row: Option<u64>,
     /// What to do if the database has changed and its state was not kept.
     pub on_change: OnChange,
     /// How the work is cut into slices; may differ when the export is resumed.

@@ -47,7 +47,7 @@ pub trait Resources: Debug + Send + Sync {
         request: &ExportRequest,
         copy: &Path,
     ) -> Result<Arc<dyn Source>, StepError> {
-        snapshots::open(request, copy, None).await
+        snapshots::open(request, copy).await
     }
 
     /// Opens the database again, for an export that is resumed: by default the copy, if there is
@@ -63,53 +63,25 @@ pub trait Resources: Debug + Send + Sync {
         request: &ExportRequest,
         copy: &Path,
     ) -> Result<Arc<dyn Source>, StepError> {
-        snapshots::reopen(request, copy, None).await
+        snapshots::reopen(request, copy).await
     }
 }
 
 /// The component in `partway-prebuilt`, stores by their addresses, and SQLite files.
 #[derive(Debug, Default)]
-pub struct PrebuiltResources {
-    exporter: std::sync::OnceLock<Exporter>,
-    max_loaded_row: Option<u64>,
-}
-
-impl PrebuiltResources {
-    /// Sets another bound than the default on rows that are loaded into memory whole:
-    /// [`Snapshot::with_max_loaded_row`](partway_sqlite::Snapshot::with_max_loaded_row).
-    #[must_use]
-    pub fn with_max_loaded_row(self, bytes: Option<u64>) -> Self {
-        Self { max_loaded_row: bytes, ..self }
-    }
-}
+pub struct PrebuiltResources(std::sync::OnceLock<Exporter>);
 
 #[async_trait]
 impl Resources for PrebuiltResources {
     fn exporter(&self, component: Option<&Path>) -> Result<Exporter, LoadError> {
-        match (component, self.exporter.get()) {
+        match (component, self.0.get()) {
             (Some(file), _) => Exporter::from_file(file),
             (None, Some(exporter)) => Ok(exporter.clone()),
             (None, None) => {
                 let exporter = Exporter::prebuilt()?;
-                Ok(self.exporter.get_or_init(|| exporter).clone())
+                Ok(self.0.get_or_init(|| exporter).clone())
             }
         }
-    }
-
-    async fn open_source(
-        &self,
-        request: &ExportRequest,
-        copy: &Path,
-    ) -> Result<Arc<dyn Source>, StepError> {
-        snapshots::open(request, copy, self.max_loaded_row).await
-    }
-
-    async fn reopen_source(
-        &self,
-        request: &ExportRequest,
-        copy: &Path,
-    ) -> Result<Arc<dyn Source>, StepError> {
-        snapshots::reopen(request, copy, self.max_loaded_row).await
     }
 }
 
@@ -234,6 +206,7 @@ mod tests {
                 component: None,
                 part_size: Some(4096),
                 snapshot: SnapshotMode::Auto,
+                max_loaded_row: None,
                 on_change,
                 pace: Pace { slice_parts: Some(1), ..Pace::default() },
             };

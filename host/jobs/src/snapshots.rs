@@ -1,6 +1,6 @@
 //! SQLite snapshots as the sources of jobs: held, or copied to the state folder. Copies are deleted here too.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use partway_sqlite::{OpenError, Snapshot};
@@ -18,10 +18,8 @@ use crate::step_error::StepError;
 pub(crate) async fn open(
     request: &ExportRequest,
     copy: &Path,
-    max_loaded_row: Option<u64>,
 ) -> Result<Arc<dyn Source>, StepError> {
-    let database = request.database.clone();
-    let held = blocking(move || hold(&database, max_loaded_row)).await?;
+    let held = hold(request.database.clone(), request).await?;
     let is_local = matches!(request.store, StoreAddress::Folder(_));
     if !request.snapshot.copies(&held, is_local) {
         return Ok(Arc::new(held));
@@ -35,10 +33,9 @@ pub(crate) async fn open(
 pub(crate) async fn reopen(
     request: &ExportRequest,
     copy: &Path,
-    max_loaded_row: Option<u64>,
 ) -> Result<Arc<dyn Source>, StepError> {
     let path = if copy.exists() { copy } else { &request.database }.to_owned();
-    match blocking(move || hold(&path, max_loaded_row)).await {
+    match hold(path, request).await {
         Err(StepError::Open(OpenError::NotFound { path })) if may_be_unmounted(&path) => {
             Err(StepError::Unmounted(path))
         }
@@ -46,13 +43,10 @@ pub(crate) async fn reopen(
     }
 }
 
-/// Holds a database. `max_loaded_row`: another bound than the default on rows that are loaded whole.
-fn hold(database: &Path, max_loaded_row: Option<u64>) -> Result<Snapshot, OpenError> {
-    let held = Snapshot::hold(database)?;
-    Ok(match max_loaded_row {
-        Some(bytes) => held.with_max_loaded_row(bytes),
-        None => held,
-    })
+/// Holds a request's database, or the copy of it.
+async fn hold(path: PathBuf, request: &ExportRequest) -> Result<Snapshot, StepError> {
+    let max_loaded_row = request.max_loaded_row;
+    blocking(move || Ok(Snapshot::hold(&path)?.with_max_loaded_row(max_loaded_row))).await
 }
 
 /// Whether what was there may be on a disk that is not mounted at the moment: its folder is gone with it, or is

@@ -210,6 +210,7 @@ mod tests {
             component: None,
             part_size: None,
             snapshot: SnapshotMode::Auto,
+            max_loaded_row: None,
             on_change: OnChange::Restart,
             pace: Pace { retries: 2, ..Pace::default() },
         };

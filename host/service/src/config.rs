@@ -32,6 +32,9 @@ pub struct Config {
     pub allowed_origins: Vec<HeaderValue>,
     /// How the state of a database is kept during an export. Default: [`SnapshotMode::Auto`].
     pub snapshot: SnapshotMode,
+    /// The most bytes of a row of a WITHOUT ROWID table, which is loaded into memory whole: an export with a larger one
+    /// fails. Default: none, which means 64 MiB.
+    pub max_loaded_row: Option<u64>,
     /// How many exports run at a time, and without a store, how many dumps are streamed at a time. At least 1;
     /// default: 2.
     pub concurrent_exports: u32,
@@ -49,6 +52,7 @@ impl Default for Config {
             token_file: None,
             allowed_origins: Vec::new(),
             snapshot: SnapshotMode::Auto,
+            max_loaded_row: None,
             concurrent_exports: 2,
             drain: Duration::from_secs(30),
         }

@@ -36,6 +36,8 @@ pub struct ServiceState {
     pub databases: Databases,
     pub exporter: Exporter,
     pub snapshot: SnapshotMode,
+    /// The largest row that is loaded whole; none: the default.
+    pub max_loaded_row: Option<u64>,
     /// With a store: the exports to it. Without, dumps are streamed.
     pub exports: Option<StoreExports>,
     /// One permit for each dump that is being streamed.

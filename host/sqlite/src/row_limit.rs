@@ -49,7 +49,7 @@ impl RowLimit {
             return Err(RowsError::Unavailable(format!(
                 "{} can't be exported: its row {} in the order of its key has {} bytes, most of them in column {:?}, \
                  and only {max_bytes} may be loaded into memory at a time. Rows of a table WITHOUT ROWID can't \
-                 be read in pieces: allow larger rows, or leave out the table",
+                 be read in pieces: leave out the table, or allow larger rows",
                 query.displayed,
                 row.number,
                 row.bytes,

@@ -14,7 +14,7 @@ use crate::estimate::Expected;
 use crate::fingerprint::Fingerprint;
 use crate::reader_thread::run;
 use crate::request::Request;
-use crate::row_limit::RowLimit;
+use crate::row_limit::{MAX_LOADED_ROW, RowLimit};
 use crate::shared_state::SharedState;
 use crate::table_query::TableQuery;
 use partway_wasmtime::async_trait;
@@ -77,12 +77,12 @@ impl Snapshot {
         Ok(Self { file, shared: Arc::new(shared) })
     }
 
-    /// Sets the most bytes of a row that is loaded into memory whole, 64 MiB by default. Only rows with long
+    /// Sets the most bytes of a row that is loaded into memory whole; none: 64 MiB. Only rows with long
     /// values in WITHOUT ROWID tables are: other tables are read in pieces. Up to three times as much memory is
     /// needed. A scan of a table with a larger row fails with [`RowsError::Unavailable`].
     #[must_use]
-    pub fn with_max_loaded_row(self, bytes: u64) -> Self {
-        self.shared.max_loaded_row().store(bytes, Ordering::SeqCst);
+    pub fn with_max_loaded_row(self, bytes: Option<u64>) -> Self {
+        self.shared.max_loaded_row().store(bytes.unwrap_or(MAX_LOADED_ROW), Ordering::SeqCst);
         self
     }
 
@@ -135,7 +135,7 @@ impl Snapshot {
         block_on(self.shared.ask(|reply| Request::Copy { to: to.to_owned(), wal, stop, reply }))
             .map_err(|error| OpenError::Copy { path, reason: reason_of(error) })?;
         let max_loaded_row = self.shared.max_loaded_row().load(Ordering::SeqCst);
-        Ok(Self::hold(to)?.with_max_loaded_row(max_loaded_row))
+        Ok(Self::hold(to)?.with_max_loaded_row(Some(max_loaded_row)))
     }
 
     /// Whether the state that it held is gone: SQLite ends a transaction in which a read fails (an I/O error, say). Nothing

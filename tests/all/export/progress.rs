@@ -7,7 +7,7 @@ use std::time::Instant;
 use partway_jobs::Job;
 use partway_sqlite::Snapshot;
 use partway_store::{FolderStore, Store};
-use partway_testbed::{Random, RandomDatabase, RandomOptions, Shape};
+use partway_testbed::{Random, RandomDatabase, RandomOptions, RandomSize, Shape};
 use partway_wasmtime::Counters;
 use partway_wasmtime::exporter::{Budget, Exporter, Options};
 use rusqlite::Connection;
@@ -170,7 +170,7 @@ fn whatever_a_file_holds_it_is_estimated() {
     let mut estimated = 0;
     for seed in 0..60 {
         std::fs::remove_file(&file).ok();
-        RandomDatabase::new(seed, RandomOptions { large: false, odd_lines: true })
+        RandomDatabase::new(seed, RandomOptions { size: RandomSize::Ordinary, odd_lines: true })
             .write(&file)
             .unwrap();
         let whole = std::fs::read(&file).unwrap();

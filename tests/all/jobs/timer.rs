@@ -33,6 +33,7 @@ fn request(
         component: None,
         part_size: Some(part_size),
         snapshot: SnapshotMode::Auto,
+        max_loaded_row: None,
         on_change: OnChange::Restart,
         pace: Pace { slice_parts: Some(slice_parts), ..Pace::default() },
     }

@@ -140,6 +140,11 @@ pub struct ServeArguments {
     /// How a database's state is kept during an export
     #[arg(long, value_enum, value_name = "MODE", default_value = "auto")]
     pub snapshot: SnapshotMode,
+
+    /// The largest row of a WITHOUT ROWID table, which can't be read in pieces: it takes three times as much memory
+    /// [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_loaded_row: Option<u64>,
 }
 
 /// The format of the log.
@@ -216,6 +221,7 @@ impl ServeArguments {
             token_file: self.token_file,
             allowed_origins: self.cors,
             snapshot: self.snapshot.into(),
+            max_loaded_row: self.max_loaded_row,
             concurrent_exports: self.exports,
             drain: self.drain,
         }

@@ -45,6 +45,7 @@ struct Dump {
     database: PathBuf,
     options: Options,
     snapshot: SnapshotMode,
+    max_loaded_row: Option<u64>,
 }
 
 /// Responds with the dump. An error before its first part is sent as such; after that the connection breaks off before
@@ -73,6 +74,7 @@ pub async fn respond(
         database: database.to_owned(),
         options: parameters.options(StreamedExport::PART_SIZE)?,
         snapshot: state.snapshot,
+        max_loaded_row: state.max_loaded_row,
     };
     let (sender, mut receiver) = mpsc::channel(BUFFERED_PARTS);
     let (cut_off, metrics) = (state.cut_off.clone(), state.metrics.clone());
@@ -131,8 +133,8 @@ fn run(dump: Dump, sink: &Sink) {
 
 /// Exports; returns what is missing, if the database is damaged.
 fn export(dump: Dump, sink: &Sink) -> Result<Option<Incomplete>, ApiError> {
-    let Dump { exporter, database, mut options, snapshot, .. } = dump;
-    let export = open(&database, snapshot, sink)?;
+    let Dump { exporter, database, mut options, snapshot, max_loaded_row, .. } = dump;
+    let export = open(&database, snapshot, max_loaded_row, sink)?;
     // What has been sent can't be taken back, so skip damage from the start.
     options.settings.push(skip_damaged());
     let database = database.display();
@@ -158,8 +160,13 @@ fn export(dump: Dump, sink: &Sink) -> Result<Option<Incomplete>, ApiError> {
 }
 
 /// Keeps the state of the database. A client may be slow: where writers would have to wait for it, it gets a copy.
-fn open(database: &Path, mode: SnapshotMode, sink: &Sink) -> Result<StreamedExport, ApiError> {
-    let held = Snapshot::hold(database)?;
+fn open(
+    database: &Path,
+    mode: SnapshotMode,
+    max_loaded_row: Option<u64>,
+    sink: &Sink,
+) -> Result<StreamedExport, ApiError> {
+    let held = Snapshot::hold(database)?.with_max_loaded_row(max_loaded_row);
     let stop = async {
         tokio::select! {
             () = sink.sender.closed() => {}

@@ -40,6 +40,7 @@ pub struct StoreExports {
     pub identity: String,
     pub store: Arc<dyn Store>,
     pub snapshot: SnapshotMode,
+    pub max_loaded_row: Option<u64>,
     pub part_size: Option<u64>,
     pub pace: Pace,
     pub max_unfinished: u64,
@@ -131,6 +132,7 @@ impl StoreExports {
             component: None,
             part_size: self.part_size,
             snapshot: self.snapshot,
+            max_loaded_row: self.max_loaded_row,
             on_change: OnChange::Restart,
             pace: self.pace.clone(),
         }

@@ -151,6 +151,7 @@ impl Schedule {
             component: None,
             part_size: Some(plan.part_size),
             snapshot: plan.snapshot,
+            max_loaded_row: None,
             on_change: plan.on_change,
             pace: plan.pace.clone(),
         };
