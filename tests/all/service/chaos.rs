@@ -20,7 +20,9 @@ use serde_json::Value;
 
 use self::clients::{break_off, keep_watch, order, poll, take_away};
 use self::log::Log;
-use crate::support::{Fault, Program, Request, S3Server, Server, export, program, turn};
+use crate::support::{
+    Fault, Program, Request, S3Server, Server, damage, export, of_many_pages, program, turn,
+};
 
 /// How many clients of each kind there are.
 const CLIENTS: usize = 3;
@@ -110,6 +112,10 @@ impl Case {
             dumps.push(((*name).to_owned(), sha256));
             files.push(file);
         }
+        // Of this one there is no dump to be had: each GET of it fails, and has to say why.
+        let damaged = of_many_pages(folder.path());
+        damage(&damaged);
+        files.push(damaged);
         // Free again at once, for the service; nobody else is given it soon.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let case = Self { folder, s3: S3Server::start(), port, files };
@@ -230,6 +236,17 @@ fn settle(case: &Case, world: &World) -> (usize, usize) {
             other => panic!("{other}: {status}"),
         }
     }
+    // At least this one fails, and has to say why.
+    loop {
+        let answer = server.get("/export/dump?database=damaged");
+        if answer.status == 500 {
+            let id = answer.header("x-request-id").to_owned();
+            world.server_errors.lock().unwrap().push((500, id));
+            break;
+        }
+        assert_eq!(answer.status, 202, "a damaged database has a dump");
+        assert!(began.elapsed() < END);
+    }
     server.signal("-TERM");
     assert!(server.ended().success());
     (done, failed)
@@ -240,7 +257,8 @@ fn run(lives: usize, each: Duration, sizes: &[(&str, u64)]) -> Vec<Life> {
     let ended = live(&case, &world, lives, each);
     let (done, failed) = settle(&case, &world);
     assert_eq!(*world.wrong.lock().unwrap(), [""; 0]);
-    let log = Log::of(ended.iter().map(|life| life.log.as_path()));
+    let last = case.folder.path().join("log-last");
+    let log = Log::of(ended.iter().map(|life| life.log.as_path()).chain([last.as_path()]));
     let answered = log.server_errors();
     println!(
         "{done} exports done, {failed} failed, of {} accepted; {answered:?} answers with 5xx, each with its cause; {:?}",
@@ -250,6 +268,7 @@ fn run(lives: usize, each: Duration, sizes: &[(&str, u64)]) -> Vec<Life> {
     for (status, request) in world.server_errors.lock().unwrap().iter() {
         assert!(log.has_cause(request), "{status} for request {request} without a cause");
     }
+    assert!(answered.contains_key(&500), "{answered:?}");
     assert!(done > failed && done > lives, "{done} done, {failed} failed");
     assert!(world.counts.verified.load(Ordering::Relaxed) > 0);
     ended

@@ -127,7 +127,8 @@ pub fn poll(world: &World, mut dice: Dice) {
     while world.goes_on() {
         rest(&mut dice, 150);
         let id = some_export(world, &mut dice);
-        let path = match (dice.below(8), &id) {
+        let path = match (dice.below(30), &id) {
+            (3, _) => "/export/dump?database=damaged".to_owned(),
             (0, _) => "/exports?limit=20".to_owned(),
             (1, _) => "/metrics".to_owned(),
             (2, _) => "/readyz".to_owned(),
