@@ -326,14 +326,13 @@ mod tests {
     #[test]
     fn rows_behind_damage_follow_it_from_a_position_of_their_own() {
         let (mut sender, mut receiver) = asked(Position::Start);
-        let damage = RowsError::Corrupt("torn".into());
         sender.push(Reading::Rows(keyed(3)));
-        sender.push(Reading::Damage(damage.clone(), Position::RowidFrom(9)));
+        sender.push(Reading::Damage(RowsError::Corrupt("torn".into()), Position::RowidFrom(9)));
         sender.push(Reading::Rows(keyed(11)));
         sender.push(Reading::End(Ok(())));
         sender.flush();
         assert_eq!(block_on(receiver.next(9, || ())).unwrap().integers, [3]);
-        assert_eq!(block_on(receiver.next(9, || ())).unwrap_err(), damage);
+        assert!(matches!(block_on(receiver.next(9, || ())), Err(RowsError::Corrupt(_))));
         assert_eq!(receiver.position(0).unwrap(), Position::RowidFrom(9));
         assert_eq!(block_on(receiver.next(9, || ())).unwrap().integers, [11]);
         assert_eq!(receiver.position(0).unwrap(), Position::RowidFrom(9));
