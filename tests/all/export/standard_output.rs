@@ -96,7 +96,7 @@ fn a_copy_that_a_killed_export_has_left_goes_with_the_next() {
     let mut attempts = 0;
     while is_empty(&temporary) {
         let mut child = copying(&file, &temporary);
-        wait_until(&has_begun);
+        wait_until(has_begun);
         child.kill().unwrap();
         child.wait().unwrap();
         attempts += 1;

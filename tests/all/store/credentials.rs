@@ -44,6 +44,9 @@ fn with_variables(mut program: Program, variables: &[(&str, &str)]) -> Program {
     program
 }
 
+/// Some seconds, on a machine that is busy with other tests; trying again would take minutes.
+const SOON: Duration = Duration::from_secs(30);
+
 /// It fails soon, and says all of this.
 #[track_caller]
 fn fails_at_once(program: Program, expected: &[&str]) {
@@ -52,7 +55,7 @@ fn fails_at_once(program: Program, expected: &[&str]) {
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     println!("{printed}");
     assert_eq!(output.status.code(), Some(1), "{printed}");
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}: {printed}", began.elapsed());
+    assert!(began.elapsed() < SOON, "{:?}: {printed}", began.elapsed());
     for expected in expected {
         assert!(printed.contains(expected), "no {expected:?}: {printed}");
     }

@@ -58,7 +58,7 @@ impl MachineCredentials {
     /// # Errors
     ///
     /// Those of the client.
-    pub(super) fn new(
+    pub(super) fn provider(
         settings: &AmazonS3Builder,
         looked_for: String,
     ) -> object_store::Result<AwsCredentialProvider> {

@@ -193,7 +193,7 @@ impl Settings {
             if !self.has_metadata {
                 return Err(format!("no access key was found. Looked for {looked_for}"));
             }
-            let credentials = MachineCredentials::new(&self.builder, looked_for);
+            let credentials = MachineCredentials::provider(&self.builder, looked_for);
             let credentials = credentials.map_err(|error| error.to_string())?;
             self.builder = self.builder.with_credentials(credentials);
         }

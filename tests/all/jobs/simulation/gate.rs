@@ -41,9 +41,12 @@ pub struct Effect {
     late: Option<Late>,
 }
 
+/// What a request does when it arrives.
+type Arrival = dyn Fn(&World, &Ground) + Send + Sync;
+
 /// A request on its way.
 #[derive(Clone)]
-pub struct Late(Arc<dyn Fn(&World, &Ground) + Send + Sync>);
+pub struct Late(Arc<Arrival>);
 
 impl Late {
     /// It arrives.
