@@ -75,11 +75,84 @@ pub struct DatabaseMetrics {
     good_at: GaugeVec,
     good_bytes: IntGaugeVec,
     good_seconds: GaugeVec,
-    schedule_last: GaugeVec,
-    schedule_next: GaugeVec,
-    schedule_runs: IntCounterVec,
-    callbacks: IntCounterVec,
-    callbacks_waiting: IntGaugeVec,
+    schedules: ScheduleMetrics,
+    callbacks: CallbackMetrics,
+}
+
+struct ScheduleMetrics {
+    last: GaugeVec,
+    next: GaugeVec,
+    runs: IntCounterVec,
+}
+
+struct CallbackMetrics {
+    sent: IntCounterVec,
+    waiting: IntGaugeVec,
+}
+
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<IntCounterVec> {
+    register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<GaugeVec> {
+    register(registry, GaugeVec::new(Opts::new(name, help), labels)?)
+}
+
+fn whole_gauges(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGaugeVec> {
+    register(registry, IntGaugeVec::new(Opts::new(name, help), &["database"])?)
+}
+
+impl ScheduleMetrics {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self {
+            last: gauges(
+                registry,
+                "partway_schedule_last_run_timestamp_seconds",
+                "When the schedule last started an export, or skipped one, in seconds since 1970; 0: never",
+                &["database"],
+            )?,
+            next: gauges(
+                registry,
+                "partway_schedule_next_run_timestamp_seconds",
+                "When the next scheduled export is due, in seconds since 1970",
+                &["database"],
+            )?,
+            runs: counters(
+                registry,
+                "partway_schedule_runs_total",
+                "What came of scheduled exports that were due; failed: it could not be started",
+                &["database", "result"],
+            )?,
+        })
+    }
+}
+
+impl CallbackMetrics {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self {
+            sent: counters(
+                registry,
+                "partway_callbacks_total",
+                "Callbacks that were sent; failed: sent again later; given_up: never sent again",
+                &["database", "result"],
+            )?,
+            waiting: whole_gauges(
+                registry,
+                "partway_callbacks_waiting",
+                "Callbacks of exports that have ended, which are still to be delivered",
+            )?,
+        })
+    }
 }
 
 impl DatabaseMetrics {
@@ -89,86 +162,61 @@ impl DatabaseMetrics {
     ///
     /// If a metric has the name of another.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let counters = |name, help, labels: &[&str]| {
-            register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
-        };
-        let gauges = |name, help, labels: &[&str]| {
-            register(registry, GaugeVec::new(Opts::new(name, help), labels)?)
-        };
-        let whole_gauges = |name, help| {
-            register(registry, IntGaugeVec::new(Opts::new(name, help), &["database"])?)
-        };
         let seconds = Opts::new(
             "partway_export_seconds_total",
             "Seconds that exports took which have ended, whichever process ran them",
         );
         Ok(Self {
             exports: counters(
+                registry,
                 "partway_exports_total",
                 "Exports that have ended, whichever process ran them; incomplete: rows are missing",
                 &["database", "state"],
             )?,
             object_bytes: counters(
+                registry,
                 "partway_object_bytes_total",
                 "Bytes of the objects that exports have made, whichever process ran them",
                 &["database"],
             )?,
             export_seconds: register(registry, CounterVec::new(seconds, &["database"])?)?,
             last_ended: gauges(
+                registry,
                 "partway_last_export_timestamp_seconds",
                 "When an export last ended in this state, in seconds since 1970; 0: never",
                 &["database", "state"],
             )?,
             good_at: gauges(
+                registry,
                 "partway_last_good_export_timestamp_seconds",
                 "When the last complete export of all tables ended, or its database was last found unchanged since, in \
                  seconds since 1970; 0: never",
                 &["database"],
             )?,
             good_bytes: whole_gauges(
+                registry,
                 "partway_last_good_export_bytes",
                 "Bytes of the last complete export of all tables",
             )?,
             good_seconds: gauges(
+                registry,
                 "partway_last_good_export_duration_seconds",
                 "Seconds that the last complete export of all tables took",
                 &["database"],
             )?,
-            schedule_last: gauges(
-                "partway_schedule_last_run_timestamp_seconds",
-                "When the schedule last started an export, or skipped one, in seconds since 1970; 0: never",
-                &["database"],
-            )?,
-            schedule_next: gauges(
-                "partway_schedule_next_run_timestamp_seconds",
-                "When the next scheduled export is due, in seconds since 1970",
-                &["database"],
-            )?,
-            schedule_runs: counters(
-                "partway_schedule_runs_total",
-                "What came of scheduled exports that were due; failed: it could not be started",
-                &["database", "result"],
-            )?,
-            callbacks: counters(
-                "partway_callbacks_total",
-                "Callbacks that were sent; failed: sent again later; given_up: never sent again",
-                &["database", "result"],
-            )?,
-            callbacks_waiting: whole_gauges(
-                "partway_callbacks_waiting",
-                "Callbacks of exports that have ended, which are still to be delivered",
-            )?,
+            schedules: ScheduleMetrics::new(registry)?,
+            callbacks: CallbackMetrics::new(registry)?,
         })
     }
 
     /// A scheduled export was due.
     pub fn schedule_ran(&self, database: &str, run: ScheduleRun) {
-        self.schedule_runs.with_label_values(&[database, run.label()]).inc();
+        self.schedules.runs.with_label_values(&[database, run.label()]).inc();
     }
 
     /// A callback was sent.
     pub fn callback_sent(&self, database: &str, result: CallbackResult) {
-        self.callbacks.with_label_values(&[database, result.label()]).inc();
+        self.callbacks.sent.with_label_values(&[database, result.label()]).inc();
     }
 
     /// Sets what the job file says of a database. What has not happened yet is a zero, and not missing.
@@ -201,17 +249,17 @@ impl DatabaseMetrics {
             self.good_seconds.with_label_values(only).set(good.seconds);
         }
         if let Some(schedule) = &saved.schedule {
-            self.schedule_last.with_label_values(only).set(unix_seconds(schedule.last_at));
-            self.schedule_next.with_label_values(only).set(unix_seconds(Some(schedule.next_at)));
+            self.schedules.last.with_label_values(only).set(unix_seconds(schedule.last_at));
+            self.schedules.next.with_label_values(only).set(unix_seconds(Some(schedule.next_at)));
             for run in ScheduleRun::ALL {
-                self.schedule_runs.with_label_values(&[database, run.label()]);
+                self.schedules.runs.with_label_values(&[database, run.label()]);
             }
         }
         for result in CallbackResult::ALL {
-            self.callbacks.with_label_values(&[database, result.label()]);
+            self.callbacks.sent.with_label_values(&[database, result.label()]);
         }
         let waiting = i64::try_from(saved.waiting_callbacks).unwrap_or(i64::MAX);
-        self.callbacks_waiting.with_label_values(only).set(waiting);
+        self.callbacks.waiting.with_label_values(only).set(waiting);
     }
 }
 
