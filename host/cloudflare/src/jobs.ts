@@ -1,0 +1,323 @@
+// Exports as jobs: each a chain of slices over alarms, one at a time. Every step may be repeated, by this instance or
+// another, and is saved whole or not at all.
+
+import { dueAfterEnd } from './callbacks.js';
+import { ExportError } from './component.js';
+import { ObjectHash, hashOf } from './hash.js';
+import { defaultName } from './names.js';
+import type { Settings } from './options.js';
+import { uploadParts } from './parts.js';
+import { readSchema } from './rows/schema.js';
+import { firstCheckpoint, runSlice } from './slice.js';
+import { Snapshot, SnapshotError, type Loss } from './snapshot/snapshot.js';
+import { newRecord, optionsOf, State, type ExportRecord, type ExportRequest } from './state.js';
+import {
+  NameIsTaken,
+  UploadIsGone,
+  abortUpload,
+  beginUpload,
+  completeUpload,
+  isObjectOf,
+  notGone,
+  resumeUpload,
+} from './upload.js';
+
+/** Failures in a row after which an export is given up. */
+const MAX_ATTEMPTS = 6;
+
+/** How often an export is started over. */
+const MAX_RESTARTS = 5;
+
+/** The most exports that wait in one object. */
+const MAX_UNFINISHED = 100;
+
+const LOSSES: Readonly<Record<Loss, string>> = {
+  schema: 'the schema was changed while the export ran',
+  changed: 'the database was changed while the export ran',
+  overflow: 'more rows were changed while the export ran than a snapshot may save (maxSnapshotBytes)',
+};
+
+/** Too many exports wait. */
+export class TooManyExports extends Error {
+  override readonly name = 'TooManyExports';
+}
+
+export class Jobs {
+  readonly state: State;
+  readonly #storage: DurableObjectStorage;
+  readonly #settings: Settings;
+  readonly bucket: R2Bucket;
+  readonly #hash = new ObjectHash();
+  /** The snapshot of the running export, where this instance has it open. */
+  #snapshot: Snapshot | null = null;
+  #driving: Promise<void> | null = null;
+
+  constructor(storage: DurableObjectStorage, settings: Settings, bucket: R2Bucket) {
+    this.#storage = storage;
+    this.#settings = settings;
+    this.bucket = bucket;
+    this.state = new State(storage.sql);
+  }
+
+  /**
+   * Saves an export that is to run. If no other one is unfinished, it is the state of the database at this very
+   * moment; else at the moment when its turn comes.
+   */
+  add(request: ExportRequest, idempotencyKey: string | null): ExportRecord {
+    const { partSize } = this.#settings;
+    return this.#storage.transactionSync(() => {
+      this.state.create();
+      if (this.state.unfinished() >= MAX_UNFINISHED) {
+        throw new TooManyExports(`${MAX_UNFINISHED} exports are unfinished: wait until some have ended`);
+      }
+      const view = { schema: readSchema(this.#storage.sql), source: () => null };
+      firstCheckpoint(this.#storage.sql, view, optionsOf(request, partSize));
+      const record = newRecord(request, partSize, Date.now());
+      this.state.insert(record, idempotencyKey);
+      if (this.state.current()?.id === record.id) this.#open(record);
+      this.state.prune(this.#settings.keepRecords);
+      return record;
+    });
+  }
+
+  /** When there is something to do next, in milliseconds since 1970; null: nothing. */
+  nextDue(): number | null {
+    if (!this.state.exists) return null;
+    const record = this.state.current();
+    return record === null ? null : (record.nextTryAt ?? 0);
+  }
+
+  /** Works on the exports that are due, for as many parts as an alarm may make. */
+  async run(maxParts: number = this.#settings.budget.alarmParts): Promise<void> {
+    // A second alarm, or a request beside it, waits for the same work.
+    this.#driving ??= this.#drive(maxParts).finally(() => {
+      this.#driving = null;
+    });
+    await this.#driving;
+  }
+
+  /** Cancels an export that is unfinished; false: it is not. */
+  async cancel(id: string): Promise<boolean> {
+    const record = this.state.find(id);
+    if (record === null || isFinished(record)) return false;
+    this.#finish(record, 'cancelled', null);
+    await abortUpload(this.bucket, record);
+    return true;
+  }
+
+  /** Deletes the object of an export that is done. */
+  async prune(record: ExportRecord): Promise<void> {
+    const object = await this.bucket.head(record.key ?? '');
+    if (object !== null && isObjectOf(object, record)) await this.bucket.delete(record.key ?? '');
+    const saved = this.state.find(record.id);
+    if (saved === null) return;
+    saved.prunedAt = Date.now();
+    this.state.save(saved);
+  }
+
+  async #drive(maxParts: number): Promise<void> {
+    for (let parts = 0; parts < maxParts; ) {
+      const due = this.nextDue();
+      if (due === null || due > Date.now()) return;
+      const record = this.state.current();
+      if (record === null) return;
+      const before = record.parts;
+      try {
+        await this.#step(record);
+      } catch (error) {
+        await this.#failed(record.id, error);
+      }
+      parts += Math.max(1, (this.state.find(record.id)?.parts ?? 0) - before);
+    }
+  }
+
+  /** The next step of an export, from what is saved of it to what is saved of it. */
+  async #step(record: ExportRecord): Promise<void> {
+    if (record.status === 'queued') {
+      this.#storage.transactionSync(() => this.#open(record));
+    } else if (record.uploadId === null) {
+      await this.#begin(record);
+    } else if (record.isWritten) {
+      await this.#complete(record);
+    } else {
+      await this.#slice(record);
+    }
+  }
+
+  /** Keeps the state of the database, and begins. In a transaction. */
+  #open(record: ExportRecord): void {
+    const { sql } = this.#storage;
+    const { consistency, maxSnapshotBytes } = this.#settings;
+    this.#snapshot = null;
+    const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes);
+    const options = optionsOf(record.request, record.partSize);
+    record.checkpoint = firstCheckpoint(sql, snapshot, options);
+    record.status = 'running';
+    record.movedAt = Date.now();
+    this.state.save(record);
+    this.#snapshot = snapshot;
+  }
+
+  async #begin(record: ExportRecord): Promise<void> {
+    const wanted = record.request.name ?? defaultName(record.createdAt, record.request.format);
+    const begun = await beginUpload(this.bucket, this.#settings.prefix, wanted, record);
+    const isOurs = this.#save(record.id, (saved) => {
+      saved.name = begun.name;
+      saved.key = begun.key;
+      saved.uploadId = begun.uploadId;
+      saved.status = 'running';
+    });
+    if (!isOurs) await abortUpload(this.bucket, { ...record, ...begun });
+  }
+
+  async #slice(record: ExportRecord): Promise<void> {
+    const { sql } = this.#storage;
+    this.#snapshot ??= Snapshot.reopen(sql);
+    const loss = this.#snapshot?.check(this.#settings.maxSnapshotBytes) ?? null;
+    if (this.#snapshot === null || loss !== null) {
+      await this.#lost(record, LOSSES[loss ?? 'schema'], this.#mayRestart());
+      return;
+    }
+    const { outcome, parts } = runSlice(
+      sql,
+      this.#snapshot,
+      record.checkpoint ?? '',
+      record.parts,
+      record.partSize,
+      this.#settings.budget,
+    );
+    const receipts = await notGone(uploadParts(resumeUpload(this.bucket, record), parts));
+    let { bytes } = record;
+    for (const part of parts) {
+      await this.#hash.add(record.id, bytes, part.bytes);
+      bytes += part.bytes.length;
+    }
+    this.#save(record.id, (saved) => {
+      this.state.addParts(saved.id, receipts);
+      const counts = outcome.tag === 'more' ? outcome.val.progress : outcome.val;
+      saved.checkpoint = outcome.tag === 'more' ? outcome.val.checkpoint : null;
+      saved.tables = counts.tables;
+      saved.rows = Number(counts.rows);
+      saved.bytes = bytes;
+      saved.parts = counts.parts;
+      saved.slices += 1;
+      saved.status = 'running';
+      saved.attempts = 0;
+      saved.error = null;
+      saved.nextTryAt = null;
+      if (outcome.tag === 'done') {
+        saved.isWritten = true;
+        saved.warnings = outcome.val.warnings;
+        saved.damaged = outcome.val.damaged;
+        this.#closeSnapshot();
+      }
+    });
+  }
+
+  async #complete(record: ExportRecord): Promise<void> {
+    await notGone(completeUpload(this.bucket, record, this.state.parts(record.id)));
+    let sha256 = await this.#hash.finish(record.id, record.bytes);
+    if (sha256 === null) {
+      const object = await this.bucket.get(record.key ?? '');
+      if (object === null) throw new Error(`object ${JSON.stringify(record.key)} is not in R2`);
+      sha256 = await hashOf(object.body);
+    }
+    this.#save(record.id, (saved) => {
+      saved.sha256 = sha256;
+      this.#end(saved, 'done', null);
+    });
+  }
+
+  /** Saves a change of an unfinished export, in one transaction; false: it has ended meanwhile. */
+  #save(id: string, change: (record: ExportRecord) => void): boolean {
+    return this.#storage.transactionSync(() => {
+      const record = this.state.find(id);
+      if (record === null || isFinished(record)) return false;
+      record.movedAt = Date.now();
+      change(record);
+      this.state.save(record);
+      return true;
+    });
+  }
+
+  /** Saves that an export has failed in a step: it is tried again, started over, or given up. */
+  async #failed(id: string, error: unknown): Promise<void> {
+    const record = this.state.find(id);
+    if (record === null || isFinished(record)) return;
+    const text = error instanceof Error ? error.message : String(error);
+    if (error instanceof UploadIsGone) {
+      await this.#lost(record, 'the upload is no longer known to R2', true);
+    } else if (isFinal(error) || record.attempts + 1 >= MAX_ATTEMPTS) {
+      await this.#giveUp(record, text);
+    } else {
+      this.#save(id, (saved) => {
+        saved.attempts += 1;
+        saved.status = saved.status === 'queued' ? 'queued' : 'failing';
+        saved.error = text;
+        saved.nextTryAt = Date.now() + this.#settings.firstRetryMs * 2 ** (saved.attempts - 1);
+      });
+    }
+  }
+
+  #mayRestart(): boolean {
+    if (this.#settings.consistency === 'snapshot') return this.#settings.whenLost === 'restart';
+    return this.#settings.consistency === 'restart';
+  }
+
+  /** Starts an export over, or gives it up. */
+  async #lost(record: ExportRecord, reason: string, mayRestart: boolean): Promise<void> {
+    if (!mayRestart || record.restarts >= MAX_RESTARTS) {
+      const often = record.restarts === 0 ? '' : `, also after ${record.restarts} new starts`;
+      await this.#giveUp(record, `${reason}${often}`);
+      return;
+    }
+    this.#save(record.id, (saved) => {
+      Object.assign(saved, { uploadId: null, key: null, name: null, isWritten: false });
+      Object.assign(saved, { tables: 0, rows: 0, bytes: 0, parts: 0 });
+      saved.restarts += 1;
+      saved.error = `started over: ${reason}`;
+      this.state.removeParts(saved.id);
+      this.#open(saved);
+    });
+    await abortUpload(this.bucket, record);
+  }
+
+  async #giveUp(record: ExportRecord, error: string): Promise<void> {
+    this.#finish(record, 'failed', error);
+    await abortUpload(this.bucket, record);
+  }
+
+  #finish(record: ExportRecord, status: 'failed' | 'cancelled', error: string | null): void {
+    this.#save(record.id, (saved) => this.#end(saved, status, error));
+  }
+
+  #end(record: ExportRecord, status: 'done' | 'failed' | 'cancelled', error: string | null): void {
+    const hasSnapshot = record.status !== 'queued';
+    record.status = status;
+    record.error = error;
+    record.checkpoint = null;
+    record.nextTryAt = null;
+    record.finishedAt = Date.now();
+    if (record.callback !== null) record.callback.nextTryAt = dueAfterEnd(record.finishedAt);
+    this.state.removeParts(record.id);
+    if (hasSnapshot) this.#closeSnapshot();
+  }
+
+  #closeSnapshot(): void {
+    Snapshot.remove(this.#storage.sql);
+    this.#snapshot = null;
+  }
+}
+
+export function isFinished(record: ExportRecord): boolean {
+  return record.status === 'done' || record.status === 'failed' || record.status === 'cancelled';
+}
+
+/** Whether trying again would not help. */
+function isFinal(error: unknown): boolean {
+  if (error instanceof SnapshotError || error instanceof NameIsTaken) return true;
+  return (
+    error instanceof ExportError &&
+    !['read-failed', 'write-failed', 'interrupted'].includes(error.tag)
+  );
+}

@@ -1,0 +1,50 @@
+// One slice: a call of the component, from reading rows to parts in memory. Nothing else runs meanwhile.
+
+import { Component, type Options, type Outcome } from './component.js';
+import { pacing, type Budget } from './pacing.js';
+import { SliceParts, type Part } from './parts.js';
+import { Rows, type View } from './rows/rows.js';
+
+export interface SliceResult {
+  readonly outcome: Outcome;
+  readonly parts: readonly Part[];
+}
+
+/** Checks options against a schema; the first checkpoint. */
+export function firstCheckpoint(sql: SqlStorage, view: View, options: Options): string {
+  return withComponent(sql, view, new SliceParts(1, options.partSize), null, (component) =>
+    component.start(options),
+  );
+}
+
+/** Does a slice from a checkpoint on. `written`: how many parts there are before it. */
+export function runSlice(
+  sql: SqlStorage,
+  view: View,
+  checkpoint: string,
+  written: number,
+  partSize: number,
+  budget: Budget,
+): SliceResult {
+  const parts = new SliceParts(written + 1, partSize);
+  const outcome = withComponent(sql, view, parts, budget, (component) =>
+    component.resume(checkpoint, budget.sliceParts),
+  );
+  return { outcome, parts: parts.parts };
+}
+
+function withComponent<T>(
+  sql: SqlStorage,
+  view: View,
+  parts: SliceParts,
+  budget: Budget | null,
+  call: (component: Component) => T,
+): T {
+  const rows = new Rows(sql, view);
+  try {
+    const paced = budget === null ? { shouldYield: () => false } : pacing(budget, () => rows.read);
+    return call(new Component({ rows: rows.imports, parts: parts.imports, pacing: paced }));
+  } finally {
+    rows.close();
+  }
+}
