@@ -39,7 +39,7 @@ export class World {
       r2Persist: join(world.#folder, 'bucket'),
       cf: false,
       handleRuntimeStdio(output, errors) {
-        output.resume();
+        if (process.env.PARTWAY_SHOW_LOG) output.pipe(process.stderr); else output.resume();
         if (process.env.PARTWAY_SHOW_LOG) errors.pipe(process.stderr);
         else errors.resume();
       },
@@ -67,12 +67,12 @@ export class World {
     return new Subject(this, `${label}${JSON.stringify(options)}`);
   }
 
-  async objects() {
-    return (await this.fetch('bucket')).json();
+  async objects(memory = '') {
+    return (await this.fetch(`bucket?memory=${memory}`)).json();
   }
 
-  async stored(key) {
-    const response = await this.fetch(`bucket?key=${encodeURIComponent(key)}`);
+  async stored(key, memory = '') {
+    const response = await this.fetch(`bucket?key=${encodeURIComponent(key)}&memory=${memory}`);
     return response.ok ? Buffer.from(await response.arrayBuffer()) : null;
   }
 
@@ -181,19 +181,20 @@ export function sha256(bytes) {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
+/** What the stock program prints for statements, of any length. */
 export function sqlite(database, sql) {
-  return run(SQLITE, [database, sql]);
+  return spawn(SQLITE, [database], sql).stdout.toString();
 }
 
 function run(program, parameters) {
   return spawn(program, parameters).stdout.toString();
 }
 
-function spawn(program, parameters) {
+function spawn(program, parameters, input = '') {
   if (program === PARTWAY && !existsSync(program)) {
     throw new Error(`there is no ${program}: run cargo build -p partway, or set PARTWAY_PROGRAM`);
   }
-  const result = spawnSync(program, parameters, { maxBuffer: 4 * 2 ** 30 });
+  const result = spawnSync(program, parameters, { input, maxBuffer: 4 * 2 ** 30 });
   if (result.error) throw result.error;
   if (result.status !== 0) throw new Error(`${program} ${parameters.join(' ')}: ${result.stderr}`);
   return result;

@@ -2,6 +2,9 @@
 
 import { DurableObject } from 'cloudflare:workers';
 import { Exporter } from '../dist/index.js';
+import { MemoryBucket } from './memory_bucket.mjs';
+
+const memory = new MemoryBucket();
 
 /** By the objects' names: which calls of R2 fail, and what alarms did. It outlives the objects. */
 const worlds = new Map();
@@ -49,7 +52,7 @@ export class Subject extends DurableObject {
       database: 'subject',
       firstRetryMs: 1,
       ...options,
-      ...(bucket ? { bucket: faulty(env.BUCKET, this.world) } : {}),
+      ...(bucket ? { bucket: faulty(bucket === 'memory' ? memory : env.BUCKET, this.world) } : {}),
     });
     this.world.instances = (this.world.instances ?? 0) + 1;
   }
@@ -124,7 +127,7 @@ export default {
   async fetch(request, env) {
     const url = new URL(request.url);
     const name = decodeURIComponent(url.pathname.split('/')[1]);
-    if (name === 'bucket') return bucket(request, env.BUCKET, url);
+    if (name === 'bucket') return bucket(request, url.searchParams.get('memory') ? memory : env.BUCKET, url);
     url.pathname = url.pathname.slice(url.pathname.indexOf('/', 1));
     return env.SUBJECT.get(env.SUBJECT.idFromName(name)).fetch(new Request(url, request));
   },
