@@ -247,6 +247,8 @@ export class Jobs {
     const text = error instanceof Error ? error.message : String(error);
     if (error instanceof UploadIsGone) {
       await this.#lost(record, 'the upload is no longer known to R2', true);
+    } else if (error instanceof NameIsTaken && record.isWritten) {
+      await this.#lost(record, text, true);
     } else if (isFinal(error) || record.attempts + 1 >= MAX_ATTEMPTS) {
       await this.#giveUp(record, text);
     } else {
