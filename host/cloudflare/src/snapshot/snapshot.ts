@@ -255,18 +255,23 @@ function copy(sql: SqlStorage, kept: KeptTable, maxBytes: number): number {
   }
   sql.exec(createSaved(kept, false));
   const rowid = key === null || table.withoutRowid ? null : (key[0] ?? null);
-  const targets = [...(rowid === null ? [] : ['rowid']), ...columns.map((index) => `c${index}`)];
-  const cells = [
-    ...(rowid === null ? [] : [keySql(table, rowid, 't')]),
-    ...columns.map((index) => `t.${quoted(table.columns[index]?.name ?? '')}`),
-  ];
+  const cell = (index: number): string => `t.${quoted(table.columns[index]?.name ?? '')}`;
+  // With the rowid, a table of the most columns there can be has one more.
+  const first = rowid === null ? columns : columns.slice(0, MAX_COLUMNS - 1);
+  const targets = [...(rowid === null ? [] : ['rowid']), ...first.map((index) => `c${index}`)];
+  const cells = [...(rowid === null ? [] : [keySql(table, rowid, 't')]), ...first.map(cell)];
+  const from = `FROM ${quoted(table.name)} AS t`;
   // ANALYZE has counted the exports' own tables, too.
   const where = /^sqlite_stat/i.test(table.name) ? ` WHERE NOT ifnull(${isLeftOutSql('t.tbl')}, 0)` : '';
   // Rows without a key of their own keep the order of the table.
   const order = key === null ? ' NOT INDEXED' : '';
-  sql.exec(
-    `INSERT INTO ${savedName(number)} (${targets.join(', ')}) SELECT ${cells.join(', ')} FROM ${quoted(table.name)} AS t${order}${where}`,
-  );
+  const saved = savedName(number);
+  sql.exec(`INSERT INTO ${saved} (${targets.join(', ')}) SELECT ${cells.join(', ')} ${from}${order}${where}`);
+  if (rowid === null) return bytes;
+  for (const index of columns.slice(first.length)) {
+    const row = `${keySql(table, rowid, 't')} = ${saved}.rowid`;
+    sql.exec(`UPDATE ${saved} SET c${index} = (SELECT ${cell(index)} ${from} WHERE ${row})`);
+  }
   return bytes;
 }
 
