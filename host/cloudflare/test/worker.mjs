@@ -80,7 +80,8 @@ export class Subject extends DurableObject {
         this.ctx.abort('evicted by the test');
         return new Response();
       case '/user-alarm':
-        if (searchParams.get('direct')) await this.ctx.storage.setAlarm(Number(searchParams.get('at')));
+        if (searchParams.get('delete')) await this.exporter.deleteAlarm();
+        else if (searchParams.get('direct')) await this.ctx.storage.setAlarm(Number(searchParams.get('at')));
         else await this.exporter.setAlarm(Number(searchParams.get('at')));
         return Response.json({ user: await this.exporter.getAlarm(), object: await this.ctx.storage.getAlarm() });
       case '/alarms':
@@ -135,7 +136,7 @@ export default {
 
 async function bucket(request, store, url) {
   const key = url.searchParams.get('key');
-  if (request.method === 'PUT') return Response.json(await store.put(key, request.body ?? ''));
+  if (request.method === 'PUT') return Response.json(await store.put(key, await request.arrayBuffer()));
   if (key === null) {
     const { objects } = await store.list();
     return Response.json(objects.map((object) => object.key));
