@@ -46,13 +46,14 @@ export class Subject extends DurableObject {
     super(ctx, env);
     this.world = worldOf(ctx.id.name);
     const { bucket = true, ...options } = JSON.parse(ctx.id.name.slice(ctx.id.name.indexOf('{')));
+    this.bucket = bucket === 'memory' ? memory : env.BUCKET;
     this.exporter = new Exporter(ctx, {
       prefix: '',
       callbackSecret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
       database: 'subject',
       firstRetryMs: 1,
       ...options,
-      ...(bucket ? { bucket: faulty(bucket === 'memory' ? memory : env.BUCKET, this.world) } : {}),
+      ...(bucket ? { bucket: faulty(this.bucket, this.world) } : {}),
     });
     this.world.instances = (this.world.instances ?? 0) + 1;
   }

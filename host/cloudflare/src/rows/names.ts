@@ -3,8 +3,8 @@
 /** The tables of exports themselves: their state, and the snapshot's saved rows with their triggers. */
 const OWN = /^tmp_export_(state|parts|alarms|snapshot|changed|rows_\d+(_[a-z]+)?)$/;
 
-/** The platform keeps these names for itself. */
-const PLATFORM = /^_cf_/i;
+/** The platform keeps these names for itself; the last is that of its local development. */
+const PLATFORM = /^_cf_|^__miniflare_do_name$/i;
 
 /** Whether a table, or what belongs to it, is left out of every dump. */
 export function isLeftOut(name: string): boolean {
@@ -14,7 +14,7 @@ export function isLeftOut(name: string): boolean {
 /** The same in SQL, of an expression. */
 export function isLeftOutSql(expression: string): string {
   const own = ['state', 'parts', 'alarms', 'snapshot', 'changed'].map((name) => `'tmp_export_${name}'`);
-  return `(${expression} IN (${own.join(',')}) OR ${expression} GLOB 'tmp_export_rows_[0-9]*' OR ${expression} LIKE '\\_cf\\_%' ESCAPE '\\')`;
+  return `(${expression} IN (${own.join(',')}) OR ${expression} GLOB 'tmp_export_rows_[0-9]*' OR ${expression} LIKE '\\_cf\\_%' ESCAPE '\\' OR ${expression} = '__miniflare_do_name')`;
 }
 
 /** A name in double quotes. */

@@ -8,25 +8,36 @@ import type { TableInfo } from '../rows/schema.js';
 import { collate, isSaved, keySql, savedColumns, savedName, type KeptTable } from './shape.js';
 import { newValue, type Unique } from './uniques.js';
 
-/** The statements that make the triggers; null where they can't be expressed. */
+/** The statements that make the triggers; null where they can't be expressed. Each costs every write it fires for. */
 export function trackingTriggers(kept: KeptTable, uniques: readonly Unique[]): string[] | null {
   const { table } = kept;
   // Their rows would be taken for the trigger's own.
   if (/^(old|new)$/i.test(table.name)) return null;
-  const evicted = uniques.map((unique) => saveEvicted(kept, unique));
-  if (evicted.some((statement) => statement === null)) return null;
-  const victims = [...saveAtNewRowid(kept), ...(evicted as string[])];
+  const evicted: string[] = [];
+  for (const unique of uniques) {
+    const statement = saveEvicted(kept, unique);
+    if (statement === null) return null;
+    evicted.push(statement);
+  }
   const name = quoted(table.name);
+  const atRowid = table.withoutRowid ? [] : [saveAtNewRowid(kept)];
   return [
-    trigger(kept, 'update', `BEFORE UPDATE ON ${name}`, null, [saveOld(kept)]),
-    trigger(kept, 'delete', `BEFORE DELETE ON ${name}`, null, [saveOld(kept)]),
+    trigger(kept, 'update', `BEFORE UPDATE ON ${name}`, null, [
+      save(kept, 'old', '', []),
+      ...(table.withoutRowid ? [] : otherRowid(kept)),
+    ]),
+    trigger(kept, 'delete', `BEFORE DELETE ON ${name}`, null, [save(kept, 'old', '', [])]),
     // An update that gives a row other unique values may evict rows that have them.
-    trigger(kept, 'replace', `BEFORE UPDATE ON ${name}`, hasMoved(kept, uniques), victims),
-    trigger(kept, 'evict', `BEFORE INSERT ON ${name}`, null, victims),
-    // Only now is a key known that SQLite chose. The newest triggers fire first: no trigger of the user comes
-    // between the row and its mark.
-    trigger(kept, 'insert', `AFTER INSERT ON ${name}`, null, [markNew(kept)]),
-    trigger(kept, 'move', `AFTER UPDATE ON ${name}`, hasOtherKey(kept), [markNew(kept)]),
+    ...(evicted.length === 0
+      ? []
+      : [trigger(kept, 'replace', `BEFORE UPDATE${ofColumns(table, uniques)} ON ${name}`, null, evicted)]),
+    trigger(kept, 'evict', `BEFORE INSERT ON ${name}`, null, [...atRowid, ...evicted]),
+    // Only now is a key known that SQLite chose, or made of a default. The newest triggers fire first: no trigger of
+    // the user comes between the row and its mark.
+    trigger(kept, 'insert', `AFTER INSERT ON ${name}`, null, [markNew(kept, [])]),
+    ...(table.withoutRowid
+      ? [trigger(kept, 'move', `AFTER UPDATE${ofKey(kept)} ON ${name}`, null, [markNew(kept, [])])]
+      : []),
   ];
 }
 
@@ -76,17 +87,23 @@ function save(kept: KeptTable, row: string, from: string, conditions: readonly s
   return `INSERT INTO ${savedName(number)} (${targets.join(', ')}) SELECT ${[...rowid, '1', ...cells].join(', ')}${from} WHERE ${where.join(' AND ')}`;
 }
 
-function saveOld(kept: KeptTable): string {
-  return save(kept, 'old', '', []);
+/** The row that has the rowid of the new one. */
+function saveAtNewRowid(kept: KeptTable): string {
+  const row = quoted(kept.table.name);
+  const rowid = rowidOf(kept);
+  return save(kept, row, ` FROM ${row}`, [
+    `${keySql(kept.table, rowid, row)} = ${keySql(kept.table, rowid, 'new')}`,
+  ]);
 }
 
-/** The row that has the rowid of the new one. */
-function saveAtNewRowid(kept: KeptTable): string[] {
-  const { table } = kept;
-  if (table.withoutRowid) return [];
-  const row = quoted(table.name);
-  const same = `${keySql(table, rowidOf(kept), row)} = ${keySql(table, rowidOf(kept), 'new')}`;
-  return [save(kept, row, ` FROM ${row}`, [same])];
+/** What an update of the rowid does: it may have any of three names, so no list of columns can tell. */
+function otherRowid(kept: KeptTable): string[] {
+  const row = quoted(kept.table.name);
+  const rowid = rowidOf(kept);
+  const [was, is] = [keySql(kept.table, rowid, 'old'), keySql(kept.table, rowid, 'new')];
+  const hasMoved = `${is} IS NOT ${was}`;
+  const same = `${keySql(kept.table, rowid, row)} = ${is}`;
+  return [save(kept, row, ` FROM ${row}`, [hasMoved, same]), markNew(kept, [hasMoved])];
 }
 
 /** The row that has the unique values of the new one. */
@@ -105,49 +122,38 @@ function saveEvicted(kept: KeptTable, unique: Unique): string | null {
 }
 
 /** That there was no row with the new one's key, unless something is known of it. */
-function markNew(kept: KeptTable): string {
+function markNew(kept: KeptTable, conditions: readonly string[]): string {
   const { table, number } = kept;
   const key = kept.key ?? [];
   const distinct = [...new Map(key.map((column) => [column.column, column])).values()];
   const targets = table.withoutRowid ? names(distinct.map(({ column }) => column ?? 0)) : ['rowid'];
   const values = distinct.map((column) => keySql(table, column, 'new'));
-  const where = [...mayMatter(kept, 'new'), `NOT ${isSaved(kept, 'new')}`];
+  const where = [...conditions, ...mayMatter(kept, 'new'), `NOT ${isSaved(kept, 'new')}`];
   return `INSERT INTO ${savedName(number)} (${[...targets, 'present'].join(', ')}) SELECT ${[...values, '0'].join(', ')} WHERE ${where.join(' AND ')}`;
 }
 
-/** Whether an update changes the key or a unique value, byte for byte. */
-function hasMoved(kept: KeptTable, uniques: readonly Unique[]): string {
-  const { table } = kept;
-  const columns = new Set(uniques.flatMap((unique) => unique.columns.map(({ column }) => column)));
-  // A row may come to meet the condition of an index without a change of the indexed values.
-  if (uniques.some(({ where }) => where !== null)) return '1';
-  const changes = [...columns].map((index) => changed(table, index));
-  const rowid = table.withoutRowid ? [] : [`new.${rowidName(kept)} IS NOT old.${rowidName(kept)}`];
-  return [...rowid, ...changes].join(' OR ');
+/** The columns of which an update may evict rows. */
+function ofColumns(table: TableInfo, uniques: readonly Unique[]): string {
+  const indexes = [...new Set(uniques.flatMap(({ columns }) => columns.map(({ column }) => column)))];
+  // A computed column changes with others, and a row may come to meet the condition of an index by any.
+  const isComputed = indexes.some((index) => table.columns[index]?.kind !== 'ordinary');
+  if (isComputed || uniques.some(({ where }) => where !== null)) return '';
+  return of(table, indexes);
 }
 
-/** Whether an update changes the key. */
-function hasOtherKey(kept: KeptTable): string {
-  const { table, key } = kept;
-  if (!table.withoutRowid) return `new.${rowidName(kept)} IS NOT old.${rowidName(kept)}`;
-  return (key ?? []).map(({ column }) => changed(table, column ?? 0)).join(' OR ');
+function ofKey({ table, key }: KeptTable): string {
+  const indexes = [...new Set((key ?? []).map(({ column }) => column ?? 0))];
+  return indexes.some((index) => table.columns[index]?.kind !== 'ordinary') ? '' : of(table, indexes);
 }
 
-function changed(table: TableInfo, index: number): string {
-  const name = quoted(table.columns[index]?.name ?? '');
-  return `new.${name} COLLATE BINARY IS NOT old.${name}`;
+function of(table: TableInfo, indexes: readonly number[]): string {
+  return ` OF ${indexes.map((index) => quoted(table.columns[index]?.name ?? '')).join(', ')}`;
 }
 
 function rowidOf({ key }: KeptTable): NonNullable<KeptTable['key']>[number] {
   const [column] = key ?? [];
   if (column === undefined) throw new RangeError('a tracked table has a key');
   return column;
-}
-
-function rowidName(kept: KeptTable): string {
-  const { table } = kept;
-  const { column } = rowidOf(kept);
-  return quoted((column === null ? table.rowid : table.columns[column]?.name) ?? 'rowid');
 }
 
 function names(columns: readonly number[]): string[] {
