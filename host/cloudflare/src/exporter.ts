@@ -4,6 +4,7 @@ import { Alarms, type AlarmHandler } from './alarms.js';
 import { Callbacks } from './callbacks.js';
 import { Jobs } from './jobs.js';
 import { settingsOf, type ExporterOptions, type Settings } from './options.js';
+import { fromFields } from './routes/parameters.js';
 import { ApiError } from './routes/responses.js';
 import { respond } from './routes/routes.js';
 import { Streams } from './streams.js';
@@ -44,17 +45,12 @@ export class Exporter {
 
   /** Answers a request to `/export/…`; null: it is to something else. */
   fetch(request: Request): Promise<Response | null> {
-    const jobs = this.#jobs;
     return respond(request, {
       settings: this.#settings,
-      jobs,
+      jobs: this.#jobs,
       streams: this.#streams,
       alarms: this.#alarms,
-      requireJobs(): Jobs {
-        if (jobs !== null) return jobs;
-        const text = 'this object has no bucket and keeps no exports: GET /export/dump streams each dump';
-        throw new ApiError(404, text);
-      },
+      requireJobs: () => this.#requireJobs(),
     });
   }
 
@@ -65,6 +61,16 @@ export class Exporter {
       await this.#jobs?.run();
       await this.#callbacks?.send();
     });
+  }
+
+  /**
+   * Starts an export as `POST /export/dump` does, and returns its id. It is the state of the database at this moment,
+   * unless another export is unfinished.
+   */
+  async start(parameters: Record<string, unknown> = {}): Promise<string> {
+    const { id } = this.#requireJobs().add(fromFields(parameters, this.#settings), null);
+    await this.#alarms.arm();
+    return id;
   }
 
   /** As `ctx.storage.setAlarm`, beside the exports' alarms. */
@@ -80,6 +86,12 @@ export class Exporter {
   /** As `ctx.storage.deleteAlarm`, without the exports' alarms. */
   deleteAlarm(): Promise<void> {
     return this.#alarms.deleteAlarm();
+  }
+
+  #requireJobs(): Jobs {
+    if (this.#jobs !== null) return this.#jobs;
+    const text = 'this object has no bucket and keeps no exports: GET /export/dump streams each dump';
+    throw new ApiError(404, text);
   }
 
   #nextDue(): number | null {

@@ -2,7 +2,7 @@
 // `partway export` makes of a copy taken at the start; the memory and CPU of workerd meanwhile.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { World } from './harness.mjs';
 
@@ -24,22 +24,28 @@ try {
     );
   }
   const idle = memory();
+  const start = cpu();
+  await subject.set({ isManual: true });
   const id = await subject.start();
   const copy = await world.copy(subject);
-  const start = cpu();
+  await subject.set({ isManual: false });
+  // The alarm that was ignored meanwhile.
+  await subject.json('alarm');
   let peak = 0;
   let number = 0;
   let status;
   do {
     await subject.sql(`UPDATE t SET c = 'changed', a = -a WHERE id % 997 = ${(number += 1) % 997}`);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 100));
     peak = Math.max(peak, memory());
     status = await subject.status(id);
   } while (!['done', 'failed'].includes(status.status));
   const used = cpu() - start;
   const alarms = (await subject.set({})).log.filter((what) => what === 'alarm').length;
   const folder = join(world.folder, 'expected');
-  const run = spawnSync(process.env.PARTWAY_PROGRAM ?? '../../target/debug/partway', ['export', copy, '--to', folder, '--json']);
+  mkdirSync(folder);
+  const run = spawnSync(process.env.PARTWAY_PROGRAM ?? '../../target/debug/partway', ['export', copy, '--to', folder, '--json', '--state', join(world.folder, 'state')]);
+  if (run.status !== 0) throw new Error(String(run.stderr));
   const expected = JSON.parse(run.stdout.toString());
   console.log(`a database of ${(statSync(copy).size / 1e6).toFixed(0)} MB, a dump of ${(status.bytes / 1e6).toFixed(0)} MB, ${number} writes of ${Math.round(megabytes * 1000 / 997)} rows meanwhile`);
   console.log(`${status.parts} parts, ${status.slices} slices, ${alarms} alarms, ${status.restarts} restarts; CPU ${used.toFixed(1)} s: ${(used / status.slices).toFixed(2)} s a slice, ${(used / alarms).toFixed(2)} s an alarm`);

@@ -57,7 +57,12 @@ export async function fromBody(request: Request, settings: Settings): Promise<Ex
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw bad("the body can't be read: it must be a JSON object");
   }
-  return checked(fieldsOf(body as Record<string, unknown>), settings);
+  return fromFields(body as Record<string, unknown>, settings);
+}
+
+/** The fields of a body. */
+export function fromFields(fields: Record<string, unknown>, settings: Settings): ExportRequest {
+  return checked(fieldsOf(fields), settings);
 }
 
 async function limited(request: Request): Promise<string> {
