@@ -41,6 +41,8 @@ export class Exporter {
     this.#callbacks = this.#jobs === null ? null : new Callbacks(this.#jobs.state, this.#settings);
     this.#streams = new Streams(ctx.storage, this.#settings);
     this.#alarms = new Alarms(ctx.storage, () => this.#nextDue());
+    // The platform gives an alarm up after six failures: whatever wakes the object sets it again.
+    if (this.#nextDue() !== null) ctx.waitUntil(this.#alarms.arm());
   }
 
   /** Answers a request to `/export/…`; null: it is to something else. */

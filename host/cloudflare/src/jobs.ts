@@ -2,15 +2,16 @@
 // another, and is saved whole or not at all.
 
 import { dueAfterEnd } from './callbacks.js';
-import { ExportError } from './component.js';
+import { isFinal } from './failures.js';
 import { ObjectHash, hashOf } from './hash.js';
 import { defaultName } from './names.js';
 import type { Settings } from './options.js';
+import type { Budget } from './pacing.js';
 import { uploadParts } from './parts.js';
 import { readSchema } from './rows/schema.js';
-import { firstCheckpoint, runSlice } from './slice.js';
-import { Snapshot, SnapshotError, type Loss } from './snapshot/snapshot.js';
-import { newRecord, optionsOf, State, type ExportRecord, type ExportRequest } from './state.js';
+import { firstCheckpoint, runSlice, type SliceResult } from './slice.js';
+import { Snapshot, type Loss } from './snapshot/snapshot.js';
+import { isFinished, newRecord, optionsOf, State, type ExportRecord, type ExportRequest } from './state.js';
 import {
   NameIsTaken,
   UploadIsGone,
@@ -28,6 +29,9 @@ const MAX_ATTEMPTS = 6;
 /** How often an export is started over. */
 const MAX_RESTARTS = 5;
 
+/** How often an instance may end in the middle of a slice, and the next one try again. */
+const MAX_CRASHES = 6;
+
 /** The most exports that wait in one object. */
 const MAX_UNFINISHED = 100;
 
@@ -40,6 +44,11 @@ const LOSSES: Readonly<Record<Loss, string>> = {
 /** Too many exports wait. */
 export class TooManyExports extends Error {
   override readonly name = 'TooManyExports';
+}
+
+/** A slice whose parts are being uploaded. */
+interface PendingSlice extends SliceResult {
+  readonly receipts: Promise<R2UploadedPart[]>;
 }
 
 export class Jobs {
@@ -118,21 +127,19 @@ export class Jobs {
   async #drive(maxParts: number): Promise<void> {
     for (let parts = 0; parts < maxParts; ) {
       const due = this.nextDue();
-      if (due === null || due > Date.now()) return;
       const record = this.state.current();
-      if (record === null) return;
-      const before = record.parts;
+      if (due === null || due > Date.now() || record === null) return;
       try {
-        await this.#step(record);
+        parts += Math.max(1, await this.#step(record, maxParts - parts));
       } catch (error) {
+        parts += 1;
         await this.#failed(record.id, error);
       }
-      parts += Math.max(1, (this.state.find(record.id)?.parts ?? 0) - before);
     }
   }
 
-  /** The next step of an export, from what is saved of it to what is saved of it. */
-  async #step(record: ExportRecord): Promise<void> {
+  /** The next step of an export, from what is saved of it to what is saved of it. How many parts it made. */
+  async #step(record: ExportRecord, maxParts: number): Promise<number> {
     if (record.status === 'queued') {
       this.#storage.transactionSync(() => this.#open(record));
     } else if (record.uploadId === null) {
@@ -140,8 +147,9 @@ export class Jobs {
     } else if (record.isWritten) {
       await this.#complete(record);
     } else {
-      await this.#slice(record);
+      return this.#slices(record, maxParts);
     }
+    return 0;
   }
 
   /** Keeps the state of the database, and begins. In a transaction. */
@@ -170,30 +178,110 @@ export class Jobs {
     if (!isOurs) await abortUpload(this.bucket, { ...record, ...begun });
   }
 
-  async #slice(record: ExportRecord): Promise<void> {
-    const { sql } = this.#storage;
-    this.#snapshot ??= Snapshot.reopen(sql);
-    const loss = this.#snapshot?.check(this.#settings.maxSnapshotBytes) ?? null;
-    if (this.#snapshot === null || loss !== null) {
-      await this.#lost(record, LOSSES[loss ?? 'schema'], this.#mayRestart());
-      return;
+  /**
+   * Makes slices, while the parts of earlier ones are uploaded; saves each when its own are safe, in order. Ends after
+   * so many parts; how many it made.
+   */
+  async #slices(record: ExportRecord, maxParts: number): Promise<number> {
+    const budget = await this.#entered(record);
+    if (budget === null) return 0;
+    const upload = resumeUpload(this.bucket, record);
+    const pending: PendingSlice[] = [];
+    let { checkpoint } = record;
+    let [made, uploading] = [0, 0];
+    try {
+      for (;;) {
+        const mayMake = checkpoint !== null && made < maxParts && uploading < budget.uploadedParts;
+        if (mayMake && !(await this.#isLost(record, pending))) {
+          const slice = this.#makeSlice(checkpoint ?? '', record, made, budget, upload);
+          pending.push(slice);
+          made += slice.parts.length;
+          uploading += slice.parts.length;
+          checkpoint = slice.outcome.tag === 'more' ? slice.outcome.val.checkpoint : null;
+          // Others have their turn.
+          await scheduler.wait(0);
+        } else {
+          const slice = pending.shift();
+          if (slice === undefined) return made;
+          uploading -= slice.parts.length;
+          if (!(await this.#saveSlice(record.id, slice))) return made;
+        }
+      }
+    } finally {
+      // No upload goes on behind the back of what follows.
+      await Promise.allSettled(pending.map(({ receipts }) => receipts));
     }
-    const { outcome, parts } = runSlice(
-      sql,
-      this.#snapshot,
-      record.checkpoint ?? '',
-      record.parts,
-      record.partSize,
-      this.#settings.budget,
-    );
-    const receipts = await notGone(uploadParts(resumeUpload(this.bucket, record), parts));
-    let { bytes } = record;
-    for (const part of parts) {
-      await this.#hash.add(record.id, bytes, part.bytes);
-      bytes += part.bytes.length;
+  }
+
+  /**
+   * Saves that slices are being made, so that the next instance knows if this one comes to its end meanwhile: after a
+   * limit on CPU or memory, smaller slices may do. Null: there were too many such ends.
+   */
+  async #entered(record: ExportRecord): Promise<Budget | null> {
+    const { budget } = this.#settings;
+    const { crashes } = record;
+    if (crashes > MAX_CRASHES) {
+      const text = `the object was reset ${crashes} times in the middle of a slice: by its limit on CPU or memory?`;
+      await this.#giveUp(record, text);
+      return null;
     }
     this.#save(record.id, (saved) => {
-      this.state.addParts(saved.id, receipts);
+      saved.crashes += 1;
+    });
+    await this.#storage.sync();
+    if (crashes === 0) return budget;
+    return { ...budget, sliceParts: 1, uploadedParts: 1 };
+  }
+
+  /** Whether the export has ended meanwhile, or its snapshot is lost; then it is started over, or given up. */
+  async #isLost(record: ExportRecord, pending: PendingSlice[]): Promise<boolean> {
+    let loss: Loss | null = null;
+    if (this.#isUnfinished(record.id)) {
+      this.#snapshot ??= Snapshot.reopen(this.#storage.sql);
+      loss = this.#snapshot === null ? 'schema' : this.#snapshot.check(this.#settings.maxSnapshotBytes);
+      if (loss === null) return false;
+    }
+    const dropped = pending.splice(0);
+    await Promise.allSettled(dropped.map(({ receipts }) => receipts));
+    const saved = this.state.find(record.id);
+    if (loss !== null && saved !== null && !isFinished(saved)) {
+      await this.#lost(saved, LOSSES[loss], this.#mayRestart());
+    }
+    return true;
+  }
+
+  #isUnfinished(id: string): boolean {
+    const record = this.state.find(id);
+    return record !== null && !isFinished(record);
+  }
+
+  #makeSlice(
+    checkpoint: string,
+    record: ExportRecord,
+    made: number,
+    budget: Budget,
+    upload: R2MultipartUpload,
+  ): PendingSlice {
+    const { sql } = this.#storage;
+    if (this.#snapshot === null) throw new Error('there is no snapshot');
+    const written = record.parts + made;
+    const slice = runSlice(sql, this.#snapshot, checkpoint, written, record.partSize, budget);
+    const receipts = notGone(uploadParts(upload, slice.parts));
+    // It is waited for later.
+    receipts.catch(() => undefined);
+    return { ...slice, receipts };
+  }
+
+  /** Saves a slice when its parts are safe; false: the export has ended meanwhile. */
+  async #saveSlice(id: string, { outcome, parts, receipts }: PendingSlice): Promise<boolean> {
+    const receipt = await receipts;
+    let bytes = this.state.find(id)?.bytes ?? 0;
+    for (const part of parts) {
+      await this.#hash.add(id, bytes, part.bytes);
+      bytes += part.bytes.length;
+    }
+    return this.#save(id, (saved) => {
+      this.state.addParts(saved.id, receipt);
       const counts = outcome.tag === 'more' ? outcome.val.progress : outcome.val;
       saved.checkpoint = outcome.tag === 'more' ? outcome.val.checkpoint : null;
       saved.tables = counts.tables;
@@ -202,9 +290,7 @@ export class Jobs {
       saved.parts = counts.parts;
       saved.slices += 1;
       saved.status = 'running';
-      saved.attempts = 0;
-      saved.error = null;
-      saved.nextTryAt = null;
+      Object.assign(saved, { attempts: 0, crashes: 0, error: null, nextTryAt: null });
       if (outcome.tag === 'done') {
         saved.isWritten = true;
         saved.warnings = outcome.val.warnings;
@@ -254,6 +340,7 @@ export class Jobs {
     } else {
       this.#save(id, (saved) => {
         saved.attempts += 1;
+        saved.crashes = 0;
         saved.status = saved.status === 'queued' ? 'queued' : 'failing';
         saved.error = text;
         saved.nextTryAt = Date.now() + this.#settings.firstRetryMs * 2 ** (saved.attempts - 1);
@@ -275,7 +362,7 @@ export class Jobs {
     }
     this.#save(record.id, (saved) => {
       Object.assign(saved, { uploadId: null, key: null, name: null, isWritten: false });
-      Object.assign(saved, { tables: 0, rows: 0, bytes: 0, parts: 0 });
+      Object.assign(saved, { tables: 0, rows: 0, bytes: 0, parts: 0, crashes: 0 });
       saved.restarts += 1;
       saved.error = `started over: ${reason}`;
       this.state.removeParts(saved.id);
@@ -309,17 +396,4 @@ export class Jobs {
     Snapshot.remove(this.#storage.sql);
     this.#snapshot = null;
   }
-}
-
-export function isFinished(record: ExportRecord): boolean {
-  return record.status === 'done' || record.status === 'failed' || record.status === 'cancelled';
-}
-
-/** Whether trying again would not help. */
-function isFinal(error: unknown): boolean {
-  if (error instanceof SnapshotError || error instanceof NameIsTaken) return true;
-  return (
-    error instanceof ExportError &&
-    !['read-failed', 'write-failed', 'interrupted'].includes(error.tag)
-  );
 }

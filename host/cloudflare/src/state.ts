@@ -47,6 +47,8 @@ export interface ExportRecord {
   /** How often it was started over, and how often a step has failed since its last progress. */
   restarts: number;
   attempts: number;
+  /** How often an instance has ended in the middle of its work since the last progress. */
+  crashes: number;
   error: string | null;
   warnings: readonly string[];
   damaged: readonly string[];
@@ -57,6 +59,10 @@ export interface ExportRecord {
   /** When its object was deleted. */
   prunedAt: number | null;
   callback: CallbackState | null;
+}
+
+export function isFinished(record: ExportRecord): boolean {
+  return record.status === 'done' || record.status === 'failed' || record.status === 'cancelled';
 }
 
 const UNFINISHED = "status IN ('queued', 'running', 'failing')";
@@ -216,6 +222,7 @@ export function newRecord(
     sha256: null,
     restarts: 0,
     attempts: 0,
+    crashes: 0,
     error: null,
     warnings: [],
     damaged: [],

@@ -1,7 +1,6 @@
 // `/export/download/{id}`: objects in R2.
 
-import { isFinished } from '../jobs.js';
-import type { ExportRecord } from '../state.js';
+import { isFinished, type ExportRecord } from '../state.js';
 import { isObjectOf } from '../upload.js';
 import { select } from './range.js';
 import { ApiError, fileHeaders } from './responses.js';

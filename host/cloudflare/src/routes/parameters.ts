@@ -6,7 +6,9 @@ import type { Settings } from '../options.js';
 import type { ExportRequest } from '../state.js';
 import { ApiError } from './responses.js';
 
+/** The largest body, and the most that is read of a larger one, in bytes. */
 const MAX_BODY = 64 * 1024;
+const MAX_DRAINED = 1024 * 1024;
 
 const NAMES = 'database, format, table, target, name and callbackUrl';
 
@@ -70,9 +72,11 @@ async function limited(request: Request): Promise<string> {
   let length = 0;
   for await (const chunk of request.body ?? []) {
     length += chunk.length;
-    if (length > MAX_BODY) throw new ApiError(413, `the body is larger than ${MAX_BODY / 1024} KiB`);
-    chunks.push(chunk);
+    if (length <= MAX_BODY) chunks.push(chunk);
+    // A client that still sends would not see the answer.
+    else if (length > MAX_DRAINED) break;
   }
+  if (length > MAX_BODY) throw new ApiError(413, `the body is larger than ${MAX_BODY / 1024} KiB`);
   return new Blob(chunks).text();
 }
 

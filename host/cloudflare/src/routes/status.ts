@@ -1,8 +1,7 @@
 // The status of an export, as clients see it.
 
 import type { Settings } from '../options.js';
-import { isFinished } from '../jobs.js';
-import type { ExportRecord } from '../state.js';
+import { isFinished, type ExportRecord } from '../state.js';
 
 /** An export that was requested. */
 export function accepted(record: ExportRecord): Record<string, unknown> {
