@@ -10,7 +10,7 @@ import type {
   Outcome,
 } from './component/interfaces/partway-pipe-exporter.js';
 import type { PartsImports } from './parts.js';
-import type { Rows } from './rows/rows.js';
+import { Cursor, type Rows } from './rows/rows.js';
 
 export type { Options, Outcome } from './component/interfaces/partway-pipe-exporter.js';
 
@@ -43,29 +43,56 @@ interface Exporter {
   resume(from: string, budget: { parts: number }): Outcome;
 }
 
-/** An instance of the component, for one slice. */
+/**
+ * An instance of the component. It may be used for one slice after another: the component keeps nothing between them
+ * but its memory, and a new instance each time would leave that to be collected.
+ */
 export class Component {
-  readonly #exporter: Exporter;
-
-  constructor({ rows, parts, pacing }: Imports) {
-    // The names in jco's types have a version, those in its code none.
-    const imports = {
-      'partway:pipe/rows': rows,
-      'partway:pipe/parts': parts,
-      'partway:pipe/pacing': pacing,
-    };
-    const root = instantiate(moduleOf, imports as never);
-    this.#exporter = root.exporter as unknown as Exporter;
-  }
+  #exporter: Exporter | null = null;
+  #imports: Imports | null = null;
 
   /** Checks the options against the schema; the first checkpoint. */
-  start(options: Options): string {
-    return calling(() => this.#exporter.start(options));
+  start(imports: Imports, options: Options): string {
+    return this.#call(imports, (exporter) => exporter.start(options));
   }
 
   /** Does one slice from a checkpoint on. */
-  resume(from: string, parts: number): Outcome {
-    return calling(() => this.#exporter.resume(from, { parts }));
+  resume(imports: Imports, from: string, parts: number): Outcome {
+    return this.#call(imports, (exporter) => exporter.resume(from, { parts }));
+  }
+
+  #call<T>(imports: Imports, call: (exporter: Exporter) => T): T {
+    this.#imports = imports;
+    try {
+      this.#exporter ??= this.#instantiate();
+      return call(this.#exporter);
+    } catch (error) {
+      // It may have stopped anywhere.
+      this.#exporter = null;
+      throw exportError(error);
+    } finally {
+      this.#imports = null;
+    }
+  }
+
+  #instantiate(): Exporter {
+    const current = (): Imports => {
+      if (this.#imports === null) throw new Error('the component runs outside of a slice');
+      return this.#imports;
+    };
+    // The names in jco's types have a version, those in its code none.
+    const imports = {
+      'partway:pipe/rows': {
+        Cursor,
+        describe: () => current().rows.describe(),
+        scan: (...parameters: Parameters<Rows['imports']['scan']>) => current().rows.scan(...parameters),
+      },
+      'partway:pipe/parts': {
+        write: (number: number, bytes: Uint8Array) => current().parts.write(number, bytes),
+      },
+      'partway:pipe/pacing': { shouldYield: () => current().pacing.shouldYield() },
+    };
+    return instantiate(moduleOf, imports as never).exporter as unknown as Exporter;
   }
 }
 
@@ -76,14 +103,8 @@ function moduleOf(path: string): WebAssembly.Module {
 }
 
 /** jco throws an error's variant in an error of its own. */
-function calling<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    const { payload } = error as { payload?: unknown };
-    if (typeof payload === 'object' && payload !== null && 'tag' in payload) {
-      throw new ExportError(payload as ComponentErrorVariant);
-    }
-    throw error;
-  }
+function exportError(error: unknown): unknown {
+  const { payload } = error as { payload?: unknown };
+  const isVariant = typeof payload === 'object' && payload !== null && 'tag' in payload;
+  return isVariant ? new ExportError(payload as ComponentErrorVariant) : error;
 }

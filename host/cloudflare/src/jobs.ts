@@ -2,6 +2,7 @@
 // another, and is saved whole or not at all.
 
 import { dueAfterEnd } from './callbacks.js';
+import { Component } from './component.js';
 import { isFinal } from './failures.js';
 import { ObjectHash, hashOf } from './hash.js';
 import { defaultName } from './names.js';
@@ -186,6 +187,7 @@ export class Jobs {
     const budget = await this.#entered(record);
     if (budget === null) return 0;
     const upload = resumeUpload(this.bucket, record);
+    const component = new Component();
     const pending: PendingSlice[] = [];
     let { checkpoint } = record;
     let [made, uploading] = [0, 0];
@@ -193,7 +195,7 @@ export class Jobs {
       for (;;) {
         const mayMake = checkpoint !== null && made < maxParts && uploading < budget.uploadedParts;
         if (mayMake && !(await this.#isLost(record, pending))) {
-          const slice = this.#makeSlice(checkpoint ?? '', record, made, budget, upload);
+          const slice = this.#makeSlice(component, checkpoint ?? '', record, made, budget, upload);
           pending.push(slice);
           made += slice.parts.length;
           uploading += slice.parts.length;
@@ -256,6 +258,7 @@ export class Jobs {
   }
 
   #makeSlice(
+    component: Component,
     checkpoint: string,
     record: ExportRecord,
     made: number,
@@ -265,7 +268,7 @@ export class Jobs {
     const { sql } = this.#storage;
     if (this.#snapshot === null) throw new Error('there is no snapshot');
     const written = record.parts + made;
-    const slice = runSlice(sql, this.#snapshot, checkpoint, written, record.partSize, budget);
+    const slice = runSlice(component, sql, this.#snapshot, checkpoint, written, record.partSize, budget);
     const receipts = notGone(uploadParts(upload, slice.parts));
     // It is waited for later.
     receipts.catch(() => undefined);

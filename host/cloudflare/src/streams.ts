@@ -3,6 +3,7 @@
 // The state of the database is kept while it is read, as for an export to R2. If the client goes away or the object is
 // evicted, an alarm removes what keeps it.
 
+import { Component } from './component.js';
 import type { Settings } from './options.js';
 import { readSchema } from './rows/schema.js';
 import { firstCheckpoint, runSlice } from './slice.js';
@@ -24,6 +25,7 @@ export class StreamIsBusy extends Error {
 /** A dump that is being streamed. */
 interface Running {
   readonly snapshot: Snapshot;
+  readonly component: Component;
   checkpoint: string | null;
   parts: number;
   /** When the client last took something. */
@@ -69,7 +71,7 @@ export class Streams {
       const { consistency, maxSnapshotBytes } = this.#settings;
       const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes);
       const checkpoint = firstCheckpoint(sql, snapshot, optionsOf(request, PART_SIZE));
-      return { snapshot, checkpoint, parts: 0, readAt: Date.now() };
+      return { snapshot, component: new Component(), checkpoint, parts: 0, readAt: Date.now() };
     });
     this.#running = running;
     let first: Uint8Array[] | null = this.#next(running);
@@ -95,6 +97,7 @@ export class Streams {
       const loss = running.snapshot.check(this.#settings.maxSnapshotBytes);
       if (loss !== null) throw new Error(`the database was changed while it was streamed (${loss})`);
       const { outcome, parts } = runSlice(
+        running.component,
         this.#storage.sql,
         running.snapshot,
         running.checkpoint ?? '',

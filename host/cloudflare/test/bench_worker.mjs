@@ -31,7 +31,7 @@ export class Subject extends Tested {
         dump += `INSERT INTO ${table.name} VALUES (${Object.values(row).map(literal).join(', ')});\n`;
       }
     }
-    await this.bucket.put('plain.sql', dump);
+    await this.bucket.put('discarded/plain.sql', dump);
     return dump.length;
   }
 

@@ -18,7 +18,7 @@ export class MemoryBucket {
 
   async put(key, body) {
     const bytes = new Uint8Array(await new Response(body).arrayBuffer());
-    this.#objects.set(key, { key, size: bytes.length, bytes, customMetadata: {} });
+    if (!key.startsWith('discarded/')) this.#objects.set(key, { key, size: bytes.length, bytes, customMetadata: {} });
   }
 
   async delete(key) {
@@ -46,7 +46,10 @@ export class MemoryBucket {
       uploadId,
       uploadPart: async (partNumber, bytes) => {
         const etag = crypto.randomUUID();
-        upload().parts.set(partNumber, { etag, bytes: bytes.slice() });
+        // Measurements of memory are of the exporter alone.
+        const isKept = !key.startsWith('discarded/');
+        const kept = isKept ? bytes.slice() : new Uint8Array(0);
+        upload().parts.set(partNumber, { etag, size: bytes.length, bytes: kept });
         return { partNumber, etag };
       },
       complete: async (receipts) => {
@@ -54,12 +57,13 @@ export class MemoryBucket {
         const pieces = receipts.map(({ partNumber, etag }, index) => {
           const part = parts.get(partNumber);
           if (partNumber !== index + 1 || part?.etag !== etag) throw new Error('a part is invalid. (10025)');
-          return part.bytes;
+          return part;
         });
-        const sizes = pieces.slice(0, -1).map(({ length }) => length);
-        if (new Set(sizes).size > 1) throw new Error('all parts must have one size. (10048)');
-        const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
-        const object = { key, size: bytes.length, bytes, customMetadata };
+        const sizes = pieces.map(({ size }) => size);
+        if (new Set(sizes.slice(0, -1)).size > 1) throw new Error('all parts must have one size. (10048)');
+        const bytes = new Uint8Array(await new Blob(pieces.map((piece) => piece.bytes)).arrayBuffer());
+        const size = sizes.reduce((sum, one) => sum + one, 0);
+        const object = { key, size, bytes, customMetadata };
         this.#objects.set(key, object);
         this.#uploads.delete(uploadId);
         return object;

@@ -71,12 +71,10 @@ export class Rows {
   get imports(): {
     describe: () => Schema;
     scan: (table: Uint8Array, columns: Uint8Array[], after?: Uint8Array) => Cursor;
-    Cursor: typeof Cursor;
   } {
     return {
       describe: () => (this.#schema ??= toContract(this.#view.schema)),
       scan: (table, columns, after) => this.#open(table, columns, after),
-      Cursor,
     };
   }
 
