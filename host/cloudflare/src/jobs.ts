@@ -8,9 +8,10 @@ import { ObjectHash, hashOf } from './hash.js';
 import { defaultName } from './names.js';
 import type { Settings } from './options.js';
 import type { Budget } from './pacing.js';
-import { uploadParts } from './parts.js';
+import { makePart, type MadePart } from './part.js';
+import { pieceSize } from './parts.js';
 import { readSchema } from './rows/schema.js';
-import { firstCheckpoint, runSlice, type SliceResult } from './slice.js';
+import { firstCheckpoint } from './slice.js';
 import { Snapshot, type Loss } from './snapshot/snapshot.js';
 import { isFinished, newRecord, optionsOf, State, type ExportRecord, type ExportRequest } from './state.js';
 import {
@@ -22,6 +23,7 @@ import {
   isObjectOf,
   notGone,
   resumeUpload,
+  uploading,
 } from './upload.js';
 
 /** Failures in a row after which an export is given up. */
@@ -47,8 +49,9 @@ export class TooManyExports extends Error {
   override readonly name = 'TooManyExports';
 }
 
-/** A slice whose parts are being uploaded. */
-interface PendingSlice extends SliceResult {
+/** A part that is being uploaded. */
+interface PendingPart extends MadePart {
+  /** None for an empty part. */
   readonly receipts: Promise<R2UploadedPart[]>;
 }
 
@@ -81,7 +84,7 @@ export class Jobs {
         throw new TooManyExports(`${MAX_UNFINISHED} exports are unfinished: wait until some have ended`);
       }
       const view = { schema: readSchema(this.#storage.sql), source: () => null };
-      firstCheckpoint(this.#storage.sql, view, optionsOf(request, partSize));
+      firstCheckpoint(this.#storage.sql, view, optionsOf(request, pieceSize(partSize)));
       const record = newRecord(request, partSize, Date.now());
       this.state.insert(record, idempotencyKey);
       if (this.state.current()?.id === record.id) this.#open(record);
@@ -148,7 +151,7 @@ export class Jobs {
     } else if (record.isWritten) {
       await this.#complete(record);
     } else {
-      return this.#slices(record, maxParts);
+      return this.#parts(record, maxParts);
     }
     return 0;
   }
@@ -159,7 +162,7 @@ export class Jobs {
     const { consistency, maxSnapshotBytes } = this.#settings;
     this.#snapshot = null;
     const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes);
-    const options = optionsOf(record.request, record.partSize);
+    const options = optionsOf(record.request, pieceSize(record.partSize));
     record.checkpoint = firstCheckpoint(sql, snapshot, options);
     record.status = 'running';
     record.movedAt = Date.now();
@@ -180,33 +183,31 @@ export class Jobs {
   }
 
   /**
-   * Makes slices, while the parts of earlier ones are uploaded; saves each when its own are safe, in order. Ends after
-   * so many parts; how many it made.
+   * Makes parts, while earlier ones are uploaded; saves each when it is safe, in order. Ends after so many; how many it
+   * made.
    */
-  async #slices(record: ExportRecord, maxParts: number): Promise<number> {
+  async #parts(record: ExportRecord, maxParts: number): Promise<number> {
     const budget = await this.#entered(record);
     if (budget === null) return 0;
     const upload = resumeUpload(this.bucket, record);
     const component = new Component();
-    const pending: PendingSlice[] = [];
+    const pending: PendingPart[] = [];
     let { checkpoint } = record;
-    let [made, uploading] = [0, 0];
+    let made = 0;
     try {
       for (;;) {
-        const mayMake = checkpoint !== null && made < maxParts && uploading < budget.uploadedParts;
+        const mayMake = checkpoint !== null && made < maxParts && pending.length < budget.uploadedParts;
         if (mayMake && !(await this.#isLost(record, pending))) {
-          const slice = this.#makeSlice(component, checkpoint ?? '', record, made, budget, upload);
-          pending.push(slice);
-          made += slice.parts.length;
-          uploading += slice.parts.length;
-          checkpoint = slice.outcome.tag === 'more' ? slice.outcome.val.checkpoint : null;
-          // Others have their turn.
-          await scheduler.wait(0);
+          const part = await this.#makePart(component, checkpoint ?? '', record, made, budget);
+          // Its snapshot is lost, or the export has ended: the next round sees to that.
+          if (part === null) continue;
+          made += 1;
+          pending.push({ ...part, receipts: uploading(upload, part) });
+          checkpoint = part.outcome.tag === 'more' ? part.outcome.val.checkpoint : null;
+          await scheduler.wait(budget.pauseMs);
         } else {
-          const slice = pending.shift();
-          if (slice === undefined) return made;
-          uploading -= slice.parts.length;
-          if (!(await this.#saveSlice(record.id, slice))) return made;
+          const part = pending.shift();
+          if (part === undefined || !(await this.#savePart(record.id, part))) return made;
         }
       }
     } finally {
@@ -232,11 +233,11 @@ export class Jobs {
     });
     await this.#storage.sync();
     if (crashes === 0) return budget;
-    return { ...budget, sliceParts: 1, uploadedParts: 1 };
+    return { ...budget, slicePieces: 1, uploadedParts: 1 };
   }
 
   /** Whether the export has ended meanwhile, or its snapshot is lost; then it is started over, or given up. */
-  async #isLost(record: ExportRecord, pending: PendingSlice[]): Promise<boolean> {
+  async #isLost(record: ExportRecord, pending: PendingPart[]): Promise<boolean> {
     let loss: Loss | null = null;
     if (this.#isUnfinished(record.id)) {
       this.#snapshot ??= Snapshot.reopen(this.#storage.sql);
@@ -257,41 +258,38 @@ export class Jobs {
     return record !== null && !isFinished(record);
   }
 
-  #makeSlice(
+  /** Null: the snapshot was lost meanwhile, or the export has ended. */
+  async #makePart(
     component: Component,
     checkpoint: string,
     record: ExportRecord,
     made: number,
     budget: Budget,
-    upload: R2MultipartUpload,
-  ): PendingSlice {
+  ): Promise<MadePart | null> {
+    const view = this.#snapshot;
+    if (view === null) return null;
     const { sql } = this.#storage;
-    if (this.#snapshot === null) throw new Error('there is no snapshot');
-    const written = record.parts + made;
-    const slice = runSlice(component, sql, this.#snapshot, checkpoint, written, record.partSize, budget);
-    const receipts = notGone(uploadParts(upload, slice.parts));
-    // It is waited for later.
-    receipts.catch(() => undefined);
-    return { ...slice, receipts };
+    const { id, partSize } = record;
+    const number = record.parts + made + 1;
+    const isWanted = (): boolean => this.#isUnfinished(id) && this.#snapshot === view;
+    const part = await makePart({ component, sql, view, checkpoint, number, partSize, budget, isWanted });
+    // Others may have changed the schema between its slices. Too many saved rows can wait for the next check.
+    return view.check(Infinity) === null ? part : null;
   }
 
-  /** Saves a slice when its parts are safe; false: the export has ended meanwhile. */
-  async #saveSlice(id: string, { outcome, parts, receipts }: PendingSlice): Promise<boolean> {
-    const receipt = await receipts;
-    let bytes = this.state.find(id)?.bytes ?? 0;
-    for (const part of parts) {
-      await this.#hash.add(id, bytes, part.bytes);
-      bytes += part.bytes.length;
-    }
+  /** Saves a part when it is safe; false: the export has ended meanwhile. */
+  async #savePart(id: string, { bytes, outcome, receipts, slices }: PendingPart): Promise<boolean> {
+    const uploaded = await receipts;
+    await this.#hash.add(id, this.state.find(id)?.bytes ?? 0, bytes);
     return this.#save(id, (saved) => {
-      this.state.addParts(saved.id, receipt);
+      this.state.addParts(saved.id, uploaded);
       const counts = outcome.tag === 'more' ? outcome.val.progress : outcome.val;
       saved.checkpoint = outcome.tag === 'more' ? outcome.val.checkpoint : null;
       saved.tables = counts.tables;
       saved.rows = Number(counts.rows);
-      saved.bytes = bytes;
-      saved.parts = counts.parts;
-      saved.slices += 1;
+      saved.bytes += bytes.length;
+      saved.parts += uploaded.length;
+      saved.slices += slices;
       saved.status = 'running';
       Object.assign(saved, { attempts: 0, crashes: 0, error: null, nextTryAt: null });
       if (outcome.tag === 'done') {

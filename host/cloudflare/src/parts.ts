@@ -6,6 +6,18 @@ import type { Error as PartsErrorVariant } from './component/interfaces/partway-
 export const PART_SIZE = 5 * 1024 * 1024;
 export const MAX_PARTS = 10_000;
 
+/** The pieces that make up a part. */
+const PIECES = 10;
+
+/** The smallest part of a component. */
+const MIN_PIECE = 4096;
+
+/** The size of the pieces that parts of this size are made of. */
+export function pieceSize(partSize: number): number {
+  const size = partSize / PIECES;
+  return Number.isInteger(size) && size >= MIN_PIECE ? size : partSize;
+}
+
 /** What a component imports. */
 export interface PartsImports {
   write(number: number, bytes: Uint8Array): void;
@@ -57,18 +69,4 @@ export class SliceParts implements PartsImports {
     this.#next += 1;
     this.parts.push({ number, bytes });
   }
-}
-
-/** Uploads parts side by side, and waits for all: the receipts, in order. */
-export async function uploadParts(
-  upload: R2MultipartUpload,
-  parts: readonly Part[],
-): Promise<R2UploadedPart[]> {
-  const uploads = parts.map(({ number, bytes }) => upload.uploadPart(number, bytes));
-  // All have ended before the first failure is told: none goes on behind the caller's back.
-  const results = await Promise.allSettled(uploads);
-  return results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
 }

@@ -24,11 +24,12 @@ export function runSlice(
   checkpoint: string,
   written: number,
   partSize: number,
+  maxParts: number,
   budget: Budget,
 ): SliceResult {
   const parts = new SliceParts(written + 1, partSize);
   const outcome = withImports(sql, view, parts, budget, (imports) =>
-    component.resume(imports, checkpoint, budget.sliceParts),
+    component.resume(imports, checkpoint, maxParts),
   );
   return { outcome, parts: parts.parts };
 }

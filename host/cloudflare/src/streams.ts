@@ -103,7 +103,8 @@ export class Streams {
         running.checkpoint ?? '',
         running.parts,
         PART_SIZE,
-        { ...this.#settings.budget, sliceParts: SLICE_PARTS },
+        SLICE_PARTS,
+        this.#settings.budget,
       );
       running.parts += parts.length;
       running.checkpoint = outcome.tag === 'more' ? outcome.val.checkpoint : null;

@@ -1,6 +1,7 @@
 // An export's object in R2: begun under a name that is free, completed once, or given up.
 
 import { numberedName } from './names.js';
+import type { MadePart } from './part.js';
 import type { ExportRecord } from './state.js';
 
 /** What tells an export's object from others. */
@@ -90,4 +91,12 @@ export async function notGone<T>(request: Promise<T>): Promise<T> {
     if (/\(10024\)/.test(String(error))) throw new UploadIsGone(String(error), { cause: error });
     throw error;
   }
+}
+
+/** Begins to upload a part; an empty one is none. A failure is met when the receipts are waited for. */
+export function uploading(upload: R2MultipartUpload, part: MadePart): Promise<R2UploadedPart[]> {
+  if (part.bytes.length === 0) return Promise.resolve([]);
+  const receipts = notGone(upload.uploadPart(part.number, part.bytes).then((receipt) => [receipt]));
+  receipts.catch(() => undefined);
+  return receipts;
 }

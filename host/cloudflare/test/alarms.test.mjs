@@ -10,7 +10,7 @@ before(async () => {
 });
 after(() => world.stop());
 
-const SMALL = { bucket: 'memory', partSize: 4096, budget: { sliceParts: 1, alarmParts: 1 } };
+const SMALL = { bucket: 'memory', partSize: 4096, budget: { alarmParts: 1 } };
 
 async function subjectWithRows(label) {
   const subject = world.subject(label, { ...SMALL, prefix: `${label}/` });

@@ -11,7 +11,7 @@ before(async () => {
 after(() => world.stop());
 
 const PART = 5 * 1024 * 1024;
-const ONE_BY_ONE = { budget: { sliceParts: 1, alarmParts: 1 } };
+const ONE_BY_ONE = { budget: { alarmParts: 1 } };
 
 /** A table whose dump has about so many MB. */
 async function fill(subject, megabytes) {

@@ -84,7 +84,7 @@ async function dump(subject) {
 
 for (const [number, { name, sql, again }] of cases.entries()) {
   test(name, async (context) => {
-    const small = { bucket: 'memory', prefix: `${number}/`, partSize: 4096, budget: { sliceParts: 3, alarmParts: 50 } };
+    const small = { bucket: 'memory', prefix: `${number}/`, partSize: 4096, budget: { alarmParts: 50 } };
     const subject = world.subject(`case ${number}`, small);
     const splitter = new Splitter();
     // The platform has transactions of its own.

@@ -100,7 +100,7 @@ async function schedule(seed, show) {
     bucket: 'memory',
     prefix: `${seed}/`,
     partSize: 4096,
-    budget: { sliceParts: 1 + random.below(3), uploadedParts: 1 + random.below(4), alarmParts: 1 + random.below(6) },
+    budget: { uploadedParts: 1 + random.below(4), alarmParts: 1 + random.below(6) },
     whenLost: random.of(['restart', 'fail']),
     ...(random.chance(20) ? { maxSnapshotBytes: 20_000 } : {}),
   });

@@ -57,7 +57,7 @@ test('a GET responds with the dump where it is small, with where it stays', asyn
 });
 
 test('a GET of what takes longer responds with where it will be', async () => {
-  const subject = await small('longer', { bucket: 'memory', partSize: 4096, inlineParts: 1, budget: { sliceParts: 1, alarmParts: 1 } });
+  const subject = await small('longer', { bucket: 'memory', partSize: 4096, inlineParts: 1, budget: { alarmParts: 1 } });
   await subject.sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600) INSERT INTO t SELECT i, printf('%.*c', 60, 'x') FROM n");
   const response = await subject.fetch('export/dump');
   assert.equal(response.status, 202);

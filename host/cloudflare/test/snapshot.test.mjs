@@ -11,7 +11,7 @@ before(async () => {
 after(() => world.stop());
 
 /** Small parts, and one of them an alarm, which the test sets off. */
-const SMALL = { bucket: 'memory', partSize: 4096, budget: { sliceParts: 1, alarmParts: 1 } };
+const SMALL = { bucket: 'memory', partSize: 4096, budget: { alarmParts: 1 } };
 
 /** Exports while `write` writes between any two alarms; what `partway export` makes of a copy taken at the start. */
 async function exportedBeside(subject, write, parameters = {}) {

@@ -125,7 +125,7 @@ export class Snapshot implements View {
       const [changed] = [...this.#sql.exec('SELECT EXISTS (SELECT 1 FROM tmp_export_changed)').raw()];
       return changed?.[0] === 1 ? 'changed' : null;
     }
-    return this.savedBytes() > maxBytes ? 'overflow' : null;
+    return maxBytes !== Infinity && this.savedBytes() > maxBytes ? 'overflow' : null;
   }
 
   /** The size of all saved values. */
