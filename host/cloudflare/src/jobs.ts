@@ -1,0 +1,400 @@
+// Exports as jobs: each a chain of slices over alarms, one at a time. Every step may be repeated, by this instance or
+// another, and is saved whole or not at all.
+
+import { dueAfterEnd } from './callbacks.js';
+import { Component } from './component.js';
+import { isFinal } from './failures.js';
+import { ObjectHash, hashOf } from './hash.js';
+import { defaultName } from './names.js';
+import type { Settings } from './options.js';
+import type { Budget } from './pacing.js';
+import { makePart, type MadePart } from './part.js';
+import { pieceSize } from './parts.js';
+import { readSchema } from './rows/schema.js';
+import { firstCheckpoint } from './slice.js';
+import { Snapshot, type Loss } from './snapshot/snapshot.js';
+import { isFinished, newRecord, optionsOf, State, type ExportRecord, type ExportRequest } from './state.js';
+import {
+  NameIsTaken,
+  UploadIsGone,
+  abortUpload,
+  beginUpload,
+  completeUpload,
+  isObjectOf,
+  notGone,
+  resumeUpload,
+  uploading,
+} from './upload.js';
+
+/** Failures in a row after which an export is given up. */
+const MAX_ATTEMPTS = 6;
+
+/** How often an export is started over. */
+const MAX_RESTARTS = 5;
+
+/** How often an instance may end in the middle of a slice, and the next one try again. */
+const MAX_CRASHES = 6;
+
+/** The most exports that wait in one object. */
+const MAX_UNFINISHED = 100;
+
+const LOSSES: Readonly<Record<Loss, string>> = {
+  schema: 'the schema was changed while the export ran',
+  changed: 'the database was changed while the export ran',
+  overflow: 'more rows were changed while the export ran than a snapshot may save (maxSnapshotBytes)',
+};
+
+/** Too many exports wait. */
+export class TooManyExports extends Error {
+  override readonly name = 'TooManyExports';
+}
+
+/** A part that is being uploaded. */
+interface PendingPart extends MadePart {
+  /** None for an empty part. */
+  readonly receipts: Promise<R2UploadedPart[]>;
+}
+
+export class Jobs {
+  readonly state: State;
+  readonly #storage: DurableObjectStorage;
+  readonly #settings: Settings;
+  readonly bucket: R2Bucket;
+  readonly #hash = new ObjectHash();
+  /** The snapshot of the running export, where this instance has it open. */
+  #snapshot: Snapshot | null = null;
+  #driving: Promise<void> | null = null;
+
+  constructor(storage: DurableObjectStorage, settings: Settings, bucket: R2Bucket) {
+    this.#storage = storage;
+    this.#settings = settings;
+    this.bucket = bucket;
+    this.state = new State(storage.sql);
+  }
+
+  /**
+   * Saves an export that is to run. If no other one is unfinished, it is the state of the database at this very
+   * moment; else at the moment when its turn comes.
+   */
+  add(request: ExportRequest, idempotencyKey: string | null): ExportRecord {
+    const { partSize } = this.#settings;
+    return this.#storage.transactionSync(() => {
+      this.state.create();
+      if (this.state.unfinished() >= MAX_UNFINISHED) {
+        throw new TooManyExports(`${MAX_UNFINISHED} exports are unfinished: wait until some have ended`);
+      }
+      const view = { schema: readSchema(this.#storage.sql), source: () => null };
+      firstCheckpoint(this.#storage.sql, view, optionsOf(request, pieceSize(partSize)));
+      const record = newRecord(request, partSize, Date.now());
+      this.state.insert(record, idempotencyKey);
+      if (this.state.current()?.id === record.id) this.#open(record);
+      this.state.prune(this.#settings.keepRecords);
+      return record;
+    });
+  }
+
+  /** When there is something to do next, in milliseconds since 1970; null: nothing. */
+  nextDue(): number | null {
+    if (!this.state.exists) return null;
+    const record = this.state.current();
+    return record === null ? null : (record.nextTryAt ?? 0);
+  }
+
+  /** Works on the exports that are due, for as many parts as an alarm may make. */
+  async run(maxParts: number = this.#settings.budget.alarmParts): Promise<void> {
+    // A second alarm, or a request beside it, waits for the same work.
+    this.#driving ??= this.#drive(maxParts).finally(() => {
+      this.#driving = null;
+    });
+    await this.#driving;
+  }
+
+  /** Cancels an export that is unfinished; false: it is not. */
+  async cancel(id: string): Promise<boolean> {
+    const record = this.state.find(id);
+    if (record === null || isFinished(record)) return false;
+    this.#finish(record, 'cancelled', null);
+    await abortUpload(this.bucket, record);
+    return true;
+  }
+
+  /** Deletes the object of an export that is done. */
+  async prune(record: ExportRecord): Promise<void> {
+    const object = await this.bucket.head(record.key ?? '');
+    if (object !== null && isObjectOf(object, record)) await this.bucket.delete(record.key ?? '');
+    const saved = this.state.find(record.id);
+    if (saved === null) return;
+    saved.prunedAt = Date.now();
+    this.state.save(saved);
+  }
+
+  async #drive(maxParts: number): Promise<void> {
+    for (let parts = 0; parts < maxParts; ) {
+      const due = this.nextDue();
+      const record = this.state.current();
+      if (due === null || due > Date.now() || record === null) return;
+      try {
+        parts += Math.max(1, await this.#step(record, maxParts - parts));
+      } catch (error) {
+        parts += 1;
+        await this.#failed(record.id, error);
+      }
+    }
+  }
+
+  /** The next step of an export, from what is saved of it to what is saved of it. How many parts it made. */
+  async #step(record: ExportRecord, maxParts: number): Promise<number> {
+    if (record.status === 'queued') {
+      this.#storage.transactionSync(() => this.#open(record));
+    } else if (record.uploadId === null) {
+      await this.#begin(record);
+    } else if (record.isWritten) {
+      await this.#complete(record);
+    } else {
+      return this.#parts(record, maxParts);
+    }
+    return 0;
+  }
+
+  /** Keeps the state of the database, and begins. In a transaction. */
+  #open(record: ExportRecord): void {
+    const { sql } = this.#storage;
+    const { consistency, maxSnapshotBytes } = this.#settings;
+    this.#snapshot = null;
+    const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes);
+    const options = optionsOf(record.request, pieceSize(record.partSize));
+    record.checkpoint = firstCheckpoint(sql, snapshot, options);
+    record.status = 'running';
+    record.movedAt = Date.now();
+    this.state.save(record);
+    this.#snapshot = snapshot;
+  }
+
+  async #begin(record: ExportRecord): Promise<void> {
+    const wanted = record.request.name ?? defaultName(record.createdAt, record.request.format);
+    const begun = await beginUpload(this.bucket, this.#settings.prefix, wanted, record);
+    const isOurs = this.#save(record.id, (saved) => {
+      saved.name = begun.name;
+      saved.key = begun.key;
+      saved.uploadId = begun.uploadId;
+      saved.status = 'running';
+    });
+    if (!isOurs) await abortUpload(this.bucket, { ...record, ...begun });
+  }
+
+  /**
+   * Makes parts, while earlier ones are uploaded; saves each when it is safe, in order. Ends after so many; how many it
+   * made.
+   */
+  async #parts(record: ExportRecord, maxParts: number): Promise<number> {
+    const budget = await this.#entered(record);
+    if (budget === null) return 0;
+    const upload = resumeUpload(this.bucket, record);
+    const component = new Component();
+    const pending: PendingPart[] = [];
+    let { checkpoint } = record;
+    let made = 0;
+    try {
+      for (;;) {
+        const mayMake = checkpoint !== null && made < maxParts && pending.length < budget.uploadedParts;
+        if (mayMake && !(await this.#isLost(record, pending))) {
+          const part = await this.#makePart(component, checkpoint ?? '', record, made, budget);
+          // Its snapshot is lost, or the export has ended: the next round sees to that.
+          if (part === null) continue;
+          made += 1;
+          pending.push({ ...part, receipts: uploading(upload, part) });
+          checkpoint = part.outcome.tag === 'more' ? part.outcome.val.checkpoint : null;
+          await scheduler.wait(budget.pauseMs);
+        } else {
+          const part = pending.shift();
+          if (part === undefined || !(await this.#savePart(record.id, part))) return made;
+        }
+      }
+    } finally {
+      // No upload goes on behind the back of what follows.
+      await Promise.allSettled(pending.map(({ receipts }) => receipts));
+    }
+  }
+
+  /**
+   * Saves that slices are being made, so that the next instance knows if this one comes to its end meanwhile: after a
+   * limit on CPU or memory, smaller slices may do. Null: there were too many such ends.
+   */
+  async #entered(record: ExportRecord): Promise<Budget | null> {
+    const { budget } = this.#settings;
+    const { crashes } = record;
+    if (crashes > MAX_CRASHES) {
+      const text = `the object was reset ${crashes} times in the middle of a slice: by its limit on CPU or memory?`;
+      await this.#giveUp(record, text);
+      return null;
+    }
+    this.#save(record.id, (saved) => {
+      saved.crashes += 1;
+    });
+    await this.#storage.sync();
+    if (crashes === 0) return budget;
+    return { ...budget, slicePieces: 1, uploadedParts: 1 };
+  }
+
+  /** Whether the export has ended meanwhile, or its snapshot is lost; then it is started over, or given up. */
+  async #isLost(record: ExportRecord, pending: PendingPart[]): Promise<boolean> {
+    let loss: Loss | null = null;
+    if (this.#isUnfinished(record.id)) {
+      this.#snapshot ??= Snapshot.reopen(this.#storage.sql);
+      loss = this.#snapshot === null ? 'schema' : this.#snapshot.check(this.#settings.maxSnapshotBytes);
+      if (loss === null) return false;
+    }
+    const dropped = pending.splice(0);
+    await Promise.allSettled(dropped.map(({ receipts }) => receipts));
+    const saved = this.state.find(record.id);
+    if (loss !== null && saved !== null && !isFinished(saved)) {
+      await this.#lost(saved, LOSSES[loss], this.#mayRestart());
+    }
+    return true;
+  }
+
+  #isUnfinished(id: string): boolean {
+    const record = this.state.find(id);
+    return record !== null && !isFinished(record);
+  }
+
+  /** Null: the snapshot was lost meanwhile, or the export has ended. */
+  async #makePart(
+    component: Component,
+    checkpoint: string,
+    record: ExportRecord,
+    made: number,
+    budget: Budget,
+  ): Promise<MadePart | null> {
+    const view = this.#snapshot;
+    if (view === null) return null;
+    const { sql } = this.#storage;
+    const { id, partSize } = record;
+    const number = record.parts + made + 1;
+    const isWanted = (): boolean => this.#isUnfinished(id) && this.#snapshot === view;
+    const part = await makePart({ component, sql, view, checkpoint, number, partSize, budget, isWanted });
+    // Others may have changed the schema between its slices. Too many saved rows can wait for the next check.
+    return view.check(Infinity) === null ? part : null;
+  }
+
+  /** Saves a part when it is safe; false: the export has ended meanwhile. */
+  async #savePart(id: string, { bytes, outcome, receipts, slices }: PendingPart): Promise<boolean> {
+    const uploaded = await receipts;
+    await this.#hash.add(id, this.state.find(id)?.bytes ?? 0, bytes);
+    return this.#save(id, (saved) => {
+      this.state.addParts(saved.id, uploaded);
+      const counts = outcome.tag === 'more' ? outcome.val.progress : outcome.val;
+      saved.checkpoint = outcome.tag === 'more' ? outcome.val.checkpoint : null;
+      saved.tables = counts.tables;
+      saved.rows = Number(counts.rows);
+      saved.bytes += bytes.length;
+      saved.parts += uploaded.length;
+      saved.slices += slices;
+      saved.status = 'running';
+      Object.assign(saved, { attempts: 0, crashes: 0, error: null, nextTryAt: null });
+      if (outcome.tag === 'done') {
+        saved.isWritten = true;
+        saved.warnings = outcome.val.warnings;
+        saved.damaged = outcome.val.damaged;
+        this.#closeSnapshot();
+      }
+    });
+  }
+
+  async #complete(record: ExportRecord): Promise<void> {
+    await notGone(completeUpload(this.bucket, record, this.state.parts(record.id)));
+    let sha256 = await this.#hash.finish(record.id, record.bytes);
+    if (sha256 === null) {
+      const object = await this.bucket.get(record.key ?? '');
+      if (object === null) throw new Error(`object ${JSON.stringify(record.key)} is not in R2`);
+      sha256 = await hashOf(object.body);
+    }
+    this.#save(record.id, (saved) => {
+      saved.sha256 = sha256;
+      this.#end(saved, 'done', null);
+    });
+  }
+
+  /** Saves a change of an unfinished export, in one transaction; false: it has ended meanwhile. */
+  #save(id: string, change: (record: ExportRecord) => void): boolean {
+    return this.#storage.transactionSync(() => {
+      const record = this.state.find(id);
+      if (record === null || isFinished(record)) return false;
+      record.movedAt = Date.now();
+      change(record);
+      this.state.save(record);
+      return true;
+    });
+  }
+
+  /** Saves that an export has failed in a step: it is tried again, started over, or given up. */
+  async #failed(id: string, error: unknown): Promise<void> {
+    const record = this.state.find(id);
+    if (record === null || isFinished(record)) return;
+    const text = error instanceof Error ? error.message : String(error);
+    if (error instanceof UploadIsGone) {
+      await this.#lost(record, 'the upload is no longer known to R2', true);
+    } else if (error instanceof NameIsTaken && record.isWritten) {
+      await this.#lost(record, text, true);
+    } else if (isFinal(error) || record.attempts + 1 >= MAX_ATTEMPTS) {
+      await this.#giveUp(record, text);
+    } else {
+      this.#save(id, (saved) => {
+        saved.attempts += 1;
+        saved.crashes = 0;
+        saved.status = saved.status === 'queued' ? 'queued' : 'failing';
+        saved.error = text;
+        saved.nextTryAt = Date.now() + this.#settings.firstRetryMs * 2 ** (saved.attempts - 1);
+      });
+    }
+  }
+
+  #mayRestart(): boolean {
+    if (this.#settings.consistency === 'snapshot') return this.#settings.whenLost === 'restart';
+    return this.#settings.consistency === 'restart';
+  }
+
+  /** Starts an export over, or gives it up. */
+  async #lost(record: ExportRecord, reason: string, mayRestart: boolean): Promise<void> {
+    if (!mayRestart || record.restarts >= MAX_RESTARTS) {
+      const often = record.restarts === 0 ? '' : `, also after ${record.restarts} new starts`;
+      await this.#giveUp(record, `${reason}${often}`);
+      return;
+    }
+    this.#save(record.id, (saved) => {
+      Object.assign(saved, { uploadId: null, key: null, name: null, isWritten: false });
+      Object.assign(saved, { tables: 0, rows: 0, bytes: 0, parts: 0, crashes: 0 });
+      saved.restarts += 1;
+      saved.error = `started over: ${reason}`;
+      this.state.removeParts(saved.id);
+      this.#open(saved);
+    });
+    await abortUpload(this.bucket, record);
+  }
+
+  async #giveUp(record: ExportRecord, error: string): Promise<void> {
+    this.#finish(record, 'failed', error);
+    await abortUpload(this.bucket, record);
+  }
+
+  #finish(record: ExportRecord, status: 'failed' | 'cancelled', error: string | null): void {
+    this.#save(record.id, (saved) => this.#end(saved, status, error));
+  }
+
+  #end(record: ExportRecord, status: 'done' | 'failed' | 'cancelled', error: string | null): void {
+    const hasSnapshot = record.status !== 'queued';
+    record.status = status;
+    record.error = error;
+    record.checkpoint = null;
+    record.nextTryAt = null;
+    record.finishedAt = Date.now();
+    if (record.callback !== null) record.callback.nextTryAt = dueAfterEnd(record.finishedAt);
+    this.state.removeParts(record.id);
+    if (hasSnapshot) this.#closeSnapshot();
+  }
+
+  #closeSnapshot(): void {
+    Snapshot.remove(this.#storage.sql);
+    this.#snapshot = null;
+  }
+}

@@ -1,0 +1,24 @@
+// The names of objects.
+
+/** `dump_YYYYMMDD-HHMMSS.sql`, in UTC. */
+export function defaultName(now: number, format: string): string {
+  const digits = new Date(now).toISOString().replaceAll(/[-:]/g, '');
+  return `dump_${digits.slice(0, 8)}-${digits.slice(9, 15)}.${format}`;
+}
+
+/**
+ * The name to try at the `number`th attempt, counted from 1: `dump.sql`, `dump-2.sql`, `dump-3.sql`, with the number
+ * before the extension.
+ */
+export function numberedName(name: string, number: number): string {
+  if (number === 1) return name;
+  const dot = name.lastIndexOf('.');
+  return dot > 0 ? `${name.slice(0, dot)}-${number}${name.slice(dot)}` : `${name}-${number}`;
+}
+
+/** Whether an object may have this name: plain, of 1 to 200 bytes. */
+export function isPlainName(name: string): boolean {
+  const { length } = new TextEncoder().encode(name);
+  const isPlain = !/[/\\\u0000-\u001f\u007f-\u009f]/.test(name) && !name.startsWith('.');
+  return length >= 1 && length <= 200 && isPlain;
+}

@@ -1,0 +1,56 @@
+// One part of the object, made of small pieces: each is a slice of its own, and between two of them others in the object
+// have their turn. Pieces are the component's parts: their size does not change the object's bytes.
+
+import type { Component, Outcome } from './component.js';
+import type { Budget } from './pacing.js';
+import { pieceSize } from './parts.js';
+import type { View } from './rows/rows.js';
+import { runSlice } from './slice.js';
+
+export interface MadePart {
+  readonly number: number;
+  /** Empty only if the object ended with the part before. */
+  readonly bytes: Uint8Array;
+  /** Of the last slice. */
+  readonly outcome: Outcome;
+  readonly slices: number;
+}
+
+/** What a part is made of. */
+export interface PartSource {
+  readonly component: Component;
+  readonly sql: SqlStorage;
+  readonly view: View;
+  readonly checkpoint: string;
+  readonly number: number;
+  readonly partSize: number;
+  readonly budget: Budget;
+  /** Whether the export still goes on, asked after others had their turn. */
+  readonly isWanted: () => boolean;
+}
+
+/** Makes a part; null: it is no longer wanted. Nobody else runs between its last slice and the return. */
+export async function makePart(source: PartSource): Promise<MadePart | null> {
+  const { component, sql, view, number, partSize, budget } = source;
+  const size = pieceSize(partSize);
+  const pieces = partSize / size;
+  const bytes = new Uint8Array(partSize);
+  let { checkpoint } = source;
+  let [made, length] = [0, 0];
+  for (let slices = 1; ; slices++) {
+    const most = Math.min(budget.slicePieces, pieces - made);
+    const written = (number - 1) * pieces + made;
+    const { outcome, parts } = runSlice(component, sql, view, checkpoint, written, size, most, budget);
+    for (const piece of parts) {
+      bytes.set(piece.bytes, length);
+      length += piece.bytes.length;
+      made += 1;
+    }
+    if (outcome.tag === 'done' || made === pieces) {
+      return { number, bytes: bytes.subarray(0, length), outcome, slices };
+    }
+    checkpoint = outcome.val.checkpoint;
+    await scheduler.wait(budget.pauseMs);
+    if (!source.isWanted()) return null;
+  }
+}

@@ -1,0 +1,72 @@
+// The contract's `parts`: bytes out of the component's memory, and on to an R2 multipart upload beside it.
+
+import type { Error as PartsErrorVariant } from './component/interfaces/partway-pipe-parts.js';
+
+/** R2 takes parts of equal size, from 5 MiB to 5 GiB, at most 10,000 of them. */
+export const PART_SIZE = 5 * 1024 * 1024;
+export const MAX_PARTS = 10_000;
+
+/** The pieces that make up a part. */
+const PIECES = 10;
+
+/** The smallest part of a component. */
+const MIN_PIECE = 4096;
+
+/** The size of the pieces that parts of this size are made of. */
+export function pieceSize(partSize: number): number {
+  const size = partSize / PIECES;
+  return Number.isInteger(size) && size >= MIN_PIECE ? size : partSize;
+}
+
+/** What a component imports. */
+export interface PartsImports {
+  write(number: number, bytes: Uint8Array): void;
+}
+
+/** One part of a slice: a copy, the component's memory being used again at once. */
+export interface Part {
+  readonly number: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What the import throws. */
+class PartsError extends Error {
+  readonly payload: PartsErrorVariant;
+
+  constructor(tag: 'refused' | 'full', message: string) {
+    super(message);
+    this.payload = { tag, val: message };
+  }
+}
+
+/** The parts of one slice. */
+export class SliceParts implements PartsImports {
+  readonly parts: Part[] = [];
+  #next: number;
+  readonly #partSize: number;
+  readonly #maxParts: number;
+
+  /** `next`: the number of the first part. */
+  constructor(next: number, partSize: number, maxParts: number = MAX_PARTS) {
+    this.#next = next;
+    this.#partSize = partSize;
+    this.#maxParts = maxParts;
+  }
+
+  get imports(): PartsImports {
+    return { write: (number, bytes) => this.write(number, bytes) };
+  }
+
+  /** jco hands over a copy. */
+  write(number: number, bytes: Uint8Array): void {
+    if (number !== this.#next || bytes.length === 0 || bytes.length > this.#partSize) {
+      const text = `part ${number} of ${bytes.length} bytes is not part ${this.#next} of ${this.#partSize}`;
+      throw new PartsError('refused', text);
+    }
+    if (number > this.#maxParts) {
+      throw new PartsError('full', `an object of ${this.#maxParts} parts takes no more`);
+    }
+    this.#next += 1;
+    this.parts.push({ number, bytes });
+  }
+}

@@ -1,0 +1,142 @@
+// The parameters of an export: from the query of a GET, or the JSON body of a POST.
+
+import { callbackUrlError } from '../callbacks.js';
+import { isPlainName } from '../names.js';
+import type { Settings } from '../options.js';
+import type { ExportRequest } from '../state.js';
+import { ApiError } from './responses.js';
+
+/** The largest body, and the most that is read of a larger one, in bytes. */
+const MAX_BODY = 64 * 1024;
+const MAX_DRAINED = 1024 * 1024;
+
+const NAMES = 'database, format, table, target, name and callbackUrl';
+
+type Fields = {
+  -readonly [Name in keyof ExportRequest]?: ExportRequest[Name];
+} & { database?: string | null };
+
+/** Unknown parameters are refused: a client that asks for `tabel=users` must not get everything. */
+export function fromQuery(query: URLSearchParams, settings: Settings): ExportRequest {
+  const fields: Fields = {};
+  const tables: string[] = [];
+  for (const [name, value] of query) {
+    if (name === 'table') {
+      tables.push(value);
+    } else if (isField(name)) {
+      if (fields[name] !== undefined) throw bad(`the query has ${name} twice: give it once`);
+      fields[name] = value;
+    } else {
+      const unknown = `the query has an unknown parameter ${JSON.stringify(name)}`;
+      throw bad(`${unknown}: it may have ${NAMES}`);
+    }
+  }
+  return checked({ ...fields, tables }, settings);
+}
+
+/** An empty body means defaults. The database may be named in the query as well. */
+export async function fromBody(request: Request, settings: Settings): Promise<ExportRequest> {
+  const query = new URL(request.url).searchParams;
+  for (const [name, value] of query) {
+    if (name !== 'database') {
+      throw bad('the query of a POST may only have the database: send the other parameters in the body');
+    }
+    checkDatabase(value, settings);
+  }
+  const text = await limited(request);
+  if (text === '') return checked({}, settings);
+  const type = (request.headers.get('content-type') ?? '').split(';')[0]?.trim() ?? '';
+  // A page of another site could send any other type from a browser without a preflight request.
+  if (type.toLowerCase() !== 'application/json') {
+    throw new ApiError(415, 'the body must be JSON: send it as Content-Type: application/json');
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (error) {
+    throw bad(`the body can't be read: ${(error as Error).message}`);
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw bad("the body can't be read: it must be a JSON object");
+  }
+  return fromFields(body as Record<string, unknown>, settings);
+}
+
+/** The fields of a body. */
+export function fromFields(fields: Record<string, unknown>, settings: Settings): ExportRequest {
+  return checked(fieldsOf(fields), settings);
+}
+
+async function limited(request: Request): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length;
+    if (length <= MAX_BODY) chunks.push(chunk);
+    // A client that still sends would not see the answer.
+    else if (length > MAX_DRAINED) break;
+  }
+  if (length > MAX_BODY) throw new ApiError(413, `the body is larger than ${MAX_BODY / 1024} KiB`);
+  return new Blob(chunks).text();
+}
+
+function fieldsOf(body: Record<string, unknown>): Fields {
+  const fields: Fields = {};
+  for (const [name, value] of Object.entries(body)) {
+    if (name === 'tables') {
+      if (!Array.isArray(value) || value.some((table) => typeof table !== 'string')) {
+        throw bad("the body can't be read: tables must be a list of names");
+      }
+      fields.tables = value as string[];
+    } else if (isField(name)) {
+      if (value !== null && typeof value !== 'string') {
+        throw bad(`the body can't be read: ${name} must be text`);
+      }
+      if (value !== null) fields[name] = value;
+    } else {
+      throw bad(`the body can't be read: there is no parameter ${JSON.stringify(name)}`);
+    }
+  }
+  return fields;
+}
+
+function isField(name: string): name is 'database' | 'format' | 'target' | 'name' | 'callbackUrl' {
+  return ['database', 'format', 'target', 'name', 'callbackUrl'].includes(name);
+}
+
+function checked(fields: Fields, settings: Settings): ExportRequest {
+  const { database, format = 'sql', tables = [], target = null, name = null } = fields;
+  const { callbackUrl = null } = fields;
+  checkDatabase(database ?? null, settings);
+  if (target !== null && target !== 'sqlite' && target !== 'd1') {
+    throw bad(`there is no target ${JSON.stringify(target)}: use sqlite or d1`);
+  }
+  if (name !== null && !isPlainName(name)) {
+    throw bad(
+      `the name ${JSON.stringify(name)} can't be used: give a plain name of 1 to 200 bytes, without slashes, that does not begin with a dot`,
+    );
+  }
+  if (callbackUrl !== null) checkCallback(callbackUrl, settings);
+  return { format, tables, target, name, callbackUrl };
+}
+
+function checkDatabase(database: string | null, settings: Settings): void {
+  if (database === null || database === settings.database) return;
+  const available = `available: ${settings.database}`;
+  throw new ApiError(404, `there is no database ${JSON.stringify(database)}; ${available}`);
+}
+
+function checkCallback(url: string, settings: Settings): void {
+  if (settings.bucket === null) {
+    throw bad('a streamed dump has no callback: it ends with its response. Leave out callbackUrl');
+  }
+  const reason =
+    settings.callbackSecret === null
+      ? 'this object has no secret to sign it with (callbackSecret)'
+      : callbackUrlError(url);
+  if (reason !== null) throw bad(`the callbackUrl can't be used: ${reason}`);
+}
+
+function bad(message: string): ApiError {
+  return new ApiError(400, message);
+}

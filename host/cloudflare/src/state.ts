@@ -1,0 +1,236 @@
+// The saved state of exports, in the object's own database.
+
+import type { Options } from './component.js';
+
+export type Status = 'queued' | 'running' | 'failing' | 'done' | 'failed' | 'cancelled';
+
+/** What is asked for. */
+export interface ExportRequest {
+  readonly format: string;
+  readonly tables: readonly string[];
+  /** What will load the dump: `sqlite` or `d1`. */
+  readonly target: string | null;
+  /** The object's name; null: by the time. */
+  readonly name: string | null;
+  readonly callbackUrl: string | null;
+}
+
+/** A callback that reports the end of an export. */
+export interface CallbackState {
+  attempts: number;
+  deliveredAt: number | null;
+  /** In milliseconds since 1970, like all times here; null: it is not sent (again). */
+  nextTryAt: number | null;
+  error: string | null;
+}
+
+/** An export, as it is saved. */
+export interface ExportRecord {
+  readonly id: string;
+  readonly request: ExportRequest;
+  status: Status;
+  /** The object's name and its key in the bucket, once they are known. */
+  name: string | null;
+  key: string | null;
+  uploadId: string | null;
+  partSize: number;
+  /** Where the next slice resumes; null: before the start, and after the last slice. */
+  checkpoint: string | null;
+  /** The last slice is done: all parts are safe, and the upload is to be completed. */
+  isWritten: boolean;
+  tables: number;
+  rows: number;
+  bytes: number;
+  parts: number;
+  slices: number;
+  sha256: string | null;
+  /** How often it was started over, and how often a step has failed since its last progress. */
+  restarts: number;
+  attempts: number;
+  /** How often an instance has ended in the middle of its work since the last progress. */
+  crashes: number;
+  error: string | null;
+  warnings: readonly string[];
+  damaged: readonly string[];
+  readonly createdAt: number;
+  movedAt: number;
+  finishedAt: number | null;
+  nextTryAt: number | null;
+  /** When its object was deleted. */
+  prunedAt: number | null;
+  callback: CallbackState | null;
+}
+
+export function isFinished(record: ExportRecord): boolean {
+  return record.status === 'done' || record.status === 'failed' || record.status === 'cancelled';
+}
+
+const UNFINISHED = "status IN ('queued', 'running', 'failing')";
+
+/** The component's options for a request. */
+export function optionsOf(request: ExportRequest, partSize: number): Options {
+  const target = request.target === null ? [] : ([['target', request.target]] as [string, string][]);
+  return {
+    format: request.format,
+    tables: [...request.tables],
+    partSize,
+    settings: request.format === 'sql' ? target : [],
+  };
+}
+
+export class State {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Creates the tables. They are left out of every dump. */
+  create(): void {
+    this.#sql.exec(
+      `CREATE TABLE IF NOT EXISTS tmp_export_state
+        (id TEXT PRIMARY KEY, number INTEGER, status TEXT, idempotency_key TEXT, record TEXT) WITHOUT ROWID`,
+    );
+    this.#sql.exec(
+      `CREATE TABLE IF NOT EXISTS tmp_export_parts
+        (export TEXT, number INTEGER, etag TEXT, PRIMARY KEY (export, number)) WITHOUT ROWID`,
+    );
+  }
+
+  /** Whether there has been an export yet. */
+  get exists(): boolean {
+    const query = "SELECT count(*) FROM sqlite_master WHERE name = 'tmp_export_state'";
+    return [...this.#sql.exec(query).raw()][0]?.[0] !== 0;
+  }
+
+  insert(record: ExportRecord, idempotencyKey: string | null): void {
+    this.#sql.exec(
+      `INSERT INTO tmp_export_state
+        SELECT ?1, ifnull(max(number), 0) + 1, ?2, ?3, ?4 FROM tmp_export_state`,
+      record.id,
+      record.status,
+      idempotencyKey,
+      JSON.stringify(record),
+    );
+  }
+
+  save(record: ExportRecord): void {
+    this.#sql.exec(
+      'UPDATE tmp_export_state SET status = ?2, record = ?3 WHERE id = ?1',
+      record.id,
+      record.status,
+      JSON.stringify(record),
+    );
+  }
+
+  find(id: string): ExportRecord | null {
+    return this.#one('SELECT record FROM tmp_export_state WHERE id = ?1', id);
+  }
+
+  findByKey(key: string): ExportRecord | null {
+    return this.#one('SELECT record FROM tmp_export_state WHERE idempotency_key = ?1', key);
+  }
+
+  /** The export that runs, or else the one that is next. */
+  current(): ExportRecord | null {
+    return this.#one(
+      `SELECT record FROM tmp_export_state WHERE ${UNFINISHED} ORDER BY status = 'queued', number LIMIT 1`,
+    );
+  }
+
+  unfinished(): number {
+    const query = `SELECT count(*) FROM tmp_export_state WHERE ${UNFINISHED}`;
+    return Number([...this.#sql.exec(query).raw()][0]?.[0]);
+  }
+
+  /** All exports, newest first. */
+  list(limit: number): ExportRecord[] {
+    const query = 'SELECT record FROM tmp_export_state ORDER BY number DESC LIMIT ?1';
+    return [...this.#sql.exec(query, limit).raw()].map(([record]) => JSON.parse(String(record)));
+  }
+
+  /** The export whose callback is due first, and when. */
+  nextCallback(): ExportRecord | null {
+    return this.#one(
+      `SELECT record FROM tmp_export_state WHERE json_extract(record, '$.callback.nextTryAt') IS NOT NULL
+        ORDER BY json_extract(record, '$.callback.nextTryAt') LIMIT 1`,
+    );
+  }
+
+  remove(id: string): void {
+    this.removeParts(id);
+    this.#sql.exec('DELETE FROM tmp_export_state WHERE id = ?1', id);
+  }
+
+  /** Forgets finished exports beyond the newest ones. */
+  prune(keep: number): void {
+    const query = `SELECT id FROM tmp_export_state WHERE NOT ${UNFINISHED}
+      AND json_extract(record, '$.callback.nextTryAt') IS NULL ORDER BY number DESC LIMIT -1 OFFSET ?1`;
+    for (const [id] of [...this.#sql.exec(query, keep).raw()]) this.remove(String(id));
+  }
+
+  /** The receipts of an export's parts, in order. */
+  parts(id: string): R2UploadedPart[] {
+    const query = 'SELECT number, etag FROM tmp_export_parts WHERE export = ?1 ORDER BY number';
+    return [...this.#sql.exec(query, id).raw()].map(([number, etag]) => ({
+      partNumber: Number(number),
+      etag: String(etag),
+    }));
+  }
+
+  addParts(id: string, parts: readonly R2UploadedPart[]): void {
+    for (const { partNumber, etag } of parts) {
+      const query = 'INSERT OR REPLACE INTO tmp_export_parts VALUES (?1, ?2, ?3)';
+      this.#sql.exec(query, id, partNumber, etag);
+    }
+  }
+
+  removeParts(id: string): void {
+    this.#sql.exec('DELETE FROM tmp_export_parts WHERE export = ?1', id);
+  }
+
+  #one(query: string, ...values: string[]): ExportRecord | null {
+    const [row] = [...this.#sql.exec(query, ...values).raw()];
+    return row === undefined ? null : (JSON.parse(String(row[0])) as ExportRecord);
+  }
+}
+
+/** An export that has not begun. `id`: 16 hexadecimal digits. */
+export function newRecord(
+  request: ExportRequest,
+  partSize: number,
+  now: number,
+): ExportRecord {
+  const id = [...crypto.getRandomValues(new Uint8Array(8))]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
+  return {
+    id,
+    request,
+    status: 'queued',
+    name: null,
+    key: null,
+    uploadId: null,
+    partSize,
+    checkpoint: null,
+    isWritten: false,
+    tables: 0,
+    rows: 0,
+    bytes: 0,
+    parts: 0,
+    slices: 0,
+    sha256: null,
+    restarts: 0,
+    attempts: 0,
+    crashes: 0,
+    error: null,
+    warnings: [],
+    damaged: [],
+    createdAt: now,
+    movedAt: now,
+    finishedAt: null,
+    nextTryAt: null,
+    prunedAt: null,
+    callback: request.callbackUrl === null ? null : { attempts: 0, deliveredAt: null, nextTryAt: null, error: null },
+  };
+}

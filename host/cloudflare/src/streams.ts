@@ -1,0 +1,124 @@
+// Without a bucket, a dump is streamed in the response as it is made, and not kept.
+//
+// The state of the database is kept while it is read, as for an export to R2. If the client goes away or the object is
+// evicted, an alarm removes what keeps it.
+
+import { Component } from './component.js';
+import type { Settings } from './options.js';
+import { readSchema } from './rows/schema.js';
+import { firstCheckpoint, runSlice } from './slice.js';
+import { Snapshot } from './snapshot/snapshot.js';
+import { optionsOf, type ExportRequest } from './state.js';
+
+/** The size of the pieces that are sent, and how many are made at a time. */
+const PART_SIZE = 1024 * 1024;
+const SLICE_PARTS = 2;
+
+/** How long a client may read nothing. */
+const STALL_MS = 60_000;
+
+/** Another dump is being streamed. */
+export class StreamIsBusy extends Error {
+  override readonly name = 'StreamIsBusy';
+}
+
+/** A dump that is being streamed. */
+interface Running {
+  readonly snapshot: Snapshot;
+  readonly component: Component;
+  checkpoint: string | null;
+  parts: number;
+  /** When the client last took something. */
+  readAt: number;
+}
+
+export class Streams {
+  readonly #storage: DurableObjectStorage;
+  readonly #settings: Settings;
+  #running: Running | null = null;
+
+  constructor(storage: DurableObjectStorage, settings: Settings) {
+    this.#storage = storage;
+    this.#settings = settings;
+  }
+
+  /** When to look whether a dump has been left alone; null: there is none. */
+  nextDue(): number | null {
+    const query = "SELECT count(*) FROM sqlite_master WHERE name = 'tmp_export_snapshot'";
+    if ([...this.#storage.sql.exec(query).raw()][0]?.[0] === 0) return null;
+    return this.#running === null ? 0 : this.#running.readAt + STALL_MS;
+  }
+
+  /** Removes what a dump has left that nobody reads any more. */
+  sweep(): void {
+    const due = this.nextDue();
+    if (due !== null && due <= Date.now()) this.#end();
+  }
+
+  /** Checks whether a request can be streamed. */
+  check(request: ExportRequest): void {
+    const view = { schema: readSchema(this.#storage.sql), source: () => null };
+    firstCheckpoint(this.#storage.sql, view, optionsOf(request, PART_SIZE));
+  }
+
+  /** The dump of the present state. Its first pieces are made now, so that what fails early is told. */
+  open(request: ExportRequest): ReadableStream<Uint8Array> {
+    if (this.#running !== null && this.#running.readAt + STALL_MS > Date.now()) {
+      throw new StreamIsBusy('a dump is being streamed: try again when it has ended');
+    }
+    const running = this.#storage.transactionSync((): Running => {
+      const { sql } = this.#storage;
+      const { consistency, maxSnapshotBytes } = this.#settings;
+      const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes);
+      const checkpoint = firstCheckpoint(sql, snapshot, optionsOf(request, PART_SIZE));
+      return { snapshot, component: new Component(), checkpoint, parts: 0, readAt: Date.now() };
+    });
+    this.#running = running;
+    let first: Uint8Array[] | null = this.#next(running);
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => {
+          const parts = first ?? this.#next(running);
+          first = null;
+          for (const part of parts) controller.enqueue(part);
+          if (running.checkpoint === null) controller.close();
+        },
+        cancel: () => this.#end(running),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** The next pieces; behind the last ones, the checkpoint is null. */
+  #next(running: Running): Uint8Array[] {
+    try {
+      if (this.#running !== running) throw new Error('the client has read nothing for too long');
+      running.readAt = Date.now();
+      const loss = running.snapshot.check(this.#settings.maxSnapshotBytes);
+      if (loss !== null) throw new Error(`the database was changed while it was streamed (${loss})`);
+      const { outcome, parts } = runSlice(
+        running.component,
+        this.#storage.sql,
+        running.snapshot,
+        running.checkpoint ?? '',
+        running.parts,
+        PART_SIZE,
+        SLICE_PARTS,
+        this.#settings.budget,
+      );
+      running.parts += parts.length;
+      running.checkpoint = outcome.tag === 'more' ? outcome.val.checkpoint : null;
+      if (outcome.tag === 'done') this.#end(running);
+      return parts.map(({ bytes }) => bytes);
+    } catch (error) {
+      this.#end(running);
+      throw error;
+    }
+  }
+
+  #end(running: Running | null = this.#running): void {
+    if (running !== this.#running) return;
+    this.#running = null;
+    Snapshot.remove(this.#storage.sql);
+  }
+}

@@ -1,0 +1,203 @@
+// Runs the Worker of the tests in the real workerd, and compares with the `partway` program.
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Miniflare } from 'miniflare';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The program to compare with, and the stock `sqlite3`. */
+const PARTWAY = process.env.PARTWAY_PROGRAM ?? join(root, '../../target/debug/partway');
+const SQLITE = process.env.SQLITE3_PROGRAM ?? 'sqlite3';
+
+/** A running workerd, with its R2 and the databases of its objects in a folder of its own. */
+export class World {
+  #miniflare;
+  #folder;
+  #ids = new Map();
+  #copies = 0;
+
+  static async start(options = {}) {
+    const world = new World();
+    world.#folder = mkdtempSync(join(tmpdir(), 'partway-cloudflare-'));
+    world.#miniflare = new Miniflare({
+      rootPath: root,
+      scriptPath: options.script ?? 'test/worker.mjs',
+      modules: true,
+      modulesRules: [
+        { type: 'ESModule', include: ['**/*.js', '**/*.mjs'] },
+        { type: 'CompiledWasm', include: ['**/*.wasm'] },
+      ],
+      compatibilityDate: '2026-04-01',
+      durableObjects: { SUBJECT: { className: 'Subject', useSQLite: true } },
+      durableObjectsPersist: join(world.#folder, 'objects'),
+      r2Buckets: ['BUCKET'],
+      r2Persist: join(world.#folder, 'bucket'),
+      cf: false,
+      handleRuntimeStdio(output, errors) {
+        if (process.env.PARTWAY_SHOW_LOG) output.pipe(process.stderr); else output.resume();
+        if (process.env.PARTWAY_SHOW_LOG) errors.pipe(process.stderr);
+        else errors.resume();
+      },
+      ...options.miniflare,
+    });
+    await world.#miniflare.ready;
+    return world;
+  }
+
+  get folder() {
+    return this.#folder;
+  }
+
+  async stop() {
+    await this.#miniflare.dispose();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async fetch(path, init) {
+    return this.#miniflare.dispatchFetch(`http://localhost/${path}`, init);
+  }
+
+  /** An object of its own; `options` are its exporter's. */
+  subject(label, options = {}) {
+    return new Subject(this, `${label}${JSON.stringify(options)}`);
+  }
+
+  async objects(memory = '') {
+    return (await this.fetch(`bucket?memory=${memory}`)).json();
+  }
+
+  async stored(key, memory = '') {
+    const response = await this.fetch(`bucket?key=${encodeURIComponent(key)}&memory=${memory}`);
+    return response.ok ? Buffer.from(await response.arrayBuffer()) : null;
+  }
+
+  /** The file of an object's database. */
+  async file(subject) {
+    if (!this.#ids.has(subject.name)) this.#ids.set(subject.name, await subject.json('id'));
+    const folder = join(this.#folder, 'objects');
+    const [classFolder] = readdirSync(folder);
+    return join(folder, classFolder, `${this.#ids.get(subject.name)}.sqlite`);
+  }
+
+  /** A copy of an object's database as it is now, without the tables of exports and of the platform. */
+  async copy(subject) {
+    const copy = join(this.#folder, `copy-${(this.#copies += 1)}.sqlite`);
+    run(SQLITE, [await this.file(subject), `.backup '${copy}'`]);
+    const own = `SELECT type, name FROM sqlite_master WHERE name GLOB 'tmp_export_*' OR name LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY type = 'table'`;
+    const names = run(SQLITE, ['-separator', ' ', copy, own]).trim().split('\n').filter((line) => !/^(index|$)/.test(line));
+    if (names.length > 0) run(SQLITE, [copy, names.map((name) => `DROP ${name};`).join('\n')]);
+    return copy;
+  }
+}
+
+/** An object of the Worker. */
+export class Subject {
+  constructor(world, name) {
+    this.world = world;
+    this.name = name;
+  }
+
+  fetch(path, init) {
+    return this.world.fetch(`${encodeURIComponent(this.name)}/${path}`, init);
+  }
+
+  async json(path, init) {
+    const response = await this.fetch(path, init);
+    const text = await response.text();
+    // It reached the instance that was evicted; the platform delivers alarms again, too.
+    if (response.status === 500 && text.includes('evicted by the test')) return this.json(path, init);
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw new Error(`${path}: ${response.status} ${text.slice(0, 500)}`);
+    }
+  }
+
+  post(path, body) {
+    return this.json(path, { method: 'POST', body: JSON.stringify(body) });
+  }
+
+  /** Runs statements; fails if one does. The rows of the last one. */
+  async sql(...statements) {
+    const results = await this.post('sql', statements);
+    const index = results.findIndex((result) => result.error !== undefined);
+    if (index >= 0) throw new Error(`${results[index].error}: ${statements[index].slice(0, 200)}`);
+    return results.at(-1);
+  }
+
+  set(world) {
+    return this.post('world', world);
+  }
+
+  /** Starts an export; its id. */
+  async start(parameters = {}) {
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify(parameters);
+    const response = await this.fetch('export/dump', { method: 'POST', headers, body });
+    const { result, error } = await response.json();
+    if (response.status !== 202) throw new Error(`${response.status}: ${error}`);
+    return result.exportId;
+  }
+
+  async status(id) {
+    const { result, error } = await this.json(`export/status/${id}`);
+    if (result === null) throw new Error(error);
+    return result;
+  }
+
+  /** Waits until an export has ended. */
+  async ended(id) {
+    for (;;) {
+      const status = await this.status(id);
+      if (['done', 'failed', 'cancelled'].includes(status.status)) return status;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** A new instance takes over, as after an eviction. */
+  async evict() {
+    await this.fetch('evict').catch(() => undefined);
+  }
+
+  /** What is left in the database of exports, but for their records. */
+  async leftovers() {
+    const rows = await this.sql(
+      "SELECT name FROM sqlite_master WHERE name GLOB 'tmp_export_*' AND name NOT IN ('tmp_export_state', 'tmp_export_parts', 'tmp_export_alarms')",
+    );
+    return rows.flat();
+  }
+}
+
+/** What `partway export` makes of a database. */
+export function exported(database, options = []) {
+  const { stdout } = spawn(PARTWAY, ['export', database, ...options]);
+  return stdout;
+}
+
+export function sha256(bytes) {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** What the stock program prints for statements, of any length. */
+export function sqlite(database, sql) {
+  return spawn(SQLITE, [database], sql).stdout.toString();
+}
+
+function run(program, parameters) {
+  return spawn(program, parameters).stdout.toString();
+}
+
+function spawn(program, parameters, input = '') {
+  if (program === PARTWAY && !existsSync(program)) {
+    throw new Error(`there is no ${program}: run cargo build -p partway, or set PARTWAY_PROGRAM`);
+  }
+  const result = spawnSync(program, parameters, { input, maxBuffer: 4 * 2 ** 30 });
+  if (result.error) throw result.error;
+  if (result.status !== 0) throw new Error(`${program} ${parameters.join(' ')}: ${result.stderr}`);
+  return result;
+}

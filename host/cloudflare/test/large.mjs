@@ -1,0 +1,57 @@
+// node test/large.mjs MB: a large database, exported over many alarms while others write, compared with what
+// `partway export` makes of a copy taken at the start; the memory and CPU of workerd meanwhile.
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { World } from './harness.mjs';
+
+const megabytes = Number(process.argv[2] ?? 1000);
+const world = await World.start();
+try {
+  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
+  const pid = children.find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('workerd'));
+  const memory = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+  const cpu = () => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  };
+  const subject = world.subject('large', { prefix: '' });
+  await subject.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b REAL, c TEXT, d BLOB)');
+  for (let filled = 0; filled < megabytes; filled += 20) {
+    await subject.sql(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO t (a, b, c, d) SELECT i * 7919, i / 7.0, printf('%.*c', 700, 'some text ') || i, randomblob(280) FROM n",
+    );
+  }
+  const idle = memory();
+  const start = cpu();
+  await subject.set({ isManual: true });
+  const id = await subject.start();
+  const copy = await world.copy(subject);
+  await subject.set({ isManual: false });
+  // The alarm that was ignored meanwhile.
+  await subject.json('alarm');
+  let peak = 0;
+  let number = 0;
+  let status;
+  do {
+    await subject.sql(`UPDATE t SET c = 'changed', a = -a WHERE id % 997 = ${(number += 1) % 997}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    peak = Math.max(peak, memory());
+    status = await subject.status(id);
+  } while (!['done', 'failed'].includes(status.status));
+  const used = cpu() - start;
+  const alarms = (await subject.set({})).log.filter((what) => what === 'alarm').length;
+  const folder = join(world.folder, 'expected');
+  mkdirSync(folder);
+  const run = spawnSync(process.env.PARTWAY_PROGRAM ?? '../../target/debug/partway', ['export', copy, '--to', folder, '--json', '--state', join(world.folder, 'state')]);
+  if (run.status !== 0) throw new Error(String(run.stderr));
+  const expected = JSON.parse(run.stdout.toString());
+  console.log(`a database of ${(statSync(copy).size / 1e6).toFixed(0)} MB, a dump of ${(status.bytes / 1e6).toFixed(0)} MB, ${number} writes of ${Math.round(megabytes * 1000 / 997)} rows meanwhile`);
+  console.log(`${status.parts} parts, ${status.slices} slices, ${alarms} alarms, ${status.restarts} restarts; CPU ${used.toFixed(1)} s: ${(used / status.slices).toFixed(2)} s a slice, ${(used / alarms).toFixed(2)} s an alarm`);
+  console.log(`memory of workerd with its R2: ${idle.toFixed(0)} MiB before, ${peak.toFixed(0)} MiB at most`);
+  console.log(status.sha256 === expected.sha256 ? 'the same sha256 as partway export' : `DIFFERENT: ${status.sha256} ${expected.sha256} ${status.error}`);
+  process.exitCode = status.sha256 === expected.sha256 ? 0 : 1;
+} finally {
+  await world.stop();
+}
