@@ -4,6 +4,7 @@
 mod apt;
 mod bench;
 mod browser;
+mod cloudflare;
 mod demo;
 mod dist;
 mod fidelity;

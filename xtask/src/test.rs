@@ -1,25 +1,25 @@
 //! `cargo xtask test`: every test, and whether speed was lost.
 
-use std::process::Command;
-
 use anyhow::{Context, Result};
 
 use crate::bench;
 use crate::browser::browser;
+use crate::cloudflare::{self, has_node};
 use crate::garage::Garage;
 use crate::python;
-use crate::run::{cargo, output, run};
+use crate::run::{cargo, run};
 use crate::setup::setup;
 
 /// Runs all tests; with `long`, the slow ones too.
 pub fn test(long: bool) -> Result<()> {
     setup()?;
     browser()?;
-    let features: &[&str] = if has_node() {
+    let has_node = has_node();
+    let features: &[&str] = if has_node {
         &["--features", "partway-tests/workerd"]
     } else {
         eprintln!(
-            "test: Node.js 20 with npm is not available; the tests of --target d1 are skipped"
+            "test: Node.js 20 with npm is not available; the tests of --target d1 and of host/cloudflare are skipped"
         );
         &[]
     };
@@ -52,6 +52,9 @@ pub fn test(long: bool) -> Result<()> {
             .args(["test", "--release", "--package", "partway-tests", "--test", "all"])
             .args(["--", "--ignored", "--nocapture", LONG_SIMULATION]))?;
     }
+    if has_node {
+        cloudflare::test()?;
+    }
     // Alone: in parallel with tests, it would measure them as well.
     drop(garage);
     bench::check()
@@ -62,12 +65,3 @@ const MEASURING: [&str; 2] = ["dump::large_values::", "service::load::"];
 
 /// So many schedules that an optimized build is worth it.
 const LONG_SIMULATION: &str = "jobs::simulation::hundreds_of_thousands_of_schedules";
-
-/// Whether workerd can be installed and run.
-fn has_node() -> bool {
-    let version = |program| output(Command::new(program).arg("--version")).ok();
-    let node = version("node").and_then(|text| {
-        text.trim().trim_start_matches('v').split('.').next()?.parse::<u32>().ok()
-    });
-    node.is_some_and(|major| major >= 20) && version("npm").is_some()
-}

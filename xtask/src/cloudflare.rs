@@ -1,0 +1,34 @@
+//! The npm package of the Durable Object host: its own tests, in the real workerd.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::run::{output, root, run, target};
+
+/// Whether its tests can run here: Node.js 20 with npm, which workerd comes by.
+pub fn has_node() -> bool {
+    let version = |program| output(Command::new(program).arg("--version")).ok();
+    let node = version("node").and_then(|text| {
+        text.trim().trim_start_matches('v').split('.').next()?.parse::<u32>().ok()
+    });
+    node.is_some_and(|major| major >= 20) && version(NPM).is_some()
+}
+
+/// Installs what the package needs from npm, builds it and runs its tests. The program and the component that they
+/// compare with must have been built by `cargo build`.
+pub fn test() -> Result<()> {
+    npm(&["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
+    npm(&["test"]).context("testing host/cloudflare")
+}
+
+const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+
+fn npm(arguments: &[&str]) -> Result<()> {
+    let program = format!("debug/partway{}", std::env::consts::EXE_SUFFIX);
+    run(Command::new(NPM)
+        .args(arguments)
+        .current_dir(root().join("host/cloudflare"))
+        .env("CARGO_TARGET_DIR", target())
+        .env("PARTWAY_PROGRAM", target().join(program)))
+}
