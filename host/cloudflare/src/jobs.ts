@@ -8,7 +8,7 @@ import { ObjectHash, hashOf } from './hash.js';
 import { defaultName } from './names.js';
 import type { Settings } from './options.js';
 import type { Budget } from './pacing.js';
-import { makePart, type MadePart } from './part.js';
+import { makePart, type MadePart, type PartSource } from './part.js';
 import { pieceSize } from './parts.js';
 import { readSchema } from './rows/schema.js';
 import { firstCheckpoint } from './slice.js';
@@ -190,7 +190,7 @@ export class Jobs {
     const budget = await this.#entered(record);
     if (budget === null) return 0;
     const upload = resumeUpload(this.bucket, record);
-    const component = new Component();
+    const reading = { component: new Component(), memory: { paused: null } };
     const pending: PendingPart[] = [];
     let { checkpoint } = record;
     let made = 0;
@@ -198,7 +198,7 @@ export class Jobs {
       for (;;) {
         const mayMake = checkpoint !== null && made < maxParts && pending.length < budget.uploadedParts;
         if (mayMake && !(await this.#isLost(record, pending))) {
-          const part = await this.#makePart(component, checkpoint ?? '', record, made, budget);
+          const part = await this.#makePart(reading, checkpoint ?? '', record, made, budget);
           // Its snapshot is lost, or the export has ended: the next round sees to that.
           if (part === null) continue;
           made += 1;
@@ -260,7 +260,7 @@ export class Jobs {
 
   /** Null: the snapshot was lost meanwhile, or the export has ended. */
   async #makePart(
-    component: Component,
+    reading: Pick<PartSource, 'component' | 'memory'>,
     checkpoint: string,
     record: ExportRecord,
     made: number,
@@ -272,7 +272,7 @@ export class Jobs {
     const { id, partSize } = record;
     const number = record.parts + made + 1;
     const isWanted = (): boolean => this.#isUnfinished(id) && this.#snapshot === view;
-    const part = await makePart({ component, sql, view, checkpoint, number, partSize, budget, isWanted });
+    const part = await makePart({ ...reading, sql, view, checkpoint, number, partSize, budget, isWanted });
     // Others may have changed the schema between its slices. Too many saved rows can wait for the next check.
     return view.check(Infinity) === null ? part : null;
   }

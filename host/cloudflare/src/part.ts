@@ -4,7 +4,7 @@
 import type { Component, Outcome } from './component.js';
 import type { Budget } from './pacing.js';
 import { pieceSize } from './parts.js';
-import type { View } from './rows/rows.js';
+import type { ScanMemory, View } from './rows/rows.js';
 import { runSlice } from './slice.js';
 
 export interface MadePart {
@@ -21,6 +21,7 @@ export interface PartSource {
   readonly component: Component;
   readonly sql: SqlStorage;
   readonly view: View;
+  readonly memory: ScanMemory;
   readonly checkpoint: string;
   readonly number: number;
   readonly partSize: number;
@@ -31,7 +32,7 @@ export interface PartSource {
 
 /** Makes a part; null: it is no longer wanted. Nobody else runs between its last slice and the return. */
 export async function makePart(source: PartSource): Promise<MadePart | null> {
-  const { component, sql, view, number, partSize, budget } = source;
+  const { component, sql, view, memory, number, partSize, budget } = source;
   const size = pieceSize(partSize);
   const pieces = partSize / size;
   const bytes = new Uint8Array(partSize);
@@ -40,7 +41,7 @@ export async function makePart(source: PartSource): Promise<MadePart | null> {
   for (let slices = 1; ; slices++) {
     const most = Math.min(budget.slicePieces, pieces - made);
     const written = (number - 1) * pieces + made;
-    const { outcome, parts } = runSlice(component, sql, view, checkpoint, written, size, most, budget);
+    const { outcome, parts } = runSlice(component, sql, view, memory, checkpoint, written, size, most, budget);
     for (const piece of parts) {
       bytes.set(piece.bytes, length);
       length += piece.bytes.length;

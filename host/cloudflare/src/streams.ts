@@ -5,6 +5,7 @@
 
 import { Component } from './component.js';
 import type { Settings } from './options.js';
+import type { ScanMemory } from './rows/rows.js';
 import { readSchema } from './rows/schema.js';
 import { firstCheckpoint, runSlice } from './slice.js';
 import { Snapshot } from './snapshot/snapshot.js';
@@ -26,6 +27,7 @@ export class StreamIsBusy extends Error {
 interface Running {
   readonly snapshot: Snapshot;
   readonly component: Component;
+  readonly memory: ScanMemory;
   checkpoint: string | null;
   parts: number;
   /** When the client last took something. */
@@ -71,7 +73,7 @@ export class Streams {
       const { consistency, maxSnapshotBytes } = this.#settings;
       const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes);
       const checkpoint = firstCheckpoint(sql, snapshot, optionsOf(request, PART_SIZE));
-      return { snapshot, component: new Component(), checkpoint, parts: 0, readAt: Date.now() };
+      return { snapshot, component: new Component(), memory: { paused: null }, checkpoint, parts: 0, readAt: Date.now() };
     });
     this.#running = running;
     let first: Uint8Array[] | null = this.#next(running);
@@ -100,6 +102,7 @@ export class Streams {
         running.component,
         this.#storage.sql,
         running.snapshot,
+        running.memory,
         running.checkpoint ?? '',
         running.parts,
         PART_SIZE,

@@ -29,21 +29,23 @@ interface Row {
 export interface ScanContext {
   readonly sql: SqlStorage;
   builder: BatchBuilder | null;
+  /** The scan whose position was asked for last: where the next slice may go on. */
+  last: TableScan | null;
   /** Told of every row that is read. */
   readonly countRows: (rows: number) => void;
 }
 
-/** A running query. */
+/** A running query, or what it gave until its end. */
 interface Running {
-  readonly rows: Iterator<Cell[]>;
+  rows: Iterator<Cell[]>;
   readonly isExact: boolean;
   readonly limit: number;
   taken: number;
 }
 
 export class TableScan {
-  readonly #context: ScanContext;
-  readonly #query: TableQuery;
+  #context: ScanContext;
+  #query: TableQuery;
   /** The query that runs, or runs next, comes after this position. */
   #after: Position;
   #range = 0;
@@ -55,6 +57,10 @@ export class TableScan {
   #hasEnded = false;
   /** A row that did not fit into the last batch. */
   #pending: Row | null = null;
+  /** Rows that the last slice has read and not used. */
+  #unused: Row[] = [];
+  /** The position that was asked for last, and how many rows of the batch it is behind. */
+  #asked: { readonly rows: number; readonly position: Uint8Array } | null = null;
   /** The rows of the last batch, and the position before them. */
   #batch: Row[] = [];
   #before: Position;
@@ -87,7 +93,10 @@ export class TableScan {
     if (rows > this.#batch.length) {
       throw new RowsError('invalid-cell', `the last batch has no row ${rows}`);
     }
-    return encodePosition(this.#positionAfter(rows));
+    const position = encodePosition(this.#positionAfter(rows));
+    this.#asked = { rows, position };
+    this.#context.last = this;
+    return position;
   }
 
   read(row: number, column: number, offset: number, maxBytes: number): Uint8Array {
@@ -95,6 +104,35 @@ export class TableScan {
       this.#long = { row, column, bytes: this.#longValue(row, column) };
     }
     return this.#long.bytes.subarray(offset, offset + maxBytes);
+  }
+
+  /** Reads the running query to its end, and keeps what it gives for the next slice. */
+  pause(): void {
+    if (this.#running === null) return;
+    const rows: Cell[][] = [];
+    for (let next = this.#running.rows.next(); next.done !== true; ) {
+      rows.push(next.value);
+      next = this.#running.rows.next();
+    }
+    this.#running.rows = rows.values();
+  }
+
+  /** Goes on behind a position in another slice; false: what is in memory is of no use there. */
+  resume(context: ScanContext, query: TableQuery, after: Uint8Array): boolean {
+    const asked = this.#asked;
+    const isThere = asked !== null && isSame(asked.position, after) && this.#query.readsSame(query);
+    if (!isThere) return false;
+    const rest = this.#batch.slice(asked.rows);
+    this.#before = this.#positionAfter(asked.rows);
+    this.#unused = [...rest, ...(this.#pending === null ? [] : [this.#pending]), ...this.#unused];
+    this.#pending = null;
+    this.#batch = [];
+    this.#long = null;
+    this.#asked = null;
+    this.#context = context;
+    // Rows may have been saved meanwhile: what is read from now on must look there, too.
+    this.#query = query;
+    return true;
   }
 
   /** Reads the running query to its end: until then it locks its tables. */
@@ -113,7 +151,7 @@ export class TableScan {
 
   #fill(builder: BatchBuilder): void {
     for (;;) {
-      const row = this.#pending ?? this.#step();
+      const row = this.#pending ?? this.#unused.shift() ?? this.#step();
       this.#pending = null;
       if (row === null) return;
       const { columns } = this.#query.way(row.isExact);
@@ -173,6 +211,8 @@ export class TableScan {
   #readExactly(last: Position): void {
     while (this.#running !== null && this.#running.rows.next().done !== true);
     this.#running = null;
+    this.#unused = [];
+    this.#hasEnded = false;
     this.#exactRows = this.#exactAgain;
     this.#exactAgain = Math.min(4 * this.#exactAgain, 4096);
     this.#restartAfter(last);
@@ -215,6 +255,10 @@ export class TableScan {
     if (typeof cell === 'string') return encoder.encode(cell);
     return cell instanceof ArrayBuffer ? new Uint8Array(cell) : new Uint8Array(0);
   }
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 
 /** Whether a key's cell of the fast way is what is stored. */

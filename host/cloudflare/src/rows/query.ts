@@ -38,6 +38,7 @@ interface Way {
 
 export class TableQuery {
   readonly source: Source;
+  readonly #columns: readonly (number | null)[];
   readonly fast: Way;
   readonly exact: Way;
   readonly #texts = new Map<string, string>();
@@ -45,10 +46,16 @@ export class TableQuery {
   /** `columns`: their indexes in the table; null: the rowid. */
   constructor(source: Source, columns: readonly (number | null)[]) {
     this.source = source;
+    this.#columns = columns;
     const wanted = [...source.key.map(({ column }) => column), ...columns];
     const distinct = [...new Set(wanted)];
     this.fast = fastWay(source, distinct, wanted);
     this.exact = exactWay(source, distinct, wanted);
+  }
+
+  /** Whether it reads the same columns of the same table as another. */
+  readsSame(other: TableQuery): boolean {
+    return this.source.table.name === other.source.table.name && this.#columns.join() === other.#columns.join();
   }
 
   way(isExact: boolean): Way {

@@ -1,6 +1,7 @@
 // The contract's `rows`: the imports that a component reads a database through.
 
 import type { Batch, Schema } from '../component/interfaces/partway-pipe-rows.js';
+import type { BatchBuilder } from './batch.js';
 import { TableScan, type ScanContext } from './cursor.js';
 import { readFailed, RowsError } from './error.js';
 import { displayed } from './names.js';
@@ -39,20 +40,29 @@ export class Cursor {
   }
 }
 
+/** What slices over the same view hand on: rows that were read and not used. They are part of the view for good. */
+export interface ScanMemory {
+  paused: { readonly scan: TableScan; readonly builder: BatchBuilder | null } | null;
+}
+
 /** The rows of a view, for one slice. Close it when the slice has ended, however it has. */
 export class Rows {
   readonly #view: View;
+  readonly #memory: ScanMemory;
   readonly #context: ScanContext;
   readonly #tables: ReadonlyMap<string, TableInfo>;
   readonly #scans: TableScan[] = [];
   #schema: Schema | null = null;
   #read = 0;
 
-  constructor(sql: SqlStorage, view: View) {
+  /** `memory`: what the last slice over the same view has left. */
+  constructor(sql: SqlStorage, view: View, memory: ScanMemory) {
     this.#view = view;
+    this.#memory = memory;
     this.#context = {
       sql,
-      builder: null,
+      builder: memory.paused?.builder ?? null,
+      last: null,
       countRows: (rows) => {
         this.#read += rows;
       },
@@ -78,9 +88,15 @@ export class Rows {
     };
   }
 
+  /** Ends all scans. What the last one has read too far is kept for the next slice. */
   close(): void {
-    for (const scan of this.#scans) scan.close();
+    const { last, builder } = this.#context;
+    for (const scan of this.#scans) {
+      if (scan === last) scan.pause();
+      else scan.close();
+    }
     this.#scans.length = 0;
+    this.#memory.paused = last === null ? null : { scan: last, builder };
   }
 
   #open(name: Uint8Array, columns: readonly Uint8Array[], after?: Uint8Array): Cursor {
@@ -94,7 +110,11 @@ export class Rows {
     if (position === undefined || (position !== null && position.length !== source.key.length)) {
       throw new RowsError('invalid-position', `invalid position in ${displayed(table.name)}`);
     }
-    const scan = new TableScan(this.#context, new TableQuery(source, indexes), position);
+    const query = new TableQuery(source, indexes);
+    const paused = this.#memory.paused?.scan;
+    this.#memory.paused = null;
+    const isPaused = after !== undefined && paused?.resume(this.#context, query, after) === true;
+    const scan = isPaused && paused ? paused : new TableScan(this.#context, query, position);
     this.#scans.push(scan);
     return new Cursor(scan);
   }
