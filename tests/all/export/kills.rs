@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use base16ct::lower::encode_string as hex;
 use partway_store::Store;
 use partway_testbed::{Random, write_sample, write_uniform};
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -52,11 +53,16 @@ struct Victim {
 
 /// The parts that an unfinished job of a database has saved; none where there is none.
 fn saved_parts(folder: &Path, database: &Path) -> Option<u64> {
+    saved(folder, database, "totals ->> 'parts'")
+}
+
+/// What the file of jobs says of the unfinished job of a database: the program names such a job by whether a process is
+/// at work on it.
+fn saved<T: FromSql>(folder: &Path, database: &Path, what: &str) -> Option<T> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let connection = Connection::open_with_flags(folder.join("state/jobs.db"), flags).ok()?;
-    let sql =
-        "SELECT totals ->> 'parts' FROM export_jobs WHERE finished_at IS NULL AND database = ?1";
-    connection.query_row(sql, [database.to_str()?], |row| row.get(0)).ok()
+    let sql = format!("SELECT {what} FROM export_jobs WHERE finished_at IS NULL AND database = ?1");
+    connection.query_row(&sql, [database.to_str()?], |row| row.get(0)).ok()
 }
 
 /// Kills an export again and again, and then lets it come to its end.
@@ -97,11 +103,11 @@ fn kill_often(victim: &Victim) -> (Met, Value) {
             met.before += 1;
             continue;
         };
-        match job["state"].as_str().unwrap() {
-            "waiting" => met.beginning += 1,
-            "running" => met.running += 1,
-            "completing" => met.completing += 1,
-            other => panic!("the job is {other}: {job}"),
+        match saved::<String>(folder, database, "state").as_deref() {
+            Some("waiting") => met.beginning += 1,
+            Some("running") => met.running += 1,
+            Some("completing") => met.completing += 1,
+            other => panic!("the job is {other:?}: {job}"),
         }
         let saved = job["parts"].as_u64().unwrap();
         assert!(saved >= parts, "parts that were saved are lost: {job}");

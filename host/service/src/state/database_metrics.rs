@@ -61,7 +61,9 @@ impl CallbackResult {
 pub struct SavedNumbers {
     pub results: Vec<ExportResult>,
     pub last_good: Option<LastGood>,
-    /// If this service exports the database by schedule.
+    /// Whether this service exports the database by schedule.
+    pub is_scheduled: bool,
+    /// The schedule, once it is saved.
     pub schedule: Option<ScheduleEntry>,
     pub waiting_callbacks: u64,
 }
@@ -248,12 +250,14 @@ impl DatabaseMetrics {
             self.good_bytes.with_label_values(only).set(bytes);
             self.good_seconds.with_label_values(only).set(good.seconds);
         }
-        if let Some(schedule) = &saved.schedule {
-            self.schedules.last.with_label_values(only).set(unix_seconds(schedule.last_at));
-            self.schedules.next.with_label_values(only).set(unix_seconds(Some(schedule.next_at)));
+        if saved.is_scheduled {
             for run in ScheduleRun::ALL {
                 self.schedules.runs.with_label_values(&[database, run.label()]);
             }
+        }
+        if let Some(schedule) = &saved.schedule {
+            self.schedules.last.with_label_values(only).set(unix_seconds(schedule.last_at));
+            self.schedules.next.with_label_values(only).set(unix_seconds(Some(schedule.next_at)));
         }
         for result in CallbackResult::ALL {
             self.callbacks.sent.with_label_values(&[database, result.label()]);

@@ -308,11 +308,13 @@ impl StoreExports {
         };
         let (results, last_good, mut schedules, waiting) = self.with_jobs(read).await?;
         let of_one = |(name, path): (&'a str, &'a Path)| {
+            let is_scheduled = self.scheduled.contains(path);
             let saved = SavedNumbers {
+                is_scheduled,
                 results: results.iter().filter(|it| it.database == path).cloned().collect(),
                 last_good: last_good.iter().find(|it| it.database == path).cloned(),
                 // An entry may be left of a schedule that is no more.
-                schedule: schedules.remove(path).filter(|_| self.scheduled.contains(path)),
+                schedule: schedules.remove(path).filter(|_| is_scheduled),
                 waiting_callbacks: waiting.get(path).copied().unwrap_or_default(),
             };
             (name, saved)
