@@ -99,7 +99,9 @@ class Database:
         cells = ", ".join(f"CAST({column} AS BLOB)" for column in ["type", "name", "tbl_name", "sql"])
         entries, tables = [], []
         for *entry, root in self.opened.rows(f"SELECT {cells}, rootpage FROM sqlite_schema"):
-            kind, name, on, sql = (cell and cell.decode(self.codec, "surrogatepass") for cell in entry)
+            kind, name, on, sql = (
+                None if cell is None else cell.decode(self.codec, "surrogatepass") for cell in entry
+            )
             entries.append((kind, name, on, sql))
             if kind == "table" and root:
                 tables.append(name)
@@ -147,11 +149,20 @@ class Database:
                     # What a blob handle reads is what is stored; where there is none, its length and the kind of
                     # its mark are compared.
                     if rowid and not has_generated:
-                        value = self.opened.blob(table, column, key)
+                        value = self.stored(table, column, key, value)
                     else:
                         value = (value, values[at + 2], values[at + 3])
                 row.append((kind, value))
             yield tuple(row)
+
+    def stored(self, table, column, rowid, read):
+        """The bytes of a value where it lies. No handle opens a default that no row stores: it is as it was read."""
+        try:
+            return self.opened.blob(table, column, rowid)
+        except Exception as error:
+            if "cannot open value of type" not in str(error):
+                raise
+            return read
 
     def expressions(self, column):
         """A cell: its storage class, its value with text as the bytes that are stored, and what tells its mark."""
