@@ -225,7 +225,7 @@ fn value_weight(kind: u64, bytes: &[u8]) -> (u64, u64) {
         7 => (8, integer(8).map_or(12, |bits| weight::real(f64::from_bits(bits as u64)))),
         8 | 9 => (0, weight::integer(0)),
         10 | 11 => (0, 0),
-        _ if kind % 2 == 0 => ((kind - 12) / 2, weight::blob((kind - 12) / 2)),
+        _ if kind.is_multiple_of(2) => ((kind - 12) / 2, weight::blob((kind - 12) / 2)),
         _ => ((kind - 13) / 2, weight::text((kind - 13) / 2)),
     }
 }

@@ -99,7 +99,7 @@ fn of_bytes(batch: &Batch) -> u64 {
 /// The sum of these, which are the first of so many.
 fn scaled(weights: impl ExactSizeIterator<Item = u64>, all: usize) -> u64 {
     let looked_at = weights.len() as u64;
-    if looked_at == 0 { 0 } else { weights.sum::<u64>() * all as u64 / looked_at }
+    (weights.sum::<u64>() * all as u64).checked_div(looked_at).unwrap_or(0)
 }
 
 #[cfg(test)]
