@@ -19,8 +19,9 @@ type Entry =
   | 'retry'
   /** How often it has failed. */
   | 'failures'
-  /** What the object's alarm was set to. */
-  | 'armed';
+  /** What the object's alarm was set to, and what it was when it last came: it may come again. */
+  | 'armed'
+  | 'fired';
 
 export class Alarms {
   readonly #storage: DurableObjectStorage;
@@ -99,8 +100,11 @@ export class Alarms {
   #adoptFired(info: AlarmInvocationInfo | undefined): void {
     const armed = this.#get('armed');
     const scheduled = (info as { scheduledTime?: number } | undefined)?.scheduledTime;
-    const isOther = scheduled !== undefined && scheduled !== armed;
-    if (isOther && this.#get('user') === null) this.#put('user', scheduled);
+    const isKnown = scheduled === armed || scheduled === this.#get('fired');
+    if (scheduled !== undefined) {
+      if (!isKnown && this.#get('user') === null) this.#put('user', scheduled);
+      this.#put('fired', scheduled);
+    }
     this.#put('armed', null);
   }
 

@@ -23,7 +23,7 @@ export interface ExporterOptions {
   readonly partSize?: number;
   /** Signs callbacks: `whsec_` and Base64, or any text of 16 bytes and more. Without it there are none. */
   readonly callbackSecret?: string;
-  /** The database's name in statuses and callbacks; by default the object's name or id. */
+  /** The database's name in statuses and callbacks; by default the object's id. */
   readonly database?: string;
   /** A GET responds with the dump itself if it is done within so many parts; by default 4. */
   readonly inlineParts?: number;
@@ -59,7 +59,7 @@ export function settingsOf(id: DurableObjectId, options: ExporterOptions): Setti
     budget: { ...DEFAULT_BUDGET, ...options.budget },
     partSize: options.partSize ?? 5 * 1024 * 1024,
     callbackSecret: options.callbackSecret ?? null,
-    database: options.database ?? id.name ?? id.toString(),
+    database: options.database ?? id.toString(),
     inlineParts: options.inlineParts ?? 4,
     firstRetryMs: options.firstRetryMs ?? 2_000,
     keepRecords: options.keepRecords ?? 100,

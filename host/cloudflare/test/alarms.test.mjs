@@ -50,7 +50,11 @@ test('both due at the same time are both served, also over evictions', async () 
   await subject.json(`user-alarm?at=${at}`);
   await subject.evict();
   assert.equal((await subject.ended(id)).status, 'done');
-  assert.deepEqual(await userCalls(subject, 1), ['user 0']);
+  // Once, and once more if the instance ended in the middle of it.
+  const calls = await userCalls(subject, 1);
+  assert.equal(calls[0], 'user 0');
+  assert.ok(calls.length <= 2, calls.join());
+  assert.deepEqual(await subject.json('alarms'), { user: null, object: null });
 });
 
 test('an alarm that was set directly in the storage is the user\u2019s, before and during an export', async () => {

@@ -44,8 +44,11 @@ function faulty(target, world) {
 export class Subject extends DurableObject {
   constructor(ctx, env) {
     super(ctx, env);
-    this.world = worldOf(ctx.id.name);
-    const { bucket = true, ...options } = JSON.parse(ctx.id.name.slice(ctx.id.name.indexOf('{')));
+    // An instance that an alarm wakes is not told its name.
+    const name = ctx.id.name ?? ctx.storage.kv.get('name');
+    if (ctx.id.name !== undefined) ctx.storage.kv.put('name', name);
+    this.world = worldOf(name);
+    const { bucket = true, ...options } = JSON.parse(name.slice(name.indexOf('{')));
     this.bucket = bucket === 'memory' ? memory : env.BUCKET;
     this.exporter = new Exporter(ctx, {
       prefix: '',
