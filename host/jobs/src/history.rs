@@ -151,29 +151,15 @@ pub(crate) fn remember(transaction: &Transaction<'_>, id: &JobId) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use partway_store::StoreAddress;
-
     use super::*;
     use crate::lease::{Claim, Lease};
     use crate::record::JobState;
     use crate::totals::{Finished, Totals};
-    use crate::{ExportRequest, OnChange, Pace, Queued, SnapshotMode};
+    use crate::{ExportRequest, Queued};
 
     fn request(tables: &[&str]) -> ExportRequest {
-        ExportRequest {
-            database: "/app.db".into(),
-            store: StoreAddress::Folder("/store".into()),
-            name: None,
-            format: "sql".to_owned(),
-            tables: tables.iter().map(|&table| table.to_owned()).collect(),
-            settings: vec![],
-            component: None,
-            part_size: None,
-            snapshot: SnapshotMode::Auto,
-            max_loaded_row: None,
-            on_change: OnChange::Restart,
-            pace: Pace::default(),
-        }
+        let tables = tables.iter().map(|&table| table.to_owned()).collect();
+        ExportRequest { tables, ..ExportRequest::example() }
     }
 
     fn at(second: i64) -> Timestamp {

@@ -119,24 +119,9 @@ impl JobStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{OnChange, Pace, SnapshotMode};
-    use partway_store::StoreAddress;
 
     fn request(name: &str) -> ExportRequest {
-        ExportRequest {
-            database: "/app.db".into(),
-            store: StoreAddress::Folder("/store".into()),
-            name: Some(name.to_owned()),
-            format: "sql".to_owned(),
-            tables: vec![],
-            settings: vec![],
-            component: None,
-            part_size: None,
-            snapshot: SnapshotMode::Auto,
-            max_loaded_row: None,
-            on_change: OnChange::Restart,
-            pace: Pace::default(),
-        }
+        ExportRequest { name: Some(name.to_owned()), ..ExportRequest::example() }
     }
 
     #[test]

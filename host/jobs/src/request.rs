@@ -93,3 +93,24 @@ impl ExportRequest {
             && self.component == other.component
     }
 }
+
+#[cfg(test)]
+impl ExportRequest {
+    /// A request for a whole database to a folder, with defaults for the rest. Neither need exist.
+    pub(crate) fn example() -> Self {
+        Self {
+            database: "/app.db".into(),
+            store: StoreAddress::Folder("/store".into()),
+            name: None,
+            format: "sql".to_owned(),
+            tables: vec![],
+            settings: vec![],
+            component: None,
+            part_size: None,
+            snapshot: SnapshotMode::Auto,
+            max_loaded_row: None,
+            on_change: OnChange::Restart,
+            pace: Pace::default(),
+        }
+    }
+}

@@ -191,29 +191,16 @@ fn has_retries(record: &JobRecord) -> bool {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use partway_store::StoreAddress;
 
     use super::*;
-    use crate::{ExportRequest, JobStore, Pace, SnapshotMode};
+    use crate::{ExportRequest, JobStore, Pace};
 
     /// A job as it is saved when it has been asked for.
     fn waiting() -> JobRecord {
         let folder = tempfile::tempdir().unwrap();
         let jobs = JobStore::open(folder.path()).unwrap();
-        let request = ExportRequest {
-            database: "/app.db".into(),
-            store: StoreAddress::Folder("/store".into()),
-            name: None,
-            format: "sql".to_owned(),
-            tables: vec![],
-            settings: vec![],
-            component: None,
-            part_size: None,
-            snapshot: SnapshotMode::Auto,
-            max_loaded_row: None,
-            on_change: OnChange::Restart,
-            pace: Pace { retries: 2, ..Pace::default() },
-        };
+        let pace = Pace { retries: 2, ..Pace::default() };
+        let request = ExportRequest { pace, ..ExportRequest::example() };
         jobs.queue(&request, None, None, 1, Timestamp::now()).unwrap();
         jobs.list().unwrap().remove(0)
     }
