@@ -6,6 +6,7 @@
 //! | `component::asynchronous` | an asynchronous host writes the same object, and its other tasks run meanwhile |
 //! | `component::composition` | components compose, and import nothing but the contract |
 //! | `component::hostile` | whatever a component does, the host names it, and no object appears |
+//! | `component::importer` | a dump restores statement by statement, in ranges, whatever interrupts it |
 //! | `dump` | the stock `sqlite3` program restores a dump to the same database |
 //! | `dump::d1` | a dump for D1 loads into the real workerd (feature `workerd`) |
 //! | `dump::damage` | what can be read of a damaged database is exported, and marked incomplete |
@@ -44,6 +45,7 @@ mod component {
     mod asynchronous;
     mod composition;
     mod hostile;
+    mod importer;
 }
 mod dump;
 mod export {

@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: writes the component to a file, for other hosts.
+//! `cargo xtask dist`: writes the components to files, for other hosts.
 
 use std::fs;
 
@@ -8,16 +8,19 @@ use partway_component_build::{Toolchain, build};
 use crate::run::{root, target};
 use crate::setup::setup;
 
-/// Builds the component and writes it to `target/dist`.
+/// Builds the components and writes them to `target/dist`.
 pub fn dist() -> Result<()> {
     setup()?;
-    let manifest = root().join("component/exporter/Cargo.toml");
-    let component =
-        build(&Toolchain::find()?, &manifest, "partway-exporter", &target().join("component"))?;
     let folder = target().join("dist");
     fs::create_dir_all(&folder)?;
-    let file = folder.join("partway-exporter.wasm");
-    fs::write(&file, &component).with_context(|| format!("writing {}", file.display()))?;
-    println!("{} ({} bytes)", file.display(), component.len());
+    for name in ["exporter", "importer"] {
+        let manifest = root().join("component").join(name).join("Cargo.toml");
+        let crate_name = format!("partway-{name}");
+        let component =
+            build(&Toolchain::find()?, &manifest, &crate_name, &target().join("component"))?;
+        let file = folder.join(format!("{crate_name}.wasm"));
+        fs::write(&file, &component).with_context(|| format!("writing {}", file.display()))?;
+        println!("{} ({} bytes)", file.display(), component.len());
+    }
     Ok(())
 }

@@ -13,8 +13,9 @@ use crate::setup::setup;
 
 /// The crates that are published, each after those that it needs. `partway-component-build` and `partway-testbed` are
 /// not: they may be packaged only because cargo refuses crates that depend on one it may not.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "partway-exporter",
+    "partway-importer",
     "partway-prebuilt",
     "partway-wasmtime",
     "partway-sqlite",
@@ -25,7 +26,7 @@ const CRATES: [&str; 9] = [
     "partway",
 ];
 
-/// Puts the component into the package that holds it, packages all crates, and installs the program and runs the embedder
+/// Puts the components into the package that holds them, packages all crates, and installs the program and runs the embedder
 /// from the packages, as on a machine without a wasm toolchain.
 pub fn package() -> Result<()> {
     prebuild()?;
@@ -42,25 +43,26 @@ pub fn package() -> Result<()> {
     embed(folder, &packed)
 }
 
-/// Builds the component twice, which must give the same bytes, and puts it where the package
-/// expects it.
+/// Builds the components twice, which must give the same bytes, and puts them where the package
+/// expects them.
 pub fn prebuild() -> Result<()> {
     setup()?;
     let toolchain = Toolchain::find()?;
-    let manifest = root().join("component/exporter/Cargo.toml");
-    let built = |name: &str| build(&toolchain, &manifest, "partway-exporter", &target().join(name));
-    let component = built("component")?;
-    if component != built("component-again")? {
-        bail!(
-            "two builds of the component differ: packages could not be checked against their sources"
-        );
+    for name in ["exporter", "importer"] {
+        let manifest = root().join("component").join(name).join("Cargo.toml");
+        let crate_name = format!("partway-{name}");
+        let built =
+            |folder: &str| build(&toolchain, &manifest, &crate_name, &target().join(folder));
+        let component = built("component")?;
+        if component != built("component-again")? {
+            bail!(
+                "two builds of {crate_name} differ: packages could not be checked against their sources"
+            );
+        }
+        let file = format!("component/prebuilt/{name}.wasm");
+        fs::write(root().join(&file), &component).with_context(|| format!("writing {file}"))?;
+        println!("{file}: {} bytes, identical in two builds", component.len());
     }
-    let file = root().join("component/prebuilt/exporter.wasm");
-    fs::write(&file, &component).with_context(|| format!("writing {}", file.display()))?;
-    println!(
-        "component/prebuilt/exporter.wasm: {} bytes, identical in two builds",
-        component.len()
-    );
     Ok(())
 }
 
@@ -85,6 +87,7 @@ fn outside(packed: &[(&str, PathBuf)]) -> Command {
     command
         .env("PARTWAY_TOOLCHAIN", "none")
         .env_remove("PARTWAY_COMPONENT")
+        .env_remove("PARTWAY_IMPORTER")
         .env("CARGO_TARGET_DIR", target());
     command
 }

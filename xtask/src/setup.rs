@@ -16,8 +16,15 @@ const RUSTUP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Uses what is already installed, or the first way that works.
 pub fn setup() -> Result<()> {
-    if let Some(file) = env::var_os("PARTWAY_COMPONENT").filter(|file| !file.is_empty()) {
-        println!("setup: the component is {} (PARTWAY_COMPONENT)", file.display());
+    let given = |name| env::var_os(name).filter(|file| !file.is_empty());
+    if let (Some(exporter), Some(importer)) =
+        (given("PARTWAY_COMPONENT"), given("PARTWAY_IMPORTER"))
+    {
+        println!(
+            "setup: the components are {} (PARTWAY_COMPONENT) and {} (PARTWAY_IMPORTER)",
+            exporter.display(),
+            importer.display()
+        );
         return Ok(());
     }
     if let Ok(toolchain) = Toolchain::find() {

@@ -10,7 +10,7 @@ use crate::run::root;
 
 /// The crates whose packages need the WIT files: a package contains nothing from outside its
 /// folder.
-const COPIES: [&str; 2] = ["component/exporter/wit", "host/wasmtime/wit"];
+const COPIES: [&str; 3] = ["component/exporter/wit", "component/importer/wit", "host/wasmtime/wit"];
 
 /// Copies `wit/` over the copies.
 pub fn wit() -> Result<()> {

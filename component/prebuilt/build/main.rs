@@ -18,38 +18,62 @@ const VARIABLES: [&str; 4] =
     ["PARTWAY_TOOLCHAIN", "RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS", "DOCS_RS"];
 
 fn main() -> Result<()> {
-    println!("cargo::rerun-if-env-changed=PARTWAY_COMPONENT");
     println!("cargo::rerun-if-changed=build");
     // Asked for now: the script may have been compiled in another clone that shares the target folder.
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("no CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("no OUT_DIR")?);
-    let exporter = out.join("exporter.wasm");
-    put_exporter(&here, &out, &exporter)?;
+    for component in COMPONENTS {
+        component.put(&here, &out)?;
+    }
     #[cfg(feature = "precompiled")]
-    precompile::write(&exporter, &out.join("exporter.cwasm"))?;
+    precompile::write(&out.join("exporter.wasm"), &out.join("exporter.cwasm"))?;
     Ok(())
 }
 
-/// Puts the export component into `file`.
-fn put_exporter(here: &Path, out: &Path, file: &Path) -> Result<()> {
-    if let Some(given) = env::var_os("PARTWAY_COMPONENT").filter(|given| !given.is_empty()) {
-        return copy("PARTWAY_COMPONENT=", Path::new(&given), file);
-    }
-    let root = here.join("../..");
-    if root.join("component/exporter/Cargo.toml").is_file() {
-        for name in VARIABLES {
-            println!("cargo::rerun-if-env-changed={name}");
+/// A component of the repository.
+struct Component {
+    /// Its folder in `component/`, and its file's name; its crate is `partway-` and that.
+    name: &'static str,
+    /// The variable that names a component that is already built.
+    variable: &'static str,
+}
+
+const COMPONENTS: [Component; 2] = [
+    Component { name: "exporter", variable: "PARTWAY_COMPONENT" },
+    Component { name: "importer", variable: "PARTWAY_IMPORTER" },
+];
+
+impl Component {
+    /// Puts the component into the folder `out`.
+    fn put(&self, here: &Path, out: &Path) -> Result<()> {
+        let Self { name, variable } = self;
+        println!("cargo::rerun-if-env-changed={variable}");
+        let file = &out.join(format!("{name}.wasm"));
+        if let Some(given) = env::var_os(variable).filter(|given| !given.is_empty()) {
+            return copy(&format!("{variable}="), Path::new(&given), file);
         }
-        // What only looks at the code needs no component.
-        return if is_lint_or_docs() { Ok(fs::write(file, [])?) } else { build(&root, out, file) };
-    }
-    let packed = here.join("exporter.wasm");
-    if !packed.is_file() {
-        return Err("this package was made without its component: `cargo xtask package` in Partway's repository \
-                    puts it in; or set PARTWAY_COMPONENT to a component that is already built"
+        let root = here.join("../..");
+        if root.join(format!("component/{name}/Cargo.toml")).is_file() {
+            for name in VARIABLES {
+                println!("cargo::rerun-if-env-changed={name}");
+            }
+            // What only looks at the code needs no component.
+            return if is_lint_or_docs() {
+                Ok(fs::write(file, [])?)
+            } else {
+                build(&root, out, name, file)
+            };
+        }
+        let packed = here.join(format!("{name}.wasm"));
+        if !packed.is_file() {
+            return Err(format!(
+                "this package was made without the component {name}.wasm: `cargo xtask package` in Partway's \
+                 repository puts it in; or set {variable} to one that is already built"
+            )
             .into());
+        }
+        copy("", &packed, file)
     }
-    copy("", &packed, file)
 }
 
 fn copy(prefix: &str, from: &Path, to: &Path) -> Result<()> {
@@ -59,17 +83,15 @@ fn copy(prefix: &str, from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Builds the component from its source. The program that does is compiled in a target folder of its own, which all
-/// profiles share, and so adds nothing to what users of this package compile.
-fn build(root: &Path, out: &Path, file: &Path) -> Result<()> {
-    let inputs = [
-        "component/exporter/Cargo.toml",
-        "component/exporter/src",
-        "component/exporter/wit",
-        "Cargo.lock",
-    ];
-    for input in inputs.iter().chain(&["xtask/components"]) {
-        println!("cargo::rerun-if-changed={}", root.join(input).display());
+/// Builds a component from its source. The program that does is compiled in a target folder of its own, and so adds
+/// nothing to what users of this package compile. All profiles and components share it, and the standard library that a
+/// component is compiled with.
+fn build(root: &Path, out: &Path, name: &str, file: &Path) -> Result<()> {
+    let folder = root.join("component").join(name);
+    let inputs = ["Cargo.toml", "src", "wit"].map(|input| folder.join(input));
+    let shared = ["Cargo.lock", "xtask/components"].map(|input| root.join(input));
+    for input in inputs.iter().chain(&shared) {
+        println!("cargo::rerun-if-changed={}", input.display());
     }
     // OUT_DIR is TARGET/PROFILE/build/PACKAGE/out.
     let target = out.ancestors().nth(4).unwrap_or(out).join("component-build");
@@ -83,9 +105,9 @@ fn build(root: &Path, out: &Path, file: &Path) -> Result<()> {
         .arg("--target-dir")
         .arg(&target)
         .arg("--")
-        .arg(root.join("component/exporter/Cargo.toml"))
-        .arg("partway-exporter")
-        .arg(out.join("component"))
+        .arg(folder.join("Cargo.toml"))
+        .arg(format!("partway-{name}"))
+        .arg(target.join("wasm"))
         .arg(file);
     let output = cargo.output().map_err(|error| format!("cargo could not be started: {error}"))?;
     if !output.status.success() {

@@ -9,6 +9,12 @@
 /// Empty under clippy and on docs.rs, where nothing runs it.
 pub const EXPORTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/exporter.wasm"));
 
+/// The import component: the world `partway:pipe/import-component@0.1.0`, which checks dumps and splits them into
+/// statements. It has no imports at all.
+///
+/// Empty under clippy and on docs.rs, where nothing runs it.
+pub const IMPORTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/importer.wasm"));
+
 /// What [`EXPORTER`] compiles to for wasmtime, with the settings of partway-wasmtime, on x86-64 for processors with AVX2.
 /// Empty where it could not be compiled.
 #[cfg(feature = "precompiled")]

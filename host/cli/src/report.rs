@@ -1,7 +1,7 @@
 //! What the program prints when an export is done.
 
 use bytesize::ByteSize;
-use partway_jobs::{Incomplete, JobRecord};
+use partway_jobs::JobRecord;
 use partway_verify::pluralize;
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ pub fn report(record: &JobRecord, json: bool) -> anyhow::Result<()> {
         );
         print(location)?;
     }
-    if totals.damaged.is_empty() { Ok(()) } else { Err(Incomplete::new(&totals.damaged).into()) }
+    record.incomplete().map_or(Ok(()), |missing| Err(missing.into()))
 }
 
 /// What `--json` prints.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::incomplete::Incomplete;
 use crate::request::ExportRequest;
 use crate::totals::Totals;
 use partway_sqlite::Expected;
@@ -167,10 +168,16 @@ pub struct JobRecord {
 }
 
 impl JobRecord {
+    /// What is missing in its object, although the export is done: the database is damaged. None: nothing is.
+    pub fn incomplete(&self) -> Option<Incomplete> {
+        let is_incomplete = self.state == JobState::Done && !self.totals.damaged.is_empty();
+        is_incomplete.then(|| Incomplete::new(&self.totals.damaged))
+    }
+
     /// How much there is to export: known once all is there, and no less than what is done.
     pub fn expected(&self) -> Expected {
-        let Totals { tables, rows, weight, ref damaged, .. } = self.totals;
-        if self.state == JobState::Done && damaged.is_empty() {
+        let Totals { tables, rows, weight, .. } = self.totals;
+        if self.state == JobState::Done && self.incomplete().is_none() {
             return Expected { tables, rows, weight };
         }
         Expected {

@@ -20,5 +20,14 @@ pub use generated::partway::pipe::{parts, rows};
 
 pub use crate::instance::ExportComponent;
 
+/// The world `import-component`.
+pub(crate) mod import {
+    wasmtime::component::bindgen!({ path: "wit", world: "import-component" });
+
+    pub use exports::partway::pipe::importer;
+
+    pub(crate) use {ImportComponent as Generated, ImportComponentPre as GeneratedPre};
+}
+
 /// Checks, before anything runs, that a component exports what the world says.
 pub(crate) use generated::ExportComponentPre as CheckedExports;

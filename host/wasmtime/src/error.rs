@@ -6,7 +6,7 @@ use wasmtime::Trap;
 
 use crate::bindings::exporter::Error;
 use crate::context::PipeCtx;
-use crate::limits::Limits;
+use crate::limits::{Limiter, Limits};
 
 /// Why a component could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +25,12 @@ pub enum LoadError {
         /// The compiler's reason.
         reason: String,
     },
-    /// It is a component of another world: it imports something else, or does not export the
-    /// exporter.
-    #[error(
-        "it is a component, but not one of the world partway:pipe/export-component@0.1.0: {reason}"
-    )]
+    /// It is a component of another world: it imports something else, or does not export what the
+    /// world does.
+    #[error("it is a component, but not one of the world {world}: {reason}")]
     OtherWorld {
+        /// The world that it should be of.
+        world: &'static str,
         /// What does not fit.
         reason: String,
     },
@@ -45,6 +45,10 @@ pub enum LoadError {
 impl LoadError {
     pub(crate) fn engine(error: wasmtime::Error) -> Self {
         Self::Engine { reason: format!("{error:#}") }
+    }
+
+    pub(crate) fn other_world(world: &'static str, error: &wasmtime::Error) -> Self {
+        Self::OtherWorld { world, reason: format!("{error:#}") }
     }
 }
 
@@ -74,7 +78,11 @@ pub enum CallError {
 impl CallError {
     /// Interprets wasmtime's error for a call in the store of this context.
     pub fn new(error: &wasmtime::Error, ctx: &mut PipeCtx) -> Self {
-        let limiter = ctx.limiter();
+        Self::within(error, ctx.limiter())
+    }
+
+    /// Interprets wasmtime's error for a call within these limits.
+    pub(crate) fn within(error: &wasmtime::Error, limiter: &Limiter) -> Self {
         let limits = limiter.limits();
         if limiter.has_refused_memory() {
             Self::OutOfMemory(limits)

@@ -21,6 +21,8 @@ pub use crate::bindings::exporter::{
     Budget, Error as ExportError, More, Options, Outcome, Progress, Summary,
 };
 
+const WORLD: &str = "partway:pipe/export-component@0.1.0";
+
 impl Options {
     /// Options to export everything, in a format of the component, in parts of this many bytes (at
     /// least 4,096).
@@ -100,8 +102,7 @@ impl Exporter {
     ) -> Result<Self, LoadError> {
         let mut linker = Linker::new(component.engine());
         add_to_linker_sync(&mut linker).map_err(LoadError::engine)?;
-        let other_world =
-            |error: wasmtime::Error| LoadError::OtherWorld { reason: format!("{error:#}") };
+        let other_world = |error: wasmtime::Error| LoadError::other_world(WORLD, &error);
         let blocking = linker.instantiate_pre(&component).map_err(other_world)?;
         CheckedExports::new(blocking.clone()).map_err(other_world)?;
         Ok(Self {

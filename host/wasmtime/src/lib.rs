@@ -79,10 +79,15 @@
 //! context to such a store; for this, the engine needs a [`Ticker`].
 //! [`Exporter::with_engine`](exporter::Exporter::with_engine) does all of this in your own engine.
 //!
+//! # The way back
+//!
+//! [`importer::Importer`] runs the import component, which splits a dump into statements.
+//!
 //! # Features
 //!
 //! - `async` (default): asynchronous hosts.
-//! - `prebuilt` (default): the export component that writes SQL dumps, from `partway-prebuilt`.
+//! - `prebuilt` (default): the export component that writes SQL dumps, and the import component, from
+//!   `partway-prebuilt`.
 //! - `precompiled`: that component as machine code, so that starting takes a few ms instead of 150.
 //!   If the crate was built for another kind of machine, or runs on an x86-64 processor without
 //!   AVX2, the component is compiled at startup.
@@ -97,6 +102,7 @@ mod cursor_resource;
 mod engine;
 mod error;
 pub mod exporter;
+pub mod importer;
 mod instance;
 mod limited_store;
 mod limits;

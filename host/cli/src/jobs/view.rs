@@ -84,7 +84,7 @@ impl<'a> JobView<'a> {
 /// matter more than what is to be done next.
 pub fn shown_state(record: &JobRecord, now: Timestamp) -> &'static str {
     match record.state {
-        JobState::Done if !record.totals.damaged.is_empty() => "incomplete",
+        JobState::Done if record.incomplete().is_some() => "incomplete",
         state if state.is_finished() => state.as_str(),
         _ if record.is_stuck(now) => "stuck",
         state if record.is_held(now) => state.as_str(),

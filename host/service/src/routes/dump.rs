@@ -6,7 +6,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::header::{ACCEPT_RANGES, ALLOW, CONTENT_LOCATION, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
-use partway_jobs::{Clock, Incomplete, JobRecord, JobState, SystemClock};
+use partway_jobs::{Clock, JobRecord, JobState, SystemClock};
 
 use super::download::object;
 use super::openapi::Dump;
@@ -71,13 +71,12 @@ pub async fn get(
     let request = parameters.request(&state.databases, exports)?;
     let id = exports.queue(request, parameters.callback_url, None).await?;
     let record = exports.wait(&id, &state.stop).await?;
-    match record.state {
+    if let Some(error) = record.incomplete() {
         // A client that saves the body must not take it for complete.
-        JobState::Done if !record.totals.damaged.is_empty() => {
-            let url = download_url(id.as_str());
-            let error = Incomplete::new(&record.totals.damaged);
-            Err(ApiError::internal(format!("{error}. What could be read is at {url}")))
-        }
+        let url = download_url(id.as_str());
+        return Err(ApiError::internal(format!("{error}. What could be read is at {url}")));
+    }
+    match record.state {
         JobState::Done
             if record.totals.bytes <= exports.inline.max_bytes
                 && exports.downloads.available_permits() > 0 =>

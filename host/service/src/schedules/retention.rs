@@ -73,7 +73,7 @@ impl Retention {
         let (mut complete, mut incomplete) = (0, 0);
         records
             .filter(|record| {
-                let is_kept = if record.totals.damaged.is_empty() {
+                let is_kept = if record.incomplete().is_none() {
                     complete += 1;
                     complete <= last
                 } else {

@@ -288,7 +288,7 @@ async fn reason_to_skip(
     // Somebody may have deleted the object.
     let is_there =
         exports.check_object(&last).await.is_ok_and(|check| check == ObjectCheck::Present);
-    let is_good = last.totals.damaged.is_empty();
+    let is_good = last.incomplete().is_none();
     Ok(is_there.then_some(Reason::Unchanged { is_good }))
 }
 

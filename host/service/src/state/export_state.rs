@@ -37,8 +37,8 @@ impl ExportState {
             JobState::Completing => Self::Completing,
             JobState::Failing => Self::Failing,
             JobState::Cancelling => Self::Cancelling,
-            JobState::Done if record.totals.damaged.is_empty() => Self::Done,
-            JobState::Done => Self::Incomplete,
+            JobState::Done if record.incomplete().is_some() => Self::Incomplete,
+            JobState::Done => Self::Done,
             JobState::Failed => Self::Failed,
             JobState::Cancelled => Self::Cancelled,
         }

@@ -2,19 +2,18 @@
 
 use std::path::Path;
 
+use partway_importer::{
+    D1_LAST_LINE, DumpFormatError, EndMark, Kind, MAX_FIRST_LINE, Remainder, Segment, Span,
+    StatementSplitter, Target, after, check_first_line, check_fragment, target_of,
+};
 use sha2::{Digest, Sha256};
 
 use super::inserts::InsertedColumns;
-use super::marks::{DumpFormatError, EndMark, MAX_FIRST_LINE, check_first_line, check_fragment};
 use super::problem::DumpProblem;
 use super::restore::{RestoreError, Restorer};
-use super::statements::{Remainder, Segment, Span, StatementSplitter};
 
 /// How many of the last bytes are kept: more than an end mark has.
 const TAIL: usize = 160;
-
-/// The last line of a dump for D1, after its end mark: D1 refuses a text that ends with a comment.
-const D1_LAST_LINE: &[u8] = b"SELECT 1;\n";
 
 /// What checking a dump found.
 #[derive(Debug)]
@@ -158,13 +157,13 @@ impl DumpChecker {
 
     fn statement(&mut self, span: &Span) {
         self.statements += 1;
-        if self.statements == 1 && after(&span.head, b"PRAGMA defer_foreign_keys").is_some() {
+        if self.statements == 1 && target_of(&span.head) == Target::D1 {
             self.for_d1 = true;
             if let Some(restorer) = &mut self.restorer {
                 restorer.keep_returns();
             }
         }
-        match kind(&span.head) {
+        match Kind::of(&span.head) {
             // Only the first table of that name is the dump's own.
             Kind::Table if self.for_d1 && !self.has_helper && is_helper(&span.head) => {
                 self.has_helper = true;
@@ -175,7 +174,7 @@ impl DumpChecker {
                 self.rows += span.rows;
                 self.inserted.take(names);
             }
-            Kind::Other => {}
+            Kind::Setting | Kind::Other => {}
         }
         if let Some(restorer) = self.restoring() {
             restorer.run(span);
@@ -253,38 +252,9 @@ impl DumpChecker {
     }
 }
 
-/// What a statement does, as far as that is counted.
-enum Kind<'a> {
-    /// Creates one of the user's tables, or the dump's own.
-    Table,
-    VirtualTable,
-    /// Inserts rows into one of the user's tables, whose name without its first quote follows.
-    Rows(&'a [u8]),
-    Other,
-}
-
-fn kind(head: &[u8]) -> Kind<'_> {
-    if let Some(name) = after(head, b"INSERT INTO \"") {
-        // Rows of SQLite's own tables are not counted.
-        return if after(name, b"sqlite_").is_some() { Kind::Other } else { Kind::Rows(name) };
-    }
-    match after(head, b"CREATE TABLE ") {
-        Some(name) if after(name, b"IF NOT EXISTS ").is_some() => Kind::Other,
-        Some(_) => Kind::Table,
-        None if after(head, b"CREATE VIRTUAL TABLE ").is_some() => Kind::VirtualTable,
-        None => Kind::Other,
-    }
-}
-
 /// Whether a statement creates the table in which a dump for D1 joins the pieces of long values.
 fn is_helper(head: &[u8]) -> bool {
     after(head, b"CREATE TABLE partway_value").is_some()
-}
-
-/// The text after some words, whatever their case.
-fn after<'a>(text: &'a [u8], words: &[u8]) -> Option<&'a [u8]> {
-    let (first, rest) = text.split_at_checked(words.len())?;
-    first.eq_ignore_ascii_case(words).then_some(rest)
 }
 
 #[cfg(test)]

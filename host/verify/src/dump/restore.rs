@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
+use partway_importer::Span;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode};
 
-use super::statements::Span;
 use crate::statement::Statement;
 
 /// How many characters of a statement an error shows.

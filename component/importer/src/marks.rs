@@ -4,13 +4,13 @@
 const FORMAT_VERSION: u32 = 1;
 
 /// More bytes than a dump's first line has.
-pub(crate) const MAX_FIRST_LINE: usize = 64;
+pub const MAX_FIRST_LINE: usize = 64;
 
 const BEGIN_MARK: &str = "-- partway:begin sql ";
 
-/// Why a text can't be checked as a dump. [`Display`](std::fmt::Display) writes it as a predicate: put the
+/// Why a text can't be checked as a dump. [`Display`](core::fmt::Display) writes it as a predicate: put the
 /// text's name before it.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DumpFormatError {
     /// It has no bytes.
     #[error("is empty")]
@@ -28,7 +28,7 @@ pub enum DumpFormatError {
 }
 
 /// Checks the first bytes of a text: its whole first line, or more bytes than that can have.
-pub(crate) fn check_first_line(bytes: &[u8]) -> Result<(), DumpFormatError> {
+pub fn check_first_line(bytes: &[u8]) -> Result<(), DumpFormatError> {
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let number = line.strip_prefix(BEGIN_MARK.as_bytes()).ok_or(DumpFormatError::NotADump)?;
     match parse_digits(number) {
@@ -39,8 +39,8 @@ pub(crate) fn check_first_line(bytes: &[u8]) -> Result<(), DumpFormatError> {
 }
 
 /// Checks a text that ends within its first line: Ok if it can be a dump that is cut off there.
-pub(crate) fn check_fragment(bytes: &[u8]) -> Result<(), DumpFormatError> {
-    match format!("{BEGIN_MARK}{FORMAT_VERSION}").as_bytes().starts_with(bytes) {
+pub fn check_fragment(bytes: &[u8]) -> Result<(), DumpFormatError> {
+    match alloc::format!("{BEGIN_MARK}{FORMAT_VERSION}").as_bytes().starts_with(bytes) {
         _ if bytes.is_empty() => Err(DumpFormatError::Empty),
         true => Ok(()),
         false => Err(DumpFormatError::NotADump),
@@ -49,17 +49,19 @@ pub(crate) fn check_fragment(bytes: &[u8]) -> Result<(), DumpFormatError> {
 
 /// The end mark: what a dump says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EndMark {
-    pub(crate) tables: u64,
-    pub(crate) rows: u64,
+pub struct EndMark {
+    /// The tables in the dump.
+    pub tables: u64,
+    /// The rows in it.
+    pub rows: u64,
     /// How many tables could not be read to the end by the export. None: the dump is complete.
-    pub(crate) damaged: Option<u64>,
+    pub damaged: Option<u64>,
 }
 
 impl EndMark {
     /// Parses a comment, without its line end. None: it is not an end mark.
-    pub(crate) fn parse(comment: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(comment).ok()?;
+    pub fn parse(comment: &[u8]) -> Option<Self> {
+        let text = core::str::from_utf8(comment).ok()?;
         let (kind, fields) = text.strip_prefix("-- partway:")?.split_once(' ')?;
         let mut fields = fields.split(' ');
         let mut field = |name: &str| {
@@ -76,9 +78,9 @@ impl EndMark {
 }
 
 /// A number written in digits only, without a sign.
-fn parse_digits<T: std::str::FromStr>(digits: &[u8]) -> Option<T> {
+fn parse_digits<T: core::str::FromStr>(digits: &[u8]) -> Option<T> {
     let all = digits.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(digits).ok().filter(|_| all)?.parse().ok()
+    core::str::from_utf8(digits).ok().filter(|_| all)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -3,16 +3,18 @@
 //! The rules are those of `sqlite3_complete`: a statement ends at a semicolon outside quotes and comments, a
 //! `CREATE TRIGGER` at the semicolon after its `END`. Only the beginning of a statement is kept in memory.
 
+use alloc::vec::Vec;
+
 use memchr::memchr;
 
-use super::completeness::{CompletenessState, Token, Word};
+use crate::completeness::{CompletenessState, Token, Word};
 
 /// How many of a statement's or comment's first bytes are kept.
 const MAX_HEAD: usize = 320;
 
 /// What ends where the splitter stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Segment {
+pub enum Segment {
     /// A line comment between statements, with its line end.
     Comment(Span),
     /// A statement, with its semicolon.
@@ -21,20 +23,20 @@ pub(crate) enum Segment {
 
 /// Where a statement or comment is, and how it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Span {
+pub struct Span {
     /// The offset of its first byte in the dump.
-    pub(crate) start: u64,
+    pub start: u64,
     /// The offset after its last byte.
-    pub(crate) end: u64,
-    /// Its first bytes, at most [`MAX_HEAD`].
-    pub(crate) head: Vec<u8>,
+    pub end: u64,
+    /// Its first bytes, at most 320.
+    pub head: Vec<u8>,
     /// The rows after the VALUES of an INSERT.
-    pub(crate) rows: u64,
+    pub rows: u64,
 }
 
 /// What the dump ends within.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Remainder {
+pub enum Remainder {
     /// Nothing: a statement or comment has just ended.
     Nothing,
     /// A comment, with its first bytes.
@@ -45,7 +47,7 @@ pub(crate) enum Remainder {
 
 /// Splits a dump into statements and comments.
 #[derive(Debug, Default)]
-pub(crate) struct StatementSplitter {
+pub struct StatementSplitter {
     mode: Mode,
     state: CompletenessState,
     /// How many bytes were taken before this chunk.
@@ -109,7 +111,7 @@ fn is(byte: u8, class: u8) -> bool {
 impl StatementSplitter {
     /// Takes bytes up to the end of a statement or comment, or all of them. Returns how many it took, and
     /// what ended.
-    pub(crate) fn next(&mut self, bytes: &[u8]) -> (usize, Option<Segment>) {
+    pub fn next(&mut self, bytes: &[u8]) -> (usize, Option<Segment>) {
         let mut at = 0;
         let mut ended = None;
         while at < bytes.len() && ended.is_none() {
@@ -197,7 +199,7 @@ impl StatementSplitter {
     }
 
     /// What has begun and not ended.
-    pub(crate) fn unfinished(&self) -> Remainder {
+    pub fn unfinished(&self) -> Remainder {
         match (self.start, self.state) {
             (Some(_), CompletenessState::Start) if self.mode == Mode::LineComment => {
                 Remainder::Comment(self.head.clone())
@@ -306,8 +308,8 @@ impl StatementSplitter {
         let span = Span {
             start,
             end: self.offset,
-            head: std::mem::take(&mut self.head),
-            rows: std::mem::take(&mut self.rows),
+            head: core::mem::take(&mut self.head),
+            rows: core::mem::take(&mut self.rows),
         };
         (self.is_insert, self.in_values, self.depth) = (false, false, 0);
         Some(match ended {
