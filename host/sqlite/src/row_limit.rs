@@ -9,8 +9,9 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, ErrorCode, Result};
 
 use crate::error::rows_error;
 use crate::key_order::KeyOrder;
@@ -46,14 +47,18 @@ impl RowLimit {
         let longer = first_longer(connection, query, max_bytes)
             .map_err(|error| rows_error(&query.displayed, &error))?;
         if let Some(row) = longer {
+            let size = match row.size {
+                Some((bytes, column)) => {
+                    let column = String::from_utf8_lossy(&column);
+                    format!("has {bytes} bytes, most of them in column {column:?}")
+                }
+                None => "has more bytes than that in a column of REAL affinity".to_owned(),
+            };
             return Err(RowsError::Unavailable(format!(
-                "{} can't be exported: its row {} in the order of its key has {} bytes, most of them in column {:?}, \
-                 and only {max_bytes} may be loaded into memory at a time. Rows of a table WITHOUT ROWID can't \
-                 be read in pieces: leave out the table, or allow larger rows",
-                query.displayed,
-                row.number,
-                row.bytes,
-                String::from_utf8_lossy(&row.column),
+                "{} can't be exported: its row {} in the order of its key {size}, and only {max_bytes} may be loaded \
+                 into memory at a time. Rows of a table WITHOUT ROWID can't be read in pieces: leave out the table, or \
+                 allow larger rows",
+                query.displayed, row.number,
             )));
         }
         self.checked.borrow_mut().insert(query.name.clone());
@@ -65,21 +70,32 @@ impl RowLimit {
 struct LongRow {
     /// Counted from 1.
     number: u64,
-    bytes: u64,
-    /// The column of its longest value.
-    column: Vec<u8>,
+    /// Its bytes, and the column of its longest value. None: measuring it would have loaded more than is allowed.
+    size: Option<(u64, Vec<u8>)>,
 }
 
-/// The first row longer than so many bytes. Nothing is compared on the way, which would load rows.
+/// The first row longer than so many bytes. Nothing is compared on the way, which would load rows. In a column of REAL
+/// affinity SQLite loads a text or blob to measure it: no more than allowed, as it refuses longer ones.
 fn first_longer(
     connection: &Connection,
     query: &TableQuery,
     max_bytes: u64,
 ) -> Result<Option<LongRow>> {
+    let limit = |bytes| connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes);
+    limit(i32::MAX)?;
     let mut statement = query.lengths(connection)?;
+    limit(i32::try_from(max_bytes).unwrap_or(i32::MAX))?;
     let mut number = 0;
-    while statement.step()? {
+    loop {
         number += 1;
+        match statement.step() {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::TooBig) => {
+                return Ok(Some(LongRow { number, size: None }));
+            }
+            Err(error) => return Err(error),
+        }
         let length = |column| match statement.cell(column) {
             ValueRef::Integer(length) => length.unsigned_abs(),
             _ => 0,
@@ -89,8 +105,7 @@ fn first_longer(
         if bytes > max_bytes {
             let longest = (0..columns).max_by_key(|column| length(*column)).unwrap_or_default();
             let column = query.stored.get(longest).cloned().unwrap_or_default();
-            return Ok(Some(LongRow { number, bytes, column }));
+            return Ok(Some(LongRow { number, size: Some((bytes, column)) }));
         }
     }
-    Ok(None)
 }

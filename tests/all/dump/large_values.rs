@@ -145,3 +145,30 @@ fn a_row_that_is_too_large_to_be_loaded_is_refused_with_its_size() {
     restore(&store.join("dump.sql"), &restored).unwrap();
     assert_eq!(compare(&file, &restored).unwrap(), []);
 }
+
+#[test]
+fn a_long_text_in_a_real_column_is_measured_without_loading_more_than_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keyed.db");
+    let rows = "CREATE TABLE keyed (k PRIMARY KEY, r REAL, v) WITHOUT ROWID;
+        INSERT INTO keyed VALUES ('a', 1, zeroblob(300000)), ('b', 'x' || hex(zeroblob(400000)), 1), ('c', 2.5, 3);";
+    drop(database(&file, rows));
+    let store = folder.path().join("store");
+    std::fs::create_dir(&store).unwrap();
+    let export = |limit: &str| {
+        Program::export(&file, store.to_str().unwrap(), folder.path())
+            .with(["--name", "dump.sql", "--max-loaded-row", limit])
+            .run()
+    };
+    let refused = export("700KiB");
+    let printed = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success());
+    for part in ["table \"keyed\"", "its row 2", "REAL", "716800"] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+    let output = export("1MiB");
+    assert_eq!(crate::support::summary(&output)["rows"], 3);
+    let restored = folder.path().join("restored.db");
+    restore(&store.join("dump.sql"), &restored).unwrap();
+    assert_eq!(compare(&file, &restored).unwrap(), []);
+}
