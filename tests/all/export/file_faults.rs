@@ -214,7 +214,9 @@ impl Ground {
             // SQLite does not say why it can't open a file.
             "open" => &["/O error", "Input/output error", "unable to open", "can't be opened"],
             _ if fault.error == ENOSPC => &["full", "no space", "No space", "/O error"],
-            "read" if fault.is_damage(failed) => &["damaged", "malformed", "/O error"],
+            "read" if fault.is_damage(failed) => {
+                &["damaged", "malformed", "/O error", "Input/output error"]
+            }
             "read" => &["/O error", "Stale file handle"],
             _ => &["/O error", "Input/output error"],
         };
