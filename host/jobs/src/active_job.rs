@@ -172,11 +172,33 @@ impl ActiveJob {
             Ok(None) => {}
             Err(error) => return Ok(StepResult::CleanedUp(Err(error))),
         }
-        // From here on nothing that is found can be this job's: its upload being gone would speak for it.
-        if let Some(job) = self.job.as_mut().filter(|job| job.ended) {
-            jobs.save_not_completed(&self.lease, job)?;
+        // Nothing that is found from here on can be this job's: its upload being gone would speak for it.
+        let may_be_complete = self.save_may_be_complete(jobs, false)?;
+        let aborted = self.abort().await;
+        if may_be_complete && matches!(aborted, Ok(false)) {
+            // But this upload was there a moment ago. A process that has lost the job was about to complete it, and has.
+            self.save_may_be_complete(jobs, true)?;
+            match self.find_completed().await {
+                Ok(Some(finished)) => return Ok(StepResult::Completed(finished)),
+                Ok(None) => {}
+                Err(error) => return Ok(StepResult::CleanedUp(Err(error))),
+            }
         }
-        Ok(StepResult::CleanedUp(self.abort().await))
+        Ok(StepResult::CleanedUp(aborted.map(|_| ())))
+    }
+
+    /// Saves whether the object may have appeared; whether it might, before that.
+    fn save_may_be_complete(
+        &mut self,
+        jobs: &JobStore,
+        may_be: bool,
+    ) -> Result<bool, StateError> {
+        let Some(job) = &mut self.job else { return Ok(false) };
+        let before = job.ended;
+        if before != may_be {
+            jobs.save_may_be_complete(&self.lease, job, may_be)?;
+        }
+        Ok(before)
     }
 
     async fn find_completed(&self) -> Result<Option<Finished>, StoreError> {
@@ -186,11 +208,11 @@ impl ActiveJob {
         }
     }
 
-    /// Deletes the data in the store.
-    pub(crate) async fn abort(&self) -> Result<(), StoreError> {
+    /// Deletes the data in the store; false: there is none.
+    pub(crate) async fn abort(&self) -> Result<bool, StoreError> {
         match (&self.store, &self.job) {
             (Some(store), Some(job)) => job.abort(store).await,
-            _ => Ok(()),
+            _ => Ok(false),
         }
     }
 

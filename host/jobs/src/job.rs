@@ -236,12 +236,12 @@ impl Job {
         Finished { name, location, sha256, version, totals: self.totals.clone() }
     }
 
-    /// Deletes the export's data in the store.
+    /// Deletes the export's data in the store; false: there is no such upload any more.
     ///
     /// # Errors
     ///
     /// Those of the store.
-    pub async fn abort(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
+    pub async fn abort(&self, store: &Arc<dyn Store>) -> Result<bool, StoreError> {
         store.abort(&self.upload).await
     }
 }

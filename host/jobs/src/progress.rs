@@ -166,18 +166,20 @@ impl JobStore {
         })
     }
 
-    /// Saves that the object has not appeared, and that the upload is to be deleted next; in the
-    /// job as well.
-    pub(crate) fn save_not_completed(
+    /// Saves whether the object may have appeared, or has not and the upload is to be deleted next;
+    /// in the job as well.
+    pub(crate) fn save_may_be_complete(
         &self,
         lease: &Lease,
         job: &mut Job,
+        may_be: bool,
     ) -> Result<(), StateError> {
         self.under(lease, |transaction| {
-            transaction.execute("UPDATE export_jobs SET ended = 0 WHERE id = ?1", [&lease.id.0])?;
+            let sql = "UPDATE export_jobs SET ended = ?2 WHERE id = ?1";
+            transaction.execute(sql, params![lease.id.0, may_be])?;
             Ok(())
         })?;
-        job.ended = false;
+        job.ended = may_be;
         Ok(())
     }
 

@@ -156,7 +156,7 @@ impl Store for FolderStore {
         Ok(found)
     }
 
-    async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
+    async fn abort(&self, upload: &UploadId) -> Result<bool, StoreError> {
         self.hidden(upload).remove().await
     }
 

@@ -272,10 +272,11 @@ impl Store for ObjectStore {
         Ok(is_ours.then(|| CompletedObject { name: upload.name.clone(), version }))
     }
 
-    async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
+    async fn abort(&self, upload: &UploadId) -> Result<bool, StoreError> {
         match self.bucket.abort_multipart_upload(&self.key(&upload.name), &upload.id).await {
-            Err(error) if !is_missing(&error) => Err(self.write_error(&upload.name, error)),
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(self.write_error(&upload.name, error)),
         }
     }
 

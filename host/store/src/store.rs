@@ -158,8 +158,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ) -> Result<Option<CompletedObject>, StoreError>;
 
     /// Aborts an upload: what it has written is deleted. It is not an error if the upload no longer
-    /// exists.
-    async fn abort(&self, upload: &UploadId) -> Result<(), StoreError>;
+    /// exists: false says so. It has then been aborted or completed before.
+    async fn abort(&self, upload: &UploadId) -> Result<bool, StoreError>;
 
     /// The uploads to this folder or prefix, but not to those below it, that have been neither
     /// completed nor aborted: in a folder only this library's, in a bucket anyone's. Oldest first.

@@ -73,8 +73,8 @@ async fn an_object_appears_whole_when_it_is_completed(subject: &Subject) {
     }
     ranges_are_read(store, &whole).await;
     assert_eq!(store.free_name("a.sql").await.unwrap(), "a-2.sql");
-    // What has become an object is not thrown away with the upload.
-    store.abort(&upload).await.unwrap();
+    // What has become an object is not thrown away with the upload, of which there is none any more.
+    assert!(!store.abort(&upload).await.unwrap());
     assert!(contents(store, "a.sql").await.unwrap() == whole);
     assert_eq!(begun(store).await, []);
 }
@@ -118,7 +118,7 @@ async fn uploads_are_listed_until_they_end(subject: &Subject) {
     assert_eq!(begun(store).await, uploads);
     assert_eq!(begun(&subject.below).await, [below]);
     while let Some(upload) = uploads.pop() {
-        store.abort(&upload).await.unwrap();
+        assert!(store.abort(&upload).await.unwrap());
         assert_eq!(begun(store).await, uploads);
     }
     for upload in begun(&subject.below).await {
@@ -131,8 +131,8 @@ async fn an_upload_that_is_gone_says_so(subject: &Subject) {
     let store = &subject.store;
     let upload = store.begin("d.sql").await.unwrap();
     let (part_ids, whole) = write(store, &upload, 9).await;
-    for _ in 0..2 {
-        store.abort(&upload).await.unwrap();
+    for is_there in [true, false] {
+        assert_eq!(store.abort(&upload).await.unwrap(), is_there);
     }
     let written = store.write(&upload, 1, 0, bytes(100, 0).into()).await.map(drop);
     let completed = store.complete(&upload, &part_ids, whole.len() as u64).await.map(drop);

@@ -105,12 +105,12 @@ impl HiddenFile<'_> {
         Err(StoreError::UploadGone { location: location(self.folder, &self.upload.name) })
     }
 
-    /// Removes the hidden name. One that is gone is no error, as long as the folder exists.
-    pub(super) async fn remove(&self) -> Result<(), StoreError> {
+    /// Removes the hidden name. One that is gone is no error, as long as the folder exists: false says so.
+    pub(super) async fn remove(&self) -> Result<bool, StoreError> {
         let folder = self.folder.to_owned();
         write_blocking(self.path(), move |path| match fs::remove_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_dir() => Ok(()),
-            other => other,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_dir() => Ok(false),
+            other => other.map(|()| true),
         })
         .await
     }

@@ -107,7 +107,7 @@ impl Store for BucketStore {
         self.store.find_completed(upload, part_ids, length).await
     }
 
-    async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
+    async fn abort(&self, upload: &UploadId) -> Result<bool, StoreError> {
         self.store.abort(upload).await
     }
 

@@ -98,7 +98,7 @@ impl Store for GatedFolder {
         self.view.effect(Effect::new(Kind::Find, Some(&upload.id), &upload.name), find).await
     }
 
-    async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
+    async fn abort(&self, upload: &UploadId) -> Result<bool, StoreError> {
         self.view.ground.abort_asked(&upload.id);
         let abort = self.folder.abort(upload);
         self.view.effect(Effect::new(Kind::Abort, Some(&upload.id), ""), abort).await
