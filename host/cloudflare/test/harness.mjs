@@ -76,6 +76,12 @@ export class World {
     return response.ok ? Buffer.from(await response.arrayBuffer()) : null;
   }
 
+  /** Puts an object into the bucket. */
+  async put(key, bytes) {
+    const response = await this.fetch(`bucket?key=${encodeURIComponent(key)}`, { method: 'PUT', body: bytes });
+    if (!response.ok) throw new Error(`${key}: ${response.status} ${await response.text()}`);
+  }
+
   /** The file of an object's database. */
   async file(subject) {
     if (!this.#ids.has(subject.name)) this.#ids.set(subject.name, await subject.json('id'));
@@ -88,7 +94,7 @@ export class World {
   async copy(subject) {
     const copy = join(this.#folder, `copy-${(this.#copies += 1)}.sqlite`);
     run(SQLITE, [await this.file(subject), `.backup '${copy}'`]);
-    const own = `SELECT type, name FROM sqlite_master WHERE name GLOB 'tmp_export_*' OR name LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY type = 'table'`;
+    const own = `SELECT type, name FROM sqlite_master WHERE name GLOB 'tmp_export_*' OR name GLOB 'tmp_import_*' OR name LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY type = 'table'`;
     const names = run(SQLITE, ['-separator', ' ', copy, own]).trim().split('\n').filter((line) => !/^(index|$)/.test(line));
     if (names.length > 0) run(SQLITE, [copy, names.map((name) => `DROP ${name};`).join('\n')]);
     return copy;
@@ -159,15 +165,39 @@ export class Subject {
     }
   }
 
+  /** Begins an import; its id. Fails with the error's reason in front. */
+  async importFrom(key, options = {}) {
+    const { id, reason, error } = await this.post('import', { key, options });
+    if (error !== undefined) throw new Error(`${reason}: ${error}`);
+    return id;
+  }
+
+  importStatus(id) {
+    return this.json(`import-status?id=${id}`);
+  }
+
+  cancelImport(id) {
+    return this.post(`import-cancel?id=${id}`, null);
+  }
+
+  /** Waits until an import has ended. */
+  async importEnded(id) {
+    for (;;) {
+      const status = await this.importStatus(id);
+      if (['done', 'failed', 'cancelled'].includes(status.status)) return status;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   /** A new instance takes over, as after an eviction. */
   async evict() {
     await this.fetch('evict').catch(() => undefined);
   }
 
-  /** What is left in the database of exports, but for their records. */
+  /** What is left in the database of exports and imports, but for their records. */
   async leftovers() {
     const rows = await this.sql(
-      "SELECT name FROM sqlite_master WHERE name GLOB 'tmp_export_*' AND name NOT IN ('tmp_export_state', 'tmp_export_parts', 'tmp_export_alarms')",
+      "SELECT name FROM sqlite_master WHERE name GLOB 'tmp_??port_*' AND name NOT IN ('tmp_export_state', 'tmp_export_parts', 'tmp_export_alarms', 'tmp_import_state')",
     );
     return rows.flat();
   }
@@ -177,6 +207,17 @@ export class Subject {
 export function exported(database, options = []) {
   const { stdout } = spawn(PARTWAY, ['export', database, ...options]);
   return stdout;
+}
+
+/** Fails unless `partway verify` finds a dump complete and the same as a database in every cell. */
+export function verified(dump, database) {
+  spawn(PARTWAY, ['verify', dump, '--against', database]);
+}
+
+/** Runs statements by the stock program, in a new file. */
+export function created(file, sql) {
+  spawn(SQLITE, ['-bail', file], sql);
+  return file;
 }
 
 export function sha256(bytes) {

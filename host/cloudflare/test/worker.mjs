@@ -1,7 +1,7 @@
 // A Worker with a Durable Object that holds an exporter, and what tests need to provoke it.
 
 import { DurableObject } from 'cloudflare:workers';
-import { Exporter } from '../dist/index.js';
+import { Exporter, ImportError } from '../dist/index.js';
 import { MemoryBucket } from './memory_bucket.mjs';
 
 const memory = new MemoryBucket();
@@ -73,6 +73,12 @@ export class Subject extends DurableObject {
       case '/world':
         Object.assign(this.world, await request.json());
         return Response.json(this.world);
+      case '/import':
+        return Response.json(await this.importFrom(await request.json()));
+      case '/import-status':
+        return Response.json(this.exporter.importStatus(searchParams.get('id') ?? undefined));
+      case '/import-cancel':
+        return Response.json(await this.exporter.cancelImport(searchParams.get('id')));
       case '/alarm':
         try {
           await this.fire({ retryCount: 0, isRetry: false });
@@ -104,6 +110,14 @@ export class Subject extends DurableObject {
         return { error: error.message };
       }
     });
+  }
+
+  async importFrom({ key, options }) {
+    try {
+      return { id: await this.exporter.importFrom(key, options) };
+    } catch (error) {
+      return { reason: error instanceof ImportError ? error.reason : null, error: error.message };
+    }
   }
 
   async alarm(info) {
