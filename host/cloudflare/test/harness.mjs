@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -80,6 +80,18 @@ export class World {
   async put(key, bytes) {
     const response = await this.fetch(`bucket?key=${encodeURIComponent(key)}`, { method: 'PUT', body: bytes });
     if (!response.ok) throw new Error(`${key}: ${response.status} ${await response.text()}`);
+  }
+
+  /** Puts a file into the bucket, in parts. */
+  async putFile(key, file) {
+    const path = `bucket?key=${encodeURIComponent(key)}&upload=`;
+    const post = async (rest, body) => (await this.fetch(path + rest, { method: 'POST', body })).json();
+    const id = encodeURIComponent(await post('', ''));
+    const receipts = [];
+    for await (const part of createReadStream(file, { highWaterMark: 10 * 1024 * 1024 })) {
+      receipts.push(await post(`${id}&part=${receipts.length + 1}`, part));
+    }
+    return post(id, JSON.stringify(receipts));
   }
 
   /** The file of an object's database. */
@@ -201,6 +213,21 @@ export class Subject {
     );
     return rows.flat();
   }
+}
+
+/** The process of workerd: what it uses. */
+export function workerd() {
+  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
+  const pid = children.find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('workerd'));
+  return {
+    /** In MiB. */
+    memory: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024,
+    /** In seconds of CPU. */
+    cpu: () => {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+      return (Number(fields[11]) + Number(fields[12])) / 100;
+    },
+  };
 }
 
 /** What `partway export` makes of a database. */

@@ -9,7 +9,7 @@ import { DumpSource, named, openRange, type DumpObject } from './dump_source.js'
 import { ImportError } from './error.js';
 import { checkKeys, dropKeyIndexes, tablesWithKeys, withImportSettings } from './foreign_keys.js';
 import { nextRange, runSlice } from './slice.js';
-import { ImportStates, isEnded, type ImportOptions, type ImportRecord, type Phase } from './state.js';
+import { ImportStates, isEnded, progressed, type ImportOptions, type ImportRecord, type Phase } from './state.js';
 
 /** Failures in a row after which an import is given up. */
 const MAX_ATTEMPTS = 6;
@@ -146,6 +146,7 @@ export class Imports {
           throw new ImportError('cut-off', text);
         }
         saved.phase = { kind: 'foreign-keys', table: 0, key: 0, after: null };
+        progressed(saved);
       });
       return 0;
     }
@@ -170,6 +171,7 @@ export class Imports {
       const next = checkKeys(sql, table, phase, budget.checkRows);
       saved.phase = { kind: 'foreign-keys', table: phase.table, ...next } as Phase;
       if (next === null) saved.phase = { kind: 'foreign-keys', table: phase.table + 1, key: 0, after: null };
+      progressed(saved);
     });
   }
 
@@ -186,7 +188,7 @@ export class Imports {
       }
       this.#storage.sql.exec(`DROP ${made.kind} IF EXISTS ${quoted(made.name)}`);
       this.states.removeMade(made.name);
-      Object.assign(record, { crashes: 0, attempts: 0, movedAt: Date.now() });
+      progressed(record);
       this.states.save(record);
     });
   }

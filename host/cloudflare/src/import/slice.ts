@@ -5,7 +5,7 @@ import type { ImportBudget } from './budget.js';
 import { named, type DumpSource } from './dump_source.js';
 import { ImportError } from './error.js';
 import { createKeyIndexes, withImportSettings } from './foreign_keys.js';
-import type { ImportRecord, ImportStates } from './state.js';
+import { progressed, type ImportRecord, type ImportStates } from './state.js';
 import { creates, runStatement } from './statements.js';
 
 /** What a slice is to run. */
@@ -60,9 +60,7 @@ export function runSlice(storage: DurableObjectStorage, states: ImportStates, id
     record.offset = offset + used;
     record.statements += statements.length;
     record.slices += 1;
-    record.movedAt = Date.now();
-    record.status = 'running';
-    Object.assign(record, { attempts: 0, crashes: 0, error: null, nextTryAt: null });
+    progressed(record);
     states.save(record);
     return true;
   });

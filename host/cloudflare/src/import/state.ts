@@ -57,6 +57,14 @@ export function isEnded(record: ImportRecord): boolean {
   return record.status === 'done' || record.status === 'failed' || record.status === 'cancelled';
 }
 
+/** Takes note of progress: earlier failures count no more. */
+export function progressed(record: ImportRecord): void {
+  if (record.status === 'failing') record.status = 'running';
+  Object.assign(record, { attempts: 0, crashes: 0, nextTryAt: null, movedAt: Date.now() });
+  // What a cancelled import had failed with stays.
+  if (record.status === 'running') record.error = null;
+}
+
 const UNFINISHED = "status NOT IN ('done', 'failed', 'cancelled')";
 
 export class ImportStates {
