@@ -26,7 +26,7 @@ export async function assertEqual(subject, { file, dump }) {
   const copy = await world.copy(subject);
   const again = exported(copy, D1);
   if (!again.equals(dump)) assert.equal(again.toString('latin1'), dump.toString('latin1'));
-  assert.equal(sqlite(copy, 'PRAGMA integrity_check;').trim(), 'ok');
+  assert.equal(sqlite(copy, 'PRAGMA integrity_check;'), sqlite(file, 'PRAGMA integrity_check;'));
   assert.deepEqual(await subject.leftovers(), []);
   // A full-text index is made again, of the same rows: not in the same segments.
   if (/USING fts5/.test(sqlite(file, '.schema'))) return;
@@ -34,7 +34,11 @@ export async function assertEqual(subject, { file, dump }) {
   const restored = join(world.folder, 'restored.sql');
   writeFileSync(restored, exported(copy));
   verified(restored, file);
-  assert.equal(sqlite(copy, '.dump'), sqlite(file, '.dump'));
+  // A dump for d1 has the schema's objects in an order of its own.
+  const lines = (database) => sqlite(database, '.dump').split('\n').sort();
+  const [wanted, found] = [lines(file), lines(copy)];
+  const at = wanted.findIndex((line, index) => line !== found[index]);
+  assert.ok(at < 0 && wanted.length === found.length, `${wanted[at]?.slice(0, 300)} became ${found[at]?.slice(0, 300)}`);
 }
 
 export async function assertDone(subject, id, source) {

@@ -125,11 +125,13 @@ export class ImportStates {
     this.#sql.exec(`DELETE FROM tmp_import_state WHERE NOT ${UNFINISHED} AND id NOT IN (${newest})`, keep);
   }
 
-  /** The tables and views that are in the database now, without those of Partway and the platform. */
+  /** The tables and views that are in the database now, in the order of their making, without those of Partway and the platform. */
   present(): Made[] {
-    const query = "SELECT type, name FROM pragma_table_list WHERE schema = 'main' AND type <> 'shadow'";
-    const named = [...this.#sql.exec(query).raw()].map(([type, name]): Made => {
-      return { kind: type === 'view' ? 'view' : 'table', name: String(name) };
+    const shadows = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'";
+    const query = `SELECT type, name FROM sqlite_master
+      WHERE type IN ('table', 'view') AND name NOT IN (${shadows}) ORDER BY rowid`;
+    const named = [...this.#sql.exec(query).raw()].map(([kind, name]): Made => {
+      return { kind: kind as Made['kind'], name: String(name) };
     });
     return named.filter(({ name }) => !/^sqlite_/i.test(name) && !isLeftOut(name));
   }
