@@ -1,7 +1,7 @@
-// Builds the package: the component as JavaScript and core modules, then the TypeScript.
+// Builds the package: the components as JavaScript and core modules, then the TypeScript.
 //
-// PARTWAY_COMPONENT names the component's file. Without it, the newest one that `cargo build` left in the
-// repository's target folder is taken.
+// PARTWAY_COMPONENT and PARTWAY_IMPORTER name the files of the export and the import component. Without them, the newest
+// ones that `cargo build` left in the repository's target folder are taken.
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -14,20 +14,32 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const generated = join(root, 'src', 'component');
 const dist = join(root, 'dist');
 
-function component() {
-  const given = process.env.PARTWAY_COMPONENT;
+/** The file of a component. `variable`: the environment variable that may name it. */
+function component(name, variable) {
+  const given = process.env[variable];
   if (given) return given;
   const target = process.env.CARGO_TARGET_DIR ?? join(root, '..', '..', 'target');
   const files = ['debug', 'release'].flatMap((profile) => {
     const builds = join(target, profile, 'build');
     if (!existsSync(builds)) return [];
-    const crates = readdirSync(builds).filter((name) => name.startsWith('partway-prebuilt-'));
-    return crates.map((name) => join(builds, name, 'out', 'exporter.wasm')).filter((file) => existsSync(file) && statSync(file).size > 0);
+    const crates = readdirSync(builds).filter((crate) => crate.startsWith('partway-prebuilt-'));
+    return crates.map((crate) => join(builds, crate, 'out', `${name}.wasm`)).filter((file) => existsSync(file) && statSync(file).size > 0);
   });
   const [newest] = files.sort((one, other) => statSync(other).mtimeMs - statSync(one).mtimeMs);
   if (newest) return newest;
-  console.error('there is no export component: run `cargo build -p partway-prebuilt`, or set PARTWAY_COMPONENT to its file');
+  console.error(`there is no component ${name}.wasm: run \`cargo build -p partway-prebuilt\`, or set ${variable} to its file`);
   process.exit(1);
+}
+
+/** Writes a component as JavaScript and core modules; the names of the files. */
+async function transpiled(name, variable) {
+  const { files } = await transpile(readFileSync(component(name, variable)), {
+    name,
+    instantiation: 'sync',
+    base64Cutoff: 0,
+  });
+  for (const [file, bytes] of Object.entries(files)) put(generated, file, bytes);
+  return Object.keys(files);
 }
 
 function put(folder, name, bytes) {
@@ -36,18 +48,16 @@ function put(folder, name, bytes) {
   writeFileSync(file, bytes);
 }
 
-const { files } = await transpile(readFileSync(component()), {
-  name: 'exporter',
-  instantiation: 'sync',
-  base64Cutoff: 0,
-});
-for (const [name, bytes] of Object.entries(files)) put(generated, name, bytes);
+const names = [
+  ...(await transpiled('exporter', 'PARTWAY_COMPONENT')),
+  ...(await transpiled('importer', 'PARTWAY_IMPORTER')),
+];
 
 rmSync(dist, { recursive: true, force: true });
 const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
 const { status } = spawnSync(process.execPath, [tsc, '--project', root], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
-for (const name of Object.keys(files)) {
+for (const name of names) {
   const to = join(dist, 'component', name);
   mkdirSync(dirname(to), { recursive: true });
   copyFileSync(join(generated, name), to);

@@ -2,6 +2,9 @@
 
 import { Alarms, type AlarmHandler } from './alarms.js';
 import { Callbacks } from './callbacks.js';
+import { Imports } from './import/imports.js';
+import type { ImportOptions } from './import/state.js';
+import { importStatus, type ImportStatus } from './import/status.js';
 import { Jobs } from './jobs.js';
 import { settingsOf, type ExporterOptions, type Settings } from './options.js';
 import { fromFields } from './routes/parameters.js';
@@ -32,14 +35,18 @@ export class Exporter {
   readonly #jobs: Jobs | null;
   readonly #callbacks: Callbacks | null;
   readonly #streams: Streams;
+  readonly #imports: Imports;
   readonly #alarms: Alarms;
 
   constructor(ctx: DurableObjectState, options: ExporterOptions = {}) {
     this.#settings = settingsOf(ctx.id, options);
     const { bucket } = this.#settings;
-    this.#jobs = bucket === null ? null : new Jobs(ctx.storage, this.#settings, bucket);
+    const isExporting = (): boolean => this.#jobs?.isBusy === true || this.#streams.nextDue() !== null;
+    this.#imports = new Imports(ctx.storage, this.#settings, isExporting);
+    const guard = (): void => this.#imports.refuseIfRunning();
+    this.#jobs = bucket === null ? null : new Jobs(ctx.storage, this.#settings, bucket, guard);
     this.#callbacks = this.#jobs === null ? null : new Callbacks(this.#jobs.state, this.#settings);
-    this.#streams = new Streams(ctx.storage, this.#settings);
+    this.#streams = new Streams(ctx.storage, this.#settings, guard);
     this.#alarms = new Alarms(ctx.storage, () => this.#nextDue());
     // The platform gives an alarm up after six failures: whatever wakes the object sets it again.
     if (this.#nextDue() !== null) ctx.waitUntil(this.#alarms.arm());
@@ -62,6 +69,7 @@ export class Exporter {
       if (this.#jobs === null) this.#streams.sweep();
       await this.#jobs?.run();
       await this.#callbacks?.send();
+      await this.#imports.run();
     });
   }
 
@@ -73,6 +81,33 @@ export class Exporter {
     const { id } = this.#requireJobs().add(fromFields(parameters, this.#settings), null);
     await this.#alarms.arm();
     return id;
+  }
+
+  /**
+   * Imports a dump from the bucket into this object, by alarms; its id. `key`: the whole key. The object must be empty,
+   * and the dump complete and made for the target `d1`: else it throws an `ImportError`, and nothing is changed. It also
+   * throws what R2 throws.
+   */
+  async importFrom(key: string, options: ImportOptions = {}): Promise<string> {
+    const { id } = await this.#imports.add(key, options);
+    await this.#alarms.arm();
+    return id;
+  }
+
+  /** How far an import is; without an id, the newest one. Null: there is none. */
+  importStatus(id?: string): ImportStatus | null {
+    const record = id === undefined ? this.#imports.states.newest() : this.#imports.states.find(id);
+    return record === null ? null : importStatus(record);
+  }
+
+  /**
+   * Ends an import that is unfinished or has failed, and drops the tables and views that it has made, by alarms. False:
+   * there is nothing to cancel.
+   */
+  async cancelImport(id: string): Promise<boolean> {
+    const isCancelled = this.#imports.cancel(id);
+    await this.#alarms.arm();
+    return isCancelled;
   }
 
   /** As `ctx.storage.setAlarm`, beside the exports' alarms. */
@@ -97,11 +132,11 @@ export class Exporter {
   }
 
   #nextDue(): number | null {
-    const due =
+    const exports =
       this.#jobs === null
         ? [this.#streams.nextDue()]
         : [this.#jobs.nextDue(), this.#callbacks?.nextDue() ?? null];
-    const times = due.filter((time) => time !== null);
+    const times = [...exports, this.#imports.nextDue()].filter((time) => time !== null);
     return times.length === 0 ? null : Math.min(...times);
   }
 }

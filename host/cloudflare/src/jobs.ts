@@ -63,12 +63,15 @@ export class Jobs {
   readonly #hash = new ObjectHash();
   /** The snapshot of the running export, where this instance has it open. */
   #snapshot: Snapshot | null = null;
+  readonly #guard: () => void;
   #driving: Promise<void> | null = null;
 
-  constructor(storage: DurableObjectStorage, settings: Settings, bucket: R2Bucket) {
+  /** `guard`: throws if no export may start now. */
+  constructor(storage: DurableObjectStorage, settings: Settings, bucket: R2Bucket, guard: () => void) {
     this.#storage = storage;
     this.#settings = settings;
     this.bucket = bucket;
+    this.#guard = guard;
     this.state = new State(storage.sql);
   }
 
@@ -78,6 +81,7 @@ export class Jobs {
    */
   add(request: ExportRequest, idempotencyKey: string | null): ExportRecord {
     const { partSize } = this.#settings;
+    this.#guard();
     return this.#storage.transactionSync(() => {
       this.state.create();
       if (this.state.unfinished() >= MAX_UNFINISHED) {
@@ -98,6 +102,11 @@ export class Jobs {
     if (!this.state.exists) return null;
     const record = this.state.current();
     return record === null ? null : (record.nextTryAt ?? 0);
+  }
+
+  /** Whether an export is unfinished. */
+  get isBusy(): boolean {
+    return this.state.exists && this.state.unfinished() > 0;
   }
 
   /** Works on the exports that are due, for as many parts as an alarm may make. */
@@ -130,9 +139,8 @@ export class Jobs {
 
   async #drive(maxParts: number): Promise<void> {
     for (let parts = 0; parts < maxParts; ) {
-      const due = this.nextDue();
-      const record = this.state.current();
-      if (due === null || due > Date.now() || record === null) return;
+      const record = this.state.exists ? this.state.current() : null;
+      if (record === null || (record.nextTryAt ?? 0) > Date.now()) return;
       try {
         parts += Math.max(1, await this.#step(record, maxParts - parts));
       } catch (error) {

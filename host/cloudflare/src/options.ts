@@ -1,5 +1,6 @@
 // What an object sets for its exports.
 
+import { DEFAULT_IMPORT_BUDGET, type ImportBudget } from './import/budget.js';
 import { DEFAULT_BUDGET, type Budget } from './pacing.js';
 import type { Consistency } from './snapshot/snapshot.js';
 
@@ -19,6 +20,8 @@ export interface ExporterOptions {
   readonly maxSnapshotBytes?: number;
   /** How much a slice and an alarm do. */
   readonly budget?: Partial<Budget>;
+  /** How much a slice and an alarm of an import do. */
+  readonly importBudget?: Partial<ImportBudget>;
   /** The size of parts in bytes: R2 takes 5 MiB and more. */
   readonly partSize?: number;
   /** Signs callbacks: `whsec_` and Base64, or any text of 16 bytes and more. Without it there are none. */
@@ -29,7 +32,7 @@ export interface ExporterOptions {
   readonly inlineParts?: number;
   /** The wait after the first failure, in milliseconds; by default 2,000. It doubles each time, six times. */
   readonly firstRetryMs?: number;
-  /** How many finished exports are remembered; by default 100. */
+  /** How many finished exports, and how many imports, are remembered; by default 100. */
   readonly keepRecords?: number;
 }
 
@@ -41,6 +44,7 @@ export interface Settings {
   readonly whenLost: 'restart' | 'fail';
   readonly maxSnapshotBytes: number;
   readonly budget: Budget;
+  readonly importBudget: ImportBudget;
   readonly partSize: number;
   readonly callbackSecret: string | null;
   readonly database: string;
@@ -57,6 +61,7 @@ export function settingsOf(id: DurableObjectId, options: ExporterOptions): Setti
     whenLost: options.whenLost ?? 'restart',
     maxSnapshotBytes: options.maxSnapshotBytes ?? 64 * 1024 * 1024,
     budget: { ...DEFAULT_BUDGET, ...options.budget },
+    importBudget: { ...DEFAULT_IMPORT_BUDGET, ...options.importBudget },
     partSize: options.partSize ?? 5 * 1024 * 1024,
     callbackSecret: options.callbackSecret ?? null,
     database: options.database ?? id.toString(),

@@ -37,11 +37,14 @@ interface Running {
 export class Streams {
   readonly #storage: DurableObjectStorage;
   readonly #settings: Settings;
+  readonly #guard: () => void;
   #running: Running | null = null;
 
-  constructor(storage: DurableObjectStorage, settings: Settings) {
+  /** `guard`: throws if no export may start now. */
+  constructor(storage: DurableObjectStorage, settings: Settings, guard: () => void) {
     this.#storage = storage;
     this.#settings = settings;
+    this.#guard = guard;
   }
 
   /** When to look whether a dump has been left alone; null: there is none. */
@@ -68,6 +71,7 @@ export class Streams {
     if (this.#running !== null && this.#running.readAt + STALL_MS > Date.now()) {
       throw new StreamIsBusy('a dump is being streamed: try again when it has ended');
     }
+    this.#guard();
     const running = this.#storage.transactionSync((): Running => {
       const { sql } = this.#storage;
       const { consistency, maxSnapshotBytes } = this.#settings;

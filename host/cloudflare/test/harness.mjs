@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -76,6 +76,24 @@ export class World {
     return response.ok ? Buffer.from(await response.arrayBuffer()) : null;
   }
 
+  /** Puts an object into the bucket. */
+  async put(key, bytes) {
+    const response = await this.fetch(`bucket?key=${encodeURIComponent(key)}`, { method: 'PUT', body: bytes });
+    if (!response.ok) throw new Error(`${key}: ${response.status} ${await response.text()}`);
+  }
+
+  /** Puts a file into the bucket, in parts. */
+  async putFile(key, file) {
+    const path = `bucket?key=${encodeURIComponent(key)}&upload=`;
+    const post = async (rest, body) => (await this.fetch(path + rest, { method: 'POST', body })).json();
+    const id = encodeURIComponent(await post('', ''));
+    const receipts = [];
+    for await (const part of createReadStream(file, { highWaterMark: 10 * 1024 * 1024 })) {
+      receipts.push(await post(`${id}&part=${receipts.length + 1}`, part));
+    }
+    return post(id, JSON.stringify(receipts));
+  }
+
   /** The file of an object's database. */
   async file(subject) {
     if (!this.#ids.has(subject.name)) this.#ids.set(subject.name, await subject.json('id'));
@@ -88,7 +106,7 @@ export class World {
   async copy(subject) {
     const copy = join(this.#folder, `copy-${(this.#copies += 1)}.sqlite`);
     run(SQLITE, [await this.file(subject), `.backup '${copy}'`]);
-    const own = `SELECT type, name FROM sqlite_master WHERE name GLOB 'tmp_export_*' OR name LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY type = 'table'`;
+    const own = `SELECT type, name FROM sqlite_master WHERE name GLOB 'tmp_export_*' OR name GLOB 'tmp_import_*' OR name LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY type = 'table'`;
     const names = run(SQLITE, ['-separator', ' ', copy, own]).trim().split('\n').filter((line) => !/^(index|$)/.test(line));
     if (names.length > 0) run(SQLITE, [copy, names.map((name) => `DROP ${name};`).join('\n')]);
     return copy;
@@ -159,24 +177,74 @@ export class Subject {
     }
   }
 
+  /** Begins an import; its id. Fails with the error's reason in front. */
+  async importFrom(key, options = {}) {
+    const { id, reason, error } = await this.post('import', { key, options });
+    if (error !== undefined) throw new Error(`${reason}: ${error}`);
+    return id;
+  }
+
+  importStatus(id) {
+    return this.json(`import-status?id=${id}`);
+  }
+
+  cancelImport(id) {
+    return this.post(`import-cancel?id=${id}`, null);
+  }
+
+  /** Waits until an import has ended. */
+  async importEnded(id) {
+    for (;;) {
+      const status = await this.importStatus(id);
+      if (['done', 'failed', 'cancelled'].includes(status.status)) return status;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   /** A new instance takes over, as after an eviction. */
   async evict() {
     await this.fetch('evict').catch(() => undefined);
   }
 
-  /** What is left in the database of exports, but for their records. */
+  /** What is left in the database of exports and imports, but for their records. */
   async leftovers() {
     const rows = await this.sql(
-      "SELECT name FROM sqlite_master WHERE name GLOB 'tmp_export_*' AND name NOT IN ('tmp_export_state', 'tmp_export_parts', 'tmp_export_alarms')",
+      "SELECT name FROM sqlite_master WHERE name GLOB 'tmp_??port_*' AND name NOT IN ('tmp_export_state', 'tmp_export_parts', 'tmp_export_alarms', 'tmp_import_state')",
     );
     return rows.flat();
   }
+}
+
+/** The process of workerd: what it uses. */
+export function workerd() {
+  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
+  const pid = children.find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('workerd'));
+  return {
+    /** In MiB. */
+    memory: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024,
+    /** In seconds of CPU. */
+    cpu: () => {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+      return (Number(fields[11]) + Number(fields[12])) / 100;
+    },
+  };
 }
 
 /** What `partway export` makes of a database. */
 export function exported(database, options = []) {
   const { stdout } = spawn(PARTWAY, ['export', database, ...options]);
   return stdout;
+}
+
+/** Fails unless `partway verify` finds a dump complete and the same as a database in every cell. */
+export function verified(dump, database) {
+  spawn(PARTWAY, ['verify', dump, '--against', database]);
+}
+
+/** Runs statements by the stock program, in a new file. */
+export function created(file, sql) {
+  spawn(SQLITE, ['-bail', file], sql);
+  return file;
 }
 
 export function sha256(bytes) {

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { World, exported, sha256 } from './harness.mjs';
+import { Random } from './random.mjs';
 
 const SCHEDULES = Number(process.env.PARTWAY_SCHEDULES ?? 25);
 const FIRST = Number(process.env.PARTWAY_FIRST_SEED ?? 1);
@@ -16,31 +17,6 @@ before(async () => {
   world = await World.start();
 });
 after(() => world.stop());
-
-/** Numbers that a seed determines (Mulberry32). */
-class Random {
-  #state;
-
-  constructor(seed) {
-    this.#state = seed >>> 0;
-  }
-
-  below(limit) {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let value = this.#state;
-    value = Math.imul(value ^ (value >>> 15), value | 1);
-    value ^= value + Math.imul(value ^ (value >>> 7), value | 61);
-    return ((value ^ (value >>> 14)) >>> 0) % limit;
-  }
-
-  chance(percent) {
-    return this.below(100) < percent;
-  }
-
-  of(items) {
-    return items[this.below(items.length)];
-  }
-}
 
 /** A table of some shape, and the expressions that make its values. */
 function randomTable(random, number) {

@@ -1,7 +1,7 @@
 // A Worker with a Durable Object that holds an exporter, and what tests need to provoke it.
 
 import { DurableObject } from 'cloudflare:workers';
-import { Exporter } from '../dist/index.js';
+import { Exporter, ImportError } from '../dist/index.js';
 import { MemoryBucket } from './memory_bucket.mjs';
 
 const memory = new MemoryBucket();
@@ -14,7 +14,7 @@ function worldOf(name) {
   return worlds.get(name);
 }
 
-/** The bucket, whose calls are counted; those whose numbers are in `failing` fail before or after their effect. */
+/** The bucket, whose calls are counted; those whose numbers are in `failing` fail before or after their effect, or hang. */
 function faulty(target, world) {
   return new Proxy(target, {
     get(object, name) {
@@ -30,6 +30,7 @@ function faulty(target, world) {
         };
         const call = async () => {
           if (when === 'before') fail();
+          if (when === 'hang') await new Promise(() => undefined);
           const result = await value.apply(object, parameters);
           if (when === 'after') fail();
           return name === 'createMultipartUpload' ? faulty(result, world) : result;
@@ -73,6 +74,12 @@ export class Subject extends DurableObject {
       case '/world':
         Object.assign(this.world, await request.json());
         return Response.json(this.world);
+      case '/import':
+        return Response.json(await this.importFrom(await request.json()));
+      case '/import-status':
+        return Response.json(this.exporter.importStatus(searchParams.get('id') ?? undefined));
+      case '/import-cancel':
+        return Response.json(await this.exporter.cancelImport(searchParams.get('id')));
       case '/alarm':
         try {
           await this.fire({ retryCount: 0, isRetry: false });
@@ -104,6 +111,14 @@ export class Subject extends DurableObject {
         return { error: error.message };
       }
     });
+  }
+
+  async importFrom({ key, options }) {
+    try {
+      return { id: await this.exporter.importFrom(key, options) };
+    } catch (error) {
+      return { reason: error instanceof ImportError ? error.reason : null, error: error.message };
+    }
   }
 
   async alarm(info) {
@@ -138,8 +153,20 @@ export default {
   },
 };
 
+/** A multipart upload: begun, then its parts, then completed with their receipts. */
+async function upload(request, store, key, parameters) {
+  const id = parameters.get('upload');
+  if (id === '') return Response.json((await store.createMultipartUpload(key)).uploadId);
+  const begun = store.resumeMultipartUpload(key, id);
+  const part = parameters.get('part');
+  if (part !== null) return Response.json(await begun.uploadPart(Number(part), await request.arrayBuffer()));
+  return Response.json((await begun.complete(await request.json())).size);
+}
+
 async function bucket(request, store, url) {
   const key = url.searchParams.get('key');
+  if (url.searchParams.has('upload')) return upload(request, store, key, url.searchParams);
+  if (request.method === 'DELETE') return Response.json((await store.delete(key)) ?? null);
   if (request.method === 'PUT') return Response.json(await store.put(key, await request.arrayBuffer()));
   if (key === null) {
     const { objects } = await store.list();

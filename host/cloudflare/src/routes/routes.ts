@@ -2,6 +2,7 @@
 
 import type { Alarms } from '../alarms.js';
 import { ExportError } from '../component.js';
+import { ImportError } from '../import/error.js';
 import { TooManyExports, type Jobs } from '../jobs.js';
 import type { Settings } from '../options.js';
 import { SnapshotError } from '../snapshot/snapshot.js';
@@ -127,6 +128,7 @@ function apiError(error: unknown): ApiError {
   if (error instanceof ExportError && error.tag === 'invalid-options') {
     return new ApiError(400, error.message);
   }
+  if (error instanceof ImportError) return new ApiError(409, error.message, { 'retry-after': '10' });
   if (error instanceof SnapshotError) return new ApiError(500, error.message);
   console.error(error);
   return new ApiError(500, error instanceof Error ? error.message : String(error));

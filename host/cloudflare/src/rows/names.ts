@@ -1,20 +1,29 @@
 // Names in SQL, and which tables are not part of the user's database.
 
 /** The tables of exports themselves: their state, and the snapshot's saved rows with their triggers. */
-const OWN = /^tmp_export_(state|parts|alarms|snapshot|changed|rows_\d+(_[a-z]+)?)$/;
+const EXPORT_OWN = ['state', 'parts', 'alarms', 'snapshot', 'changed'].map((name) => `tmp_export_${name}`);
+const SAVED_ROWS = /^tmp_export_rows_\d+(_[a-z]+)?$/;
+
+/** Those of imports, and the indexes that foreign keys have meanwhile. */
+const IMPORT_OWN = ['state', 'made'].map((name) => `tmp_import_${name}`);
+const KEY_INDEXES = /^tmp_import_key_\d+$/;
+
+const OWN = [...EXPORT_OWN, ...IMPORT_OWN];
 
 /** The platform keeps these names for itself; the last is that of its local development. */
 const PLATFORM = /^_cf_|^__miniflare_do_name$/i;
 
 /** Whether a table, or what belongs to it, is left out of every dump. */
 export function isLeftOut(name: string): boolean {
-  return OWN.test(name) || PLATFORM.test(name);
+  return OWN.includes(name) || [SAVED_ROWS, KEY_INDEXES, PLATFORM].some((pattern) => pattern.test(name));
 }
 
 /** The same in SQL, of an expression. */
 export function isLeftOutSql(expression: string): string {
-  const own = ['state', 'parts', 'alarms', 'snapshot', 'changed'].map((name) => `'tmp_export_${name}'`);
-  return `(${expression} IN (${own.join(',')}) OR ${expression} GLOB 'tmp_export_rows_[0-9]*' OR ${expression} LIKE '\\_cf\\_%' ESCAPE '\\' OR ${expression} = '__miniflare_do_name')`;
+  const own = OWN.map((name) => `'${name}'`).join(',');
+  const patterns = ['tmp_export_rows_[0-9]*', 'tmp_import_key_[0-9]*'].map((glob) => `${expression} GLOB '${glob}'`);
+  const isOwn = `${expression} IN (${own}) OR ${patterns.join(' OR ')}`;
+  return `(${isOwn} OR ${expression} LIKE '\\_cf\\_%' ESCAPE '\\' OR ${expression} = '__miniflare_do_name')`;
 }
 
 /** A name in double quotes. */

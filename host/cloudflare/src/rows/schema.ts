@@ -57,6 +57,16 @@ export function readSchema(sql: SqlStorage): SchemaInfo {
   return objects;
 }
 
+/** Reads what one table is; without columns if there is none. */
+export function readOneTable(sql: SqlStorage, name: string): TableInfo {
+  const query = 'SELECT sql FROM sqlite_master WHERE type = \'table\' AND name = ?1 COLLATE NOCASE';
+  const [row] = [...sql.exec(query, name).raw()];
+  const text = row?.[0] ?? null;
+  const flags = sql.exec(`SELECT type, wr, strict FROM pragma_table_list(${literal(name)}) WHERE schema = 'main'`);
+  const [found] = flags.toArray() as unknown as Flags[];
+  return readTable(sql, name, found, text === null ? null : String(text), new Map());
+}
+
 interface Flags {
   type: string;
   wr: number;

@@ -3,7 +3,8 @@
 
 /** What comes and goes with exports and the platform, and says nothing about the user's data. */
 const IGNORED = `name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND tbl_name NOT LIKE '\\_cf\\_%' ESCAPE '\\'
-  AND tbl_name NOT IN ('tmp_export_state', 'tmp_export_parts', 'tmp_export_alarms', 'tmp_export_snapshot')`;
+  AND tbl_name NOT IN ('tmp_export_state', 'tmp_export_parts', 'tmp_export_alarms', 'tmp_export_snapshot')
+  AND tbl_name NOT IN ('tmp_import_state', 'tmp_import_made')`;
 
 /** A value of the database may have 2 MB, and a letter up to three bytes. */
 const PIECE = 500_000;
