@@ -4,6 +4,7 @@ import { Alarms, type AlarmHandler } from './alarms.js';
 import { Callbacks } from './callbacks.js';
 import { Jobs } from './jobs.js';
 import { settingsOf, type ExporterOptions, type Settings } from './options.js';
+import { EventStreams } from './routes/events.js';
 import { fromFields } from './routes/parameters.js';
 import { ApiError } from './routes/responses.js';
 import { respond } from './routes/routes.js';
@@ -32,6 +33,7 @@ export class Exporter {
   readonly #jobs: Jobs | null;
   readonly #callbacks: Callbacks | null;
   readonly #streams: Streams;
+  readonly #events = new EventStreams();
   readonly #alarms: Alarms;
 
   constructor(ctx: DurableObjectState, options: ExporterOptions = {}) {
@@ -51,6 +53,7 @@ export class Exporter {
       settings: this.#settings,
       jobs: this.#jobs,
       streams: this.#streams,
+      events: this.#events,
       alarms: this.#alarms,
       requireJobs: () => this.#requireJobs(),
     });

@@ -108,6 +108,6 @@ async function latencies(subject) {
   };
   console.log(`requests alone: ${await measure(async (count) => count < 300)}`);
   const id = await subject.start();
-  const isGoing = async () => (await subject.status(id)).status === 'running';
+  const isGoing = async () => (await subject.status(id)).finishedAt === null;
   console.log(`requests beside an export: ${await measure(isGoing)}`);
 }
