@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Miniflare } from 'miniflare';
+import { Inspector } from './inspector.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -53,6 +54,11 @@ export class World {
 
   get folder() {
     return this.#folder;
+  }
+
+  /** Of a world that was started with an `inspectorPort`. */
+  async inspector() {
+    return Inspector.connect(await this.#miniflare.getInspectorURL());
   }
 
   async stop() {
