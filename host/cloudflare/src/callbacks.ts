@@ -2,7 +2,7 @@
 // for most languages.
 
 import type { Settings } from './options.js';
-import type { ExportRecord, State } from './state.js';
+import { clientState, type ExportRecord, type State } from './state.js';
 
 const BASE64_PREFIX = 'whsec_';
 const MIN_SECRET = 16;
@@ -30,8 +30,8 @@ export function callbackUrlError(text: string): string | null {
   } catch {
     return 'it is not a URL';
   }
-  if (url.protocol !== 'https:') return 'it must begin with https://';
-  if (url.username !== '' || url.password !== '') return 'it must not have a user or password';
+  if (url.protocol !== 'https:') return 'callbacks are sent over https';
+  if (url.username !== '' || url.password !== '') return 'it has a user or a password: leave them out, and verify the signature instead';
   return null;
 }
 
@@ -65,7 +65,7 @@ export function callbackMessage(record: ExportRecord, database: string): Record<
   const isDone = record.status === 'done';
   return {
     exportId: record.id,
-    status: record.status,
+    status: clientState(record),
     database,
     format: record.request.format,
     location: isDone ? `r2:${record.key}` : null,

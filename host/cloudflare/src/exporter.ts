@@ -7,6 +7,7 @@ import type { ImportOptions } from './import/state.js';
 import { importStatus, type ImportStatus } from './import/status.js';
 import { Jobs } from './jobs.js';
 import { settingsOf, type ExporterOptions, type Settings } from './options.js';
+import { EventStreams } from './routes/events.js';
 import { fromFields } from './routes/parameters.js';
 import { ApiError } from './routes/responses.js';
 import { respond } from './routes/routes.js';
@@ -36,6 +37,7 @@ export class Exporter {
   readonly #callbacks: Callbacks | null;
   readonly #streams: Streams;
   readonly #imports: Imports;
+  readonly #events = new EventStreams();
   readonly #alarms: Alarms;
 
   constructor(ctx: DurableObjectState, options: ExporterOptions = {}) {
@@ -58,6 +60,7 @@ export class Exporter {
       settings: this.#settings,
       jobs: this.#jobs,
       streams: this.#streams,
+      events: this.#events,
       alarms: this.#alarms,
       requireJobs: () => this.#requireJobs(),
     });

@@ -3,6 +3,7 @@
 
 import { dueAfterEnd } from './callbacks.js';
 import { Component } from './component.js';
+import { expected } from './estimate.js';
 import { isFinal } from './failures.js';
 import { ObjectHash, hashOf } from './hash.js';
 import { defaultName } from './names.js';
@@ -172,8 +173,9 @@ export class Jobs {
     const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes);
     const options = optionsOf(record.request, pieceSize(record.partSize));
     record.checkpoint = firstCheckpoint(sql, snapshot, options);
+    record.expected = expected(sql, snapshot.schema, record.request.tables);
     record.status = 'running';
-    record.movedAt = Date.now();
+    record.startedAt = record.movedAt = Date.now();
     this.state.save(record);
     this.#snapshot = snapshot;
   }

@@ -16,9 +16,9 @@ export function numberedName(name: string, number: number): string {
   return dot > 0 ? `${name.slice(0, dot)}-${number}${name.slice(dot)}` : `${name}-${number}`;
 }
 
-/** Whether an object may have this name: plain, of 1 to 200 bytes. */
+/** Whether a name is that of a file alone, of 1 to 200 bytes. */
 export function isPlainName(name: string): boolean {
   const { length } = new TextEncoder().encode(name);
-  const isPlain = !/[/\\\u0000-\u001f\u007f-\u009f]/.test(name) && !name.startsWith('.');
+  const isPlain = !/[/\\]/.test(name) && !name.startsWith('.');
   return length >= 1 && length <= 200 && isPlain;
 }

@@ -18,8 +18,9 @@ export interface Budget {
 }
 
 /**
- * A slice makes 512 KiB of dump, which takes some hundredths of a second. With four parts, the component and what it
- * reads, memory stays below the 128 MB of an isolate. An alarm makes 120 MiB: some seconds of its 30 s of CPU time.
+ * A slice makes 512 KiB of dump, which takes some hundredths of a second. Four parts, the component and what it reads are
+ * in memory together: some 50 MB, and what is not collected yet. An alarm makes 120 MiB: some seconds of its 30 s of CPU
+ * time.
  */
 export const DEFAULT_BUDGET: Budget = {
   slicePieces: 1,

@@ -1,6 +1,7 @@
 // The saved state of exports, in the object's own database.
 
 import type { Options } from './component.js';
+import type { Expected } from './estimate.js';
 
 export type Status = 'queued' | 'running' | 'failing' | 'done' | 'failed' | 'cancelled';
 
@@ -38,6 +39,8 @@ export interface ExportRecord {
   checkpoint: string | null;
   /** The last slice is done: all parts are safe, and the upload is to be completed. */
   isWritten: boolean;
+  /** How much there was to export when it began, as estimated. */
+  expected: Expected;
   tables: number;
   rows: number;
   bytes: number;
@@ -53,6 +56,8 @@ export interface ExportRecord {
   warnings: readonly string[];
   damaged: readonly string[];
   readonly createdAt: number;
+  /** When its turn came, last. */
+  startedAt: number;
   movedAt: number;
   finishedAt: number | null;
   nextTryAt: number | null;
@@ -63,6 +68,24 @@ export interface ExportRecord {
 
 export function isFinished(record: ExportRecord): boolean {
   return record.status === 'done' || record.status === 'failed' || record.status === 'cancelled';
+}
+
+/** The state of an export; `docs/SERVICE.md` says what each means. */
+export type ClientState = 'waiting' | 'running' | 'completing' | 'done' | 'incomplete' | 'failed' | 'cancelled';
+
+/** The state of an export, for clients. */
+export function clientState(record: ExportRecord): ClientState {
+  const { status, damaged, isWritten, uploadId, restarts } = record;
+  switch (status) {
+    case 'done':
+      return damaged.length === 0 ? 'done' : 'incomplete';
+    case 'failed':
+    case 'cancelled':
+      return status;
+    default:
+      if (isWritten) return 'completing';
+      return uploadId === null && restarts === 0 ? 'waiting' : 'running';
+  }
 }
 
 const UNFINISHED = "status IN ('queued', 'running', 'failing')";
@@ -214,6 +237,7 @@ export function newRecord(
     partSize,
     checkpoint: null,
     isWritten: false,
+    expected: { tables: 0, rows: null },
     tables: 0,
     rows: 0,
     bytes: 0,
@@ -227,6 +251,7 @@ export function newRecord(
     warnings: [],
     damaged: [],
     createdAt: now,
+    startedAt: now,
     movedAt: now,
     finishedAt: null,
     nextTryAt: null,

@@ -97,7 +97,7 @@ test('an export asked for meanwhile waits, and is the state when its turn comes'
   const first = await subject.start({ name: 'same.sql' });
   const expected = exported(await world.copy(subject));
   const second = await subject.start({ name: 'same.sql' });
-  assert.equal((await subject.status(second)).status, 'queued');
+  assert.equal((await subject.status(second)).status, 'waiting');
   await subject.sql("UPDATE t SET b = 'changed' WHERE id > 2900");
   while ((await subject.status(first)).status !== 'done') await subject.json('alarm');
   const later = exported(await world.copy(subject));

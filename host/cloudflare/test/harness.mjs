@@ -5,13 +5,15 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Miniflare } from 'miniflare';
+import { Inspector } from './inspector.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The program to compare with, and the stock `sqlite3`. */
-const PARTWAY = process.env.PARTWAY_PROGRAM ?? join(root, '../../target/debug/partway');
+export const PARTWAY = process.env.PARTWAY_PROGRAM ?? join(root, '../../target/debug/partway');
 const SQLITE = process.env.SQLITE3_PROGRAM ?? 'sqlite3';
 
 /** A running workerd, with its R2 and the databases of its objects in a folder of its own. */
@@ -20,6 +22,9 @@ export class World {
   #folder;
   #ids = new Map();
   #copies = 0;
+  /** The last lines that workerd wrote, and whether it has closed its output: then it has ended. */
+  #lastLines = [];
+  #hasEnded = false;
 
   static async start(options = {}) {
     const world = new World();
@@ -38,10 +43,8 @@ export class World {
       r2Buckets: ['BUCKET'],
       r2Persist: join(world.#folder, 'bucket'),
       cf: false,
-      handleRuntimeStdio(output, errors) {
-        if (process.env.PARTWAY_SHOW_LOG) output.pipe(process.stderr); else output.resume();
-        if (process.env.PARTWAY_SHOW_LOG) errors.pipe(process.stderr);
-        else errors.resume();
+      handleRuntimeStdio: (output, errors) => {
+        for (const stream of [output, errors]) world.#watch(stream);
       },
       ...options.miniflare,
     });
@@ -53,13 +56,41 @@ export class World {
     return this.#folder;
   }
 
+  /** Of a world that was started with an `inspectorPort`. */
+  async inspector() {
+    return Inspector.connect(await this.#miniflare.getInspectorURL());
+  }
+
   async stop() {
     await this.#miniflare.dispose();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async fetch(path, init) {
-    return this.#miniflare.dispatchFetch(`http://localhost/${path}`, init);
+  /**
+   * A request on a connection of its own: workerd closes those that are idle for 5 s, on a busy machine in the very
+   * moment in which the next request is sent.
+   */
+  async fetch(path, init = {}) {
+    const headers = { ...init.headers, connection: 'close' };
+    try {
+      return await this.#miniflare.dispatchFetch(`http://localhost/${path}`, { ...init, headers });
+    } catch (error) {
+      // undici says no more than "fetch failed".
+      if (error.cause === undefined) throw error;
+      const { code = '', message } = error.cause;
+      const state = this.#hasEnded ? `workerd has ended; it wrote last:\n${this.#lastLines.join('\n')}` : 'workerd runs';
+      throw new Error(`${path}: ${error.message}: ${code} ${message} (${state})`, { cause: error });
+    }
+  }
+
+  #watch(stream) {
+    if (process.env.PARTWAY_SHOW_LOG) stream.pipe(process.stderr);
+    createInterface({ input: stream }).on('line', (line) => {
+      this.#lastLines = [...this.#lastLines.slice(-19), line];
+    });
+    stream.on('close', () => {
+      this.#hasEnded = true;
+    });
   }
 
   /** An object of its own; `options` are its exporter's. */

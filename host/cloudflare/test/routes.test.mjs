@@ -171,3 +171,55 @@ test('a client that goes away leaves nothing behind', async () => {
   assert.equal(await subject.json('alarm'), null);
   assert.deepEqual(await subject.leftovers(), []);
 });
+
+test('a status and its events tell how far the export is', async () => {
+  const subject = world.subject('progress', { bucket: 'memory', prefix: 'progress/', partSize: 4096, budget: { alarmParts: 20 } });
+  const rows = (count) => `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
+  await subject.sql(
+    'CREATE TABLE scattered (id INTEGER PRIMARY KEY, a)',
+    `${rows(5000)} INSERT INTO scattered SELECT random(), printf('%.*c', 50, 'x') FROM n`,
+    'CREATE TABLE gap (id INTEGER PRIMARY KEY, a)',
+    `${rows(9000)} INSERT INTO gap SELECT i, printf('%.*c', 50, 'x') FROM n`,
+    'DELETE FROM gap WHERE id BETWEEN 2000 AND 6000',
+    'CREATE TABLE few (k PRIMARY KEY, a) WITHOUT ROWID',
+    `${rows(300)} INSERT INTO few SELECT i, i FROM n`,
+  );
+  await subject.set({ isManual: true });
+  const id = await subject.start();
+  const events = (await subject.fetch(`export/status/${id}/events`)).text();
+  const seen = [];
+  for (let status = await subject.status(id); status.finishedAt === null; status = await subject.status(id)) {
+    seen.push(status);
+    assert.equal(await subject.json('alarm'), null);
+  }
+  assert.ok(seen.length > 5);
+  const real = 5000 + 4999 + 300;
+  assert.equal(seen[0].progress, 0);
+  assert.equal(seen[0].tables.expected, 3);
+  for (const { rows: { expected }, progress } of seen) {
+    assert.ok(Math.abs(expected - real) < 0.2 * real, `${expected} rows are expected, and there are ${real}`);
+    assert.ok(progress < 1);
+  }
+  const shares = seen.map(({ progress }) => progress);
+  assert.deepEqual(shares, shares.toSorted((one, other) => one - other));
+  const last = await subject.status(id);
+  assert.deepEqual([last.rows, last.progress, last.status], [{ done: real, expected: real }, 1, 'done']);
+  const sent = (await events).split('\n\n').filter((event) => event.startsWith('data: '));
+  assert.deepEqual(JSON.parse(sent.at(-1).split('\n')[0].slice('data: '.length)), last);
+  assert.equal(sent.at(-1).split('\n')[1], 'id: final');
+  assert.equal(JSON.parse(sent[0].slice('data: '.length)).finishedAt, null);
+});
+
+test('where nobody knows how many rows there are, a status says so', async () => {
+  const subject = world.subject('unknown', { bucket: 'memory', prefix: 'unknown/' });
+  const make = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO t SELECT i, i FROM n';
+  await subject.sql('CREATE TABLE t (k PRIMARY KEY, a) WITHOUT ROWID', make);
+  await subject.set({ isManual: true });
+  const first = await subject.status(await subject.start());
+  assert.deepEqual([first.progress, first.rows.expected], [null, 0]);
+  await subject.json(`export/${first.exportId}`, { method: 'DELETE' });
+  await subject.sql('ANALYZE');
+  const second = await subject.status(await subject.start());
+  // ANALYZE has counted a few tables beside it.
+  assert.ok(second.rows.expected > 2000 && second.rows.expected < 2010, String(second.rows.expected));
+});

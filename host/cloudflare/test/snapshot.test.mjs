@@ -226,3 +226,21 @@ test('a full-text table that is larger than a snapshot may copy is refused, and 
   await assert.rejects(subject.start(), /table "search_data" holds \d+ bytes\..*raise maxSnapshotBytes/);
   assert.deepEqual(await subject.leftovers(), []);
 });
+
+test('tables as wide as the platform allows are copied, those less wide are not', async () => {
+  const subject = world.subject('wide', { bucket: 'memory', prefix: 'wide/' });
+  await subject.set({ isManual: true });
+  for (const count of [98, 99, 100]) {
+    const columns = Array.from({ length: count }, (_, index) => `c${index}`);
+    await subject.sql(
+      `CREATE TABLE rowid_${count} (${columns.join()})`,
+      `CREATE TABLE key_${count} (${columns.join().replace('c0', 'c0 INTEGER PRIMARY KEY')})`,
+      `CREATE TABLE without_${count} (${columns.join()}, PRIMARY KEY (c0)) WITHOUT ROWID`,
+      ...['rowid', 'key', 'without'].map((name) => `INSERT INTO ${name}_${count} (c0, c1) VALUES (1, 2)`),
+    );
+  }
+  await subject.start();
+  const kept = await subject.sql("SELECT value FROM tmp_export_snapshot WHERE key GLOB 'table *'");
+  const copied = kept.flatMap(([value]) => (JSON.parse(value).mode === 'copied' ? [JSON.parse(value).name] : []));
+  assert.deepEqual(copied.sort(), ['key_100', 'rowid_100', 'rowid_99', 'without_100']);
+});

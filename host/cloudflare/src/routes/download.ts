@@ -1,16 +1,19 @@
 // `/export/download/{id}`: objects in R2.
 
-import { isFinished, type ExportRecord } from '../state.js';
+import { clientState, isFinished, type ExportRecord } from '../state.js';
 import { isObjectOf } from '../upload.js';
 import { select } from './range.js';
 import { ApiError, fileHeaders } from './responses.js';
+import { retryAfter } from './status.js';
 
 /** The object of an export, or those of its bytes that the headers ask for. */
 export async function download(
   bucket: R2Bucket,
-  record: ExportRecord,
+  find: () => ExportRecord,
   request: Request,
 ): Promise<Response> {
+  const redirects = wantsRedirect(new URL(request.url).searchParams);
+  const record = find();
   const { id, status } = record;
   if (status === 'done' && record.prunedAt !== null) {
     throw new ApiError(410, `the object of export ${id} has been deleted`);
@@ -20,10 +23,24 @@ export async function download(
     throw new ApiError(410, `export ${id} ${ended} ${status}, and there is nothing to download`);
   }
   if (!isFinished(record)) {
-    const text = `export ${id} is not done, but ${status}: wait until its status is done, and try again`;
-    throw new ApiError(409, text, { 'retry-after': '2' });
+    const text = `export ${id} is not done, but ${clientState(record)}: wait until its status is done, and try again`;
+    throw new ApiError(409, text, { 'retry-after': retryAfter(record) });
+  }
+  if (redirects && request.method === 'GET') {
+    throw new ApiError(400, 'an R2 binding has no URLs for its objects: download them without redirect=1');
   }
   return object(bucket, record, request);
+}
+
+function wantsRedirect(query: URLSearchParams): boolean {
+  let redirects = false;
+  for (const [name, value] of query) {
+    if (name !== 'redirect' || !/^[01]$/.test(value)) {
+      throw new ApiError(400, 'the query may only have redirect=1 or redirect=0');
+    }
+    redirects = value === '1';
+  }
+  return redirects;
 }
 
 /** The object of an export that is done. */

@@ -7,7 +7,7 @@ import { object } from './download.js';
 import { fromBody, fromQuery } from './parameters.js';
 import { ApiError, fileHeaders, result } from './responses.js';
 import type { Context } from './routes.js';
-import { accepted } from './status.js';
+import { accepted, retryAfter } from './status.js';
 
 const MAX_KEY_LENGTH = 255;
 
@@ -87,6 +87,6 @@ function idempotencyKey(request: Request): string | null {
 function acceptedResponse(record: ExportRecord): Response {
   return result(202, accepted(record), {
     location: `/export/status/${record.id}`,
-    'retry-after': '2',
+    'retry-after': retryAfter(record),
   });
 }

@@ -37,14 +37,17 @@ export function fromQuery(query: URLSearchParams, settings: Settings): ExportReq
 /** An empty body means defaults. The database may be named in the query as well. */
 export async function fromBody(request: Request, settings: Settings): Promise<ExportRequest> {
   const query = new URL(request.url).searchParams;
+  let inQuery: string | null = null;
   for (const [name, value] of query) {
     if (name !== 'database') {
       throw bad('the query of a POST may only have the database: send the other parameters in the body');
     }
-    checkDatabase(value, settings);
+    if (inQuery !== null) throw bad('the query has database twice: give it once');
+    inQuery = value;
   }
+  const named = inQuery === null ? {} : { database: inQuery };
   const text = await limited(request);
-  if (text === '') return checked({}, settings);
+  if (text === '') return checked(named, settings);
   const type = (request.headers.get('content-type') ?? '').split(';')[0]?.trim() ?? '';
   // A page of another site could send any other type from a browser without a preflight request.
   if (type.toLowerCase() !== 'application/json') {
@@ -59,7 +62,11 @@ export async function fromBody(request: Request, settings: Settings): Promise<Ex
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw bad("the body can't be read: it must be a JSON object");
   }
-  return fromFields(body as Record<string, unknown>, settings);
+  const fields = fieldsOf(body as Record<string, unknown>);
+  if (inQuery !== null && fields.database !== undefined && fields.database !== inQuery) {
+    throw bad('the query and the body name different databases: name one');
+  }
+  return checked({ ...fields, ...named }, settings);
 }
 
 /** The fields of a body. */
@@ -115,6 +122,9 @@ function checked(fields: Fields, settings: Settings): ExportRequest {
     throw bad(
       `the name ${JSON.stringify(name)} can't be used: give a plain name of 1 to 200 bytes, without slashes, that does not begin with a dot`,
     );
+  }
+  if (name !== null && /[\u0000-\u001f\u007f-\u009f]/.test(name)) {
+    throw bad("the name can't be used: it has control characters");
   }
   if (callbackUrl !== null) checkCallback(callbackUrl, settings);
   return { format, tables, target, name, callbackUrl };

@@ -10,6 +10,8 @@ import type { ExportRecord } from '../state.js';
 import { StreamIsBusy, type Streams } from '../streams.js';
 import { download } from './download.js';
 import { getDump, postDump } from './dump.js';
+import type { EventStreams } from './events.js';
+import { list, remove } from './exports.js';
 import { ApiError, result } from './responses.js';
 import { status } from './status.js';
 
@@ -19,105 +21,82 @@ export interface Context {
   /** Null where there is no bucket. */
   readonly jobs: Jobs | null;
   readonly streams: Streams;
+  readonly events: EventStreams;
   readonly alarms: Alarms;
   requireJobs(): Jobs;
 }
 
-const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 1000;
+/** A route's handlers, by their methods. A HEAD is answered as a GET, without the body. */
+type Handlers = Readonly<Partial<Record<'GET' | 'POST' | 'DELETE', () => Response | Promise<Response>>>>;
 
 /** Answers a request to one of the routes; null: it is to something else. */
 export async function respond(request: Request, context: Context): Promise<Response | null> {
   const { pathname } = new URL(request.url);
   const isOurs = pathname === '/exports' || pathname === '/databases' || pathname.startsWith('/export/');
   if (!isOurs) return null;
+  let response: Response;
   try {
-    return await route(pathname, request, context);
+    response = await handle(pathname, request, handlers(pathname, request, context));
   } catch (error) {
-    return apiError(error).response;
+    response = apiError(error).response;
+  }
+  return request.method === 'HEAD' ? new Response(null, response) : response;
+}
+
+async function handle(path: string, request: Request, handlers: Handlers): Promise<Response> {
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  const isDump = path === '/export/dump';
+  const handler = handlers[method as keyof Handlers];
+  if (handler !== undefined && !(isDump && request.method === 'HEAD')) return handler();
+  const text =
+    request.method === 'HEAD' && isDump
+      ? 'each GET here starts an export: send a GET or a POST'
+      : `${JSON.stringify(path)} does not allow ${request.method}: the Allow header lists the methods it allows`;
+  const allow = Object.keys(handlers).flatMap((name) => (name === 'GET' && !isDump ? ['GET', 'HEAD'] : [name]));
+  throw new ApiError(405, text, { allow: allow.join(',') });
+}
+
+function handlers(path: string, request: Request, context: Context): Handlers {
+  const { settings } = context;
+  const query = new URL(request.url).searchParams;
+  switch (path) {
+    case '/export/dump':
+      return { GET: () => getDump(request, context), POST: () => postDump(request, context) };
+    case '/exports':
+      return { GET: () => list(query, context) };
+    case '/databases':
+      return {
+        GET: () => result(200, { databases: [settings.database], keepsExports: settings.bucket !== null }),
+      };
+  }
+  const [, before = '', id = '', after = ''] = /^\/export\/(status\/|download\/)?([^/]+)(\/events)?$/.exec(path) ?? [];
+  const find = (): ExportRecord => findRecord(context.requireJobs(), decoded(id));
+  switch (id === '' ? '' : `${before}ID${after}`) {
+    case 'status/ID':
+      return { GET: () => result(200, status(find(), settings)) };
+    case 'status/ID/events':
+      return { GET: () => context.events.respond(request, find, settings) };
+    case 'download/ID':
+      return { GET: () => download(context.requireJobs().bucket, find, request) };
+    case 'ID':
+      return { DELETE: () => remove(find, new URL(request.url).search, context) };
+    default:
+      throw new ApiError(404, `there is nothing at ${JSON.stringify(path)}`);
   }
 }
 
-async function route(path: string, request: Request, context: Context): Promise<Response> {
-  const { method } = request;
-  if (path === '/export/dump') {
-    if (method === 'GET') return getDump(request, context);
-    if (method === 'POST') return postDump(request, context);
-    const text = method === 'HEAD' ? 'each GET here starts an export: send a GET or a POST' : null;
-    throw notAllowed(path, method, 'GET, POST', text);
+function decoded(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return '…';
   }
-  if (path === '/exports') {
-    if (method !== 'GET') throw notAllowed(path, method, 'GET');
-    return list(new URL(request.url).searchParams, context);
-  }
-  if (path === '/databases') {
-    if (method !== 'GET') throw notAllowed(path, method, 'GET');
-    const { database, bucket } = context.settings;
-    return result(200, { databases: [database], keepsExports: bucket !== null });
-  }
-  const [, name = '', id] = /^\/export\/(?:(status|download)\/)?([^/]+)$/.exec(path) ?? [];
-  if (id === undefined) throw new ApiError(404, `there is nothing at ${JSON.stringify(path)}`);
-  const find = (): ExportRecord => findRecord(context.requireJobs(), decodeURIComponent(id));
-  if (name === 'status') {
-    if (method !== 'GET') throw notAllowed(path, method, 'GET');
-    return result(200, status(find(), context.settings));
-  }
-  if (name === 'download') {
-    if (method !== 'GET' && method !== 'HEAD') throw notAllowed(path, method, 'GET, HEAD');
-    return download(context.requireJobs().bucket, find(), request);
-  }
-  if (method !== 'DELETE') throw notAllowed(path, method, 'DELETE');
-  return remove(find(), new URL(request.url).search, context);
 }
 
 function findRecord(jobs: Jobs, id: string): ExportRecord {
   const record = jobs.state.exists ? jobs.state.find(id) : null;
   if (record !== null) return record;
   throw new ApiError(404, `there is no export ${JSON.stringify(id)}: GET /exports lists all exports`);
-}
-
-function list(query: URLSearchParams, { settings, requireJobs }: Context): Response {
-  const jobs = requireJobs();
-  let limit = DEFAULT_LIMIT;
-  for (const [name, value] of query) {
-    limit = Number(value);
-    if (name !== 'limit' || !/^\d+$/.test(value) || limit < 1 || limit > MAX_LIMIT) {
-      throw new ApiError(400, `the query may only have a limit from 1 to ${MAX_LIMIT}`);
-    }
-  }
-  const records = jobs.state.exists ? jobs.state.list(limit) : [];
-  return result(200, records.map((record) => status(record, settings)));
-}
-
-/** Cancels an export; if it is done, deletes its object; if it has no object, forgets it. */
-async function remove(record: ExportRecord, query: string, context: Context): Promise<Response> {
-  const jobs = context.requireJobs();
-  const { id } = record;
-  if (query !== '' && query !== '?if=unfinished') {
-    throw new ApiError(400, 'the query may only have if=unfinished');
-  }
-  if (await jobs.cancel(id)) {
-    await context.alarms.arm();
-    return result(202, { exportId: id, status: 'cancelled' });
-  }
-  const now = findRecord(jobs, id);
-  if (query !== '') {
-    throw new ApiError(409, `export ${id} is already ${now.status}: there is nothing to cancel`);
-  }
-  const pruned = now.status === 'done' && now.prunedAt === null;
-  if (pruned) {
-    await jobs.prune(now);
-  } else if (now.callback !== null && now.callback.nextTryAt !== null) {
-    throw new ApiError(409, `export ${id} can't be forgotten yet: its callback is still to be sent`);
-  } else {
-    jobs.state.remove(id);
-  }
-  return result(200, { exportId: id, status: now.status, pruned, forgotten: !pruned });
-}
-
-function notAllowed(path: string, method: string, allow: string, text: string | null = null): ApiError {
-  const message = text ?? `${JSON.stringify(path)} does not allow ${method}: the Allow header lists the methods it allows`;
-  return new ApiError(405, message, { allow });
 }
 
 /** What a client is told of an error. */

@@ -15,11 +15,15 @@ import {
 } from './cell.js';
 import type { Place } from './query.js';
 
-/** The contract's bound on the cells of a batch that holds more than one row. */
-const MAX_CELLS = 32_768;
+/**
+ * What a batch takes before it is full: less than it may hold. A slice that ends within a batch reads the rest of it
+ * again, and small slices would do so with much of what they read.
+ */
+const FULL_CELLS = 4096;
+const FULL_BYTES = 48 * 1024;
 
 /** Shorter text is written letter by letter: calling the encoder would take longer. */
-const SHORT_TEXT = 48;
+const SHORT_TEXT = 96;
 
 const encoder = new TextEncoder();
 
@@ -45,7 +49,7 @@ export class BatchBuilder {
   #bytes = 0;
   #rowBytes = 0;
   #hasLong = false;
-  #kindArray = new Uint8Array(MAX_CELLS);
+  #kindArray = new Uint8Array(FULL_CELLS);
   #integerArray = new Int32Array(2 * 4096);
   #realArray = new Float64Array(4096);
   #lengthArray = new Uint32Array(4096);
@@ -85,16 +89,24 @@ export class BatchBuilder {
   /** Appends a row of the fast way of reading, or of the exact one. */
   append(row: readonly Cell[], places: readonly Place[], isExact: boolean): Appended {
     const { length } = places;
-    if (this.#rows > 0 && (this.#cells + length > MAX_CELLS || this.#bytes >= this.#maxBytes)) {
+    const cells = this.#cells;
+    const bytes = this.#bytes;
+    if (this.#rows > 0 && (cells + length > FULL_CELLS || bytes >= Math.min(FULL_BYTES, this.#maxBytes))) {
       return Appended.Later;
     }
-    const before = [this.#cells, this.#integers, this.#reals, this.#lengths, this.#bytes] as const;
+    const integers = this.#integers;
+    const reals = this.#reals;
+    const lengths = this.#lengths;
     this.#grow(length);
     this.#rowBytes = 0;
     this.#hasLong = false;
     const isKnown = isExact ? this.#appendExact(row, places) : this.#appendFast(row, places);
     if (!isKnown || (this.#rows > 0 && this.#bytes > this.#maxBytes)) {
-      [this.#cells, this.#integers, this.#reals, this.#lengths, this.#bytes] = before;
+      this.#cells = cells;
+      this.#integers = integers;
+      this.#reals = reals;
+      this.#lengths = lengths;
+      this.#bytes = bytes;
       return isKnown ? Appended.Later : Appended.Inexact;
     }
     this.#rows += 1;
@@ -133,7 +145,8 @@ export class BatchBuilder {
           return false;
         }
       } else if (typeof cell === 'string') {
-        if (!this.#appendString(cell)) return false;
+        if (place.mask >= 0 && ((row[place.mask] as number) & place.bit) !== 0) this.#appendHexadecimal(cell);
+        else if (!this.#appendString(cell)) return false;
       } else if (cell === null || cell === undefined) {
         kinds[this.#cells++] = NULL;
       } else {
@@ -141,6 +154,20 @@ export class BatchBuilder {
       }
     }
     return true;
+  }
+
+  /** A short blob, given by its digits. */
+  #appendHexadecimal(digits: string): void {
+    const length = digits.length / 2;
+    if (this.#rowBytes + length > this.#maxBytes) {
+      this.#appendLong(LONG_BLOB, length);
+      return;
+    }
+    for (let index = 0; index < length; index++) {
+      const high = digitValue(digits.charCodeAt(2 * index));
+      this.#byteArray[this.#bytes + index] = (high << 4) | digitValue(digits.charCodeAt(2 * index + 1));
+    }
+    this.#took(BLOB, length);
   }
 
   /** False: what the text is can't be told. */
@@ -217,6 +244,11 @@ export class BatchBuilder {
     this.#lengthArray[this.#lengths++] = length;
     this.#hasLong = true;
   }
+}
+
+/** Of SQLite's digits, which are capital. */
+function digitValue(code: number): number {
+  return code < 0x3a ? code - 0x30 : code - 0x37;
 }
 
 function grown<T extends Uint8Array | Int32Array | Float64Array | Uint32Array>(

@@ -252,9 +252,18 @@ export class TableScan {
       throw new RowsError('invalid-cell', `the last batch has no cell ${column} in row ${row}`);
     }
     const cell = found.cells[found.isExact ? place.index + 1 : place.index];
-    if (typeof cell === 'string') return encoder.encode(cell);
+    if (typeof cell === 'string') return isDigits(found, place) ? fromDigits(cell) : encoder.encode(cell);
     return cell instanceof ArrayBuffer ? new Uint8Array(cell) : new Uint8Array(0);
   }
+}
+
+/** Whether a string is the digits of a blob. */
+function isDigits({ cells, isExact }: Row, { mask, bit }: Place): boolean {
+  return !isExact && mask >= 0 && ((cells[mask] as number) & bit) !== 0;
+}
+
+function fromDigits(digits: string): Uint8Array {
+  return Uint8Array.from(digits.match(/../g) ?? [], (byte) => parseInt(byte, 16));
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

@@ -17,13 +17,19 @@ const MAX_RESULTS = 100;
 /** Bits that one number holds for JavaScript's operators. */
 const MASK_BITS = 31;
 
+/** Blobs up to this size come as their digits: an ArrayBuffer for each takes longer. */
+const SHORT_BLOB = 64;
+
 /** Where in a row of results a cell is. */
 export interface Place {
   /** The cell; in the exact way its storage class, with the value behind it. */
   readonly index: number;
   /** A number there is a REAL. */
   readonly isReal: boolean;
-  /** The result, and the bit in it, that say whether a number there is an INTEGER; -1: it is one if it is whole. */
+  /**
+   * The result, and the bit in it, that say whether a number there is an INTEGER, and a string the digits of a blob; -1:
+   * a number is one if it is whole, and a string is text.
+   */
   readonly mask: number;
   readonly bit: number;
 }
@@ -138,11 +144,20 @@ function fastWay(
       places.set(column, { index: offset + index, isReal, mask, bit });
     });
     const masks = ambiguous.length === 0 ? [] : groups(ambiguous, MASK_BITS);
+    const mayBeDigits = (column: number | null): boolean =>
+      !key.includes(column) && column !== null && isForBlobs(source, column);
     statements.push((relation) => [
-      ...group.map((column) => columnSql(relation, column)),
+      ...group.map((column) => {
+        const cell = columnSql(relation, column);
+        return mayBeDigits(column) ? `CASE WHEN ${isShortBlob(cell)} THEN hex(${cell}) ELSE ${cell} END` : cell;
+      }),
       ...masks.map((columns) =>
         columns
-          .map((column, bit) => `(typeof(${columnSql(relation, column)})='integer')*${2 ** bit}`)
+          .map((column, bit) => {
+            const cell = columnSql(relation, column);
+            const isInteger = `typeof(${cell})='integer'`;
+            return `(${isInteger}${mayBeDigits(column) ? ` OR ${isShortBlob(cell)}` : ''})*${2 ** bit}`;
+          })
           .join('+'),
       ),
     ]);
@@ -188,6 +203,15 @@ function way(
   });
   const width = source.key.length;
   return { statements, key: all.slice(0, width), columns: all.slice(width) };
+}
+
+/** Of a column that is declared for blobs, most cells are blobs. */
+function isForBlobs(source: Source, column: number): boolean {
+  return isAmbiguous(affinityOf(source, column)) && /blob/i.test(source.table.columns[column]?.declaredType ?? '');
+}
+
+function isShortBlob(cell: string): string {
+  return `typeof(${cell})='blob' AND octet_length(${cell})<=${SHORT_BLOB}`;
 }
 
 function affinityOf(source: Source, column: number): Affinity {
