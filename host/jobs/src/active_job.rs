@@ -188,11 +188,7 @@ impl ActiveJob {
     }
 
     /// Saves whether the object may have appeared; whether it might, before that.
-    fn save_may_be_complete(
-        &mut self,
-        jobs: &JobStore,
-        may_be: bool,
-    ) -> Result<bool, StateError> {
+    fn save_may_be_complete(&mut self, jobs: &JobStore, may_be: bool) -> Result<bool, StateError> {
         let Some(job) = &mut self.job else { return Ok(false) };
         let before = job.ended;
         if before != may_be {
