@@ -45,6 +45,7 @@ export async function hashOf(body: ReadableStream): Promise<string> {
   return hexadecimal(await stream.digest);
 }
 
-function hexadecimal(digest: ArrayBuffer): string {
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+/** Bytes as lower-case digits. */
+export function hexadecimal(bytes: ArrayBuffer | Uint8Array): string {
+  return [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -11,6 +11,7 @@ import type { Settings } from './options.js';
 import type { Budget } from './pacing.js';
 import { makePart, type MadePart, type PartSource } from './part.js';
 import { pieceSize } from './parts.js';
+import { MAX_ATTEMPTS, MAX_CRASHES, resetTooOften, retryAt } from './retries.js';
 import { readSchema } from './rows/schema.js';
 import { firstCheckpoint } from './slice.js';
 import { Snapshot, type Loss } from './snapshot/snapshot.js';
@@ -27,14 +28,8 @@ import {
   uploading,
 } from './upload.js';
 
-/** Failures in a row after which an export is given up. */
-const MAX_ATTEMPTS = 6;
-
 /** How often an export is started over. */
 const MAX_RESTARTS = 5;
-
-/** How often an instance may end in the middle of a slice, and the next one try again. */
-const MAX_CRASHES = 6;
 
 /** The most exports that wait in one object. */
 const MAX_UNFINISHED = 100;
@@ -234,8 +229,7 @@ export class Jobs {
     const { budget } = this.#settings;
     const { crashes } = record;
     if (crashes > MAX_CRASHES) {
-      const text = `the object was reset ${crashes} times in the middle of a slice: by its limit on CPU or memory?`;
-      await this.#giveUp(record, text);
+      await this.#giveUp(record, resetTooOften(crashes));
       return null;
     }
     this.#save(record.id, (saved) => {
@@ -354,7 +348,7 @@ export class Jobs {
         saved.crashes = 0;
         saved.status = saved.status === 'queued' ? 'queued' : 'failing';
         saved.error = text;
-        saved.nextTryAt = Date.now() + this.#settings.firstRetryMs * 2 ** (saved.attempts - 1);
+        saved.nextTryAt = retryAt(saved.attempts, this.#settings);
       });
     }
   }

@@ -1,4 +1,11 @@
-// The names of objects.
+// The names of objects, and the ids of exports and imports.
+
+import { hexadecimal } from './hash.js';
+
+/** An id that no other export or import has: 16 hexadecimal digits. */
+export function newId(): string {
+  return hexadecimal(crypto.getRandomValues(new Uint8Array(8)));
+}
 
 /** `dump_YYYYMMDD-HHMMSS.sql`, in UTC. */
 export function defaultName(now: number, format: string): string {

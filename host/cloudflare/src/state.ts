@@ -2,6 +2,7 @@
 
 import type { Options } from './component.js';
 import type { Expected } from './estimate.js';
+import { newId } from './names.js';
 
 export type Status = 'queued' | 'running' | 'failing' | 'done' | 'failed' | 'cancelled';
 
@@ -218,17 +219,14 @@ export class State {
   }
 }
 
-/** An export that has not begun. `id`: 16 hexadecimal digits. */
+/** An export that has not begun. */
 export function newRecord(
   request: ExportRequest,
   partSize: number,
   now: number,
 ): ExportRecord {
-  const id = [...crypto.getRandomValues(new Uint8Array(8))]
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('');
   return {
-    id,
+    id: newId(),
     request,
     status: 'queued',
     name: null,

@@ -1,7 +1,9 @@
 // Imports as jobs: each a chain of slices over alarms, one at a time. Every step may be repeated, by this instance or
 // another, and is saved whole or not at all.
 
+import { newId } from '../names.js';
 import type { Settings } from '../options.js';
+import { MAX_ATTEMPTS, MAX_CRASHES, resetTooOften, retryAt } from '../retries.js';
 import { quoted } from '../rows/names.js';
 import { smaller, type ImportBudget } from './budget.js';
 import { Splitter, type Dump } from './component.js';
@@ -10,12 +12,6 @@ import { ImportError } from './error.js';
 import { checkKeys, dropKeyIndexes, tablesWithKeys, withImportSettings } from './foreign_keys.js';
 import { nextRange, runSlice } from './slice.js';
 import { ImportStates, isEnded, progressed, type ImportOptions, type ImportRecord, type Phase } from './state.js';
-
-/** Failures in a row after which an import is given up. */
-const MAX_ATTEMPTS = 6;
-
-/** How often an instance may end in the middle of a slice, and the next one try again. */
-const MAX_CRASHES = 6;
 
 /** How many bytes of a dump are asked for at a time. */
 const RANGE_BYTES = 16 * 1024 * 1024;
@@ -200,8 +196,7 @@ export class Imports {
   async #entered(record: ImportRecord): Promise<ImportBudget | null> {
     const { crashes } = record;
     if (crashes > MAX_CRASHES) {
-      const text = `the object was reset ${crashes} times in the middle of a slice: by its limit on CPU or memory?`;
-      this.#save(record.id, (saved) => this.#end(saved, 'failed', text));
+      this.#save(record.id, (saved) => this.#end(saved, 'failed', resetTooOften(crashes)));
       return null;
     }
     this.#save(record.id, (saved) => {
@@ -223,7 +218,7 @@ export class Imports {
       saved.crashes = 0;
       if (saved.status === 'running') saved.status = 'failing';
       saved.error = text;
-      saved.nextTryAt = Date.now() + this.#settings.firstRetryMs * 2 ** (saved.attempts - 1);
+      saved.nextTryAt = retryAt(saved.attempts, this.#settings);
     });
   }
 
@@ -284,16 +279,15 @@ async function checkedDump(bucket: R2Bucket, key: string): Promise<{ object: Dum
   throw new ImportError('wrong-target', `${text}: export its database with the target d1`);
 }
 
-/** An import that has not begun. `id`: 16 hexadecimal digits. */
+/** An import that has not begun. */
 function newRecord(
   object: DumpObject,
   options: ImportRecord['options'],
   expected: ImportRecord['expected'],
 ): ImportRecord {
-  const id = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   const now = Date.now();
   return {
-    id,
+    id: newId(),
     object,
     options,
     status: 'running',
