@@ -4,9 +4,12 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use wasmtime::component::Component;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result,
 };
+
+use crate::error::LoadError;
 
 /// How often a running component is checked.
 const TICK: Duration = Duration::from_millis(50);
@@ -55,6 +58,12 @@ pub fn config() -> Config {
         // It is for backtraces, which wasmtime makes none of here, and would be a tenth of what a start has to load.
         .generate_address_map(false);
     config
+}
+
+/// Compiles a component.
+pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> std::result::Result<Component, LoadError> {
+    Component::from_binary(engine, bytes)
+        .map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })
 }
 
 /// The process's engine for a component that is already compiled. Created once, as it has a pool of

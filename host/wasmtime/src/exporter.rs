@@ -89,8 +89,7 @@ impl Exporter {
     ///
     /// [`LoadError::NotAComponent`], [`LoadError::OtherWorld`] and [`LoadError::Engine`].
     pub fn with_engine(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
-        let component = Component::from_binary(engine, bytes)
-            .map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })?;
+        let component = engine::compile(engine, bytes)?;
         Self::link(component, bytes, false)
     }
 

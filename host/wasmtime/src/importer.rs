@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::bindings::import::{Generated, GeneratedPre};
@@ -56,7 +56,7 @@ struct ImportState {
 }
 
 impl Importer {
-    /// The component in `partway-prebuilt`. Compiling it takes some 50 ms.
+    /// The component in `partway-prebuilt`. Each call compiles it: keep what it returns.
     ///
     /// # Errors
     ///
@@ -82,8 +82,7 @@ impl Importer {
     ///
     /// [`LoadError::NotAComponent`] and [`LoadError::OtherWorld`].
     pub fn with_engine(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
-        let component = Component::from_binary(engine, bytes)
-            .map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })?;
+        let component = engine::compile(engine, bytes)?;
         let component = Linker::new(engine)
             .instantiate_pre(&component)
             .and_then(GeneratedPre::new)
