@@ -3,9 +3,10 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use partway_component_build::{Toolchain, build};
+use partway_component_build::Toolchain;
 
-use crate::run::{root, target};
+use crate::component::{COMPONENTS, build_component};
+use crate::run::target;
 use crate::setup::setup;
 
 /// Builds the components and writes them to `target/dist`.
@@ -13,12 +14,10 @@ pub fn dist() -> Result<()> {
     setup()?;
     let folder = target().join("dist");
     fs::create_dir_all(&folder)?;
-    for name in ["exporter", "importer"] {
-        let manifest = root().join("component").join(name).join("Cargo.toml");
-        let crate_name = format!("partway-{name}");
-        let component =
-            build(&Toolchain::find()?, &manifest, &crate_name, &target().join("component"))?;
-        let file = folder.join(format!("{crate_name}.wasm"));
+    let toolchain = Toolchain::find()?;
+    for name in COMPONENTS {
+        let component = build_component(&toolchain, name, "component")?;
+        let file = folder.join(format!("partway-{name}.wasm"));
         fs::write(&file, &component).with_context(|| format!("writing {}", file.display()))?;
         println!("{} ({} bytes)", file.display(), component.len());
     }

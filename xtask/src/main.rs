@@ -5,6 +5,7 @@ mod apt;
 mod bench;
 mod browser;
 mod cloudflare;
+mod component;
 mod demo;
 mod dist;
 mod fidelity;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use partway_component_build::{Toolchain, build};
+use partway_component_build::Toolchain;
 
+use crate::component::{COMPONENTS, build_component};
 use crate::run::{cargo, output, root, run, target};
 use crate::setup::setup;
 
@@ -48,15 +49,11 @@ pub fn package() -> Result<()> {
 pub fn prebuild() -> Result<()> {
     setup()?;
     let toolchain = Toolchain::find()?;
-    for name in ["exporter", "importer"] {
-        let manifest = root().join("component").join(name).join("Cargo.toml");
-        let crate_name = format!("partway-{name}");
-        let built =
-            |folder: &str| build(&toolchain, &manifest, &crate_name, &target().join(folder));
-        let component = built("component")?;
-        if component != built("component-again")? {
+    for name in COMPONENTS {
+        let component = build_component(&toolchain, name, "component")?;
+        if component != build_component(&toolchain, name, "component-again")? {
             bail!(
-                "two builds of {crate_name} differ: packages could not be checked against their sources"
+                "two builds of the {name} differ: packages could not be checked against their sources"
             );
         }
         let file = format!("component/prebuilt/{name}.wasm");
