@@ -1,10 +1,11 @@
 //! Values as large as SQLite allows: in little memory out, and by the stock program in again.
 
 use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use partway_testbed::{compare, restore};
+use tempfile::TempDir;
 use wait4::Wait4;
 
 use crate::support::{Program, database, program, turn};
@@ -115,60 +116,75 @@ fn values_beside_generated_columns_and_hidden_rowids_take_little_memory_too() {
     assert!(!succeeded && memory < 200 * MIB, "{} MiB", memory / MIB);
 }
 
-#[test]
-fn a_row_that_is_too_large_to_be_loaded_is_refused_with_its_size() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("keyed.db");
-    let rows = "CREATE TABLE kept (a); INSERT INTO kept VALUES (1);
-        CREATE TABLE keyed (k TEXT PRIMARY KEY, n, \"the value\" BLOB) WITHOUT ROWID;
-        INSERT INTO keyed VALUES ('a', 1, zeroblob(300000)), ('b', 2, zeroblob(2000000)), ('c', 3, x'00');";
-    drop(database(&file, rows));
-    let store = folder.path().join("store");
-    std::fs::create_dir(&store).unwrap();
-    let export = |limit: &str| {
-        Program::export(&file, store.to_str().unwrap(), folder.path())
+/// A database, and room for its dump.
+struct Bounded {
+    folder: TempDir,
+}
+
+impl Bounded {
+    fn new(schema: &str) -> Self {
+        let case = Self { folder: tempfile::tempdir().unwrap() };
+        drop(database(&case.file(), schema));
+        std::fs::create_dir(case.store()).unwrap();
+        case
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("keyed.db")
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// Exports it with a bound on rows that are loaded whole.
+    fn export(&self, limit: &str) -> Output {
+        Program::export(&self.file(), self.store().to_str().unwrap(), self.folder.path())
             .with(["--name", "dump.sql", "--max-loaded-row", limit])
             .run()
-    };
-    let refused = export("1MiB");
-    let printed = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success());
-    for part in ["table \"keyed\"", "its row 2", "2000002 bytes", "\"the value\"", "1048576"] {
-        assert!(printed.contains(part), "{part}: {printed}");
     }
+
+    /// Refused; what is printed names all of this.
+    fn is_refused(&self, limit: &str, parts: &[&str]) -> String {
+        let refused = self.export(limit);
+        let printed = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success());
+        for part in parts {
+            assert!(printed.contains(part), "{part}: {printed}");
+        }
+        printed
+    }
+
+    /// Comes back as it was, with so many rows.
+    fn comes_back(&self, limit: &str, rows: u64) {
+        assert_eq!(crate::support::summary(&self.export(limit))["rows"], rows);
+        let restored = self.folder.path().join("restored.db");
+        restore(&self.store().join("dump.sql"), &restored).unwrap();
+        assert_eq!(compare(&self.file(), &restored).unwrap(), []);
+    }
+}
+
+#[test]
+fn a_row_that_is_too_large_to_be_loaded_is_refused_with_its_size() {
+    let case = Bounded::new(
+        "CREATE TABLE kept (a); INSERT INTO kept VALUES (1);
+        CREATE TABLE keyed (k TEXT PRIMARY KEY, n, \"the value\" BLOB) WITHOUT ROWID;
+        INSERT INTO keyed VALUES ('a', 1, zeroblob(300000)), ('b', 2, zeroblob(2000000)), ('c', 3, x'00');",
+    );
+    let parts = ["table \"keyed\"", "its row 2", "2000002 bytes", "\"the value\"", "1048576"];
+    let printed = case.is_refused("1MiB", &parts);
     // It is not tried again, and leaves nothing that looks like damage.
     assert!(!printed.contains("retry") && !printed.contains("incomplete"), "{printed}");
-    assert_eq!(std::fs::read_dir(&store).unwrap().count(), 0);
-    let output = export("2MiB");
-    assert_eq!(crate::support::summary(&output)["rows"], 4);
-    let restored = folder.path().join("restored.db");
-    restore(&store.join("dump.sql"), &restored).unwrap();
-    assert_eq!(compare(&file, &restored).unwrap(), []);
+    assert_eq!(std::fs::read_dir(case.store()).unwrap().count(), 0);
+    case.comes_back("2MiB", 4);
 }
 
 #[test]
 fn a_long_text_in_a_real_column_is_measured_without_loading_more_than_allowed() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("keyed.db");
-    let rows = "CREATE TABLE keyed (k PRIMARY KEY, r REAL, v) WITHOUT ROWID;
-        INSERT INTO keyed VALUES ('a', 1, zeroblob(300000)), ('b', 'x' || hex(zeroblob(400000)), 1), ('c', 2.5, 3);";
-    drop(database(&file, rows));
-    let store = folder.path().join("store");
-    std::fs::create_dir(&store).unwrap();
-    let export = |limit: &str| {
-        Program::export(&file, store.to_str().unwrap(), folder.path())
-            .with(["--name", "dump.sql", "--max-loaded-row", limit])
-            .run()
-    };
-    let refused = export("700KiB");
-    let printed = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success());
-    for part in ["table \"keyed\"", "its row 2", "REAL", "716800"] {
-        assert!(printed.contains(part), "{part}: {printed}");
-    }
-    let output = export("1MiB");
-    assert_eq!(crate::support::summary(&output)["rows"], 3);
-    let restored = folder.path().join("restored.db");
-    restore(&store.join("dump.sql"), &restored).unwrap();
-    assert_eq!(compare(&file, &restored).unwrap(), []);
+    let case = Bounded::new(
+        "CREATE TABLE keyed (k PRIMARY KEY, r REAL, v) WITHOUT ROWID;
+        INSERT INTO keyed VALUES ('a', 1, zeroblob(300000)), ('b', 'x' || hex(zeroblob(400000)), 1), ('c', 2.5, 3);",
+    );
+    case.is_refused("700KiB", &["table \"keyed\"", "its row 2", "REAL", "716800"]);
+    case.comes_back("1MiB", 3);
 }
