@@ -52,11 +52,11 @@ impl RowLimit {
                     let column = String::from_utf8_lossy(&column);
                     format!("has {bytes} bytes, most of them in column {column:?}")
                 }
-                None => "has more bytes than that in a column of REAL affinity".to_owned(),
+                None => "is too long in a column of REAL affinity".to_owned(),
             };
             return Err(RowsError::Unavailable(format!(
-                "{} can't be exported: its row {} in the order of its key {size}, and only {max_bytes} may be loaded \
-                 into memory at a time. Rows of a table WITHOUT ROWID can't be read in pieces: leave out the table, or \
+                "{} can't be exported: its row {} in the order of its key {size}, and only {max_bytes} bytes may be \
+                 loaded into memory at a time. Rows of a table WITHOUT ROWID can't be read in pieces: leave out the table, or \
                  allow larger rows",
                 query.displayed, row.number,
             )));
