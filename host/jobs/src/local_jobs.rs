@@ -66,13 +66,13 @@ impl LocalJobs {
         self.lock().contains_key(id)
     }
 
-    /// How many have begun, or are beginning.
-    pub(crate) fn count_begun(&self) -> usize {
-        let has_begun = |job: &&LocalJob| match job {
+    /// How many have begun, or are beginning, besides these.
+    pub(crate) fn count_begun_besides(&self, these: &[&JobId]) -> usize {
+        let has_begun = |job: &LocalJob| match job {
             LocalJob::InStep => true,
             LocalJob::Resting(active) => active.record.state != JobState::Waiting,
         };
-        self.lock().values().filter(has_begun).count()
+        self.lock().iter().filter(|(id, job)| !these.contains(id) && has_begun(job)).count()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<JobId, LocalJob>> {

@@ -1,10 +1,10 @@
 //! The timer: runs a step of every job that is due, with a limit on jobs at a time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::job_store::DueJob;
@@ -48,17 +48,18 @@ impl Worker {
             max_jobs: max_jobs.max(1),
             stop,
             steps: JoinSet::new(),
-            busy: HashSet::new(),
+            busy: HashMap::new(),
             not_before: HashMap::new(),
         };
         while !stop.is_cancelled() {
             let wait = timer.start_due();
             let rest = self.clock().sleep(wait);
             tokio::select! {
-                Some(done) = timer.steps.join_next(), if !timer.steps.is_empty() => {
-                    // A step that has panicked stays busy: it would do so again.
-                    let Ok((id, outcome)) = done else { continue };
-                    timer.step_ended(id, outcome);
+                Some(done) = timer.steps.join_next_with_id(), if !timer.steps.is_empty() => {
+                    match done {
+                        Ok((task, outcome)) => timer.step_ended(task, outcome),
+                        Err(panicked) => timer.step_panicked(panicked.id()),
+                    }
                 }
                 () = self.0.wake.notified() => {}
                 () = rest => {}
@@ -74,9 +75,9 @@ struct Timer<'a> {
     worker: &'a Worker,
     max_jobs: usize,
     stop: &'a CancellationToken,
-    steps: JoinSet<(JobId, Result<StepOutcome, StateError>)>,
+    steps: JoinSet<Result<StepOutcome, StateError>>,
     /// The jobs of these steps.
-    busy: HashSet<JobId>,
+    busy: HashMap<task::Id, JobId>,
     /// Jobs to leave alone for a while.
     not_before: HashMap<JobId, Timestamp>,
 }
@@ -104,23 +105,29 @@ impl Timer<'_> {
     }
 
     fn start(&mut self, DueJob { id, is_new }: DueJob) {
+        let busy: Vec<&JobId> = self.busy.values().collect();
+        if self.not_before.contains_key(&id) || busy.contains(&&id) {
+            return;
+        }
+        // What has begun is ended first: each keeps a state of its database, or a copy. A step whose
+        // task has not been polled yet counts as well.
         let local_jobs = &self.worker.0.local_jobs;
-        // What has begun is ended first: each keeps a state of its database, or a copy.
-        if is_new && !local_jobs.contains(&id) && local_jobs.count_begun() >= self.max_jobs {
+        let begun = || busy.len() + local_jobs.count_begun_besides(&busy);
+        if is_new && !local_jobs.contains(&id) && begun() >= self.max_jobs {
             return;
         }
-        if self.not_before.contains_key(&id) || !self.busy.insert(id.clone()) {
-            return;
-        }
-        let (worker, stop) = (self.worker.clone(), self.stop.clone());
-        self.steps.spawn(async move {
-            let outcome = worker.step(&id, true, &stop).await;
-            (id, outcome)
-        });
+        let (worker, stop, job) = (self.worker.clone(), self.stop.clone(), id.clone());
+        let step = self.steps.spawn(async move { worker.step(&job, true, &stop).await });
+        self.busy.insert(step.id(), id);
     }
 
-    fn step_ended(&mut self, id: JobId, outcome: Result<StepOutcome, StateError>) {
-        self.busy.remove(&id);
+    /// Leaves a job alone whose step has panicked: it would do so again.
+    fn step_panicked(&mut self, task: task::Id) {
+        self.not_before.extend(self.busy.remove(&task).map(|id| (id, Timestamp::MAX)));
+    }
+
+    fn step_ended(&mut self, task: task::Id, outcome: Result<StepOutcome, StateError>) {
+        let Some(id) = self.busy.remove(&task) else { return };
         let finished = |id: &JobId| self.worker.0.observer.event(id, &JobEvent::Finished);
         let pause = match outcome {
             Ok(StepOutcome::Again(_)) => return,
