@@ -15,17 +15,13 @@ pub fn test(long: bool) -> Result<()> {
     setup()?;
     browser()?;
     let has_node = has_node();
-    let features: &[&str] = if has_node {
-        &["--features", "partway-tests/workerd"]
-    } else {
+    if !has_node {
         eprintln!(
             "test: Node.js 20 with npm is not available; the tests of --target d1 and of host/cloudflare are skipped"
         );
-        &[]
-    };
-    // The end-to-end tests run the program as it is installed: as a separate process. Built with
-    // everything else, it shares its dependencies with the tests.
-    run(cargo().args(["build", "--workspace", "--all-targets"]).args(features))?;
+    }
+    let features = features(has_node);
+    build_for_tests()?;
     // A real S3 server for them. It is stopped however the tests end.
     let folder = tempfile::tempdir()?;
     let garage = Garage::start(folder.path()).context("starting an S3 server for the tests")?;
@@ -58,6 +54,16 @@ pub fn test(long: bool) -> Result<()> {
     // Alone: in parallel with tests, it would measure them as well.
     drop(garage);
     bench::check()
+}
+
+/// Builds the tests and the program. The end-to-end tests run the program as it is installed: as a separate process.
+/// Built with everything else, it shares its dependencies with the tests.
+pub fn build_for_tests() -> Result<()> {
+    run(cargo().args(["build", "--workspace", "--all-targets"]).args(features(has_node())))
+}
+
+fn features(has_node: bool) -> &'static [&'static str] {
+    if has_node { &["--features", "partway-tests/workerd"] } else { &[] }
 }
 
 /// End-to-end tests that measure memory or time.

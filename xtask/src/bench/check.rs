@@ -27,7 +27,7 @@ pub fn check() -> Result<()> {
         eprintln!("bench: the program sqlite3 is not available; speed is not checked");
         return Ok(());
     }
-    let programs = Programs::build()?;
+    let programs = Programs::build_for_tests()?;
     let folder = folder()?;
     let mut lost = Vec::new();
     for (shape, least) in LEAST {

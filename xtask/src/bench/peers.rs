@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::run::{cargo, run, shown, target};
+use crate::test::build_for_tests;
 
 /// What is built for it.
 pub struct Programs {
@@ -26,10 +27,20 @@ impl Programs {
             "--package",
             "partway-peers",
         ]))?;
+        Ok(Self::built("release"))
+    }
+
+    /// Builds them as the tests use them. The profile optimizes what matters to an export.
+    pub fn build_for_tests() -> Result<Self> {
+        build_for_tests()?;
+        Ok(Self::built("debug"))
+    }
+
+    fn built(profile: &str) -> Self {
         let program = |name: &str| {
-            target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+            target().join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
         };
-        Ok(Self { partway: program("partway"), peers: program("partway-peers") })
+        Self { partway: program("partway"), peers: program("partway-peers") }
     }
 }
 
