@@ -42,7 +42,6 @@ export const CASES = [
   {
     name: '100 columns, and rowids that no name reaches',
     // With its rowid, a row of the dump has 101 values, and the platform takes 100 in a statement of several rows.
-    importFails: /too many columns in result set/,
     sql: `CREATE TABLE wide (${Array.from({ length: 100 }, (_, index) => `c${index}`).join()}); INSERT INTO wide (c0, c50, c99) VALUES (1, 2.0, 'x'), (9007199254740993, x'00', -0.0);
       ${numbers(300)} INSERT INTO wide (c7, c98) SELECT i, i * 1.0 FROM n;
       CREATE TABLE shadowed (rowid, _rowid_, oid, a); ${numbers(500)} INSERT INTO shadowed SELECT -i, i % 7, NULL, 'row ' || i FROM n; DELETE FROM shadowed WHERE rowid % 5 = 0;
@@ -65,7 +64,7 @@ export const CASES = [
     sql: `CREATE TABLE t (id INTEGER PRIMARY KEY, a BLOB, b BLOB NOT NULL, c LONGBLOB); ${numbers(300)} INSERT INTO t SELECT i, randomblob(i % 130), CASE i % 6 WHEN 0 THEN hex(randomblob(5)) WHEN 1 THEN i WHEN 2 THEN i * 1.0 WHEN 3 THEN CAST(x'4142ff' AS TEXT) WHEN 4 THEN zeroblob(64) ELSE zeroblob(65) END, CASE i % 3 WHEN 0 THEN NULL WHEN 1 THEN x'' ELSE '' END FROM n;
       INSERT INTO t VALUES (400, randomblob(262130), x'000102030405060708090a0b0c0d0e0f', 'after'), (401, x'00', randomblob(262144), x'ff');
       CREATE TABLE keys (k BLOB, n BLOB, v BLOB, PRIMARY KEY (k, n)) WITHOUT ROWID; ${numbers(300)} INSERT INTO keys SELECT CASE i % 4 WHEN 0 THEN hex(i) WHEN 1 THEN CAST(i AS BLOB) WHEN 2 THEN i ELSE i / 2.0 END, randomblob(8), randomblob(16) FROM n;
-      CREATE TABLE wide (${Array.from({ length: 99 }, (_, index) => `c${index} BLOB`).join()}); ${numbers(80)} INSERT INTO wide (c0, c30, c31, c62, c94, c98) SELECT i, x'01', 'AB', 1.0, randomblob(i), i FROM n;`,
+      CREATE TABLE wide (${Array.from({ length: 100 }, (_, index) => `c${index} BLOB`).join()}); ${numbers(80)} INSERT INTO wide (c0, c30, c31, c62, c94, c98) SELECT i, x'01', 'AB', 1.0, randomblob(i), i FROM n;`,
   },
   { name: 'an empty database', sql: '' },
 ];

@@ -18,9 +18,6 @@ use crate::pipe::{ColumnKind, Encoding, Error, Object, ObjectKind, Schema, Table
 /// Goes up with changes that readers of dumps have to know of.
 const FORMAT_VERSION: u32 = 1;
 
-/// The most values of a row in a statement of several rows, by SQLite's default.
-const MAX_VALUES: usize = 2000;
-
 /// Whether a name is one that SQLite keeps for itself.
 pub(super) fn is_internal(name: &[u8]) -> bool {
     name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"sqlite_"))
@@ -160,7 +157,7 @@ impl PlanBuilder {
             table: object.name.clone(),
             format: Insert {
                 opening: self.as_read(&opening(&object.name, names)).into_owned(),
-                single_row: columns.len() > MAX_VALUES,
+                single_row: columns.len() > self.settings.target.max_values(),
             },
             columns,
             counted,

@@ -50,6 +50,15 @@ impl Target {
         }
     }
 
+    /// The most values of a row in a statement of several rows: they are a compound SELECT, whose columns
+    /// `SQLITE_LIMIT_COLUMN` bounds. A table may have as many columns, and its rowid comes on top.
+    pub(super) fn max_values(self) -> usize {
+        match self {
+            Self::Sqlite => 2000,
+            Self::D1 => 100,
+        }
+    }
+
     /// Whether it stores text in UTF-8, whatever the encoding of the database.
     pub(super) fn is_utf8(self) -> bool {
         self == Self::D1
