@@ -15,6 +15,7 @@ import { MAX_ATTEMPTS, MAX_CRASHES, resetTooOften, retryAt } from './retries.js'
 import { readSchema } from './rows/schema.js';
 import { firstCheckpoint } from './slice.js';
 import { Snapshot, type Loss } from './snapshot/snapshot.js';
+import { Turns } from './turns.js';
 import { isFinished, newRecord, optionsOf, State, type ExportRecord, type ExportRequest } from './state.js';
 import {
   NameIsTaken,
@@ -57,18 +58,20 @@ export class Jobs {
   readonly #settings: Settings;
   readonly bucket: R2Bucket;
   readonly #hash = new ObjectHash();
+  readonly #turns: Turns;
   /** The snapshot of the running export, where this instance has it open. */
   #snapshot: Snapshot | null = null;
   readonly #guard: () => void;
   #driving: Promise<void> | null = null;
 
   /** `guard`: throws if no export may start now. */
-  constructor(storage: DurableObjectStorage, settings: Settings, bucket: R2Bucket, guard: () => void) {
+  constructor(storage: DurableObjectStorage, settings: Settings, bucket: R2Bucket, guard: () => void, turns: Turns) {
     this.#storage = storage;
     this.#settings = settings;
     this.bucket = bucket;
     this.#guard = guard;
     this.state = new State(storage.sql);
+    this.#turns = turns;
   }
 
   /**
@@ -195,6 +198,7 @@ export class Jobs {
     const budget = await this.#entered(record);
     if (budget === null) return 0;
     const upload = resumeUpload(this.bucket, record);
+    this.#turns.begin();
     const reading = { component: new Component(), memory: { paused: null } };
     const pending: PendingPart[] = [];
     let { checkpoint } = record;
@@ -209,7 +213,7 @@ export class Jobs {
           made += 1;
           pending.push({ ...part, receipts: uploading(upload, part) });
           checkpoint = part.outcome.tag === 'more' ? part.outcome.val.checkpoint : null;
-          await scheduler.wait(budget.pauseMs);
+          await this.#turns.give(budget);
         } else {
           const part = pending.shift();
           if (part === undefined || !(await this.#savePart(record.id, part))) return made;
@@ -237,7 +241,7 @@ export class Jobs {
     });
     await this.#storage.sync();
     if (crashes === 0) return budget;
-    return { ...budget, slicePieces: 1, uploadedParts: 1 };
+    return { ...budget, slicePieces: 1, busySlicePieces: 1, uploadedParts: 1 };
   }
 
   /** Whether the export has ended meanwhile, or its snapshot is lost; then it is started over, or given up. */
@@ -258,8 +262,7 @@ export class Jobs {
   }
 
   #isUnfinished(id: string): boolean {
-    const record = this.state.find(id);
-    return record !== null && !isFinished(record);
+    return this.state.isUnfinished(id);
   }
 
   /** Null: the snapshot was lost meanwhile, or the export has ended. */
@@ -276,7 +279,7 @@ export class Jobs {
     const { id, partSize } = record;
     const number = record.parts + made + 1;
     const isWanted = (): boolean => this.#isUnfinished(id) && this.#snapshot === view;
-    const part = await makePart({ ...reading, sql, view, checkpoint, number, partSize, budget, isWanted });
+    const part = await makePart({ ...reading, sql, view, checkpoint, number, partSize, budget, turns: this.#turns, isWanted });
     // Others may have changed the schema between its slices. Too many saved rows can wait for the next check.
     return view.check(Infinity) === null ? part : null;
   }
