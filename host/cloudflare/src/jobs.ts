@@ -10,6 +10,7 @@ import { defaultName } from './names.js';
 import type { Settings } from './options.js';
 import type { Budget } from './pacing.js';
 import { makePart, type MadePart, type PartSource } from './part.js';
+import { PartBuffers } from './part_buffers.js';
 import { pieceSize } from './parts.js';
 import { MAX_ATTEMPTS, MAX_CRASHES, resetTooOften, retryAt } from './retries.js';
 import { readSchema } from './rows/schema.js';
@@ -59,6 +60,7 @@ export class Jobs {
   readonly bucket: R2Bucket;
   readonly #hash = new ObjectHash();
   readonly #turns: Turns;
+  readonly #buffers = new PartBuffers();
   /** The snapshot of the running export, where this instance has it open. */
   #snapshot: Snapshot | null = null;
   readonly #guard: () => void;
@@ -113,6 +115,7 @@ export class Jobs {
     // A second alarm, or a request beside it, waits for the same work.
     this.#driving ??= this.#drive(maxParts).finally(() => {
       this.#driving = null;
+      if (!this.isBusy) this.#buffers.clear();
     });
     await this.#driving;
   }
@@ -279,15 +282,17 @@ export class Jobs {
     const { id, partSize } = record;
     const number = record.parts + made + 1;
     const isWanted = (): boolean => this.#isUnfinished(id) && this.#snapshot === view;
-    const part = await makePart({ ...reading, sql, view, checkpoint, number, partSize, budget, turns: this.#turns, isWanted });
+    const part = await makePart({ ...reading, sql, view, checkpoint, number, partSize, budget, turns: this.#turns, buffers: this.#buffers, isWanted });
     // Others may have changed the schema between its slices. Too many saved rows can wait for the next check.
     return view.check(Infinity) === null ? part : null;
   }
 
   /** Saves a part when it is safe; false: the export has ended meanwhile. */
-  async #savePart(id: string, { bytes, outcome, receipts, slices }: PendingPart): Promise<boolean> {
+  async #savePart(id: string, { bytes, buffer, outcome, receipts, slices }: PendingPart): Promise<boolean> {
     const uploaded = await receipts;
     await this.#hash.add(id, this.state.find(id)?.bytes ?? 0, bytes);
+    // R2 has it. One whose upload has failed may still be read, and is left to the garbage collector.
+    this.#buffers.give(buffer);
     return this.#save(id, (saved) => {
       this.state.addParts(saved.id, uploaded);
       const counts = outcome.tag === 'more' ? outcome.val.progress : outcome.val;

@@ -3,6 +3,7 @@
 
 import type { Component, Outcome } from './component.js';
 import type { Budget } from './pacing.js';
+import type { PartBuffers } from './part_buffers.js';
 import { MAX_PARTS, pieceSize } from './parts.js';
 import type { ScanMemory, View } from './rows/rows.js';
 import { runSlice } from './slice.js';
@@ -12,6 +13,8 @@ export interface MadePart {
   readonly number: number;
   /** Empty only if the object ended with the part before. */
   readonly bytes: Uint8Array;
+  /** The buffer that they are in, of the size of a part. */
+  readonly buffer: Uint8Array;
   /** Of the last slice. */
   readonly outcome: Outcome;
   readonly slices: number;
@@ -26,6 +29,7 @@ export interface PartSource {
   readonly checkpoint: string;
   readonly number: number;
   readonly partSize: number;
+  readonly buffers: PartBuffers;
   readonly budget: Budget;
   readonly turns: Turns;
   /** Whether the export still goes on, asked after others had their turn. */
@@ -37,7 +41,7 @@ export async function makePart(source: PartSource): Promise<MadePart | null> {
   const { component, sql, view, memory, number, partSize, budget, turns } = source;
   const size = pieceSize(partSize);
   const pieces = partSize / size;
-  const bytes = new Uint8Array(partSize);
+  const buffer = source.buffers.take(partSize);
   let { checkpoint } = source;
   let [made, length] = [0, 0];
   for (let slices = 1; ; slices++) {
@@ -46,15 +50,18 @@ export async function makePart(source: PartSource): Promise<MadePart | null> {
     const mostEver = MAX_PARTS * pieces;
     const { outcome, parts } = runSlice({ component, sql, view, memory, checkpoint, written, mostEver, partSize: size, most, budget });
     for (const piece of parts) {
-      bytes.set(piece.bytes, length);
+      buffer.set(piece.bytes, length);
       length += piece.bytes.length;
       made += 1;
     }
     if (outcome.tag === 'done' || made === pieces) {
-      return { number, bytes: bytes.subarray(0, length), outcome, slices };
+      return { number, bytes: buffer.subarray(0, length), buffer, outcome, slices };
     }
     checkpoint = outcome.val.checkpoint;
     await turns.give(budget);
-    if (!source.isWanted()) return null;
+    if (!source.isWanted()) {
+      source.buffers.give(buffer);
+      return null;
+    }
   }
 }
