@@ -24,8 +24,8 @@ import {
   abortUpload,
   beginUpload,
   completeUpload,
-  isObjectOf,
   notGone,
+  removeObject,
   resumeUpload,
   uploading,
 } from './upload.js';
@@ -126,13 +126,14 @@ export class Jobs {
     if (record === null || isFinished(record)) return false;
     this.#finish(record, 'cancelled', null);
     await abortUpload(this.bucket, record);
+    // R2 may have completed it before that.
+    if (record.isWritten) await removeObject(this.bucket, record);
     return true;
   }
 
   /** Deletes the object of an export that is done. */
   async prune(record: ExportRecord): Promise<void> {
-    const object = await this.bucket.head(record.key ?? '');
-    if (object !== null && isObjectOf(object, record)) await this.bucket.delete(record.key ?? '');
+    await removeObject(this.bucket, record);
     const saved = this.state.find(record.id);
     if (saved === null) return;
     saved.prunedAt = Date.now();
@@ -321,10 +322,12 @@ export class Jobs {
       if (object === null) throw new Error(`object ${JSON.stringify(record.key)} is not in R2`);
       sha256 = await hashOf(object.body);
     }
-    this.#save(record.id, (saved) => {
+    const isOurs = this.#save(record.id, (saved) => {
       saved.sha256 = sha256;
       this.#end(saved, 'done', null);
     });
+    // It was cancelled while R2 completed it.
+    if (!isOurs) await removeObject(this.bucket, record);
   }
 
   /** Saves a change of an unfinished export, in one transaction; false: it has ended meanwhile. */

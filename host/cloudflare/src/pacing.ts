@@ -22,9 +22,9 @@ export interface Budget {
 }
 
 /**
- * A slice makes 1 MiB of dump, which takes some hundredths of a second, and 64 KiB while others come. Four parts, the component and what it reads are
- * in memory together: some 50 MB, and what is not collected yet. An alarm makes 120 MiB: some seconds of its 30 s of CPU
- * time.
+ * A slice makes 1 MiB of dump, which takes some hundredths of a second, and 64 KiB while others come. Four parts, the
+ * component and what it reads are in memory together: some 50 MB, and some that is not collected yet. An alarm makes
+ * 120 MiB: some seconds of its 30 s of CPU time.
  */
 export const DEFAULT_BUDGET: Budget = {
   slicePieces: 16,
