@@ -12,6 +12,7 @@ import { fromFields } from './routes/parameters.js';
 import { ApiError } from './routes/responses.js';
 import { respond } from './routes/routes.js';
 import { Streams } from './streams.js';
+import { Turns } from './turns.js';
 
 /**
  * Exports the object's SQLite database, slice by slice.
@@ -37,16 +38,18 @@ export class Exporter {
   readonly #callbacks: Callbacks | null;
   readonly #streams: Streams;
   readonly #imports: Imports;
+  readonly #turns: Turns;
   readonly #events = new EventStreams();
   readonly #alarms: Alarms;
 
   constructor(ctx: DurableObjectState, options: ExporterOptions = {}) {
     this.#settings = settingsOf(ctx.id, options);
     const { bucket } = this.#settings;
+    this.#turns = new Turns(ctx.storage.sql);
     const isExporting = (): boolean => this.#jobs?.isBusy === true || this.#streams.nextDue() !== null;
     this.#imports = new Imports(ctx.storage, this.#settings, isExporting);
     const guard = (): void => this.#imports.refuseIfRunning();
-    this.#jobs = bucket === null ? null : new Jobs(ctx.storage, this.#settings, bucket, guard);
+    this.#jobs = bucket === null ? null : new Jobs(ctx.storage, this.#settings, bucket, guard, this.#turns);
     this.#callbacks = this.#jobs === null ? null : new Callbacks(this.#jobs.state, this.#settings);
     this.#streams = new Streams(ctx.storage, this.#settings, guard);
     this.#alarms = new Alarms(ctx.storage, () => this.#nextDue());
@@ -55,8 +58,8 @@ export class Exporter {
   }
 
   /** Answers a request to `/export/…`; null: it is to something else. */
-  fetch(request: Request): Promise<Response | null> {
-    return respond(request, {
+  async fetch(request: Request): Promise<Response | null> {
+    const answer = await respond(request, {
       settings: this.#settings,
       jobs: this.#jobs,
       streams: this.#streams,
@@ -64,6 +67,8 @@ export class Exporter {
       alarms: this.#alarms,
       requireJobs: () => this.#requireJobs(),
     });
+    if (answer === null) this.#turns.note();
+    return answer;
   }
 
   /** The object's `alarm`. `handler`: the user's own, called when an alarm is due that was set by `setAlarm` here. */

@@ -10,11 +10,13 @@ import { defaultName } from './names.js';
 import type { Settings } from './options.js';
 import type { Budget } from './pacing.js';
 import { makePart, type MadePart, type PartSource } from './part.js';
+import { PartBuffers } from './part_buffers.js';
 import { pieceSize } from './parts.js';
 import { MAX_ATTEMPTS, MAX_CRASHES, resetTooOften, retryAt } from './retries.js';
 import { readSchema } from './rows/schema.js';
 import { firstCheckpoint } from './slice.js';
 import { Snapshot, type Loss } from './snapshot/snapshot.js';
+import { Turns } from './turns.js';
 import { isFinished, newRecord, optionsOf, State, type ExportRecord, type ExportRequest } from './state.js';
 import {
   NameIsTaken,
@@ -22,8 +24,8 @@ import {
   abortUpload,
   beginUpload,
   completeUpload,
-  isObjectOf,
   notGone,
+  removeObject,
   resumeUpload,
   uploading,
 } from './upload.js';
@@ -57,18 +59,21 @@ export class Jobs {
   readonly #settings: Settings;
   readonly bucket: R2Bucket;
   readonly #hash = new ObjectHash();
+  readonly #turns: Turns;
+  readonly #buffers = new PartBuffers();
   /** The snapshot of the running export, where this instance has it open. */
   #snapshot: Snapshot | null = null;
   readonly #guard: () => void;
   #driving: Promise<void> | null = null;
 
   /** `guard`: throws if no export may start now. */
-  constructor(storage: DurableObjectStorage, settings: Settings, bucket: R2Bucket, guard: () => void) {
+  constructor(storage: DurableObjectStorage, settings: Settings, bucket: R2Bucket, guard: () => void, turns: Turns) {
     this.#storage = storage;
     this.#settings = settings;
     this.bucket = bucket;
     this.#guard = guard;
     this.state = new State(storage.sql);
+    this.#turns = turns;
   }
 
   /**
@@ -110,6 +115,7 @@ export class Jobs {
     // A second alarm, or a request beside it, waits for the same work.
     this.#driving ??= this.#drive(maxParts).finally(() => {
       this.#driving = null;
+      if (!this.isBusy) this.#buffers.clear();
     });
     await this.#driving;
   }
@@ -120,13 +126,14 @@ export class Jobs {
     if (record === null || isFinished(record)) return false;
     this.#finish(record, 'cancelled', null);
     await abortUpload(this.bucket, record);
+    // R2 may have completed it before that.
+    if (record.isWritten) await removeObject(this.bucket, record);
     return true;
   }
 
   /** Deletes the object of an export that is done. */
   async prune(record: ExportRecord): Promise<void> {
-    const object = await this.bucket.head(record.key ?? '');
-    if (object !== null && isObjectOf(object, record)) await this.bucket.delete(record.key ?? '');
+    await removeObject(this.bucket, record);
     const saved = this.state.find(record.id);
     if (saved === null) return;
     saved.prunedAt = Date.now();
@@ -195,6 +202,7 @@ export class Jobs {
     const budget = await this.#entered(record);
     if (budget === null) return 0;
     const upload = resumeUpload(this.bucket, record);
+    this.#turns.begin();
     const reading = { component: new Component(), memory: { paused: null } };
     const pending: PendingPart[] = [];
     let { checkpoint } = record;
@@ -209,7 +217,7 @@ export class Jobs {
           made += 1;
           pending.push({ ...part, receipts: uploading(upload, part) });
           checkpoint = part.outcome.tag === 'more' ? part.outcome.val.checkpoint : null;
-          await scheduler.wait(budget.pauseMs);
+          await this.#turns.give(budget);
         } else {
           const part = pending.shift();
           if (part === undefined || !(await this.#savePart(record.id, part))) return made;
@@ -237,7 +245,7 @@ export class Jobs {
     });
     await this.#storage.sync();
     if (crashes === 0) return budget;
-    return { ...budget, slicePieces: 1, uploadedParts: 1 };
+    return { ...budget, slicePieces: 1, busySlicePieces: 1, uploadedParts: 1 };
   }
 
   /** Whether the export has ended meanwhile, or its snapshot is lost; then it is started over, or given up. */
@@ -258,8 +266,7 @@ export class Jobs {
   }
 
   #isUnfinished(id: string): boolean {
-    const record = this.state.find(id);
-    return record !== null && !isFinished(record);
+    return this.state.isUnfinished(id);
   }
 
   /** Null: the snapshot was lost meanwhile, or the export has ended. */
@@ -276,15 +283,17 @@ export class Jobs {
     const { id, partSize } = record;
     const number = record.parts + made + 1;
     const isWanted = (): boolean => this.#isUnfinished(id) && this.#snapshot === view;
-    const part = await makePart({ ...reading, sql, view, checkpoint, number, partSize, budget, isWanted });
+    const part = await makePart({ ...reading, sql, view, checkpoint, number, partSize, budget, turns: this.#turns, buffers: this.#buffers, isWanted });
     // Others may have changed the schema between its slices. Too many saved rows can wait for the next check.
     return view.check(Infinity) === null ? part : null;
   }
 
   /** Saves a part when it is safe; false: the export has ended meanwhile. */
-  async #savePart(id: string, { bytes, outcome, receipts, slices }: PendingPart): Promise<boolean> {
+  async #savePart(id: string, { bytes, buffer, outcome, receipts, slices }: PendingPart): Promise<boolean> {
     const uploaded = await receipts;
     await this.#hash.add(id, this.state.find(id)?.bytes ?? 0, bytes);
+    // R2 has it. One whose upload has failed may still be read, and is left to the garbage collector.
+    this.#buffers.give(buffer);
     return this.#save(id, (saved) => {
       this.state.addParts(saved.id, uploaded);
       const counts = outcome.tag === 'more' ? outcome.val.progress : outcome.val;
@@ -313,10 +322,12 @@ export class Jobs {
       if (object === null) throw new Error(`object ${JSON.stringify(record.key)} is not in R2`);
       sha256 = await hashOf(object.body);
     }
-    this.#save(record.id, (saved) => {
+    const isOurs = this.#save(record.id, (saved) => {
       saved.sha256 = sha256;
       this.#end(saved, 'done', null);
     });
+    // It was cancelled while R2 completed it.
+    if (!isOurs) await removeObject(this.bucket, record);
   }
 
   /** Saves a change of an unfinished export, in one transaction; false: it has ended meanwhile. */

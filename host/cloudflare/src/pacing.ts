@@ -3,14 +3,18 @@
 /** How much one slice, and one alarm of many slices, may do. */
 export interface Budget {
   /**
-   * Pieces that a slice makes: tenths of a part, 512 KiB. Nothing else runs in the object meanwhile: it is how long a
-   * writer may have to wait.
+   * Pieces that a slice makes while nobody else comes: eightieths of a part, 64 KiB. Nothing else runs in the object
+   * meanwhile.
    */
   readonly slicePieces: number;
+  /** Pieces that a slice makes while others come: it is how long a request may have to wait. */
+  readonly busySlicePieces: number;
   /** Rows that a slice reads, but never before it has written a piece. */
   readonly sliceRows: number;
   /** How long others have their turn between two slices, in milliseconds: at least one round of the event loop. */
   readonly pauseMs: number;
+  /** How long they have if somebody has come, and again as long as somebody comes, twice at most. */
+  readonly busyPauseMs: number;
   /** Parts that are uploaded beside further slices, and so are in memory together. */
   readonly uploadedParts: number;
   /** Parts that an alarm makes before the next one is set. */
@@ -18,14 +22,16 @@ export interface Budget {
 }
 
 /**
- * A slice makes 512 KiB of dump, which takes some hundredths of a second. Four parts, the component and what it reads are
- * in memory together: some 50 MB, and what is not collected yet. An alarm makes 120 MiB: some seconds of its 30 s of CPU
- * time.
+ * A slice makes 1 MiB of dump, which takes some hundredths of a second, and 64 KiB while others come. Four parts, the
+ * component and what it reads are in memory together: some 50 MB, and some that is not collected yet. An alarm makes
+ * 120 MiB: some seconds of its 30 s of CPU time.
  */
 export const DEFAULT_BUDGET: Budget = {
-  slicePieces: 1,
+  slicePieces: 16,
+  busySlicePieces: 1,
   sliceRows: 1_000_000,
   pauseMs: 1,
+  busyPauseMs: 5,
   uploadedParts: 4,
   alarmParts: 24,
 };

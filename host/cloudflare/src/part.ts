@@ -3,14 +3,18 @@
 
 import type { Component, Outcome } from './component.js';
 import type { Budget } from './pacing.js';
-import { pieceSize } from './parts.js';
+import type { PartBuffers } from './part_buffers.js';
+import { MAX_PARTS, pieceSize } from './parts.js';
 import type { ScanMemory, View } from './rows/rows.js';
 import { runSlice } from './slice.js';
+import type { Turns } from './turns.js';
 
 export interface MadePart {
   readonly number: number;
   /** Empty only if the object ended with the part before. */
   readonly bytes: Uint8Array;
+  /** The buffer that they are in, of the size of a part. */
+  readonly buffer: Uint8Array;
   /** Of the last slice. */
   readonly outcome: Outcome;
   readonly slices: number;
@@ -25,33 +29,39 @@ export interface PartSource {
   readonly checkpoint: string;
   readonly number: number;
   readonly partSize: number;
+  readonly buffers: PartBuffers;
   readonly budget: Budget;
+  readonly turns: Turns;
   /** Whether the export still goes on, asked after others had their turn. */
   readonly isWanted: () => boolean;
 }
 
 /** Makes a part; null: it is no longer wanted. Nobody else runs between its last slice and the return. */
 export async function makePart(source: PartSource): Promise<MadePart | null> {
-  const { component, sql, view, memory, number, partSize, budget } = source;
+  const { component, sql, view, memory, number, partSize, budget, turns } = source;
   const size = pieceSize(partSize);
   const pieces = partSize / size;
-  const bytes = new Uint8Array(partSize);
+  const buffer = source.buffers.take(partSize);
   let { checkpoint } = source;
   let [made, length] = [0, 0];
   for (let slices = 1; ; slices++) {
-    const most = Math.min(budget.slicePieces, pieces - made);
+    const most = Math.min(turns.areTaken ? budget.busySlicePieces : budget.slicePieces, pieces - made);
     const written = (number - 1) * pieces + made;
-    const { outcome, parts } = runSlice(component, sql, view, memory, checkpoint, written, size, most, budget);
+    const mostEver = MAX_PARTS * pieces;
+    const { outcome, parts } = runSlice({ component, sql, view, memory, checkpoint, written, mostEver, partSize: size, most, budget });
     for (const piece of parts) {
-      bytes.set(piece.bytes, length);
+      buffer.set(piece.bytes, length);
       length += piece.bytes.length;
       made += 1;
     }
     if (outcome.tag === 'done' || made === pieces) {
-      return { number, bytes: bytes.subarray(0, length), outcome, slices };
+      return { number, bytes: buffer.subarray(0, length), buffer, outcome, slices };
     }
     checkpoint = outcome.val.checkpoint;
-    await scheduler.wait(budget.pauseMs);
-    if (!source.isWanted()) return null;
+    await turns.give(budget);
+    if (!source.isWanted()) {
+      source.buffers.give(buffer);
+      return null;
+    }
   }
 }

@@ -6,16 +6,16 @@ import type { Error as PartsErrorVariant } from './component/interfaces/partway-
 export const PART_SIZE = 5 * 1024 * 1024;
 export const MAX_PARTS = 10_000;
 
-/** The pieces that make up a part. */
-const PIECES = 10;
+/** How many pieces make up a part: as many as its size allows. */
+const PIECES = [80, 40, 20, 10];
 
 /** The smallest part of a component. */
 const MIN_PIECE = 4096;
 
 /** The size of the pieces that parts of this size are made of. */
 export function pieceSize(partSize: number): number {
-  const size = partSize / PIECES;
-  return Number.isInteger(size) && size >= MIN_PIECE ? size : partSize;
+  const sizes = PIECES.map((pieces) => partSize / pieces);
+  return sizes.find((size) => Number.isInteger(size) && size >= MIN_PIECE) ?? partSize;
 }
 
 /** What a component imports. */
@@ -44,13 +44,13 @@ export class SliceParts implements PartsImports {
   readonly parts: Part[] = [];
   #next: number;
   readonly #partSize: number;
-  readonly #maxParts: number;
+  readonly #mostEver: number;
 
-  /** `next`: the number of the first part. */
-  constructor(next: number, partSize: number, maxParts: number = MAX_PARTS) {
+  /** `next`: the number of the first part; `mostEver`: that of the last one there may be. */
+  constructor(next: number, partSize: number, mostEver: number) {
     this.#next = next;
     this.#partSize = partSize;
-    this.#maxParts = maxParts;
+    this.#mostEver = mostEver;
   }
 
   get imports(): PartsImports {
@@ -63,8 +63,8 @@ export class SliceParts implements PartsImports {
       const text = `part ${number} of ${bytes.length} bytes is not part ${this.#next} of ${this.#partSize}`;
       throw new PartsError('refused', text);
     }
-    if (number > this.#maxParts) {
-      throw new PartsError('full', `an object of ${this.#maxParts} parts takes no more`);
+    if (number > this.#mostEver) {
+      throw new PartsError('full', `R2 takes no object of more than ${MAX_PARTS} parts`);
     }
     this.#next += 1;
     this.parts.push({ number, bytes });

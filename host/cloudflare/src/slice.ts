@@ -12,25 +12,33 @@ export interface SliceResult {
 
 /** Checks options against a schema; the first checkpoint. */
 export function firstCheckpoint(sql: SqlStorage, view: View, options: Options): string {
-  const parts = new SliceParts(1, options.partSize);
+  const parts = new SliceParts(1, options.partSize, 0);
   return withImports(sql, view, { paused: null }, parts, null, (imports) => new Component().start(imports, options));
 }
 
-/** Does a slice from a checkpoint on, in an instance that may have done others. `written`: how many parts there are before it. */
-export function runSlice(
-  component: Component,
-  sql: SqlStorage,
-  view: View,
-  memory: ScanMemory,
-  checkpoint: string,
-  written: number,
-  partSize: number,
-  maxParts: number,
-  budget: Budget,
-): SliceResult {
-  const parts = new SliceParts(written + 1, partSize);
+/** What a slice is made of. */
+export interface SliceSource {
+  /** An instance that may have done other slices. */
+  readonly component: Component;
+  readonly sql: SqlStorage;
+  readonly view: View;
+  readonly memory: ScanMemory;
+  readonly checkpoint: string;
+  /** How many of the component's parts there are before it, and how many there may ever be. */
+  readonly written: number;
+  readonly mostEver: number;
+  readonly partSize: number;
+  /** How many it makes at most. */
+  readonly most: number;
+  readonly budget: Budget;
+}
+
+/** Does a slice from a checkpoint on. */
+export function runSlice(source: SliceSource): SliceResult {
+  const { component, sql, view, memory, checkpoint, budget } = source;
+  const parts = new SliceParts(source.written + 1, source.partSize, source.mostEver);
   const outcome = withImports(sql, view, memory, parts, budget, (imports) =>
-    component.resume(imports, checkpoint, maxParts),
+    component.resume(imports, checkpoint, source.most),
   );
   return { outcome, parts: parts.parts };
 }

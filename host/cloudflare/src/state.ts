@@ -147,6 +147,12 @@ export class State {
     );
   }
 
+  /** Asked between any two slices: without reading the record. */
+  isUnfinished(id: string): boolean {
+    const query = `SELECT count(*) FROM tmp_export_state WHERE id = ?1 AND ${UNFINISHED}`;
+    return [...this.#sql.exec(query, id).raw()][0]?.[0] === 1;
+  }
+
   find(id: string): ExportRecord | null {
     return this.#one('SELECT record FROM tmp_export_state WHERE id = ?1', id);
   }

@@ -102,17 +102,18 @@ export class Streams {
       running.readAt = Date.now();
       const loss = running.snapshot.check(this.#settings.maxSnapshotBytes);
       if (loss !== null) throw new Error(`the database was changed while it was streamed (${loss})`);
-      const { outcome, parts } = runSlice(
-        running.component,
-        this.#storage.sql,
-        running.snapshot,
-        running.memory,
-        running.checkpoint ?? '',
-        running.parts,
-        PART_SIZE,
-        SLICE_PARTS,
-        this.#settings.budget,
-      );
+      const { outcome, parts } = runSlice({
+        component: running.component,
+        sql: this.#storage.sql,
+        view: running.snapshot,
+        memory: running.memory,
+        checkpoint: running.checkpoint ?? '',
+        written: running.parts,
+        mostEver: Infinity,
+        partSize: PART_SIZE,
+        most: SLICE_PARTS,
+        budget: this.#settings.budget,
+      });
       running.parts += parts.length;
       running.checkpoint = outcome.tag === 'more' ? outcome.val.checkpoint : null;
       if (outcome.tag === 'done') this.#end(running);

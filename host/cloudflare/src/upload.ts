@@ -73,6 +73,12 @@ export function isObjectOf(object: R2Object, record: ExportRecord): boolean {
   return object.customMetadata?.[EXPORT_ID] === record.id && object.size === record.bytes;
 }
 
+/** Deletes the object of an export; one that is not its own, or not there, is left alone. */
+export async function removeObject(bucket: R2Bucket, record: ExportRecord): Promise<void> {
+  const object = await bucket.head(record.key ?? '');
+  if (object !== null && isObjectOf(object, record)) await bucket.delete(record.key ?? '');
+}
+
 /** Gives an upload up; what can't be aborted now is dropped by R2 after 7 days. */
 export async function abortUpload(bucket: R2Bucket, record: ExportRecord): Promise<void> {
   if (record.uploadId === null) return;

@@ -128,6 +128,26 @@ test('a cancelled export leaves nothing, and one that is done can be deleted', a
   assert.equal((await subject.fetch(`export/download/${done.exportId}`)).status, 410);
 });
 
+test('an export that is cancelled while R2 completes it leaves no object', async () => {
+  const subject = world.subject('completing', { bucket: 'memory', prefix: 'completing/' });
+  await subject.sql('CREATE TABLE t (a)');
+  const objects = async () => (await world.objects('yes')).filter((key) => key.startsWith('completing/'));
+  // R2 has completed it, but its answer is late; and the other way round, while an upload can't be aborted.
+  for (const failing of [{ complete: 'held after' }, { complete: 'held before', abort: 'before' }]) {
+    await subject.set({ isManual: true, failing, log: [] });
+    const id = await subject.start();
+    const alarm = subject.json('alarm');
+    while (!(await subject.set({})).log.includes('r2 complete')) await new Promise((resolve) => setTimeout(resolve, 5));
+    const { result } = await subject.json(`export/${id}`, { method: 'DELETE' });
+    assert.deepEqual(result, { exportId: id, status: 'cancelled' });
+    await subject.set({ failing: {} });
+    await alarm;
+    assert.equal((await subject.status(id)).status, 'cancelled');
+    assert.deepEqual(await objects(), []);
+    assert.deepEqual(await subject.leftovers(), []);
+  }
+});
+
 test('no object that exists is overwritten', async () => {
   const subject = world.subject('names', { prefix: 'names/', ...ONE_BY_ONE });
   await subject.sql('CREATE TABLE t (a)');

@@ -56,6 +56,11 @@ export class World {
     return this.#folder;
   }
 
+  /** Where the Worker is reached. */
+  url() {
+    return this.#miniflare.ready;
+  }
+
   /** Of a world that was started with an `inspectorPort`. */
   async inspector() {
     return Inspector.connect(await this.#miniflare.getInspectorURL());
@@ -258,6 +263,8 @@ export function workerd() {
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
       return (Number(fields[11]) + Number(fields[12])) / 100;
     },
+    /** How long its main thread, on which all Workers run, was ready and had to wait for a processor: in milliseconds. */
+    starved: () => Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6,
   };
 }
 

@@ -44,9 +44,7 @@ function randomTable(random, number, parents) {
   const key = random.of(['id INTEGER PRIMARY KEY', 'id INTEGER PRIMARY KEY AUTOINCREMENT', 'id INT PRIMARY KEY', 'id TEXT PRIMARY KEY']);
   const isKeyed = random.chance(75);
   const withoutRowid = isKeyed && !key.includes('AUTOINCREMENT') && random.chance(30);
-  // `partway export` can't read a long blob in a REAL column of a table without rowids.
-  const types = withoutRowid ? TYPES.filter((type) => type !== 'REAL') : TYPES;
-  const columns = Array.from({ length: 1 + random.below(6) }, (_, index) => `c${index} ${random.of(types)}`);
+  const columns = Array.from({ length: 1 + random.below(6) }, (_, index) => `c${index} ${random.of(TYPES)}`);
   const count = random.below(120);
   const keyOf = (table, index) => (table.key.includes('TEXT') ? `'k${index}'` : `${index}`);
   const self = { name, key, count };

@@ -14,7 +14,8 @@ function worldOf(name) {
   return worlds.get(name);
 }
 
-/** The bucket, whose calls are counted; those whose numbers are in `failing` fail before or after their effect, or hang. */
+/** The bucket, whose calls are counted; those whose numbers are in `failing` fail before or after their effect, hang, or are
+ * held before or after it until that is taken back. */
 function faulty(target, world) {
   return new Proxy(target, {
     get(object, name) {
@@ -31,7 +32,12 @@ function faulty(target, world) {
         const call = async () => {
           if (when === 'before') fail();
           if (when === 'hang') await new Promise(() => undefined);
+          const held = async (mode) => {
+            while (world.failing[name] === mode) await scheduler.wait(1);
+          };
+          await held('held before');
           const result = await value.apply(object, parameters);
+          await held('held after');
           if (when === 'after') fail();
           return name === 'createMultipartUpload' ? faulty(result, world) : result;
         };

@@ -2,7 +2,7 @@
 
 import type { Batch } from '../component/interfaces/partway-pipe-rows.js';
 import { Appended, BatchBuilder } from './batch.js';
-import { BLOB, INTEGER, KINDS, NULL, REAL, TEXT, type Cell } from './cell.js';
+import { BLOB, INTEGER, KINDS, NULL, REAL, REPLACEMENT, TEXT, type Cell } from './cell.js';
 import { readFailed, RowsError } from './error.js';
 import { ranges } from './key_order.js';
 import { displayed } from './names.js';
@@ -176,16 +176,14 @@ export class TableScan {
     while (!this.#hasEnded) {
       this.#running ??= this.#start();
       const running = this.#running;
-      const { done, value } = running.rows.next();
-      if (done !== true) {
+      const next = running.rows.next();
+      if (next.done !== true) {
         running.taken += 1;
-        const row = { cells: value, isExact: running.isExact };
+        const row = { cells: next.value, isExact: running.isExact };
         // The position of a row is its key, which must be exact.
-        if (!running.isExact && !this.#query.fast.key.every((place) => isCertain(value, place))) {
-          this.#readExactly(this.#positionAfter(this.#batch.length));
-          continue;
-        }
-        return row;
+        if (row.isExact || areCertain(row.cells, this.#query.fast.key)) return row;
+        this.#readExactly(this.#positionAfter(this.#batch.length));
+        continue;
       }
       this.#running = null;
       if (running.taken < running.limit) {
@@ -270,11 +268,15 @@ function isSame(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 
-/** Whether a key's cell of the fast way is what is stored. */
-function isCertain(cells: readonly Cell[], { index }: Place): boolean {
-  const cell = cells[index];
-  if (typeof cell === 'number') return !Number.isInteger(cell) || Number.isSafeInteger(cell);
-  return typeof cell !== 'string' || !cell.includes('\uFFFD');
+/** Whether a key's cells of the fast way are what is stored. */
+function areCertain(cells: readonly Cell[], key: readonly Place[]): boolean {
+  // Once a row: without a function for each cell.
+  for (const { index } of key) {
+    const cell = cells[index];
+    if (typeof cell === 'number' && Number.isInteger(cell) && !Number.isSafeInteger(cell)) return false;
+    if (typeof cell === 'string' && cell.includes(REPLACEMENT)) return false;
+  }
+  return true;
 }
 
 function keyValue(row: Row, place: Place): KeyValue {

@@ -5,7 +5,7 @@ const EXPORT_OWN = ['state', 'parts', 'alarms', 'snapshot', 'changed'].map((name
 const SAVED_ROWS = /^tmp_export_rows_\d+(_[a-z]+)?$/;
 
 /** Those of imports, and the indexes that foreign keys have meanwhile. */
-const IMPORT_OWN = ['state', 'made'].map((name) => `tmp_import_${name}`);
+export const IMPORT_OWN = ['state', 'made'].map((name) => `tmp_import_${name}`);
 const KEY_INDEXES = /^tmp_import_key_\d+$/;
 
 const OWN = [...EXPORT_OWN, ...IMPORT_OWN];

@@ -1,10 +1,12 @@
 // What the schema is, in full: the user's objects and the snapshot's own tables and triggers. If the text is the
 // same, no table was changed, dropped or made again, and every trigger is still there.
 
+import { IMPORT_OWN, literal } from '../rows/names.js';
+
 /** What comes and goes with exports and the platform, and says nothing about the user's data. */
 const IGNORED = `name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND tbl_name NOT LIKE '\\_cf\\_%' ESCAPE '\\'
   AND tbl_name NOT IN ('tmp_export_state', 'tmp_export_parts', 'tmp_export_alarms', 'tmp_export_snapshot')
-  AND tbl_name NOT IN ('tmp_import_state', 'tmp_import_made')`;
+  AND tbl_name NOT IN (${IMPORT_OWN.map(literal).join(', ')})`;
 
 /** A value of the database may have 2 MB, and a letter up to three bytes. */
 const PIECE = 500_000;
