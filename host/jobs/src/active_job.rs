@@ -172,12 +172,10 @@ impl ActiveJob {
             Ok(None) => {}
             Err(error) => return Ok(StepResult::CleanedUp(Err(error))),
         }
-        // Nothing that is found from here on can be this job's: its upload being gone would speak for it.
-        let may_be_complete = self.save_may_be_complete(jobs, false)?;
         let aborted = self.abort().await;
-        if may_be_complete && matches!(aborted, Ok(false)) {
-            // But this upload was there a moment ago. A process that has lost the job was about to complete it, and has.
-            self.save_may_be_complete(jobs, true)?;
+        if matches!(aborted, Ok(false)) {
+            // Either this job was killed after it had deleted the upload, or a process that has lost the job was about to
+            // complete it, and has.
             match self.find_completed().await {
                 Ok(Some(finished)) => return Ok(StepResult::Completed(finished)),
                 Ok(None) => {}
@@ -185,16 +183,6 @@ impl ActiveJob {
             }
         }
         Ok(StepResult::CleanedUp(aborted.map(|_| ())))
-    }
-
-    /// Saves whether the object may have appeared; whether it might, before that.
-    fn save_may_be_complete(&mut self, jobs: &JobStore, may_be: bool) -> Result<bool, StateError> {
-        let Some(job) = &mut self.job else { return Ok(false) };
-        let before = job.ended;
-        if before != may_be {
-            jobs.save_may_be_complete(&self.lease, job, may_be)?;
-        }
-        Ok(before)
     }
 
     async fn find_completed(&self) -> Result<Option<Finished>, StoreError> {

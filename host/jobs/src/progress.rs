@@ -166,23 +166,6 @@ impl JobStore {
         })
     }
 
-    /// Saves whether the object may have appeared, or has not and the upload is to be deleted next;
-    /// in the job as well.
-    pub(crate) fn save_may_be_complete(
-        &self,
-        lease: &Lease,
-        job: &mut Job,
-        may_be: bool,
-    ) -> Result<(), StateError> {
-        self.under(lease, |transaction| {
-            let sql = "UPDATE export_jobs SET ended = ?2 WHERE id = ?1";
-            transaction.execute(sql, params![lease.id.0, may_be])?;
-            Ok(())
-        })?;
-        job.ended = may_be;
-        Ok(())
-    }
-
     /// Saves that a job that was failing has failed, or that one that was being cancelled is.
     pub(crate) fn save_ended(
         &self,
