@@ -29,7 +29,7 @@ pub use jobs::{jobs, saved_parts, wait_for_parts};
 pub use judge::Judge;
 #[cfg(target_os = "linux")]
 pub use preload::preload;
-pub use program::{Program, assert_sentences, built, program, signal, summary};
+pub use program::{Program, assert_sentences, built, memory, program, signal, summary};
 pub use python::python_tools;
 pub use receiver::{Received, Receiver, Reply, ReservedAddress};
 pub use round_trip::round_trip;

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
-use partway_jobs::{Incomplete, StreamedExport, skip_damaged};
+use partway_jobs::{Incomplete, JobError, StreamedExport, skip_damaged};
 use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::{ExportError, Exporter, Options};
 use partway_wasmtime::parts::{self, Parts};
@@ -47,8 +47,8 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
                 Err(Incomplete::new(&summary.damaged).into())
             }
         }
-        Err(CallError::Exporter(ExportError::Interrupted)) => Err(interrupted()),
-        Err(CallError::Exporter(ExportError::InvalidOptions(text))) => {
+        Err(error) if error.is_interrupted() => Err(interrupted()),
+        Err(JobError::Call(CallError::Exporter(ExportError::InvalidOptions(text)))) => {
             Err(Failure::usage(anyhow::anyhow!(text)))
         }
         Err(error) => Err(error.into()),
@@ -75,6 +75,7 @@ fn options(arguments: &ExportArguments) -> Options {
 }
 
 /// Parts that go to standard output.
+#[derive(Clone)]
 struct StandardOutput;
 
 #[async_trait]

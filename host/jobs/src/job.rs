@@ -171,8 +171,11 @@ impl Job {
         began: Instant,
     ) -> Result<(), JobError> {
         let is_whole = uploaded.bytes.is_multiple_of(u64::from(self.options.part_size));
+        let bytes = self.totals.bytes + uploaded.bytes;
+        let parts = self.totals.parts + uploaded.part_ids.len() as u32;
         match outcome {
             Outcome::More(_) if uploaded.part_ids.is_empty() => return Err(JobError::NoProgress),
+            Outcome::Done(_) if parts == 0 => return Err(JobError::NoProgress),
             Outcome::More(_) if !is_whole => return Err(JobError::ShortPart),
             Outcome::More(more) => {
                 self.checkpoint = more.checkpoint;
@@ -180,6 +183,7 @@ impl Job {
                 self.totals.rows = more.progress.rows;
             }
             Outcome::Done(summary) => {
+                JobError::check(&summary, bytes, parts.into())?;
                 self.ended = true;
                 self.totals.tables = summary.tables;
                 self.totals.rows = summary.rows;
@@ -188,8 +192,8 @@ impl Job {
             }
         }
         self.totals.weight = counters.weight_in_parts();
-        self.totals.bytes += uploaded.bytes;
-        self.totals.parts += uploaded.part_ids.len() as u32;
+        self.totals.bytes = bytes;
+        self.totals.parts = parts;
         self.totals.slices += 1;
         self.totals.seconds += began.elapsed().as_secs_f64();
         self.part_ids.extend(uploaded.part_ids);

@@ -2,7 +2,7 @@
 
 use partway_store::StoreError;
 use partway_wasmtime::CallError;
-use partway_wasmtime::exporter::ExportError;
+use partway_wasmtime::exporter::{ExportError, Summary};
 
 /// Why a slice of an export failed.
 #[derive(Debug, thiserror::Error)]
@@ -13,19 +13,44 @@ pub enum JobError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The component ended a slice without having written a part: it would do so forever.
+    /// The component ended a slice without having written a part: it would do so forever, or has made
+    /// an object of nothing.
     #[error("the component broke the contract: it ended a slice without writing a part")]
     NoProgress,
     /// The component wants another slice, although it has written the short part that must be an
     /// object's last.
     #[error("the component broke the contract: it wrote a short part but did not end the export")]
     ShortPart,
+    /// The component says that it has written another object than it has: one of the two is wrong.
+    #[error(
+        "the component broke the contract: it reported {told_bytes} bytes in {told_parts} parts but wrote \
+         {bytes} in {parts}"
+    )]
+    FalseSummary {
+        /// The bytes in its summary.
+        told_bytes: u64,
+        /// The parts in its summary.
+        told_parts: u32,
+        /// The bytes that it wrote.
+        bytes: u64,
+        /// The parts that it wrote.
+        parts: u64,
+    },
     /// The saved hash can't be read.
     #[error("the saved state is damaged: start the export over")]
     Damaged,
 }
 
 impl JobError {
+    /// [`JobError::FalseSummary`], unless the summary of an export tells what was written.
+    pub(crate) fn check(summary: &Summary, bytes: u64, parts: u64) -> Result<(), Self> {
+        let (told_bytes, told_parts) = (summary.bytes, summary.parts);
+        if (told_bytes, u64::from(told_parts)) == (bytes, parts) {
+            return Ok(());
+        }
+        Err(Self::FalseSummary { told_bytes, told_parts, bytes, parts })
+    }
+
     /// Whether the same slice may succeed later: the store or a read failed, or the slice was asked
     /// to stop. A damaged database or wrong options are permanent.
     pub fn is_transient(&self) -> bool {

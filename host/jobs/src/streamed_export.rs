@@ -1,16 +1,18 @@
-//! An export that is no job: one slice, sent on as it is made and saved nowhere.
+//! An export that is no job: sent on as it is made and saved nowhere.
 
 use std::io;
 use std::sync::Arc;
 
 use partway_sqlite::{OpenError, Snapshot};
+use partway_store::PartSequence;
 use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome, Summary};
-use partway_wasmtime::parts::Parts;
-use partway_wasmtime::{CallError, Counters, PipeCtx};
+use partway_wasmtime::parts::{self, Parts};
+use partway_wasmtime::{CallError, Counters, Limits, PipeCtx, async_trait};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use crate::blocking::spawn_blocking;
+use crate::job_error::JobError;
 use crate::pacing::UntilStopped;
 use crate::snapshot_mode::SnapshotMode;
 use crate::stream_copy::CopyFolder;
@@ -78,27 +80,61 @@ impl StreamedExport {
         &self.snapshot
     }
 
-    /// Exports everything, and blocks until that is done.
+    /// Exports everything, and blocks until that is done. A component may end slices as it likes: each
+    /// writes to a clone of `parts`, which need not check what comes.
     ///
     /// # Errors
     ///
-    /// All of [`CallError`]; stopped before its end, [`ExportError::Interrupted`].
+    /// All of [`JobError`] but those of stores; stopped before its end, [`ExportError::Interrupted`].
     pub fn run(
         &self,
         exporter: &Exporter,
         options: &Options,
-        parts: impl Parts + 'static,
+        parts: impl Parts + Clone + 'static,
         counters: Arc<Counters>,
         stop: CancellationToken,
-    ) -> Result<Summary, CallError> {
-        let checkpoint = exporter.start(self.snapshot.clone(), options)?;
-        let ctx = PipeCtx::builder()
-            .pacing(UntilStopped(stop))
-            .counters(counters)
-            .build(self.snapshot.clone(), parts);
-        match exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX })? {
-            Outcome::Done(summary) => Ok(summary),
-            Outcome::More(_) => Err(CallError::Exporter(ExportError::Interrupted)),
+    ) -> Result<Summary, JobError> {
+        let part_size = options.part_size;
+        let mut checkpoint = exporter.start(self.snapshot.clone(), options)?;
+        loop {
+            let (bytes, written) = (counters.bytes(), counters.parts());
+            if !bytes.is_multiple_of(u64::from(part_size)) {
+                return Err(JobError::ShortPart);
+            }
+            let sequence = PartSequence::after(written as u32, part_size, u32::MAX);
+            let ctx = PipeCtx::builder()
+                .pacing(UntilStopped(stop.clone()))
+                .counters(counters.clone())
+                .limits(Limits::for_part_size(part_size))
+                .build(self.snapshot.clone(), Sequenced { sequence, parts: parts.clone() });
+            match exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX })? {
+                Outcome::Done(_) if counters.parts() == 0 => return Err(JobError::NoProgress),
+                Outcome::Done(summary) => {
+                    JobError::check(&summary, counters.bytes(), counters.parts())?;
+                    return Ok(summary);
+                }
+                Outcome::More(_) if stop.is_cancelled() => {
+                    return Err(CallError::Exporter(ExportError::Interrupted).into());
+                }
+                Outcome::More(_) if counters.parts() == written => {
+                    return Err(JobError::NoProgress);
+                }
+                Outcome::More(more) => checkpoint = more.checkpoint,
+            }
         }
+    }
+}
+
+/// Passes parts on in their order, and no others.
+struct Sequenced<P> {
+    sequence: PartSequence,
+    parts: P,
+}
+
+#[async_trait]
+impl<P: Parts> Parts for Sequenced<P> {
+    async fn write(&mut self, number: u32, bytes: &[u8]) -> Result<(), parts::Error> {
+        self.sequence.accept(number, bytes.len())?;
+        self.parts.write(number, bytes).await
     }
 }

@@ -16,6 +16,7 @@ pub use self::uploader::UploadedParts;
 use self::uploader::{Destination, Part, Uploader};
 use crate::error::StoreError;
 use crate::hash::{DamagedHash, HashState};
+use crate::part_sequence::PartSequence;
 use crate::store::{Store, UploadId};
 
 /// Takes a slice's parts from a component and uploads them to a store, in parallel with the export.
@@ -30,17 +31,12 @@ use crate::store::{Store, UploadId};
 pub struct Upload {
     free_buffers: FreeBuffers,
     sender: mpsc::UnboundedSender<Part>,
-    /// The number of the next part.
-    next: u32,
-    part_size: u32,
-    most_parts: u32,
-    /// Whether a shorter part has come: that is the last.
-    has_ended: bool,
+    sequence: PartSequence,
 }
 
 impl std::fmt::Debug for Upload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Upload").field("next", &self.next).finish_non_exhaustive()
+        f.debug_struct("Upload").field("sequence", &self.sequence).finish_non_exhaustive()
     }
 }
 
@@ -73,40 +69,16 @@ impl Upload {
         let upload = Self {
             free_buffers,
             sender,
-            next: written + 1,
-            part_size,
-            most_parts: limits.most_parts,
-            has_ended: false,
+            sequence: PartSequence::after(written, part_size, limits.most_parts),
         };
         Ok((upload, PendingUpload(task)))
-    }
-
-    fn check(&self, number: u32, bytes: &[u8]) -> Result<(), parts::Error> {
-        let size = self.part_size as usize;
-        if self.has_ended || number != self.next || bytes.is_empty() || bytes.len() > size {
-            return Err(parts::Error::Refused(format!(
-                "part {number} of {} bytes was written where part {} of at most {size} was expected",
-                bytes.len(),
-                self.next
-            )));
-        }
-        if number > self.most_parts {
-            return Err(parts::Error::Full(format!(
-                "the object needs more than the {} parts that the store allows: start over with a \
-                 larger part size than {size} bytes",
-                self.most_parts
-            )));
-        }
-        Ok(())
     }
 }
 
 #[async_trait]
 impl Parts for Upload {
     async fn write(&mut self, number: u32, bytes: &[u8]) -> Result<(), parts::Error> {
-        self.check(number, bytes)?;
-        self.has_ended = bytes.len() < self.part_size as usize;
-        self.next += 1;
+        self.sequence.accept(number, bytes.len())?;
         // `PendingUpload::finish` gives the store's own error.
         let failed = || parts::Error::Failed("an earlier part could not be written".to_owned());
         let buffer = self.free_buffers.copy(bytes).await.ok_or_else(failed)?;

@@ -9,15 +9,11 @@ use wasmtime::component::{Resource, ResourceTable};
 use crate::clock::SliceClock;
 use crate::counters::Counters;
 use crate::cursor_resource::CursorResource;
-use crate::limits::{Limiter, Limits};
+use crate::limits::{Exceeded, Limiter, Limits};
 use crate::long_read::LongRead;
 use crate::pacing::{NoPacing, Pacing};
 use crate::parts::Parts;
 use crate::rows::{self, Batch, Rows, Schema};
-
-/// The most cursors that a component may have open at a time, according to `rows.wit`. The export
-/// component opens up to 33: small tables are opened before their turn.
-const MAX_CURSORS: u32 = 64;
 
 /// What one slice of a component sees of its host: rows, parts and pacing, within [`Limits`]. One for each slice.
 pub struct PipeCtx {
@@ -28,7 +24,6 @@ pub struct PipeCtx {
     counters: Arc<Counters>,
     long_read: LongRead,
     limiter: Limiter,
-    open_cursors: u32,
     parts_written: u32,
     clock: SliceClock,
 }
@@ -100,7 +95,6 @@ impl PipeCtxBuilder {
             counters: self.counters,
             long_read: LongRead::default(),
             limiter: Limiter::new(self.limits),
-            open_cursors: 0,
             parts_written: 0,
             clock: SliceClock::start(),
         }
@@ -138,16 +132,19 @@ impl PipeCtx {
         self.pacing.is_cut_off() || self.parts_written == 0 && self.pacing.is_stopped()
     }
 
-    pub(crate) fn should_yield(&mut self) -> bool {
+    pub(crate) fn should_yield(&mut self) -> Result<bool, Exceeded> {
+        self.limiter.count_call()?;
         let called = Instant::now();
         let answer = self.pacing.should_yield();
         self.clock.returned(called);
-        answer
+        Ok(answer)
     }
 
     /// What takes the parts, out of the context until [`PipeCtx::return_parts`]: a part is read where it lies in the
     /// component's memory, and that belongs to the same store.
     pub(crate) fn borrow_parts(&mut self) -> wasmtime::Result<Box<dyn Parts>> {
+        self.limiter.count_call()?;
+        self.limiter.begin_part()?;
         let reentered = || wasmtime::Error::msg("parts.write was called while it was being served");
         self.parts.take().ok_or_else(reentered)
     }
@@ -158,24 +155,28 @@ impl PipeCtx {
         parts: Box<dyn Parts>,
         taken: Option<usize>,
         called: Instant,
-    ) {
+    ) -> Result<(), Exceeded> {
         self.parts = Some(parts);
         if let Some(bytes) = taken {
             self.parts_written += 1;
+            self.limiter.end_part(bytes, self.pacing.should_yield())?;
             self.counters.add_weight(self.long_read.settle());
             self.counters.add_part(bytes);
         }
         self.clock.returned(called);
+        Ok(())
     }
 }
 
 /// The interface `rows`.
 impl PipeCtxView<'_> {
-    pub(crate) async fn describe(&mut self) -> Result<Schema, rows::Error> {
+    pub(crate) async fn describe(&mut self) -> wasmtime::Result<Result<Schema, rows::Error>> {
+        self.ctx.limiter.count_call()?;
+        self.ctx.limiter.count_describe()?;
         let called = Instant::now();
         let schema = self.ctx.rows.describe().await;
         self.ctx.clock.returned(called);
-        schema
+        Ok(schema)
     }
 
     pub(crate) async fn scan(
@@ -184,20 +185,17 @@ impl PipeCtxView<'_> {
         columns: &[Vec<u8>],
         after: Option<&[u8]>,
     ) -> wasmtime::Result<Result<Resource<CursorResource>, rows::Error>> {
-        if self.ctx.open_cursors >= MAX_CURSORS {
-            let text =
-                format!("the component has {MAX_CURSORS} cursors open and tried to open another");
-            return Err(wasmtime::Error::msg(text));
-        }
+        self.ctx.limiter.count_call()?;
+        self.ctx.limiter.open_cursor(columns.len())?;
         let called = Instant::now();
         let opened = self.ctx.rows.scan(table, columns, after).await;
         self.ctx.clock.returned(called);
         Ok(match opened {
-            Ok(cursor) => {
-                self.ctx.open_cursors += 1;
-                Ok(self.table.push(CursorResource::new(cursor))?)
+            Ok(cursor) => Ok(self.table.push(CursorResource::new(cursor))?),
+            Err(error) => {
+                self.ctx.limiter.close_cursor();
+                Err(error)
             }
-            Err(error) => Err(error),
         })
     }
 
@@ -206,6 +204,8 @@ impl PipeCtxView<'_> {
         cursor: &Resource<CursorResource>,
         max_bytes: u32,
     ) -> wasmtime::Result<Result<Arc<Batch>, rows::Error>> {
+        self.ctx.limiter.count_call()?;
+        self.ctx.limiter.ask_for_batch(max_bytes)?;
         if self.ctx.is_interrupted() {
             return Ok(Err(rows::Error::Interrupted));
         }
@@ -226,6 +226,7 @@ impl PipeCtxView<'_> {
         cursor: &Resource<CursorResource>,
         rows: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, rows::Error>> {
+        self.ctx.limiter.count_call()?;
         let called = Instant::now();
         let cursor = self.table.get_mut(cursor)?;
         let position = cursor.cursor.position(rows).await;
@@ -244,6 +245,8 @@ impl PipeCtxView<'_> {
         offset: u32,
         max_bytes: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, rows::Error>> {
+        self.ctx.limiter.count_call()?;
+        self.ctx.limiter.ask_for_piece(max_bytes)?;
         if self.ctx.is_interrupted() {
             return Ok(Err(rows::Error::Interrupted));
         }
@@ -262,7 +265,7 @@ impl PipeCtxView<'_> {
 
     pub(crate) fn close(&mut self, cursor: u32) -> wasmtime::Result<()> {
         self.table.delete(Resource::<CursorResource>::new_own(cursor))?;
-        self.ctx.open_cursors = self.ctx.open_cursors.saturating_sub(1);
+        self.ctx.limiter.close_cursor();
         Ok(())
     }
 }

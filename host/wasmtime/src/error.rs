@@ -6,7 +6,7 @@ use wasmtime::Trap;
 
 use crate::bindings::exporter::Error;
 use crate::context::PipeCtx;
-use crate::limits::{Limiter, Limits};
+use crate::limits::{Exceeded, Limiter, Limits};
 
 /// Why a component could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,9 @@ pub enum CallError {
     /// It ran for too long by itself and did not end the slice.
     #[error("the component did not end the slice: stopped after running for {} s by itself", .0.overrun.as_secs())]
     Overrun(Limits),
+    /// It did more than it may.
+    #[error("the component broke the contract: {0}")]
+    Exceeded(Exceeded),
     /// All places for slices in the process's pool are in use.
     #[error("too many slices are running: try again when one has ended")]
     TooMany,
@@ -90,6 +93,8 @@ impl CallError {
             Self::Overrun(limits)
         } else if error.is::<wasmtime::PoolConcurrencyLimitError>() {
             Self::TooMany
+        } else if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
+            Self::Exceeded(exceeded.clone())
         } else {
             Self::Trap(format!("{error:#}"))
         }

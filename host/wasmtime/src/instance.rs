@@ -5,13 +5,17 @@ use wasmtime::component::{
 };
 use wasmtime::{AsContextMut, Error as WasmtimeError, Result as WasmtimeResult};
 
+use crate::answer;
 use crate::bindings::exporter::{Budget, Error, Options, Outcome};
+use crate::context::PipeView;
+use crate::limits::{Limiter, Limits};
 
 const EXPORTER: &str = "partway:pipe/exporter@0.1.0";
 
 /// An instance of the world `export-component` in your own store. Its functions return what
 /// `exporter.wit` says; an error of wasmtime means that the component failed or was interrupted,
-/// and [`CallError::new`](crate::CallError::new) says why.
+/// and [`CallError::new`](crate::CallError::new) says why. What a call returns is within the
+/// [`Limits`] of the store's context, and its texts are safe to print.
 pub struct ExportComponent {
     start: TypedFunc<(Options,), (Result<String, Error>,)>,
     resume: TypedFunc<(String, Budget), (Result<Outcome, Error>,)>,
@@ -72,10 +76,11 @@ impl ExportComponent {
     /// If the component fails.
     pub fn call_start(
         &self,
-        store: impl AsContextMut,
+        mut store: impl AsContextMut<Data: PipeView>,
         options: Options,
     ) -> WasmtimeResult<Result<String, Error>> {
-        Ok(self.start.call(store, (options,))?.0)
+        let (started,) = self.start.call(&mut store, (options,))?;
+        Ok(answer::checkpoint(started, &limits(&mut store))?)
     }
 
     /// Runs one slice, starting from a checkpoint.
@@ -85,11 +90,13 @@ impl ExportComponent {
     /// If the component fails or is interrupted.
     pub fn call_resume(
         &self,
-        store: impl AsContextMut,
+        mut store: impl AsContextMut<Data: PipeView>,
         checkpoint: String,
         budget: Budget,
     ) -> WasmtimeResult<Result<Outcome, Error>> {
-        Ok(self.resume.call(store, (checkpoint, budget))?.0)
+        limiter(&mut store, |limiter| limiter.begin_slice(budget.parts));
+        let (outcome,) = self.resume.call(&mut store, (checkpoint, budget))?;
+        Ok(answer::outcome(outcome, &limits(&mut store))?)
     }
 
     /// Like [`ExportComponent::call_start`], for an instance that was created asynchronously.
@@ -100,10 +107,11 @@ impl ExportComponent {
     #[cfg(feature = "async")]
     pub async fn call_start_async(
         &self,
-        store: impl AsContextMut<Data: Send>,
+        mut store: impl AsContextMut<Data: PipeView>,
         options: Options,
     ) -> WasmtimeResult<Result<String, Error>> {
-        Ok(self.start.call_async(store, (options,)).await?.0)
+        let (started,) = self.start.call_async(&mut store, (options,)).await?;
+        Ok(answer::checkpoint(started, &limits(&mut store))?)
     }
 
     /// Like [`ExportComponent::call_resume`], for an instance that was created asynchronously. If
@@ -115,12 +123,25 @@ impl ExportComponent {
     #[cfg(feature = "async")]
     pub async fn call_resume_async(
         &self,
-        store: impl AsContextMut<Data: Send>,
+        mut store: impl AsContextMut<Data: PipeView>,
         checkpoint: String,
         budget: Budget,
     ) -> WasmtimeResult<Result<Outcome, Error>> {
-        Ok(self.resume.call_async(store, (checkpoint, budget)).await?.0)
+        limiter(&mut store, |limiter| limiter.begin_slice(budget.parts));
+        let (outcome,) = self.resume.call_async(&mut store, (checkpoint, budget)).await?;
+        Ok(answer::outcome(outcome, &limits(&mut store))?)
     }
+}
+
+fn limiter<T>(
+    store: &mut impl AsContextMut<Data: PipeView>,
+    use_it: impl FnOnce(&mut Limiter) -> T,
+) -> T {
+    use_it(store.as_context_mut().data_mut().pipe().ctx.limiter())
+}
+
+fn limits(store: &mut impl AsContextMut<Data: PipeView>) -> Limits {
+    limiter(store, |limiter| limiter.limits())
 }
 
 fn function<Params, Return>(

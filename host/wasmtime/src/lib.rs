@@ -94,6 +94,7 @@
 //! - `cache`: components compiled at startup are kept in the user's cache folder (wasmtime's own
 //!   cache), and the next start takes 4 ms instead of 150.
 
+mod answer;
 pub mod bindings;
 mod clock;
 mod context;
@@ -124,7 +125,7 @@ pub use error::{CallError, LoadError};
 pub use limited_store::limit;
 #[cfg(feature = "async")]
 pub use limited_store::limit_async;
-pub use limits::{Limiter, Limits};
+pub use limits::{Exceeded, Limiter, Limits};
 #[cfg(feature = "async")]
 pub use linker::add_to_linker_async;
 pub use linker::add_to_linker_sync;

@@ -82,14 +82,14 @@ fn add_cursor<T: PipeView + 'static>(
 
 fn add_pacing<T: PipeView + 'static>(linker: &mut Linker<T>) -> Result<()> {
     linker.instance(PACING)?.func_wrap("should-yield", |mut caller: Caller<'_, T>, ()| {
-        Ok((caller.data_mut().pipe().ctx.should_yield(),))
+        Ok((caller.data_mut().pipe().ctx.should_yield()?,))
     })
 }
 
 async fn describe<T: PipeView>(
     mut caller: Caller<'_, T>,
 ) -> Result<(std::result::Result<rows::Schema, rows::Error>,)> {
-    Ok((caller.data_mut().pipe().describe().await,))
+    Ok((caller.data_mut().pipe().describe().await?,))
 }
 
 async fn scan<T: PipeView>(
@@ -129,6 +129,6 @@ async fn write<T: PipeView>(
     let bytes = bytes.as_le_slice(&caller);
     let written = parts.write(number, bytes).await;
     let taken = written.is_ok().then_some(bytes.len());
-    caller.data_mut().pipe().ctx.return_parts(parts, taken, called);
+    caller.data_mut().pipe().ctx.return_parts(parts, taken, called)?;
     Ok((written,))
 }

@@ -25,6 +25,13 @@ pub fn signal(child: &Child, name: &str) {
     assert!(status.expect("kill starts").success());
 }
 
+/// A line of what the system says of a process's memory, in MiB; none if the process has ended.
+pub fn memory(child: &Child, line: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status.lines().find(|found| found.starts_with(line))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().expect("a number of kB") / 1024)
+}
+
 /// A run of the program.
 pub struct Program {
     /// The command, to add to.

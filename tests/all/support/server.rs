@@ -10,7 +10,7 @@ use serde_json::Value;
 use ureq::http::{HeaderMap, Request, Response};
 use ureq::{Agent, Body};
 
-use crate::support::{WAIT_LIMIT, program, signal};
+use crate::support::{WAIT_LIMIT, memory, program, signal};
 
 /// A running service; it dies with this.
 pub struct Server {
@@ -151,9 +151,7 @@ impl Server {
     }
 
     fn memory_line(&self, name: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+        memory(&self.child, name).unwrap()
     }
 }
 

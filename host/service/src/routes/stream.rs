@@ -10,7 +10,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::stream;
 use partway_jobs::{
-    Clock, Incomplete, SnapshotMode, StreamError, StreamedExport, SystemClock, skip_damaged,
+    Clock, Incomplete, JobError, SnapshotMode, StreamError, StreamedExport, SystemClock,
+    skip_damaged,
 };
 use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::{ExportError as ComponentError, Exporter, Options};
@@ -146,12 +147,15 @@ fn export(dump: Dump, sink: &Sink) -> Result<Option<Incomplete>, ApiError> {
             tracing::error!(%database, %error, "a streamed dump is incomplete");
             Ok(Some(error))
         }
-        Err(CallError::Exporter(ComponentError::Interrupted)) => {
+        Err(error) if error.is_interrupted() => {
             Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the service is stopping"))
         }
         Err(error) => {
             // That a client has gone away is no error of the service.
-            if !matches!(error, CallError::Exporter(ComponentError::WriteFailed(_))) {
+            if !matches!(
+                &error,
+                JobError::Call(CallError::Exporter(ComponentError::WriteFailed(_)))
+            ) {
                 tracing::error!(%database, %error, "a streamed dump failed");
             }
             Err(error.into())

@@ -1,6 +1,6 @@
 //! Why something can't be done with an export, whoever wants it: a request or a background task.
 
-use partway_jobs::{JobId, ObjectError, StateError};
+use partway_jobs::{JobError, JobId, ObjectError, StateError};
 use partway_sqlite::OpenError;
 use partway_store::StoreError;
 use partway_wasmtime::CallError;
@@ -27,8 +27,20 @@ pub enum ExportError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Exporter(#[from] CallError),
+    #[error(transparent)]
+    Stream(JobError),
     #[error("the task ended unexpectedly: {0}")]
     Panicked(#[from] JoinError),
+}
+
+impl From<JobError> for ExportError {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Call(error) => Self::Exporter(error),
+            JobError::Store(error) => Self::Store(error),
+            error => Self::Stream(error),
+        }
+    }
 }
 
 impl From<ObjectError> for ExportError {
