@@ -167,22 +167,50 @@ impl ActiveJob {
     /// Deletes the data in the store, unless the object has appeared after all.
     async fn clean_up(&mut self, jobs: &JobStore) -> Result<StepResult, StepFailure> {
         remove_copies(jobs, &self.record.id);
+        Ok(match self.abort_unless_complete(jobs).await? {
+            Ok(Some(finished)) => StepResult::Completed(finished),
+            Ok(None) => StepResult::CleanedUp(Ok(())),
+            Err(error) => StepResult::CleanedUp(Err(error)),
+        })
+    }
+
+    /// Deletes the data in the store, unless it has become the object: then that is returned.
+    async fn abort_unless_complete(
+        &mut self,
+        jobs: &JobStore,
+    ) -> Result<Result<Option<Finished>, StoreError>, StateError> {
+        // A store may know an object of this job only by its upload being gone, and that may be this job's own doing.
+        let is_taken = match self.is_name_taken().await {
+            Ok(is_taken) => is_taken,
+            Err(error) => return Ok(Err(error)),
+        };
         match self.find_completed().await {
-            Ok(Some(finished)) => return Ok(StepResult::Completed(finished)),
             Ok(None) => {}
-            Err(error) => return Ok(StepResult::CleanedUp(Err(error))),
+            found => return Ok(found),
         }
-        let aborted = self.abort().await;
-        if matches!(aborted, Ok(false)) {
-            // Either this job was killed after it had deleted the upload, or a process that has lost the job was about to
-            // complete it, and has.
-            match self.find_completed().await {
-                Ok(Some(finished)) => return Ok(StepResult::Completed(finished)),
-                Ok(None) => {}
-                Err(error) => return Ok(StepResult::CleanedUp(Err(error))),
-            }
+        if let (true, Some(job)) = (is_taken, &mut self.job) {
+            // It is another's, and so is all that is found there later.
+            jobs.save_not_complete(&self.lease, job)?;
         }
-        Ok(StepResult::CleanedUp(aborted.map(|_| ())))
+        match self.abort().await {
+            Ok(true) => Ok(Ok(None)),
+            // It was deleted before. Or a process that has lost the job was about to complete it, and has.
+            Ok(false) => Ok(self.find_completed().await),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Whether there is an object of the name that this job's is to have; false if it can't be this job's.
+    async fn is_name_taken(&self) -> Result<bool, StoreError> {
+        let (Some(store), Some(job)) = (&self.store, &self.job) else { return Ok(false) };
+        if !job.ended {
+            return Ok(false);
+        }
+        match store.stat(&job.upload.name).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::NoObject { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn find_completed(&self) -> Result<Option<Finished>, StoreError> {

@@ -166,6 +166,16 @@ impl JobStore {
         })
     }
 
+    /// Saves that what is found under the object's name is not this job's, in the job as well.
+    pub(crate) fn save_not_complete(&self, lease: &Lease, job: &mut Job) -> Result<(), StateError> {
+        self.under(lease, |transaction| {
+            transaction.execute("UPDATE export_jobs SET ended = 0 WHERE id = ?1", [&lease.id.0])?;
+            Ok(())
+        })?;
+        job.ended = false;
+        Ok(())
+    }
+
     /// Saves that a job that was failing has failed, or that one that was being cancelled is.
     pub(crate) fn save_ended(
         &self,
