@@ -67,7 +67,7 @@ export class Exporter {
       alarms: this.#alarms,
       requireJobs: () => this.#requireJobs(),
     });
-    if (answer === null) this.#turns.note();
+    if (answer === null) this.#turns.noteRequest();
     return answer;
   }
 

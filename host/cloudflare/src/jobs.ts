@@ -251,7 +251,7 @@ export class Jobs {
   /** Whether the export has ended meanwhile, or its snapshot is lost; then it is started over, or given up. */
   async #isLost(record: ExportRecord, pending: PendingPart[]): Promise<boolean> {
     let loss: Loss | null = null;
-    if (this.#isUnfinished(record.id)) {
+    if (this.state.isUnfinished(record.id)) {
       this.#snapshot ??= Snapshot.reopen(this.#storage.sql);
       loss = this.#snapshot === null ? 'schema' : this.#snapshot.check(this.#settings.maxSnapshotBytes);
       if (loss === null) return false;
@@ -263,10 +263,6 @@ export class Jobs {
       await this.#lost(saved, LOSSES[loss], this.#mayRestart());
     }
     return true;
-  }
-
-  #isUnfinished(id: string): boolean {
-    return this.state.isUnfinished(id);
   }
 
   /** Null: the snapshot was lost meanwhile, or the export has ended. */
@@ -282,7 +278,7 @@ export class Jobs {
     const { sql } = this.#storage;
     const { id, partSize } = record;
     const number = record.parts + made + 1;
-    const isWanted = (): boolean => this.#isUnfinished(id) && this.#snapshot === view;
+    const isWanted = (): boolean => this.state.isUnfinished(id) && this.#snapshot === view;
     const part = await makePart({ ...reading, sql, view, checkpoint, number, partSize, budget, turns: this.#turns, buffers: this.#buffers, isWanted });
     // Others may have changed the schema between its slices. Too many saved rows can wait for the next check.
     return view.check(Infinity) === null ? part : null;

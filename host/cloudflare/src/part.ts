@@ -41,14 +41,16 @@ export async function makePart(source: PartSource): Promise<MadePart | null> {
   const { component, sql, view, memory, number, partSize, budget, turns } = source;
   const size = pieceSize(partSize);
   const pieces = partSize / size;
+  const maxTotalParts = MAX_PARTS * pieces;
   const buffer = source.buffers.take(partSize);
   let { checkpoint } = source;
   let [made, length] = [0, 0];
   for (let slices = 1; ; slices++) {
-    const most = Math.min(turns.areTaken ? budget.busySlicePieces : budget.slicePieces, pieces - made);
+    const maxParts = Math.min(turns.isBusy ? budget.busySlicePieces : budget.slicePieces, pieces - made);
     const written = (number - 1) * pieces + made;
-    const mostEver = MAX_PARTS * pieces;
-    const { outcome, parts } = runSlice({ component, sql, view, memory, checkpoint, written, mostEver, partSize: size, most, budget });
+    const { outcome, parts } = runSlice({
+      component, sql, view, memory, checkpoint, written, maxTotalParts, partSize: size, maxParts, budget,
+    });
     for (const piece of parts) {
       buffer.set(piece.bytes, length);
       length += piece.bytes.length;

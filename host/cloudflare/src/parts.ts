@@ -44,13 +44,13 @@ export class SliceParts implements PartsImports {
   readonly parts: Part[] = [];
   #next: number;
   readonly #partSize: number;
-  readonly #mostEver: number;
+  readonly #maxTotalParts: number;
 
-  /** `next`: the number of the first part; `mostEver`: that of the last one there may be. */
-  constructor(next: number, partSize: number, mostEver: number) {
+  /** `next`: the number of the first part; `maxTotalParts`: that of the last one there may be. */
+  constructor(next: number, partSize: number, maxTotalParts: number) {
     this.#next = next;
     this.#partSize = partSize;
-    this.#mostEver = mostEver;
+    this.#maxTotalParts = maxTotalParts;
   }
 
   get imports(): PartsImports {
@@ -63,7 +63,7 @@ export class SliceParts implements PartsImports {
       const text = `part ${number} of ${bytes.length} bytes is not part ${this.#next} of ${this.#partSize}`;
       throw new PartsError('refused', text);
     }
-    if (number > this.#mostEver) {
+    if (number > this.#maxTotalParts) {
       throw new PartsError('full', `R2 takes no object of more than ${MAX_PARTS} parts`);
     }
     this.#next += 1;

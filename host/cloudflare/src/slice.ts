@@ -26,19 +26,19 @@ export interface SliceSource {
   readonly checkpoint: string;
   /** How many of the component's parts there are before it, and how many there may ever be. */
   readonly written: number;
-  readonly mostEver: number;
+  readonly maxTotalParts: number;
   readonly partSize: number;
   /** How many it makes at most. */
-  readonly most: number;
+  readonly maxParts: number;
   readonly budget: Budget;
 }
 
 /** Does a slice from a checkpoint on. */
 export function runSlice(source: SliceSource): SliceResult {
   const { component, sql, view, memory, checkpoint, budget } = source;
-  const parts = new SliceParts(source.written + 1, source.partSize, source.mostEver);
+  const parts = new SliceParts(source.written + 1, source.partSize, source.maxTotalParts);
   const outcome = withImports(sql, view, memory, parts, budget, (imports) =>
-    component.resume(imports, checkpoint, source.most),
+    component.resume(imports, checkpoint, source.maxParts),
   );
   return { outcome, parts: parts.parts };
 }

@@ -109,9 +109,9 @@ export class Streams {
         memory: running.memory,
         checkpoint: running.checkpoint ?? '',
         written: running.parts,
-        mostEver: Infinity,
+        maxTotalParts: Infinity,
         partSize: PART_SIZE,
-        most: SLICE_PARTS,
+        maxParts: SLICE_PARTS,
         budget: this.#settings.budget,
       });
       running.parts += parts.length;

@@ -24,7 +24,7 @@ export class Turns {
   }
 
   /** A request has come. */
-  note(): void {
+  noteRequest(): void {
     this.#requests += 1;
   }
 
@@ -34,7 +34,7 @@ export class Turns {
   }
 
   /** Whether others have come lately. */
-  get areTaken(): boolean {
+  get isBusy(): boolean {
     return this.#quiet < QUIET_TURNS;
   }
 

@@ -3,21 +3,15 @@
 // with `memory`, parts are discarded, and what is measured is the exporter.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { World } from './harness.mjs';
+import { World, workerd } from './harness.mjs';
 
 const megabytes = Number(process.argv[2] ?? 1000);
 const isDiscarded = process.argv[3] === 'memory';
 const world = await World.start({ miniflare: { inspectorPort: 0 } });
 try {
-  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
-  const pid = children.find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('workerd'));
-  const memory = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
-  const cpu = () => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  };
+  const { memory, cpu } = workerd();
   const inspector = await world.inspector();
   const subject = world.subject('large', isDiscarded ? { prefix: 'discarded/', bucket: 'memory' } : { prefix: '' });
   await subject.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b REAL, c TEXT, d BLOB)');

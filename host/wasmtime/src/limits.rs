@@ -10,11 +10,11 @@ const MIB: usize = 1024 * 1024;
 /// The most columns of a table, and so of a row of a batch, by SQLite's hard limit and `rows.wit`.
 const MAX_COLUMNS: usize = 32_767;
 
-/// Limits on one slice of a component. `rows.wit` and `exporter.wit` promise components what the defaults allow.
+/// Limits on one slice of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Linear memory, in bytes, and what may be written after the slice should have ended. By default 64 MiB, or twice the part size plus 32 MiB if that is
-    /// more (see [`Limits::for_part_size`]).
+    /// Linear memory, in bytes; also what may be written after the slice should have ended. By default
+    /// 64 MiB, or twice the part size plus 32 MiB if that is more (see [`Limits::for_part_size`]).
     pub memory: usize,
     /// Time in the component itself without a call to the host, or after the host has asked the
     /// slice to end; the host's own reads and writes do not count. By default 60 seconds; a
