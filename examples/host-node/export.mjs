@@ -6,32 +6,13 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { DatabaseSync, backup } from 'node:sqlite';
-import { transpile } from '@bytecodealliance/jco';
 
+import { compiled } from './component.mjs';
 import { Rows } from './rows.mjs';
 
 const PART_SIZE = 1024 * 1024;
 const PARTS_PER_SLICE = 2;
-
-/** The component as JavaScript and core modules. The result makes a fresh instance of it. */
-async function compiled(component, folder) {
-  const { files } = await transpile(fs.readFileSync(component), {
-    name: 'exporter',
-    instantiation: 'sync',
-    base64Cutoff: 0,
-  });
-  const entries = Object.entries(files);
-  const modules = new Map(
-    entries.filter(([name]) => name.endsWith('.wasm')).map(([name, bytes]) => [name, new WebAssembly.Module(bytes)]),
-  );
-  const [, code] = entries.find(([name]) => name === 'exporter.js');
-  const script = path.join(folder, 'exporter.mjs');
-  fs.writeFileSync(script, code);
-  const { instantiate } = await import(pathToFileURL(script));
-  return (imports) => instantiate((name) => modules.get(name), imports).exporter;
-}
 
 /** What the component imports during one slice. jco leaves the version out of the names. */
 function imports(rows, file) {
@@ -81,11 +62,11 @@ async function main(database, component, output, slices) {
   const rows = new Rows(snapshot);
   if (isNew) {
     const options = { format: 'sql', tables: [], partSize: PART_SIZE, settings: [] };
-    save(checkpoint, instantiate(imports(rows)).start(options));
+    save(checkpoint, instantiate(imports(rows)).exporter.start(options));
   }
   for (let slice = 1; slice <= slices; slice++) {
     const file = fs.openSync(parts, 'r+');
-    const exporter = instantiate(imports(rows, file));
+    const { exporter } = instantiate(imports(rows, file));
     const { tag, val } = exporter.resume(fs.readFileSync(checkpoint, 'utf8'), { parts: PARTS_PER_SLICE });
     // All parts of a slice must be safe before its checkpoint is saved.
     fs.fsyncSync(file);

@@ -85,6 +85,8 @@ def answer(call):
 class Exporter:
     """The component. Each call is one of a fresh instance."""
 
+    interface = f"partway:pipe/exporter@{VERSION}"
+
     def __init__(self, path: Path):
         self.engine = Engine(Config())
         self.component = Component(self.engine, path.read_bytes())
@@ -94,7 +96,7 @@ class Exporter:
         host.link(linker)
         store = Store(self.engine)
         instance = linker.instantiate(store, self.component)
-        exports = instance.get_export_index(store, f"partway:pipe/exporter@{VERSION}")
+        exports = instance.get_export_index(store, self.interface)
         function = instance.get_func(store, instance.get_export_index(store, name, exports))
         return function(store, *arguments)
 
