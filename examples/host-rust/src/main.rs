@@ -1,6 +1,8 @@
 //! Exports a SQLite database by Partway's component, a slice at a time, each in a fresh instance.
 //!
-//!     partway-example-host DATABASE COMPONENT OUTPUT [SLICES]
+//! ```text
+//! partway-example-host DATABASE COMPONENT OUTPUT [SLICES]
+//! ```
 //!
 //! With SLICES, it stops after so many. The same command goes on where it stopped, and where it was killed.
 

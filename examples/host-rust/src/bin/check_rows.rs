@@ -1,6 +1,8 @@
 //! Runs component/rows-check over the rows of a database that nobody changes meanwhile.
 //!
-//!     check_rows DATABASE ROWS-CHECK [--sample]
+//! ```text
+//! check_rows DATABASE ROWS-CHECK [--sample]
+//! ```
 //!
 //! With --sample, the database is the one that sample.sql makes.
 
