@@ -5,6 +5,7 @@
 //! | `bad_input` | each mistake gives a clear error and the documented exit code |
 //! | `component::asynchronous` | an asynchronous host writes the same object, and its other tasks run meanwhile |
 //! | `component::composition` | components compose, and import nothing but the contract |
+//! | `component::contract` | every item has its version, and a host runs components of compatible ones |
 //! | `component::examples` | hosts written from the contract alone, in three languages, write the same objects |
 //! | `component::hostile` | whatever a component does, the host names it, and no object appears |
 //! | `component::importer` | a dump restores statement by statement, in ranges, whatever interrupts it |
@@ -46,6 +47,7 @@ mod bad_input;
 mod component {
     mod asynchronous;
     mod composition;
+    mod contract;
     mod examples;
     mod hostile;
     mod importer;
