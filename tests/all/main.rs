@@ -5,8 +5,11 @@
 //! | `bad_input` | each mistake gives a clear error and the documented exit code |
 //! | `component::asynchronous` | an asynchronous host writes the same object, and its other tasks run meanwhile |
 //! | `component::composition` | components compose, and import nothing but the contract |
+//! | `component::contract` | every item has its version, and a host runs components of compatible ones |
+//! | `component::examples` | hosts written from the contract alone, in three languages, write the same objects |
 //! | `component::hostile` | whatever a component does, the host names it, and no object appears |
 //! | `component::importer` | a dump restores statement by statement, in ranges, whatever interrupts it |
+//! | `component::rows_check` | the check of `rows` finds nothing wrong with ours, and finds planted faults |
 //! | `dump` | the stock `sqlite3` program restores a dump to the same database |
 //! | `dump::d1` | a dump for D1 loads into the real workerd (feature `workerd`) |
 //! | `dump::damage` | what can be read of a damaged database is exported, and marked incomplete |
@@ -44,8 +47,11 @@ mod bad_input;
 mod component {
     mod asynchronous;
     mod composition;
+    mod contract;
+    mod examples;
     mod hostile;
     mod importer;
+    mod rows_check;
 }
 mod dump;
 mod export {

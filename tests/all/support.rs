@@ -6,6 +6,7 @@ mod export;
 mod garage;
 mod jobs;
 mod judge;
+mod node;
 #[cfg(target_os = "linux")]
 mod preload;
 mod program;
@@ -22,11 +23,12 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use case::{SLOWLY, ServiceCase, damage, of_many_pages, tiny};
-pub use components::{hostile, pass_through};
+pub use components::{hostile, pass_through, rows_check};
 pub use export::{Never, contents, export, export_with, job_options, runtime};
 pub use garage::{GarageServer, garage};
 pub use jobs::{jobs, saved_parts, wait_for_parts};
 pub use judge::Judge;
+pub use node::node;
 #[cfg(target_os = "linux")]
 pub use preload::preload;
 pub use program::{Program, assert_sentences, built, memory, program, signal, summary};

@@ -22,7 +22,8 @@ pub fn test() -> Result<()> {
     npm(&["test"]).context("testing host/cloudflare")
 }
 
-const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+/// The program npm.
+pub const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
 fn npm(arguments: &[&str]) -> Result<()> {
     let program = format!("debug/partway{}", std::env::consts::EXE_SUFFIX);

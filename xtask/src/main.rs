@@ -10,6 +10,7 @@ mod demo;
 mod dist;
 mod fidelity;
 mod garage;
+mod node;
 mod package;
 mod python;
 mod record;

@@ -6,6 +6,7 @@ use crate::bench;
 use crate::browser::browser;
 use crate::cloudflare::{self, has_node};
 use crate::garage::Garage;
+use crate::node;
 use crate::python;
 use crate::run::{cargo, run};
 use crate::setup::setup;
@@ -29,6 +30,9 @@ pub fn test(long: bool) -> Result<()> {
     tests.args(["test", "--workspace", "--no-fail-fast"]).args(features).envs(garage.for_tests());
     if let Some(folder) = python::tools().context("installing Python programs for the tests")? {
         tests.env("PARTWAY_TEST_PYTHON_TOOLS", folder);
+    }
+    if let Some(node) = node::for_example()? {
+        tests.env("PARTWAY_TEST_NODE", node);
     }
     if long {
         tests.args(["--", "--include-ignored"]);

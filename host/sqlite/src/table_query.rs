@@ -277,11 +277,14 @@ fn measured(name: &[u8]) -> [Vec<u8>; 2] {
     [name.to_vec(), [b"octet_length(", name, b")"].concat()]
 }
 
-/// The two results of a cell that may be long. Neither `octet_length` nor `typeof` loads its value.
+/// The two results of a cell that may be long. Neither `octet_length` nor `typeof` loads its value. Numbers have no length:
+/// `octet_length` would give that of their digits.
 fn guarded(name: &[u8], max_bytes: u32) -> [Vec<u8>; 2] {
-    let is_long = [b"octet_length(", name, format!(")>{max_bytes}").as_bytes()].concat();
+    let length =
+        [b"CASE WHEN typeof(", name, b") IN ('text','blob') THEN octet_length(", name, b") END"];
+    let length = length.concat();
+    let is_long = [&length[..], format!(">{max_bytes}").as_bytes()].concat();
     let value =
         [b"CASE WHEN ", &is_long[..], b" THEN typeof(", name, b")='text' ELSE ", name, b" END"];
-    let [_, length] = measured(name);
     [value.concat(), length]
 }

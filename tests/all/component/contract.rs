@@ -1,0 +1,77 @@
+//! The contract's versions: since when each item is there, and which components a host runs.
+
+use std::path::Path;
+
+use partway_prebuilt::EXPORTER;
+use partway_testbed::write_sample;
+use partway_wasmtime::exporter::Exporter;
+use wit_parser::{Resolve, Stability};
+
+use crate::support::{export, export_with, job_options, sha256};
+
+const PART_SIZE: u32 = 64 * 1024;
+
+#[test]
+fn every_item_says_since_when_it_is_there() {
+    let mut resolve = Resolve::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+    let (package, _) = resolve.push_dir(&folder).unwrap();
+    let version = resolve.packages[package].name.version.clone().unwrap();
+    let mut items: Vec<(String, &Stability)> = Vec::new();
+    for (_, world) in &resolve.worlds {
+        items.push((world.name.clone(), &world.stability));
+        for (key, item) in world.imports.iter().chain(&world.exports) {
+            let name = format!("{}, {}", world.name, resolve.name_world_key(key));
+            items.push((name, item.stability(&resolve)));
+        }
+    }
+    for (_, interface) in &resolve.interfaces {
+        let of = interface.name.clone().unwrap();
+        items.push((of.clone(), &interface.stability));
+        for (name, id) in &interface.types {
+            items.push((format!("{of}.{name}"), &resolve.types[*id].stability));
+        }
+        for (name, function) in &interface.functions {
+            items.push((format!("{of}.{name}"), &function.stability));
+        }
+    }
+    assert!(items.len() > 50, "{items:?}");
+    for (name, stability) in items {
+        match stability {
+            Stability::Stable { since, .. } => {
+                assert!(*since <= version, "{name} is of a version to come");
+            }
+            other => panic!("{name} has no @since: {other:?}"),
+        }
+    }
+}
+
+/// The exporter as if it were built for another version of the contract, whose number is as long.
+fn of_version(version: &str) -> Vec<u8> {
+    let (from, to) = (b"@0.1.0", format!("@{version}").into_bytes());
+    assert_eq!(from.len(), to.len());
+    let mut component = EXPORTER.to_vec();
+    let mut changed = 0;
+    for at in 0..component.len() - from.len() {
+        if component[at..].starts_with(from) {
+            component[at..at + to.len()].copy_from_slice(&to);
+            changed += 1;
+        }
+    }
+    assert!(changed > 3);
+    component
+}
+
+#[test]
+fn components_of_a_compatible_version_run_and_others_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sample.db");
+    write_sample(&file, 1).unwrap();
+    let expected = sha256(&export(&file, folder.path(), PART_SIZE, || 5).file);
+    // To the host, 0.1.7 and 0.1.0 are the same: items may have been added, and none changed.
+    let exporter = Exporter::new(&of_version("0.1.7")).unwrap();
+    let dump = export_with(&exporter, &file, folder.path(), job_options(PART_SIZE), || 5).unwrap();
+    assert_eq!(sha256(&dump.file), expected);
+    let refused = Exporter::new(&of_version("0.2.0")).err().unwrap().to_string();
+    assert!(refused.contains("partway:pipe/rows@0.2.0"), "{refused}");
+}
