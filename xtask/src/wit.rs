@@ -10,7 +10,12 @@ use crate::run::root;
 
 /// The crates whose packages need the WIT files: a package contains nothing from outside its
 /// folder.
-const COPIES: [&str; 3] = ["component/exporter/wit", "component/importer/wit", "host/wasmtime/wit"];
+const COPIES: [&str; 4] = [
+    "component/exporter/wit",
+    "component/importer/wit",
+    "component/redactor/wit",
+    "host/wasmtime/wit",
+];
 
 /// Copies `wit/` over the copies.
 pub fn wit() -> Result<()> {
