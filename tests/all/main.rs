@@ -6,6 +6,8 @@
 //! | `component::asynchronous` | an asynchronous host writes the same object, and its other tasks run meanwhile |
 //! | `component::composition` | components compose, and import nothing but the contract |
 //! | `component::hostile` | whatever a component does, the host names it, and no object appears |
+//! | `component::redaction` | a policy keeps personal data back, and what does not fit it exports nothing |
+//! | `component::redaction_enemy` | what random policies keep back is nowhere in the object |
 //! | `component::importer` | a dump restores statement by statement, in ranges, whatever interrupts it |
 //! | `dump` | the stock `sqlite3` program restores a dump to the same database |
 //! | `dump::d1` | a dump for D1 loads into the real workerd (feature `workerd`) |
@@ -46,6 +48,9 @@ mod component {
     mod composition;
     mod hostile;
     mod importer;
+    mod redaction;
+    mod redaction_enemy;
+    mod redactor_host;
 }
 mod dump;
 mod export {

@@ -369,9 +369,11 @@ impl<C: Cursor> Row<'_, C> {
 
     /// The hash of a cell; none: it is NULL.
     fn hash(&mut self, from: usize) -> Result<Option<[u8; 32]>, RowsError> {
-        let key = self.passage.key.as_ref().ok_or_else(|| {
-            RowsError::Failed(String::from("there is no key for hashes"))
-        })?;
+        let key = self
+            .passage
+            .key
+            .as_ref()
+            .ok_or_else(|| RowsError::Failed(String::from("there is no key for hashes")))?;
         let of = |mut hasher: Hasher, bytes: &[u8]| {
             hasher.update(bytes);
             Some(hasher.finish())

@@ -123,7 +123,9 @@ fn table_rules<'a>(
     let place = |column: &str| {
         let found = table.columns.iter().position(|found| same(&found.name, column.as_bytes()));
         found.ok_or_else(|| {
-            format!("the policy names column {column:?} of table {name:?}, which has no such column")
+            format!(
+                "the policy names column {column:?} of table {name:?}, which has no such column"
+            )
         })
     };
     let mut rules: Vec<Option<Rule>> = vec![None; table.columns.len()];

@@ -66,7 +66,8 @@ pub(crate) fn column_rules(
         let computed = |(index, column): &(usize, &Column)| {
             column.kind != ColumnKind::Ordinary
                 && found[*index] == Rule::Keep
-                && names_inside(parts.columns[*index], &changed)
+                && (names_inside(parts.columns[*index], &changed)
+                    || rules.rows.is_some() && has_literal(&parts.columns[*index][1..], table))
         };
         let Some((index, column)) = table.columns.iter().enumerate().find(computed) else {
             return Ok(found);
@@ -75,7 +76,7 @@ pub(crate) fn column_rules(
             return Err(refusal(
                 object,
                 &format!(
-                    "its column {} is computed from one that is changed (drop it too)",
+                    "its column {} is computed from one that is changed, or with a constant while rows are left out (drop it too)",
                     shown(&column.name)
                 ),
             ));
@@ -196,9 +197,8 @@ pub(crate) fn is_one_of(token: &Token<'_>, names: &BTreeSet<Text>) -> bool {
 /// Where two words follow one another outside of parentheses.
 fn find(piece: &[Token<'_>], words: [&str; 2]) -> Option<usize> {
     let depths: Vec<usize> = with_depth(piece).map(|(depth, _)| depth).collect();
-    (1..piece.len().saturating_sub(1)).find(|at| {
-        depths[*at] == 0 && piece[*at].is(words[0]) && piece[*at + 1].is(words[1])
-    })
+    (1..piece.len().saturating_sub(1))
+        .find(|at| depths[*at] == 0 && piece[*at].is(words[0]) && piece[*at + 1].is(words[1]))
 }
 
 /// Whether a word is outside of parentheses.
@@ -244,7 +244,8 @@ impl Rewriter<'_> {
             }
             let text = self.column(index, piece)?;
             // Whatever was left of it, a key is one of these words.
-            has_key |= tokens(&text).is_some_and(|tokens| find(&tokens, ["PRIMARY", "KEY"]).is_some());
+            has_key |=
+                tokens(&text).is_some_and(|tokens| find(&tokens, ["PRIMARY", "KEY"]).is_some());
             pieces.push(text);
         }
         for piece in &parts.constraints {
@@ -527,5 +528,16 @@ mod tests {
         let found = column_rules(&object(sql), &table, &rules, Dependents::LeaveOut).unwrap();
         assert_eq!(found, [Rule::Mask, Rule::Drop, Rule::Drop, keep.clone(), keep]);
         assert!(column_rules(&object(sql), &table, &rules, Dependents::Refuse).is_err());
+
+        // A constant may be a value of a row that is left out.
+        let sql = "CREATE TABLE t(a, b AS (a || 'secret'), c AS (a || 1), d AS (a), e)";
+        let filter = crate::policy::RowFilter {
+            column: "e".into(),
+            is: crate::policy::Comparison::Equal,
+            value: crate::policy::Literal::Integer(1),
+        };
+        let rules = TableRules { columns: vec![Rule::Keep; 5], rows: Some(&filter) };
+        let found = column_rules(&object(sql), &table, &rules, Dependents::LeaveOut).unwrap();
+        assert_eq!(found, [Rule::Keep, Rule::Drop, Rule::Keep, Rule::Keep, Rule::Keep]);
     }
 }

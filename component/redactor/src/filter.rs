@@ -17,7 +17,11 @@ pub(crate) struct Filter {
 
 #[derive(Debug, Clone)]
 enum Condition {
-    Comparison { is: Comparison, value: Literal, encoding: Encoding },
+    Comparison {
+        is: Comparison,
+        value: Literal,
+        encoding: Encoding,
+    },
     /// A text in the database's encoding.
     OneOf(Vec<Text>),
 }
@@ -56,16 +60,15 @@ impl Filter {
             Condition::OneOf(texts) => {
                 matches!(cell, Cell::Text(text) if texts.iter().any(|wanted| wanted == text))
             }
-            Condition::Comparison { is, value, encoding } => {
-                order(cell, value, *encoding).is_some_and(|order| match is {
+            Condition::Comparison { is, value, encoding } => order(cell, value, *encoding)
+                .is_some_and(|order| match is {
                     Comparison::Equal => order.is_eq(),
                     Comparison::NotEqual => order.is_ne(),
                     Comparison::Less => order.is_lt(),
                     Comparison::LessOrEqual => order.is_le(),
                     Comparison::Greater => order.is_gt(),
                     Comparison::GreaterOrEqual => order.is_ge(),
-                })
-            }
+                }),
         }
     }
 }

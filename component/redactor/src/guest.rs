@@ -165,13 +165,7 @@ macro_rules! convert_enum {
 }
 
 convert_enum!(inner::Encoding, Encoding, Utf8 = Utf8, Utf16le = Utf16le, Utf16be = Utf16be);
-convert_enum!(
-    inner::AutoVacuum,
-    AutoVacuum,
-    None = None,
-    Full = Full,
-    Incremental = Incremental
-);
+convert_enum!(inner::AutoVacuum, AutoVacuum, None = None, Full = Full, Incremental = Incremental);
 convert_enum!(
     inner::ObjectKind,
     ObjectKind,

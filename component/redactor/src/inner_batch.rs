@@ -14,7 +14,10 @@ pub(crate) enum Cell<'a> {
     Text(&'a [u8]),
     Blob(&'a [u8]),
     /// A value of so many bytes that is not in the batch.
-    Long { is_text: bool, length: u32 },
+    Long {
+        is_text: bool,
+        length: u32,
+    },
 }
 
 /// Where each of a batch's arrays is to be read next.

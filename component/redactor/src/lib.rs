@@ -37,7 +37,9 @@ mod rows;
 mod tokens;
 
 pub use cursor::RedactedCursor;
-pub use policy::{Comparison, Dependents, Literal, Policy, PolicyError, RowFilter, Rule, TablePolicy, Unlisted};
+pub use policy::{
+    Comparison, Dependents, Literal, Policy, PolicyError, RowFilter, Rule, TablePolicy, Unlisted,
+};
 pub use redaction::Redaction;
 pub use rows::{
     AutoVacuum, Batch, Column, ColumnKind, Cursor, Encoding, Object, ObjectKind, Position, Rows,

@@ -149,7 +149,9 @@ pub enum PolicyError {
         column: String,
     },
     /// The key is too short.
-    #[error("the key for hashes has {0} bytes: it needs at least {SHORTEST_KEY}, such as the output of `openssl rand -hex 32`")]
+    #[error(
+        "the key for hashes has {0} bytes: it needs at least {SHORTEST_KEY}, such as the output of `openssl rand -hex 32`"
+    )]
     ShortKey(usize),
     /// A constant is infinite or NaN.
     #[error("table {table:?}: a constant is infinite or not a number")]
@@ -166,8 +168,8 @@ impl Policy {
     ///
     /// All of [`PolicyError`].
     pub fn from_json(text: &str) -> Result<Self, PolicyError> {
-        let policy: Self =
-            serde_json::from_str(text).map_err(|error| PolicyError::Unreadable(error.to_string()))?;
+        let policy: Self = serde_json::from_str(text)
+            .map_err(|error| PolicyError::Unreadable(error.to_string()))?;
         policy.check()?;
         Ok(policy)
     }
@@ -205,7 +207,8 @@ impl Policy {
                 _ => None,
             });
             let mut constants = constants.chain(policy.rows.iter().map(|filter| &filter.value));
-            let is_odd = |value: &Literal| matches!(value, Literal::Real(real) if !real.is_finite());
+            let is_odd =
+                |value: &Literal| matches!(value, Literal::Real(real) if !real.is_finite());
             if constants.any(is_odd) {
                 return Err(PolicyError::NoFiniteNumber { table: table.clone() });
             }

@@ -54,7 +54,8 @@ impl Redaction {
     ///
     /// [`RowsError::Unavailable`] if the policy does not fit the schema, with the reason.
     pub fn new(schema: Schema, policy: &Policy) -> Result<Self, RowsError> {
-        Self::apply(schema, policy).map_err(|why| RowsError::Unavailable(format!("redaction: {why}")))
+        Self::apply(schema, policy)
+            .map_err(|why| RowsError::Unavailable(format!("redaction: {why}")))
     }
 
     /// The schema as the importer may see it.
@@ -77,10 +78,9 @@ impl Redaction {
         let Some(changes) = &self.changes else {
             return Ok(RedactedCursor::unchanged(rows.scan(table, columns, after)?));
         };
-        let plan = changes
-            .tables
-            .get(table)
-            .ok_or_else(|| RowsError::UnknownTable(format!("there is no table {}", shown(table))))?;
+        let plan = changes.tables.get(table).ok_or_else(|| {
+            RowsError::UnknownTable(format!("there is no table {}", shown(table)))
+        })?;
         let after = match after {
             None => None,
             Some(after) => Some(after.strip_prefix(&changes.digest[..]).ok_or_else(|| {
@@ -196,9 +196,8 @@ impl<'a> Redacted<'a> {
             } else if let Some(found) = &decisions.rules[index] {
                 let found = column_rules(object, table, found, dependents)?;
                 let mut columns = table.columns.iter().zip(&found);
-                let key = columns.any(|(column, rule)| {
-                    column.primary_key > 0 && *rule != Rule::Keep
-                });
+                let key =
+                    columns.any(|(column, rule)| column.primary_key > 0 && *rule != Rule::Keep);
                 changed.insert(name, Changed { columns: changed_names(table, &found), key });
                 rules[index] = Some(found);
             }
@@ -260,8 +259,7 @@ impl<'a> Redacted<'a> {
         let mut details = table.clone();
         if has_rules || table.references.iter().any(names_gone) {
             let filter = self.decisions.rules[index].as_ref().and_then(|rules| rules.rows);
-            let definition =
-                rewrite(object, table, &rules, filter.is_some(), &self.surroundings)?;
+            let definition = rewrite(object, table, &rules, filter.is_some(), &self.surroundings)?;
             details.references = referenced(&definition.sql, &table.references);
             outer.sql = Some(definition.sql);
             redact_details(&mut details, &rules, definition.has_key);
@@ -269,7 +267,8 @@ impl<'a> Redacted<'a> {
                 details.estimated_rows = None;
             }
         }
-        let plan = self.plan(object, table, &rules, self.decisions.rules[index].as_ref(), &details)?;
+        let plan =
+            self.plan(object, table, &rules, self.decisions.rules[index].as_ref(), &details)?;
         self.tables.insert(object.name.clone(), plan);
         let key_is_kept = table
             .columns
@@ -303,10 +302,8 @@ impl<'a> Redacted<'a> {
             }
         }
         let filter = decided.and_then(|rules| rules.rows).map(|filter| {
-            let column = table
-                .columns
-                .iter()
-                .find(|column| same(&column.name, filter.column.as_bytes()));
+            let column =
+                table.columns.iter().find(|column| same(&column.name, filter.column.as_bytes()));
             let name = column.map(|column| column.name.clone()).unwrap_or_default();
             Filter::comparison(name, filter, self.schema.encoding)
         });
@@ -317,9 +314,8 @@ impl<'a> Redacted<'a> {
 
     fn index(&mut self, object: &Object) -> Result<(), String> {
         let mut tables = self.schema.objects.iter().enumerate();
-        let table = tables.find(|(_, table)| {
-            table.kind == ObjectKind::Table && same(&table.name, &object.on)
-        });
+        let table = tables
+            .find(|(_, table)| table.kind == ObjectKind::Table && same(&table.name, &object.on));
         let Some((index, table)) = table else { return Ok(()) };
         let Some(details) = &table.table else { return Ok(()) };
         let Some(rules) = &self.rules[index] else {
@@ -346,7 +342,10 @@ impl<'a> Redacted<'a> {
     /// `sqlite_sequence`, with the counters that may pass. Of SQLite's own tables the others hold statistics, which tell
     /// values and numbers of rows; `ANALYZE` makes them again.
     fn sequence(&mut self) -> Result<(), String> {
-        let any_counts = self.objects.iter().any(|object| object.table.is_some() && counts(object.sql.as_deref()));
+        let any_counts = self
+            .objects
+            .iter()
+            .any(|object| object.table.is_some() && counts(object.sql.as_deref()));
         let is_sequence = |object: &&Object| same(&object.name, b"sqlite_sequence");
         let Some(object) = self.schema.objects.iter().find(is_sequence) else { return Ok(()) };
         let Some(table) = object.table.as_ref().filter(|_| any_counts) else { return Ok(()) };
@@ -397,11 +396,12 @@ fn redact_details(table: &mut Table, rules: &[Rule], has_key: bool) {
         .map_or(Rule::Keep, |(_, rule)| rule.clone());
     // The rowid is the key's value. A hash of it is the new table's rowid, by the column's name.
     let tells = may_be_rowid && (rule_of_key != Rule::Keep || !has_key);
-    let is_column =
-        |name: &Text| table.columns.iter().any(|column| same(&column.name, name));
+    let is_column = |name: &Text| table.columns.iter().any(|column| same(&column.name, name));
     if tells {
-        table.rowid =
-            table.rowid.take().filter(|name| has_key && rule_of_key == Rule::Hash && is_column(name));
+        table.rowid = table
+            .rowid
+            .take()
+            .filter(|name| has_key && rule_of_key == Rule::Hash && is_column(name));
     }
     let mut kept = rules.iter().map(|rule| *rule != Rule::Drop);
     table.columns.retain(|_| kept.next().unwrap_or(true));

@@ -67,7 +67,9 @@ pub(crate) fn replacement(
     let affinity = affinity(&column.declared_type);
     let constant = match rule {
         Rule::Keep | Rule::Drop => return Ok(None),
-        Rule::Hash => return hash_form(affinity, column, encoding).map(Replacement::Hash).map(Some),
+        Rule::Hash => {
+            return hash_form(affinity, column, encoding).map(Replacement::Hash).map(Some);
+        }
         Rule::Null => Constant::Null,
         Rule::Value(value) => {
             if is_strict && !fits(value, column) {
@@ -237,7 +239,10 @@ mod tests {
         let Constant::Text(text) = HashForm::Text(Encoding::Utf8).cell(&hasher.finish()) else {
             panic!("no text")
         };
-        assert_eq!(core::str::from_utf8(&text).unwrap(), "512383176ce1b4c279ee430548cf07ec0b58efa588517b611c1f0da6d2b9e577");
+        assert_eq!(
+            core::str::from_utf8(&text).unwrap(),
+            "512383176ce1b4c279ee430548cf07ec0b58efa588517b611c1f0da6d2b9e577"
+        );
     }
 
     #[test]

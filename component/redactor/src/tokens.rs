@@ -78,9 +78,7 @@ pub(crate) fn tokens(sql: &[u8]) -> Option<Vec<Token<'_>>> {
             }
             (b'\'', _) => (Some(Kind::String), quoted(rest, b'\'')?),
             (quote @ (b'"' | b'`'), _) => (Some(Kind::QuotedName), quoted(rest, quote)?),
-            (b'[', _) => {
-                (Some(Kind::QuotedName), rest.iter().position(|byte| *byte == b']')? + 1)
-            }
+            (b'[', _) => (Some(Kind::QuotedName), rest.iter().position(|byte| *byte == b']')? + 1),
             (b'x' | b'X', Some(b'\'')) => (Some(Kind::Number), 1 + quoted(&rest[1..], b'\'')?),
             (b'0'..=b'9', _) | (b'.', Some(b'0'..=b'9')) => (Some(Kind::Number), number(rest)),
             (byte, _) if is_word(byte) => (Some(Kind::Word), run(rest, is_word)),
@@ -205,7 +203,10 @@ mod tests {
     fn comments_go_and_quotes_stay() {
         for (sql, without) in [
             ("CREATE TABLE t (a -- one\n, b /* two */ INT /*/ three", "CREATE TABLE t (a , b INT"),
-            ("CREATE VIEW v AS SELECT '--', \"/*\" - -1--", "CREATE VIEW v AS SELECT '--', \"/*\" - -1"),
+            (
+                "CREATE VIEW v AS SELECT '--', \"/*\" - -1--",
+                "CREATE VIEW v AS SELECT '--', \"/*\" - -1",
+            ),
             ("a  b\n c", "a  b\n c"),
         ] {
             let found = without_comments(sql.as_bytes()).unwrap();

@@ -10,8 +10,8 @@ mod verify;
 use clap::{Parser, Subcommand};
 
 pub use export::ExportArguments;
-pub use redact::RedactArguments;
 pub use jobs::{JobsCommand, StateArguments};
+pub use redact::RedactArguments;
 pub use serve::{LogFormat, ServeArguments};
 pub use verify::{Dump, VerifyArguments};
 

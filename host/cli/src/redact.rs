@@ -29,8 +29,10 @@ pub fn run(arguments: &RedactArguments) -> Result<(), Failure> {
 
 /// An export component, the program's own or one from a file, with a policy in front of it.
 pub fn redacting_component(policy: &Path, component: Option<&Path>) -> Result<Vec<u8>, Failure> {
-    let of_policy = |error: RedactError| {
-        Failure::usage(anyhow::Error::new(error).context(format!("{}", policy.display())))
+    let of_policy = |error: RedactError| match error {
+        // It names the file already.
+        RedactError::Read { .. } | RedactError::BinaryKey { .. } => Failure::usage(error),
+        error => Failure::usage(anyhow::Error::new(error).context(policy.display().to_string())),
     };
     let read = read_policy(policy).map_err(of_policy)?;
     let exporter = match component {

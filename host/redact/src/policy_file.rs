@@ -64,9 +64,10 @@ fn parse(
 
 /// A key from a file: its text, without the end of its last line.
 fn key(path: &Path) -> Result<String, RedactError> {
-    let bytes = fs::read(path).map_err(|source| RedactError::Read { path: path.to_owned(), source })?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| RedactError::BinaryKey { path: path.to_owned() })?;
+    let bytes =
+        fs::read(path).map_err(|source| RedactError::Read { path: path.to_owned(), source })?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| RedactError::BinaryKey { path: path.to_owned() })?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
