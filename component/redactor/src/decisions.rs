@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::policy::{Policy, RowFilter, Rule, TablePolicy, Unlisted};
-use crate::rows::{ColumnKind, Object, ObjectKind, Schema, Table};
+use crate::rows::{Column, ColumnKind, Object, ObjectKind, Schema, Table};
 
 /// What becomes of a schema's objects, by their place in it.
 pub(crate) struct Decisions<'a> {
@@ -154,20 +154,10 @@ fn table_rules<'a>(
                 ));
             }
         };
-        if column.kind != ColumnKind::Ordinary && !matches!(rule, Rule::Keep | Rule::Drop) {
-            return Err(format!(
-                "table {name:?}: column {column_name} is computed: it can only be kept or dropped"
-            ));
-        }
-        let loses_key = matches!(rule, Rule::Mask | Rule::Value(_) | Rule::Null | Rule::Drop);
-        if column.primary_key > 0 && table.flags.without_rowid && loses_key {
-            return Err(format!(
-                "table {name:?} is WITHOUT ROWID: column {column_name} is in its key, and can only be kept or hashed"
-            ));
-        }
+        check_rule(name, table, column, &rule)?;
         columns.push(rule);
     }
-    let dropped = |(column, rule): (&crate::rows::Column, &Rule)| {
+    let dropped = |(column, rule): (&Column, &Rule)| {
         *rule == Rule::Drop || column.kind != ColumnKind::Ordinary
     };
     if table.columns.iter().zip(&columns).all(dropped) {
@@ -175,6 +165,23 @@ fn table_rules<'a>(
     }
     let keeps_all = policy.rows.is_none() && columns.iter().all(|rule| *rule == Rule::Keep);
     Ok((!keeps_all).then_some(TableRules { columns, rows: policy.rows.as_ref() }))
+}
+
+/// Whether a column can be treated so.
+fn check_rule(name: &str, table: &Table, column: &Column, rule: &Rule) -> Result<(), String> {
+    let column_name = shown(&column.name);
+    if column.kind != ColumnKind::Ordinary && !matches!(rule, Rule::Keep | Rule::Drop) {
+        return Err(format!(
+            "table {name:?}: column {column_name} is computed: it can only be kept or dropped"
+        ));
+    }
+    let loses_key = matches!(rule, Rule::Mask | Rule::Value(_) | Rule::Null | Rule::Drop);
+    if column.primary_key > 0 && table.flags.without_rowid && loses_key {
+        return Err(format!(
+            "table {name:?} is WITHOUT ROWID: column {column_name} is in its key, and can only be kept or hashed"
+        ));
+    }
+    Ok(())
 }
 
 /// The tables that the policy does not name.

@@ -297,7 +297,7 @@ const REAL_POLICY: &str = "
     customer_id = 'hash'";
 
 #[test]
-fn redaction_costs_little() {
+fn redaction_does_not_multiply_the_time() {
     let _turn = turn();
     let case = Case::new("CREATE TABLE t(a)", REAL_POLICY);
     let database = case.path("real.db");
@@ -324,6 +324,8 @@ fn redaction_costs_little() {
         .collect();
     ratios.sort_by(f64::total_cmp);
     println!("with a policy, the export takes {:.2} times as long: {ratios:.2?}", ratios[3]);
+    // Most of it are hashes. On a machine that does other things too, the ratio itself is no promise.
+    assert!(ratios[3] < 3.0, "{ratios:.2?}");
 }
 
 fn null() -> &'static Path {
