@@ -8,6 +8,8 @@
 //! | `component::contract` | every item has its version, and a host runs components of compatible ones |
 //! | `component::examples` | hosts written from the contract alone, in three languages, write the same objects |
 //! | `component::hostile` | whatever a component does, the host names it, and no object appears |
+//! | `component::redaction` | a policy keeps personal data back, and what does not fit it exports nothing |
+//! | `component::redaction_enemy` | what random policies keep back is nowhere in the object |
 //! | `component::importer` | a dump restores statement by statement, in ranges, whatever interrupts it |
 //! | `component::rows_check` | the check of `rows` finds nothing wrong with ours, and finds planted faults |
 //! | `dump` | the stock `sqlite3` program restores a dump to the same database |
@@ -51,6 +53,9 @@ mod component {
     mod examples;
     mod hostile;
     mod importer;
+    mod redaction;
+    mod redaction_enemy;
+    mod redactor_host;
     mod rows_check;
 }
 mod dump;

@@ -14,9 +14,10 @@ use crate::setup::setup;
 
 /// The crates that are published, each after those that it needs. `partway-component-build` and `partway-testbed` are
 /// not: they may be packaged only because cargo refuses crates that depend on one it may not.
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 12] = [
     "partway-exporter",
     "partway-importer",
+    "partway-redactor",
     "partway-prebuilt",
     "partway-wasmtime",
     "partway-sqlite",
@@ -24,6 +25,7 @@ const CRATES: [&str; 10] = [
     "partway-jobs",
     "partway-verify",
     "partway-service",
+    "partway-redact",
     "partway",
 ];
 
@@ -85,6 +87,7 @@ fn outside(packed: &[(&str, PathBuf)]) -> Command {
         .env("PARTWAY_TOOLCHAIN", "none")
         .env_remove("PARTWAY_COMPONENT")
         .env_remove("PARTWAY_IMPORTER")
+        .env_remove("PARTWAY_REDACTOR")
         .env("CARGO_TARGET_DIR", target());
     command
 }

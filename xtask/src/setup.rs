@@ -17,13 +17,13 @@ const RUSTUP_TIMEOUT: Duration = Duration::from_secs(60);
 /// Uses what is already installed, or the first way that works.
 pub fn setup() -> Result<()> {
     let given = |name| env::var_os(name).filter(|file| !file.is_empty());
-    if let (Some(exporter), Some(importer)) =
-        (given("PARTWAY_COMPONENT"), given("PARTWAY_IMPORTER"))
-    {
+    let variables = ["PARTWAY_COMPONENT", "PARTWAY_IMPORTER", "PARTWAY_REDACTOR"];
+    if let [Some(exporter), Some(importer), Some(redactor)] = variables.map(given) {
         println!(
-            "setup: the components are {} (PARTWAY_COMPONENT) and {} (PARTWAY_IMPORTER)",
+            "setup: the components are {} (PARTWAY_COMPONENT), {} (PARTWAY_IMPORTER) and {} (PARTWAY_REDACTOR)",
             exporter.display(),
-            importer.display()
+            importer.display(),
+            redactor.display()
         );
         return Ok(());
     }

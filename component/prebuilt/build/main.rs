@@ -38,9 +38,10 @@ struct Component {
     variable: &'static str,
 }
 
-const COMPONENTS: [Component; 2] = [
+const COMPONENTS: [Component; 3] = [
     Component { name: "exporter", variable: "PARTWAY_COMPONENT" },
     Component { name: "importer", variable: "PARTWAY_IMPORTER" },
+    Component { name: "redactor", variable: "PARTWAY_REDACTOR" },
 ];
 
 impl Component {

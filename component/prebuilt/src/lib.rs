@@ -15,6 +15,12 @@ pub const EXPORTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/exporter.w
 /// Empty under clippy and on docs.rs, where nothing runs it.
 pub const IMPORTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/importer.wasm"));
 
+/// The redactor: it imports `partway:pipe/rows@0.1.0` and a policy, `partway:redactor/policy@0.1.0`, and exports
+/// `partway:pipe/rows@0.1.0`. `partway-redact` makes a component of the world `transform` of it.
+///
+/// Empty under clippy and on docs.rs, where nothing runs it.
+pub const REDACTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/redactor.wasm"));
+
 /// What [`EXPORTER`] compiles to for wasmtime, with the settings of partway-wasmtime, on x86-64 for processors with AVX2.
 /// Empty where it could not be compiled.
 #[cfg(feature = "precompiled")]

@@ -2,6 +2,7 @@
 
 mod export;
 mod jobs;
+mod redact;
 mod serve;
 mod values;
 mod verify;
@@ -10,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 pub use export::ExportArguments;
 pub use jobs::{JobsCommand, StateArguments};
+pub use redact::RedactArguments;
 pub use serve::{LogFormat, ServeArguments};
 pub use verify::{Dump, VerifyArguments};
 
@@ -29,6 +31,14 @@ pub enum Command {
     /// export is a job: if it is interrupted, run the same command again to resume it.
     #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.")]
     Export(ExportArguments),
+
+    /// Make an export component that leaves personal data out, as a policy says
+    ///
+    /// It exports like the component inside the program, but what the policy keeps back never reaches it. Any host
+    /// can run it, such as `partway export --component`. It contains the key of the policy's hashes: keep it as safe as
+    /// that.
+    #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+    RedactComponent(RedactArguments),
 
     /// List, show, resume, cancel and prune jobs: exports that are running, interrupted or finished
     #[command(subcommand)]

@@ -1,5 +1,6 @@
 //! `partway export`.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -9,12 +10,14 @@ use partway_jobs::{
 };
 use partway_sqlite::Snapshot;
 use partway_store::{StoreAddress, part_size};
+use partway_wasmtime::exporter::Exporter;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::ExportArguments;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::output::message;
+use crate::redact::redacting_component;
 use crate::report::report;
 use crate::run_job::{ResumeHint, run_to_end};
 use crate::signals::listen;
@@ -25,18 +28,33 @@ use crate::state_folder::state_folder;
 pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
     let resources = PrebuiltResources::default();
     let resources = Arc::new(resources);
+    let redacting = match &arguments.redact {
+        Some(policy) => Some(redacting_component(policy, arguments.component.as_deref())?),
+        None => None,
+    };
     let Some(address) = &arguments.to else {
-        let exporter = resources.exporter(arguments.component.as_deref());
+        let exporter = match &redacting {
+            Some(component) => Exporter::new(component),
+            None => resources.exporter(arguments.component.as_deref()),
+        };
         let exporter = exporter.with_context(|| unusable_component(&arguments))?;
         return standard_output::export(&arguments, exporter).await;
     };
-    let request = request(&arguments, address)?;
+    let mut request = request(&arguments, address)?;
     let jobs = JobStore::open(&state_folder(arguments.state.as_deref())?)?;
+    let kept = redacting.map(|component| jobs.keep_component(&component)).transpose()?;
+    if let Some(file) = &kept {
+        // Another policy is another component: a job that began with the old one starts over.
+        request.component = Some(absolute(file));
+    }
     let worker = Worker::new(jobs, resources, Console::default())?;
     let stop = listen();
     let id = admitted(&worker, &request, arguments.concurrent, &stop).await?;
     let hint = ResumeHint { state: arguments.state.as_deref(), by_same_command: true };
     let record = run_to_end(&worker, &id, &stop, &hint).await?;
+    if let Some(file) = &kept {
+        worker.jobs().forget_component(&absolute(file))?;
+    }
     Ok(report(&record, arguments.json)?)
 }
 
@@ -54,7 +72,7 @@ fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<Export
         format: arguments.format.clone(),
         tables: arguments.tables.clone(),
         settings: arguments.settings(),
-        component: component.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        component: component.map(|path| absolute(path)),
         part_size: arguments.part_size,
         snapshot: arguments.snapshot.into(),
         max_loaded_row: arguments.max_loaded_row,
@@ -66,6 +84,10 @@ fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<Export
             retries: arguments.retries,
         },
     })
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The job for a request: a new one, or an interrupted one to resume.

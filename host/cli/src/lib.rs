@@ -10,6 +10,7 @@
 //! | [`store`] | `partway-store` | folders, S3 and R2: uploads in parts |
 //! | [`jobs`] | `partway-jobs` | exports that can be saved and resumed, retries, a timer |
 //! | [`service`] | `partway-service` | exports over HTTP, callbacks, schedules |
+//! | [`redact`] | `partway-redact` | policies, and components that leave personal data out |
 //! | [`verify`] | `partway-verify` | checks dumps, compares databases |
 //!
 //! A whole export to a folder, slice by slice:
@@ -65,6 +66,7 @@
 //! ```
 
 pub use partway_jobs as jobs;
+pub use partway_redact as redact;
 pub use partway_service as service;
 pub use partway_sqlite as sqlite;
 pub use partway_store as store;

@@ -10,6 +10,7 @@ mod jobs;
 mod log;
 mod output;
 mod progress;
+mod redact;
 mod report;
 mod run_job;
 mod serve;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let result = tokio::runtime::Runtime::new().map_err(Failure::from).and_then(|runtime| {
         match arguments.command {
             Command::Export(arguments) => runtime.block_on(export::run(arguments)),
+            Command::RedactComponent(arguments) => redact::run(&arguments),
             Command::Jobs(command) => runtime.block_on(jobs::run(command)),
             Command::Serve(arguments) => runtime.block_on(serve::run(arguments)),
             Command::Verify(arguments) => runtime.block_on(verify::run(arguments)),

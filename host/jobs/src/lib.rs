@@ -88,6 +88,7 @@ mod incomplete;
 mod job;
 mod job_error;
 mod job_store;
+mod kept_components;
 mod lease;
 mod local_jobs;
 mod object_check;

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::job_store::JobStore;
+use crate::kept_components::is_kept_component;
 use crate::owner::is_alive;
 use crate::record::{JobId, JobRecord, JobState};
 use crate::resources::Resources;
@@ -196,7 +198,14 @@ fn is_past(now: Timestamp, at: Timestamp, time: Duration) -> bool {
     Duration::try_from(now.duration_since(at)).is_ok_and(|ago| ago >= time)
 }
 
-/// Deletes copies of databases that no unfinished job reads, and the marks of processes that are dead.
+/// Whether a file was written within the last hour: what needs it may not be saved yet.
+fn is_recent(path: &Path) -> bool {
+    let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let age = written.and_then(|written| written.elapsed().ok());
+    age.is_some_and(|age| age < Duration::from_secs(60 * 60))
+}
+
+/// Deletes copies of databases that no unfinished job reads, components that no job needs, and the marks of processes that are dead.
 fn files(jobs: &JobStore) -> Result<(), StateError> {
     let folder = |source| StateError::Folder { path: jobs.folder().to_owned(), source };
     let mut found = Vec::new();
@@ -220,6 +229,8 @@ fn files(jobs: &JobStore) -> Result<(), StateError> {
             if !unfinished.contains(&JobId(id.to_owned())) {
                 fs::remove_file(&path).ok();
             }
+        } else if is_kept_component(&path) && !is_recent(&path) {
+            jobs.forget_component(&path)?;
         }
     }
     Ok(())

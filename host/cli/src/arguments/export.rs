@@ -66,6 +66,10 @@ pub struct ExportArguments {
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
 
+    /// Leave personal data out as this policy says, a TOML file: columns masked, hashed or dropped, rows and tables left out
+    #[arg(long, value_name = "POLICY")]
+    pub redact: Option<PathBuf>,
+
     /// The folder where jobs are kept, with everything needed to resume them [default: the
     /// platform's folder for application state]
     #[arg(long, value_name = "DIR", requires = "to")]

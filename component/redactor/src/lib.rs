@@ -1,0 +1,47 @@
+//! The redactor: a component between a database and an exporter, which hands on `rows` without the data that a
+//! policy keeps back.
+//!
+//! The work is in modules that know no bindings: they read through [`Rows`] and give [`Redaction`]'s schema and
+//! cursors. Only `guest`, built for wasm alone, ties them to the WIT package `partway:pipe`. The policy is an import of
+//! the component, so a component that holds it as text and this one make a component of the world `transform`.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | `rows` | the WIT interface `rows`, natively |
+//! | `policy` | what a policy says |
+//! | `decisions` | the policy applied to a schema: what becomes of each table |
+//! | `dependents` | views, triggers and virtual tables that could tell what is left out |
+//! | `definition`, `index` | rewriting CREATE TABLE; which indexes may stay |
+//! | `tokens` | SQL as tokens |
+//! | `replacement` | what stands in place of a value, by the column's type |
+//! | `redaction` | the redacted schema, and what to do with each table's rows |
+//! | `filter` | rows that are left out |
+//! | `inner_batch`, `cursor` | rows, changed on the way |
+#![cfg_attr(target_arch = "wasm32", no_std)]
+
+extern crate alloc;
+
+mod cursor;
+mod decisions;
+mod definition;
+mod dependents;
+mod filter;
+#[cfg(target_arch = "wasm32")]
+mod guest;
+mod index;
+mod inner_batch;
+mod policy;
+mod redaction;
+mod replacement;
+mod rows;
+mod tokens;
+
+pub use cursor::RedactedCursor;
+pub use policy::{
+    Comparison, Dependents, Literal, Policy, PolicyError, RowFilter, Rule, TablePolicy, Unlisted,
+};
+pub use redaction::Redaction;
+pub use rows::{
+    AutoVacuum, Batch, Column, ColumnKind, Cursor, Encoding, Object, ObjectKind, Position, Rows,
+    RowsError, Schema, Table, TableFlags, Text,
+};
