@@ -53,6 +53,7 @@ mod component {
     mod examples;
     mod hostile;
     mod importer;
+    mod marks;
     mod redaction;
     mod redaction_enemy;
     mod redactor_host;

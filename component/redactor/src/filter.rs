@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use crate::inner_batch::Cell;
+use crate::inner_batch::Value;
 use crate::policy::{Comparison, Literal, RowFilter};
 use crate::rows::{Encoding, Text};
 
@@ -55,10 +55,10 @@ impl Filter {
     }
 
     /// Whether a row with this value is kept. Of a long text, its beginning.
-    pub(crate) fn keeps(&self, cell: Cell<'_>) -> bool {
+    pub(crate) fn keeps(&self, cell: Value<'_>) -> bool {
         match &self.condition {
             Condition::OneOf(texts) => {
-                matches!(cell, Cell::Text(text) if texts.iter().any(|wanted| wanted == text))
+                matches!(cell, Value::Text(text) if texts.iter().any(|wanted| wanted == text))
             }
             Condition::Comparison { is, value, encoding } => order(cell, value, *encoding)
                 .is_some_and(|order| match is {
@@ -74,15 +74,15 @@ impl Filter {
 }
 
 /// How a value compares with a constant; none: they are not of a kind.
-fn order(cell: Cell<'_>, value: &Literal, encoding: Encoding) -> Option<Ordering> {
+fn order(cell: Value<'_>, value: &Literal, encoding: Encoding) -> Option<Ordering> {
     match (cell, value) {
-        (Cell::Integer(cell), Literal::Integer(value)) => Some(cell.cmp(value)),
-        (Cell::Integer(cell), Literal::Real(value)) => integer_with_real(cell, *value),
-        (Cell::Real(cell), Literal::Integer(value)) => {
+        (Value::Integer(cell), Literal::Integer(value)) => Some(cell.cmp(value)),
+        (Value::Integer(cell), Literal::Real(value)) => integer_with_real(cell, *value),
+        (Value::Real(cell), Literal::Integer(value)) => {
             integer_with_real(*value, cell).map(Ordering::reverse)
         }
-        (Cell::Real(cell), Literal::Real(value)) => cell.partial_cmp(value),
-        (Cell::Text(cell), Literal::Text(value)) => Some(match encoding {
+        (Value::Real(cell), Literal::Real(value)) => cell.partial_cmp(value),
+        (Value::Text(cell), Literal::Text(value)) => Some(match encoding {
             Encoding::Utf8 => cell.cmp(value.as_bytes()),
             Encoding::Utf16le => decoded(cell, u16::from_le_bytes).as_str().cmp(value),
             Encoding::Utf16be => decoded(cell, u16::from_be_bytes).as_str().cmp(value),
@@ -117,7 +117,7 @@ fn decoded(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
 mod tests {
     use super::*;
 
-    fn keeps(is: Comparison, value: Literal, cell: Cell<'_>) -> bool {
+    fn keeps(is: Comparison, value: Literal, cell: Value<'_>) -> bool {
         let filter = RowFilter { column: "c".into(), is, value };
         Filter::comparison(b"c".to_vec(), &filter, Encoding::Utf8).keeps(cell)
     }
@@ -126,16 +126,16 @@ mod tests {
     fn numbers_compare_exactly_and_other_kinds_are_left_out() {
         use Comparison::{Equal, Greater, Less, NotEqual};
         let large = (1_i64 << 53) + 1;
-        assert!(keeps(Equal, Literal::Integer(5), Cell::Real(5.0)));
-        assert!(!keeps(Equal, Literal::Real(9_007_199_254_740_992.0), Cell::Integer(large)));
-        assert!(keeps(Greater, Literal::Real(9_007_199_254_740_992.0), Cell::Integer(large)));
-        assert!(keeps(Less, Literal::Real(1e300), Cell::Integer(i64::MAX)));
-        assert!(keeps(Greater, Literal::Real(-0.5), Cell::Integer(0)));
-        for cell in [Cell::Null, Cell::Text(b"5"), Cell::Blob(b"5")] {
+        assert!(keeps(Equal, Literal::Integer(5), Value::Real(5.0)));
+        assert!(!keeps(Equal, Literal::Real(9_007_199_254_740_992.0), Value::Integer(large)));
+        assert!(keeps(Greater, Literal::Real(9_007_199_254_740_992.0), Value::Integer(large)));
+        assert!(keeps(Less, Literal::Real(1e300), Value::Integer(i64::MAX)));
+        assert!(keeps(Greater, Literal::Real(-0.5), Value::Integer(0)));
+        for cell in [Value::Null, Value::Text(b"5"), Value::Blob(b"5")] {
             assert!(!keeps(Equal, Literal::Integer(5), cell), "{cell:?}");
             assert!(!keeps(NotEqual, Literal::Integer(5), cell), "{cell:?}");
         }
-        assert!(keeps(Equal, Literal::Text("é".into()), Cell::Text("é".as_bytes())));
+        assert!(keeps(Equal, Literal::Text("é".into()), Value::Text("é".as_bytes())));
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
             let filter = Filter::comparison(b"c".to_vec(), &filter, encoding);
             for (text, kept) in [("é", true), ("éa", true), ("🙂", true), ("z", false)] {
                 let cell = crate::replacement::encoded(text, encoding);
-                assert_eq!(filter.keeps(Cell::Text(&cell)), kept, "{text}");
+                assert_eq!(filter.keeps(Value::Text(&cell)), kept, "{text}");
             }
         }
     }

@@ -5,9 +5,20 @@ use alloc::vec::Vec;
 
 use crate::rows::{Batch, RowsError};
 
-/// A cell.
+/// Where a cell is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Cell<'a> {
+pub(crate) struct Cell {
+    /// Its code in `kinds`.
+    pub(crate) kind: u8,
+    /// Where it begins in the array of its kind; nothing for NULL and long values.
+    pub(crate) at: usize,
+    /// Of texts and blobs, in bytes.
+    pub(crate) length: u32,
+}
+
+/// What is in a cell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Value<'a> {
     Null,
     Integer(i64),
     Real(f64),
@@ -58,49 +69,68 @@ impl InnerBatch {
         at.row >= self.batch.rows as usize
     }
 
-    /// Reads the cells of the row at a place, and goes past it.
-    pub(crate) fn read_row<'a>(
-        &'a self,
-        at: &mut Place,
-        cells: &mut Vec<Cell<'a>>,
+    /// As it came.
+    pub(crate) fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// Finds the cells of the row at a place, and goes past it.
+    pub(crate) fn read_row(
+        &self,
+        place: &mut Place,
+        cells: &mut Vec<Cell>,
     ) -> Result<(), RowsError> {
         cells.clear();
-        let from = at.row * self.columns;
+        let from = place.row * self.columns;
         let kinds = self.batch.kinds.get(from..from + self.columns).ok_or_else(malformed)?;
         for kind in kinds {
-            cells.push(self.cell(*kind, at).ok_or_else(malformed)?);
-        }
-        at.row += 1;
-        Ok(())
-    }
-
-    fn cell(&self, kind: u8, at: &mut Place) -> Option<Cell<'_>> {
-        Some(match kind {
-            1 => Cell::Integer(*take(&self.batch.integers, &mut at.integers)?),
-            2 => Cell::Real(*take(&self.batch.reals, &mut at.reals)?),
-            3 => Cell::Text(self.bytes(at)?),
-            4 => Cell::Blob(self.bytes(at)?),
-            5 => Cell::Null,
-            6 | 7 => {
-                let length = *take(&self.batch.lengths, &mut at.lengths)?;
-                Cell::Long { is_text: kind == 6, length }
+            let (mut at, mut length) = (0, 0);
+            match kind {
+                1 => at = next(&mut place.integers, 1),
+                2 => at = next(&mut place.reals, 1),
+                3 | 4 => {
+                    length = self.length(place)?;
+                    at = next(&mut place.bytes, length as usize);
+                }
+                5 => {}
+                6 | 7 => length = self.length(place)?,
+                _ => return Err(malformed()),
             }
-            _ => return None,
-        })
+            cells.push(Cell { kind: *kind, at, length });
+        }
+        place.row += 1;
+        let batch = &self.batch;
+        let is_there = place.integers <= batch.integers.len()
+            && place.reals <= batch.reals.len()
+            && place.bytes <= batch.bytes.len();
+        is_there.then_some(()).ok_or_else(malformed)
     }
 
-    fn bytes(&self, at: &mut Place) -> Option<&[u8]> {
-        let length = *take(&self.batch.lengths, &mut at.lengths)? as usize;
-        let bytes = self.batch.bytes.get(at.bytes..at.bytes.checked_add(length)?)?;
-        at.bytes += length;
-        Some(bytes)
+    fn length(&self, place: &mut Place) -> Result<u32, RowsError> {
+        let at = next(&mut place.lengths, 1);
+        self.batch.lengths.get(at).copied().ok_or_else(malformed)
+    }
+
+    /// What is in a cell.
+    pub(crate) fn value(&self, cell: Cell) -> Result<Value<'_>, RowsError> {
+        let bytes = || self.batch.bytes.get(cell.at..cell.at + cell.length as usize);
+        let value = match cell.kind {
+            1 => self.batch.integers.get(cell.at).map(|value| Value::Integer(*value)),
+            2 => self.batch.reals.get(cell.at).map(|value| Value::Real(*value)),
+            3 => bytes().map(Value::Text),
+            4 => bytes().map(Value::Blob),
+            5 => Some(Value::Null),
+            kind => Some(Value::Long { is_text: kind == 6, length: cell.length }),
+        };
+        value.ok_or_else(malformed)
     }
 }
 
-fn take<'a, T>(values: &'a [T], at: &mut usize) -> Option<&'a T> {
-    let value = values.get(*at)?;
-    *at += 1;
-    Some(value)
+/// Goes so far, and returns where it was.
+fn next(at: &mut usize, by: usize) -> usize {
+    let before = *at;
+    *at = before.saturating_add(by);
+    before
 }
 
 pub(crate) fn malformed() -> RowsError {
@@ -123,11 +153,14 @@ mod tests {
         };
         let inner = InnerBatch::new(batch.clone(), 3).unwrap();
         let (mut at, mut cells) = (Place::default(), Vec::new());
-        inner.read_row(&mut at, &mut cells).unwrap();
-        assert_eq!(cells, [Cell::Integer(-7), Cell::Text(b"ab"), Cell::Null]);
-        inner.read_row(&mut at, &mut cells).unwrap();
-        let long = Cell::Long { is_text: false, length: 9_000_000 };
-        assert_eq!(cells, [Cell::Real(0.5), Cell::Blob(b"c"), long]);
+        let mut row = || {
+            inner.read_row(&mut at, &mut cells).unwrap();
+            let values = cells.iter().map(|cell| inner.value(*cell).unwrap());
+            values.collect::<Vec<_>>()
+        };
+        assert_eq!(row(), [Value::Integer(-7), Value::Text(b"ab"), Value::Null]);
+        let long = Value::Long { is_text: false, length: 9_000_000 };
+        assert_eq!(row(), [Value::Real(0.5), Value::Blob(b"c"), long]);
         assert!(inner.is_end(at));
 
         for broken in [

@@ -16,11 +16,14 @@
 //! | `replacement` | what stands in place of a value, by the column's type |
 //! | `redaction` | the redacted schema, and what to do with each table's rows |
 //! | `filter` | rows that are left out |
-//! | `inner_batch`, `cursor` | rows, changed on the way |
+//! | `inner_batch`, `batch_builder` | reading a batch, making another one of it |
+//! | `changed_rows`, `cursor` | rows, changed on the way |
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
 
+mod batch_builder;
+mod changed_rows;
 mod cursor;
 mod decisions;
 mod definition;

@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
-use crate::cursor::{Passage, RedactedCursor};
+use crate::changed_rows::{Output, Passage};
+use crate::cursor::RedactedCursor;
 use crate::decisions::{Decisions, TableRules, decide, is_internal, same, shown};
 use crate::definition::{Changed, Surroundings, changed_names, column_rules, rewrite};
 use crate::dependents::{self, refusal};
@@ -140,15 +141,11 @@ impl TablePlan {
             let column = self.columns.iter().find(|(found, _)| found == name);
             outputs.push(match column {
                 Some((_, Some(Replacement::Constant(constant)))) => {
-                    crate::cursor::Output::Constant(constant.clone())
+                    Output::Constant(constant.clone())
                 }
-                Some((_, Some(Replacement::Hash(form)))) => {
-                    crate::cursor::Output::Hash(place(name), *form)
-                }
-                Some((_, None)) => crate::cursor::Output::Kept(place(name)),
-                None if self.rowid.as_ref() == Some(name) => {
-                    crate::cursor::Output::Kept(place(name))
-                }
+                Some((_, Some(Replacement::Hash(form)))) => Output::Hash(place(name), *form),
+                Some((_, None)) => Output::Kept(place(name)),
+                None if self.rowid.as_ref() == Some(name) => Output::Kept(place(name)),
                 None => {
                     return Err(RowsError::UnknownColumn(format!(
                         "table {} has no column {}",

@@ -21,9 +21,9 @@ async function dump(subject) {
   return status;
 }
 
-for (const [number, { name, sql, again }] of [...CASES, ...MORE].entries()) {
+for (const [number, { name, sql, again, partSize = 4096 }] of [...CASES, ...MORE].entries()) {
   test(name, async (context) => {
-    const small = { bucket: 'memory', prefix: `${number}/`, partSize: 4096, budget: { alarmParts: 50 } };
+    const small = { bucket: 'memory', prefix: `${number}/`, partSize, budget: { alarmParts: 50 } };
     const subject = world.subject(`case ${number}`, small);
     const splitter = new Splitter();
     // The platform has transactions of its own.

@@ -246,6 +246,18 @@ fn an_empty_policy_changes_no_byte() {
     assert_eq!(case.streamed(&["--redact", "policy.toml"]).stdout, plain.stdout);
 }
 
+#[test]
+fn a_warning_says_that_rowids_are_kept_back_with_their_key() {
+    let case = Case::new(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (9, 8);",
+        "[tables.t.columns]\nid = 'mask'\na = 'keep'",
+    );
+    let output = case.streamed(&["--redact", "policy.toml"]);
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.contains("table \"t\" comes without its rowids"), "{printed}");
+}
+
 /// Rows enough for some parts.
 const MANY: &str = "CREATE TABLE t(id INTEGER PRIMARY KEY, secret TEXT, kept TEXT);
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)

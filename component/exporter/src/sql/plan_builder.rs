@@ -145,10 +145,14 @@ impl PlanBuilder {
         let rowids = self.settings.keep_rowids && counted;
         let rowid = table.rowid.clone().filter(|_| rowids && !rowid_is_column(table));
         if rowids && table.rowid.is_none() && !table.flags.without_rowid {
-            self.warn(format!(
-                "table {} has columns named rowid, _rowid_ and oid: its rowids can't be kept",
-                quoted_name(&object.name)
-            ));
+            let name = quoted_name(&object.name);
+            self.warn(match hides_rowid(table) {
+                true => format!(
+                    "table {name} has columns named rowid, _rowid_ and oid: its rowids can't be kept"
+                ),
+                // A component before this one keeps them back.
+                false => format!("table {name} comes without its rowids: they are not kept"),
+            });
         }
         let is_named = rowid.is_some() || stored.len() < table.columns.len();
         let columns: Vec<Text> = rowid.into_iter().chain(stored).collect();
@@ -242,6 +246,14 @@ fn kind_name(kind: ObjectKind) -> &'static str {
         ObjectKind::View => "view",
         ObjectKind::Trigger => "trigger",
     }
+}
+
+/// Whether columns have all of the rowid's names.
+fn hides_rowid(table: &Table) -> bool {
+    let names: [&[u8]; 3] = [b"rowid", b"_rowid_", b"oid"];
+    names
+        .iter()
+        .all(|name| table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)))
 }
 
 /// Whether a table's rowid is one of its columns, an INTEGER PRIMARY KEY.
