@@ -30,6 +30,7 @@
 //! | `jobs::privacy` | state files, copies and secrets are for their owner alone |
 //! | `jobs::simulation` | jobs end well under every failure of hosts, stores and clocks |
 //! | `jobs::timer` | timers finish jobs that nobody waits for |
+//! | `restore` | `partway restore` makes a database of a dump that is whole, and of no other |
 //! | `service` | exports over HTTP: answers, tokens, limits, events, logs, metrics, readiness, the page in a browser |
 //! | `service::chaos` | breaking clients, a failing store and restarts lose nothing (ten minutes with `--long`) |
 //! | `service::identity` | an object put in the place of an export's is neither sent nor deleted |
@@ -72,6 +73,7 @@ mod export {
     mod standard_output;
 }
 mod jobs;
+mod restore;
 mod service;
 mod store {
     mod conformance;

@@ -14,7 +14,7 @@ use crate::setup::setup;
 
 /// The crates that are published, each after those that it needs. `partway-component-build` and `partway-testbed` are
 /// not: they may be packaged only because cargo refuses crates that depend on one it may not.
-const CRATES: [&str; 12] = [
+const CRATES: [&str; 13] = [
     "partway-exporter",
     "partway-importer",
     "partway-redactor",
@@ -24,6 +24,7 @@ const CRATES: [&str; 12] = [
     "partway-store",
     "partway-jobs",
     "partway-verify",
+    "partway-restore",
     "partway-service",
     "partway-redact",
     "partway",

@@ -6,9 +6,10 @@
 use std::error::Error;
 
 use partway_jobs::{JobError, PruneError, PruneFailure, StateError, StepError, StreamError};
+use partway_restore::RestoreError as NewDatabaseError;
 use partway_sqlite::OpenError;
 use partway_store::StoreError;
-use partway_verify::{RestoreError, StatementError};
+use partway_verify::{DumpProblem, RestoreError, StatementError};
 use partway_wasmtime::CallError;
 use partway_wasmtime::exporter::ExportError;
 
@@ -35,6 +36,8 @@ pub fn advice(error: &(dyn Error + 'static)) -> String {
         on_call(error).to_owned()
     } else if let Some(error) = error.downcast_ref() {
         on_restore(error).to_owned()
+    } else if let Some(error) = error.downcast_ref() {
+        on_new_database(error).to_owned()
     } else {
         String::new()
     }
@@ -127,6 +130,22 @@ fn on_restore(error: &RestoreError) -> &'static str {
     match error {
         RestoreError::Statement { reason: StatementError::DiskFull(_), .. } => {
             ": set TMPDIR to a folder with room for the database"
+        }
+        _ => "",
+    }
+}
+
+fn on_new_database(error: &NewDatabaseError) -> &'static str {
+    match error {
+        NewDatabaseError::Exists(_) => ": choose another name, or move it away",
+        NewDatabaseError::Run(RestoreError::Statement {
+            reason: StatementError::DiskFull(_),
+            ..
+        }) => ": make room beside the new database",
+        NewDatabaseError::NotComplete(problems)
+            if problems.iter().all(|problem| matches!(problem, DumpProblem::Incomplete { .. })) =>
+        {
+            "; to restore what there is, add --allow-incomplete"
         }
         _ => "",
     }

@@ -3,6 +3,7 @@
 mod export;
 mod jobs;
 mod redact;
+mod restore;
 mod serve;
 mod values;
 mod verify;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 pub use export::ExportArguments;
 pub use jobs::{JobsCommand, StateArguments};
 pub use redact::RedactArguments;
+pub use restore::RestoreArguments;
 pub use serve::{LogFormat, ServeArguments};
 pub use verify::{Dump, VerifyArguments};
 
@@ -53,6 +55,13 @@ pub enum Command {
                       once. Exit codes: 0 stopped, 1 failed, 2 wrong usage."
     )]
     Serve(ServeArguments),
+
+    /// Restore a dump into a new database
+    ///
+    /// The database appears when the dump is read to its end, complete, and safe on disk. Until then it is in a hidden
+    /// file beside it. Killed, the same command starts over.
+    #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.")]
+    Restore(RestoreArguments),
 
     /// Check that a dump is complete, and with --against that it restores to the same contents as a database
     ///

@@ -4,11 +4,12 @@ use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::thread;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use partway_store::Store;
+use partway_store::{Store, read_in_ranges};
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
 use crate::arguments::Dump;
 use crate::failure::Failure;
@@ -16,8 +17,11 @@ use crate::failure::Failure;
 /// How much of standard input is read at a time, at most.
 const CHUNK: usize = 256 * 1024;
 
+/// How many chunks may wait to be worked on while more are read.
+const MAX_WAITING: usize = 2;
+
 /// The bytes of a dump, in order.
-pub type Chunks = BoxStream<'static, anyhow::Result<Bytes>>;
+type Chunks = BoxStream<'static, anyhow::Result<Bytes>>;
 
 /// Where a dump is read from.
 pub enum DumpSource {
@@ -52,12 +56,47 @@ impl DumpSource {
         }
     }
 
+    /// How long it is, in bytes; none if that is known only at its end.
+    pub async fn length(&self) -> anyhow::Result<Option<u64>> {
+        Ok(match self {
+            Self::StandardInput => None,
+            // A pipe has none.
+            Self::Object { store, name } => {
+                Some(store.stat(name).await?.length).filter(|length| *length > 0)
+            }
+        })
+    }
+
+    /// Reads it, and works on its bytes on another thread meanwhile. That may end early, for what is no dump.
+    ///
+    /// # Errors
+    ///
+    /// Where it can't be read. What the work itself comes to, an error too, is the value.
+    pub async fn work_on<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(mpsc::Receiver<Bytes>) -> T + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let mut chunks = self.read().await?;
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        let working = spawn_blocking(move || work(receiver));
+        loop {
+            let chunk = tokio::select! {
+                () = sender.closed() => break,
+                chunk = chunks.next() => chunk,
+            };
+            let Some(chunk) = chunk else { break };
+            sender.send(chunk?).await.ok();
+        }
+        drop(sender);
+        working.await.context("the work on the dump ended unexpectedly")
+    }
+
     /// Starts reading.
-    pub async fn read(&self) -> anyhow::Result<Chunks> {
+    async fn read(&self) -> anyhow::Result<Chunks> {
         match self {
             Self::StandardInput => Ok(standard_input()),
             Self::Object { store, name } => {
-                let chunks = store.read(name).await?;
+                let chunks = read_in_ranges(store.clone(), name).await?;
                 Ok(chunks.map(|chunk| chunk.map_err(anyhow::Error::from)).boxed())
             }
         }

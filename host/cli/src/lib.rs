@@ -11,6 +11,7 @@
 //! | [`jobs`] | `partway-jobs` | exports that can be saved and resumed, retries, a timer |
 //! | [`service`] | `partway-service` | exports over HTTP, callbacks, schedules |
 //! | [`redact`] | `partway-redact` | policies, and components that leave personal data out |
+//! | [`restore`] | `partway-restore` | makes a new database of a dump |
 //! | [`verify`] | `partway-verify` | checks dumps, compares databases |
 //!
 //! A whole export to a folder, slice by slice:
@@ -67,6 +68,7 @@
 
 pub use partway_jobs as jobs;
 pub use partway_redact as redact;
+pub use partway_restore as restore;
 pub use partway_service as service;
 pub use partway_sqlite as sqlite;
 pub use partway_store as store;

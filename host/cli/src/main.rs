@@ -10,8 +10,10 @@ mod jobs;
 mod log;
 mod output;
 mod progress;
+mod read_progress;
 mod redact;
 mod report;
+mod restore;
 mod run_job;
 mod serve;
 mod signals;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Export(arguments) => runtime.block_on(export::run(arguments)),
             Command::RedactComponent(arguments) => redact::run(&arguments),
+            Command::Restore(arguments) => runtime.block_on(restore::run(arguments)),
             Command::Jobs(command) => runtime.block_on(jobs::run(command)),
             Command::Serve(arguments) => runtime.block_on(serve::run(arguments)),
             Command::Verify(arguments) => runtime.block_on(verify::run(arguments)),

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use bytesize::ByteSize;
-use futures_util::StreamExt;
 use partway_sqlite::Snapshot;
 use partway_verify::{
     CompareError, Difference, DumpChecker, DumpFormatError, DumpReport, InsertedColumns,
@@ -23,9 +22,6 @@ use crate::dump_source::DumpSource;
 use crate::failure::Failure;
 use crate::output::message;
 use crate::signals::Signals;
-
-/// How many chunks of the dump may wait to be checked while more are read.
-const MAX_WAITING: usize = 2;
 
 /// How many differences are printed one by one.
 const MAX_PRINTED: usize = 20;
@@ -109,25 +105,12 @@ impl Verify<'_> {
 
     /// Reads the dump, and checks it on another thread meanwhile.
     async fn check(&self) -> anyhow::Result<Result<DumpReport, DumpFormatError>> {
-        let mut chunks = self.source.read().await?;
         let checker = match &self.restored {
             Some(database) => DumpChecker::restoring_into(database)
                 .context("the dump can't be restored into a temporary file")?,
             None => DumpChecker::new(),
         };
-        let (sender, receiver) = mpsc::channel(MAX_WAITING);
-        let checking = spawn_blocking(move || check(receiver, checker));
-        loop {
-            let chunk = tokio::select! {
-                // The check ends early if this is no dump.
-                () = sender.closed() => break,
-                chunk = chunks.next() => chunk,
-            };
-            let Some(chunk) = chunk else { break };
-            sender.send(chunk?).await.ok();
-        }
-        drop(sender);
-        checking.await.context("the check ended unexpectedly")
+        self.source.work_on(move |chunks| check(chunks, checker)).await
     }
 
     /// Compares the restored dump with the database. None: that was not asked for, or not possible.

@@ -61,6 +61,7 @@ mod folder;
 mod hash;
 mod names;
 mod object;
+mod parallel_read;
 mod part_sequence;
 mod part_size;
 #[cfg(feature = "s3")]
@@ -74,6 +75,7 @@ pub use folder::FolderStore;
 pub use hash::{DamagedHash, HashState};
 pub use names::numbered_name;
 pub use object::ObjectStore;
+pub use parallel_read::read_in_ranges;
 pub use part_sequence::PartSequence;
 pub use part_size::{PartSizeError, part_size};
 pub use store::{

@@ -54,6 +54,13 @@ impl Program {
         Self { command }
     }
 
+    /// `partway restore DUMP DATABASE`.
+    pub fn restore(dump: &str, database: &Path) -> Self {
+        let mut command = Command::new(program());
+        command.args(["restore", dump]).arg(database);
+        Self { command }
+    }
+
     /// With further arguments.
     pub fn with<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         self.command.args(arguments);

@@ -132,6 +132,11 @@ impl DumpChecker {
         Ok(())
     }
 
+    /// Why restoring has failed already, once. The statements after that are not run, and only counted.
+    pub fn take_restore_error(&mut self) -> Option<RestoreError> {
+        self.restorer.as_mut()?.take_failure()
+    }
+
     fn split(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let (taken, segment) = self.splitter.next(bytes);

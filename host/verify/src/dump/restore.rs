@@ -68,7 +68,9 @@ pub(crate) struct Restorer {
     statement: Vec<u8>,
     /// The dump is meant for the `sqlite3` program, which drops one carriage return before a line end.
     drops_returns: bool,
-    /// The first failure. Statements after it are not run.
+    /// A statement has failed. Those after it are not run.
+    has_failed: bool,
+    /// Why, unless somebody has taken it.
     failure: Option<RestoreError>,
 }
 
@@ -93,7 +95,14 @@ impl Restorer {
         let max_statement = connection.limit(Limit::SQLITE_LIMIT_SQL_LENGTH)?;
         let max_statement = usize::try_from(max_statement).unwrap_or(usize::MAX);
         let statement = Vec::new();
-        Ok(Self { connection, max_statement, statement, drops_returns: true, failure: None })
+        Ok(Self {
+            connection,
+            max_statement,
+            statement,
+            drops_returns: true,
+            has_failed: false,
+            failure: None,
+        })
     }
 
     /// The dump is not meant for the `sqlite3` program: carriage returns are kept.
@@ -104,7 +113,7 @@ impl Restorer {
     /// Takes bytes of a statement.
     pub(crate) fn take(&mut self, bytes: &[u8]) {
         // A statement longer than SQLite takes is not kept whole; it will fail by its length.
-        if self.failure.is_none() && self.statement.len() <= self.max_statement {
+        if !self.has_failed && self.statement.len() <= self.max_statement {
             self.statement.extend_from_slice(bytes);
         }
     }
@@ -116,12 +125,13 @@ impl Restorer {
 
     /// Runs the statement whose bytes were taken.
     pub(crate) fn run(&mut self, span: &Span) {
-        if self.failure.is_some() {
+        if self.has_failed {
             return;
         }
         if let Err(reason) = self.execute() {
             let statement = beginning(&span.head);
             self.failure = Some(RestoreError::Statement { start: span.start, statement, reason });
+            self.has_failed = true;
         }
         self.statement.clear();
     }
@@ -144,6 +154,11 @@ impl Restorer {
             }
             error => StatementError::Sqlite(error.to_string()),
         })
+    }
+
+    /// Why a statement has failed, once.
+    pub(crate) fn take_failure(&mut self) -> Option<RestoreError> {
+        self.failure.take()
     }
 
     /// Closes the database.

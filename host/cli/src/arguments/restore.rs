@@ -1,0 +1,30 @@
+//! The command line of `partway restore`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::values::sha256;
+use super::verify::Dump;
+
+#[derive(Debug, Args)]
+pub struct RestoreArguments {
+    /// The dump: a file or a pipe, - for standard input, s3://bucket/key (with the AWS_* variables;
+    /// AWS_ENDPOINT_URL for other servers) or r2://account/bucket/key
+    pub dump: Dump,
+
+    /// The database to make, which must not exist
+    pub database: PathBuf,
+
+    /// The SHA-256 that the dump must have, as printed by export --json
+    #[arg(long, value_name = "HEX", value_parser = sha256)]
+    pub sha256: Option<String>,
+
+    /// Restore also what could be exported of a damaged database
+    #[arg(long)]
+    pub allow_incomplete: bool,
+
+    /// Print the result as one line of JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,116 @@
+//! `partway restore`.
+
+use std::io::Write;
+use std::time::Instant;
+
+use anyhow::{Context, anyhow};
+use bytes::Bytes;
+use bytesize::ByteSize;
+use partway_restore::{Requirements, Restore, RestoreError, Restored};
+use partway_verify::pluralize;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::advice::advice;
+use crate::arguments::RestoreArguments;
+use crate::dump_source::DumpSource;
+use crate::failure::Failure;
+use crate::output::message;
+use crate::read_progress::ReadProgress;
+use crate::signals::Signals;
+
+/// Runs the command.
+pub async fn run(arguments: RestoreArguments) -> Result<(), Failure> {
+    let began = Instant::now();
+    let mut signals = Signals::new().context("can't listen for signals")?;
+    let restore = Restore::into_new(&arguments.database).map_err(|error| match error {
+        RestoreError::Exists(_) => Failure::usage(error),
+        error => Failure::from(error),
+    })?;
+    let hidden = restore.hidden_file().to_owned();
+    let restored = tokio::select! {
+        restored = restore_from(&arguments, restore) => restored?,
+        _ = signals.next() => {
+            // The thread that works on it is not waited for.
+            std::fs::remove_file(hidden).ok();
+            message!("interrupted: there is no new database");
+            std::process::exit(130)
+        }
+    };
+    report(&arguments, &restored, began)
+}
+
+async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<Restored, Failure> {
+    let source = DumpSource::open(&arguments.dump)?;
+    let location = source.location();
+    let progress = ReadProgress::of(source.length().await?);
+    let requirements = Requirements {
+        sha256: arguments.sha256.clone(),
+        may_be_of_damaged: arguments.allow_incomplete,
+    };
+    let counted = progress.clone();
+    let work = move |chunks| run_statements(chunks, restore, &requirements, &counted);
+    let result = source.work_on(work).await;
+    progress.end();
+    result?.map_err(|error| match &error {
+        RestoreError::Exists(_) | RestoreError::Create { .. } => Failure::from(error),
+        // These are said of the dump.
+        _ => anyhow!("{location} {error}{}", advice(&error)).into(),
+    })
+}
+
+fn run_statements(
+    mut chunks: mpsc::Receiver<Bytes>,
+    mut restore: Restore,
+    requirements: &Requirements,
+    progress: &ReadProgress,
+) -> Result<Restored, RestoreError> {
+    while let Some(chunk) = chunks.blocking_recv() {
+        restore.feed(&chunk)?;
+        progress.add(chunk.len());
+    }
+    restore.finish(requirements)
+}
+
+/// Prints what is restored.
+fn report(
+    arguments: &RestoreArguments,
+    restored: &Restored,
+    began: Instant,
+) -> Result<(), Failure> {
+    for missing in &restored.missing {
+        message!("warning: the dump {missing}");
+    }
+    if arguments.json {
+        let outcome = Outcome {
+            database: arguments.database.display().to_string(),
+            tables: restored.tables,
+            rows: restored.rows,
+            bytes: restored.bytes,
+            sha256: &restored.sha256,
+            seconds: began.elapsed().as_secs_f64(),
+        };
+        let line = serde_json::to_string(&outcome)?;
+        writeln!(std::io::stdout(), "{line}").context("can't write to standard output")?;
+        return Ok(());
+    }
+    message!(
+        "{} is restored: {} in {}, of a dump of {}",
+        arguments.database.display(),
+        pluralize(restored.rows, "row"),
+        pluralize(restored.tables, "table"),
+        ByteSize::b(restored.bytes)
+    );
+    Ok(())
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    database: String,
+    tables: u64,
+    rows: u64,
+    bytes: u64,
+    sha256: &'a str,
+    seconds: f64,
+}

@@ -1,0 +1,238 @@
+//! `partway restore`: a database appears when its dump is whole, and never before.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use partway_testbed::{compare, write_sample};
+
+use crate::support::{
+    Program, S3Server, WAIT_LIMIT, assert_sentences, database, export, garage, sha256, signal,
+    summary,
+};
+
+const MIB: u64 = 1024 * 1024;
+
+/// A database, its dump, and where it is to be restored.
+struct Case {
+    folder: tempfile::TempDir,
+    file: PathBuf,
+    dump: PathBuf,
+}
+
+impl Case {
+    fn sample(megabytes: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("original.db");
+        write_sample(&file, megabytes).unwrap();
+        fs::create_dir(folder.path().join("new")).unwrap();
+        let dump = export(&file, folder.path(), MIB as u32, || u32::MAX).file;
+        Self { folder, file, dump }
+    }
+
+    /// Where the new database is to be, in a folder of its own.
+    fn new_file(&self) -> PathBuf {
+        self.folder.path().join("new/new.db")
+    }
+
+    fn restore(&self, dump: &str) -> Program {
+        Program::restore(dump, &self.new_file())
+    }
+
+    fn run(&self, dump: &Path, arguments: &[&str]) -> Output {
+        self.restore(dump.to_str().unwrap()).with(arguments.iter().copied()).run()
+    }
+
+    /// What is in the new database's folder.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path().join("new")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[track_caller]
+    fn assert_restored(&self) {
+        assert_eq!(self.names(), ["new.db"]);
+        let differences = compare(&self.file, &self.new_file()).unwrap();
+        assert!(differences.is_empty(), "{differences:?}");
+        fs::remove_file(self.new_file()).unwrap();
+    }
+}
+
+#[track_caller]
+fn assert_refused(output: &Output, code: i32, said: &str) {
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
+    assert!(printed.contains(said), "{said} is not in: {printed}");
+    assert_sentences(&printed);
+}
+
+#[test]
+fn a_dump_comes_back_from_a_file_a_pipe_and_standard_input() {
+    let case = Case::sample(3);
+    let hash = sha256(&case.dump);
+    let printed = summary(&case.run(&case.dump, &["--json", "--sha256", &hash]));
+    assert_eq!((printed["sha256"].as_str(), printed["tables"].as_u64()), (Some(&*hash), Some(6)));
+    assert_eq!(printed["bytes"], fs::metadata(&case.dump).unwrap().len());
+    case.assert_restored();
+
+    let mut restore = case.restore("-");
+    let mut child = restore.command.stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(&fs::read(&case.dump).unwrap()).unwrap();
+    assert!(child.wait().unwrap().success());
+    case.assert_restored();
+}
+
+#[test]
+fn a_large_object_comes_back_in_ranges() {
+    let Some(server) = garage() else { return };
+    let case = Case::sample(24);
+    let prefix = server.prefix("restore");
+    let summary = server.with(Program::export(&case.file, &prefix, case.folder.path())).succeed();
+    assert!(summary["bytes"].as_u64().unwrap() > 16 * MIB);
+    let location = summary["location"].as_str().unwrap();
+    let restored = server.with(case.restore(location).with(["--json"])).succeed();
+    assert_eq!(restored["sha256"], summary["sha256"]);
+    case.assert_restored();
+    let missing = server.with(case.restore(&format!("{location}.gone"))).run();
+    assert_refused(&missing, 1, "does not exist");
+}
+
+#[test]
+fn an_object_of_another_server_comes_back_too() {
+    let server = S3Server::start();
+    let case = Case::sample(12);
+    let location = server.export(&case.file, "exports", case.folder.path()).succeed();
+    let location = location["location"].as_str().unwrap();
+    server.with(case.restore(location).with(["--json"])).succeed();
+    case.assert_restored();
+}
+
+#[test]
+fn killed_it_leaves_nothing_that_looks_whole_and_starts_over() {
+    let case = Case::sample(24);
+    let began_to_write = |left_over: &[String]| {
+        let mut command = case.restore(case.dump.to_str().unwrap()).command;
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let began = Instant::now();
+        let is_written = || {
+            let new = case.folder.path().join("new");
+            let entries = fs::read_dir(new).unwrap().map(|entry| entry.unwrap());
+            let mut mine = entries
+                .filter(|entry| !left_over.contains(&entry.file_name().into_string().unwrap()));
+            mine.any(|entry| entry.metadata().is_ok_and(|found| found.len() > MIB))
+        };
+        while !is_written() {
+            assert!(began.elapsed() < WAIT_LIMIT && child.try_wait().unwrap().is_none());
+            sleep(Duration::from_millis(1));
+        }
+        child
+    };
+    let mut child = began_to_write(&[]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let [left] = case.names().try_into().unwrap();
+    assert!(left.starts_with(".new.db.") && left.ends_with(".partway-restore"), "{left}");
+
+    let child = began_to_write(&[left]);
+    // What was left over is deleted.
+    assert_eq!(case.names().len(), 1);
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    assert_refused(&output, 130, "interrupted: there is no new database");
+    assert_eq!(case.names(), [""; 0]);
+    assert!(case.run(&case.dump, &[]).status.success());
+    case.assert_restored();
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let case = Case::sample(1);
+    for name in ["new.db", "new.db-wal", "new.db-journal"] {
+        let path = case.folder.path().join("new").join(name);
+        fs::write(&path, "mine").unwrap();
+        assert_refused(&case.run(&case.dump, &[]), 2, &format!("{name} exists"));
+        assert_eq!(
+            (case.names(), fs::read_to_string(&path).unwrap()),
+            (vec![name.into()], "mine".into())
+        );
+        fs::remove_file(path).unwrap();
+    }
+    let nowhere = case.folder.path().join("nowhere/new.db");
+    let output = Program::restore(case.dump.to_str().unwrap(), &nowhere).run();
+    assert_refused(&output, 1, "can't be created: No such file or directory");
+}
+
+#[test]
+fn a_dump_that_is_cut_off_or_altered_gives_no_database() {
+    let case = Case::sample(1);
+    let whole = fs::read(&case.dump).unwrap();
+    let text = String::from_utf8_lossy(&whole).into_owned();
+    let table = text.find("CREATE TABLE").unwrap();
+    let rows = text.find("\n(").unwrap();
+    let last = text.rfind("COMMIT;").unwrap();
+    let dump = case.folder.path().join("altered.sql");
+    for cut in [0, 1, 20, table + 5, rows + 3, whole.len() / 2, last, last + 7, whole.len() - 1] {
+        fs::write(&dump, &whole[..cut]).unwrap();
+        let said = if cut <= 20 { "altered.sql" } else { "is cut off after" };
+        assert_refused(&case.run(&dump, &[]), 1, said);
+        assert_eq!(case.names(), [""; 0], "{cut}");
+    }
+    for (at, byte, said) in [
+        (0, b'x', "is not a SQL dump"),
+        (table, b'X', "fails: near \"XREATE\""),
+        (rows + 1, b'x', "fails"),
+        (last, b'X', "fails"),
+        (whole.len() - 1, b'x', ""),
+    ] {
+        let mut altered = whole.clone();
+        altered[at] = byte;
+        fs::write(&dump, altered).unwrap();
+        assert_refused(&case.run(&dump, &[]), 1, said);
+        assert_eq!(case.names(), [""; 0], "{at}");
+    }
+    // What only the hash tells: a letter of a value.
+    let letter =
+        rows + whole[rows..].windows(8).position(|bytes| bytes == b"@example").unwrap() + 1;
+    let mut altered = whole.clone();
+    altered[letter] = b'E';
+    fs::write(&dump, altered).unwrap();
+    let hash = sha256(&case.dump);
+    assert_refused(&case.run(&dump, &["--sha256", &hash]), 1, "has the SHA-256");
+    assert_eq!(case.names(), [""; 0]);
+}
+
+#[test]
+fn what_a_damaged_database_still_had_comes_back_on_request() {
+    let case = Case::sample(1);
+    let text = fs::read_to_string(&case.dump).unwrap_or_default();
+    assert!(!text.is_empty());
+    let end = text.rfind("-- partway:end ").unwrap();
+    let marked = text[end..].trim_end().replace("partway:end", "partway:incomplete");
+    let dump = case.folder.path().join("incomplete.sql");
+    fs::write(&dump, format!("{}{marked} damaged=1\n", &text[..end])).unwrap();
+    assert_refused(&case.run(&dump, &[]), 1, "add --allow-incomplete");
+    assert_eq!(case.names(), [""; 0]);
+    let output = case.run(&dump, &["--allow-incomplete"]);
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && printed.contains("warning: the dump"), "{printed}");
+    case.assert_restored();
+}
+
+#[test]
+fn a_dump_for_d1_comes_back_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, new) = (folder.path().join("d1.db"), folder.path().join("new.db"));
+    drop(database(
+        &file,
+        "CREATE TABLE t(a, b); INSERT INTO t VALUES (1, 'a' || char(13, 10)), (2, x'00');",
+    ));
+    let store = folder.path().to_str().unwrap();
+    let export = Program::export(&file, store, folder.path()).with(["--target", "d1"]).succeed();
+    let output = Program::restore(export["location"].as_str().unwrap(), &new).run();
+    assert!(output.status.success(), "{output:?}");
+    let differences = compare(&file, &new).unwrap();
+    assert!(differences.is_empty(), "{differences:?}");
+}
