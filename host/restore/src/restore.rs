@@ -157,7 +157,7 @@ mod tests {
             ("rows=2", "rows=3", "has 2 rows"),
             ("(2)", "(2,3)", "fails"),
             ("COMMIT;\n", "", "COMMIT is missing"),
-            ("partway:begin sql 1", "SQL", "is not a dump"),
+            ("partway:begin sql 1", "SQL", "is not a SQL dump"),
             ("end tables=1 rows=2", "incomplete tables=1 rows=2 damaged=1", "could not be read"),
         ] {
             let dump = DUMP.replace(from, to);

@@ -8,7 +8,7 @@ use partway_importer::{
 };
 use sha2::{Digest, Sha256};
 
-use super::inserts::InsertedColumns;
+use super::inserted_columns::InsertedColumns;
 use super::problem::DumpProblem;
 use super::restore::{RestoreError, Restorer};
 

@@ -1,12 +1,13 @@
 //! Reading a dump: whether it is complete, what it holds, and restoring it.
 
 mod check;
-mod inserts;
+mod insert;
+mod inserted_columns;
 mod problem;
 mod restore;
 
 pub use check::{DumpChecker, DumpReport};
-pub use inserts::InsertedColumns;
+pub use inserted_columns::InsertedColumns;
 pub use partway_importer::DumpFormatError;
 pub use problem::DumpProblem;
 pub use restore::{RestoreError, StatementError};

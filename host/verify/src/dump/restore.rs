@@ -7,6 +7,7 @@ use partway_importer::Span;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode};
 
+use super::insert::Insert;
 use crate::statement::Statement;
 
 /// How many characters of a statement an error shows.
@@ -85,6 +86,8 @@ impl Restorer {
         let connection = Connection::open(path)?;
         // Nothing needs to survive a crash.
         connection.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")?;
+        // Of the default, a large table's tree does not fit.
+        connection.execute_batch("PRAGMA cache_size=-65536; PRAGMA locking_mode=EXCLUSIVE;")?;
         // Rows may come before those they refer to.
         connection.execute_batch("PRAGMA foreign_keys=OFF;")?;
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
@@ -144,6 +147,12 @@ impl Restorer {
             drop_returns(&mut self.statement);
         }
         let run = || {
+            // One after another, each would be a transaction.
+            if !self.connection.is_autocommit()
+                && let Some(insert) = Insert::parse(self.statement.trim_ascii_start())
+            {
+                return insert.run(&self.connection);
+            }
             let mut statement = Statement::prepare(&self.connection, &self.statement)?;
             while statement.step()? {}
             Ok(())
