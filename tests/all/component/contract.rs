@@ -123,11 +123,11 @@ fn is_of_world(component: &[u8], world: &str) -> bool {
 
 #[test]
 fn components_are_of_the_worlds_that_they_are_for() {
-    let redacting = redacting(EXPORTER, &parse_policy("unlisted = 'keep'").unwrap()).unwrap();
+    let redacted = redacting(EXPORTER, &parse_policy("unlisted = 'keep'").unwrap()).unwrap();
     for (name, component, world) in [
         ("the exporter", EXPORTER, "export-component"),
         ("the hostile exporter", hostile(), "export-component"),
-        ("the exporter with a redactor and a policy", &redacting, "export-component"),
+        ("the exporter with a redactor and a policy", &redacted[..], "export-component"),
         ("the redactor, which needs a policy", REDACTOR, "none"),
         ("the pass-through", pass_through(), "transform"),
         ("the importer", IMPORTER, "import-component"),
