@@ -99,7 +99,9 @@ def export(rows_of: type, database: Path, component: Path, output: Path, slices:
     is_new = not checkpoint.exists()
     if is_new:
         folder.mkdir(exist_ok=True)
-        snapshot.unlink(missing_ok=True)
+        # What a start that failed has left, an engine's log too: it does not belong to the new copy.
+        for left in folder.iterdir():
+            left.unlink()
         rows_of.copy(database, snapshot)
         parts.write_bytes(b"")
     rows = rows_of(snapshot)
