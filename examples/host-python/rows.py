@@ -1,32 +1,37 @@
 """The contract's `rows` (wit/rows.wit) over a SQLite database, by Python's own sqlite3."""
 
-import json
 import sqlite3
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Iterator
 from urllib.parse import quote
 
-from wasmtime.component import Record, Variant
+from wasmtime.component import Record
 
-INTEGER, FLOAT, TEXT, BLOB, NULL, LONG_TEXT, LONG_BLOB = range(1, 8)
-MAX_CELLS = 32_768
+from cursor import Cell, Cursor, Position, decode_position, find_table, quoted, record
+
 COLUMN_KINDS = ["ordinary", "hidden", "generated-virtual", "generated-stored"]
 ENCODINGS = {b"UTF-8": "utf8", b"UTF-16le": "utf16le", b"UTF-16be": "utf16be"}
 FLAGS = ["without-rowid", "strict", "virtual", "shadow"]
 
 
-class RowsError(Exception):
-    """One of the contract's errors: its case, and a text for people."""
-
-    def __init__(self, case: str, text: str):
-        super().__init__(text)
-        self.variant = Variant(case, text)
+def copy(database: Path, to: Path):
+    """Copies a database page by page: what others write meanwhile, and from now on, does not matter."""
+    with sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True) as source:
+        with sqlite3.connect(to) as target:
+            source.backup(target)
+    source.close()
+    target.close()
 
 
 class Rows:
     """The tables of a database that nobody changes."""
+
+    # What of the database the schema does not have; settings of the format; what reading may raise.
+    left_out: list[str] = []
+    SETTINGS: list[tuple[str, str]] = []
+    ERRORS = (sqlite3.Error, UnicodeError)
+    copy = staticmethod(copy)
 
     def __init__(self, path: Path):
         self.db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
@@ -35,16 +40,24 @@ class Rows:
         self.tables: dict[bytes, Record] = {}
         self.schema = self.read_schema()
 
+    @staticmethod
+    def is_corrupt(error: Exception) -> bool:
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
     def value(self, sql: str, *parameters):
         return self.db.execute(sql, parameters).fetchone()[0]
 
+    def encoding(self) -> str:
+        return ENCODINGS[self.value("PRAGMA encoding")]
+
+    def read_flags(self) -> dict[bytes, set[str]]:
+        """The flags of each table, by its name."""
+        select = """SELECT name, wr, strict, type = 'virtual', type = 'shadow' FROM pragma_table_list
+                    WHERE schema = 'main'"""
+        return {name: {flag for flag, on in zip(FLAGS, is_set) if on} for name, *is_set in self.db.execute(select)}
+
     def read_schema(self) -> Record:
-        flags = {}
-        for name, *is_set in self.db.execute(
-            """SELECT name, wr, strict, type = 'virtual', type = 'shadow' FROM pragma_table_list
-               WHERE schema = 'main'"""
-        ):
-            flags[name] = {flag for flag, on in zip(FLAGS, is_set) if on}
+        flags = self.read_flags()
         objects = []
         for kind, name, on, sql in self.db.execute(
             "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"
@@ -54,7 +67,7 @@ class Rows:
                 table = self.tables[name] = self.read_table(name.decode(), flags[name])
             objects.append(record(kind=kind.decode(), name=name, on=on, sql=sql, table=table))
         return record(
-            encoding=ENCODINGS[self.value("PRAGMA encoding")],
+            encoding=self.encoding(),
             user_version=self.value("PRAGMA user_version"),
             application_id=self.value("PRAGMA application_id"),
             page_size=self.value("PRAGMA page_size"),
@@ -94,20 +107,11 @@ class Rows:
         taken = {column.name.lower() for column in columns}
         return next((name for name in (b"rowid", b"_rowid_", b"oid") if name not in taken), None)
 
-    def scan(self, table: bytes, columns: list[bytes], after: bytes | None) -> "Cursor":
-        details = self.tables.get(table)
-        if details is None:
-            raise RowsError("unknown-table", f"there is no table {table!r}")
-        if "virtual" in details.flags:
-            raise RowsError("unavailable", f"table {table!r} is virtual: its data is in its shadow tables")
-        for column in columns:
-            if column != details.rowid and all(column != known.name for known in details.columns):
-                raise RowsError("unknown-column", f"table {table!r} has no column {column!r}")
+    def scan(self, table: bytes, columns: list[bytes], after: bytes | None) -> Cursor:
+        details = find_table(self.tables, table, columns)
         key = self.key(table.decode(), details)
-        position = decode_position(after or b"[]")
-        if position and len(position) != max(len(key), 1):
-            raise RowsError("invalid-position", f"that is no position in table {table!r}")
-        return Cursor(self.db, quoted(table), [quoted(column) for column in columns], key, position)
+        position = decode_position(after, table, max(len(key), 1))
+        return Cursor(position, rows_after(self.db, quoted(table), columns, key, position))
 
     def key(self, table: str, details: Record) -> list["KeyColumn"]:
         """What orders a table; empty if it is a rowid that has no name."""
@@ -121,13 +125,6 @@ class Rows:
             KeyColumn(quoted(name), quoted(collation), bool(descends))
             for name, collation, descends in self.db.execute(select, [table])
         ]
-
-
-class Cell(NamedTuple):
-    """A value: None, int, float or bytes. The bytes of text are in the database's encoding."""
-
-    is_text: bool
-    value: None | int | float | bytes
 
 
 @dataclass
@@ -149,101 +146,32 @@ class KeyColumn:
         return f"{self.name} COLLATE {self.collation} {operator} {parameter}"
 
 
-class Cursor:
-    """A scan of one table, in the order of its key."""
-
-    def __init__(
-        self, db: sqlite3.Connection, table: str, columns: list[str], key: list[KeyColumn], position: list[Cell]
-    ):
-        self.db = db
-        self.key = key
-        cells = ", ".join(exact(name) for name in [column.name for column in key] + columns)
-        self.select = f"SELECT {cells} FROM {table}"
-        self.rows = self.rows_after(position)
-        # A row that did not fit into the last batch.
-        self.pending: list[tuple] = []
-        # The position before the last batch, and its rows, each with the position after it.
-        self.before = position
-        self.batch: list[tuple[list[Cell], list[Cell]]] = []
-
-    def rows_after(self, position: list[Cell]) -> Iterator[tuple[list[Cell], list[Cell]]]:
-        if not self.key:
-            # Columns have all three names of the rowid. Nothing else can be asked for, so rows are counted.
-            start = position[0].value if position else 0
-            rows = self.db.execute(f"{self.select} NOT INDEXED LIMIT -1 OFFSET ?1", [start])
-            for count, row in enumerate(rows, start + 1):
-                yield [Cell(False, count)], cells(row)
-            return
-        order = ", ".join(column.order() for column in self.key)
-        # Behind the key (a, b) are the rows with the same a and a further b, then those with a further a. Each is one
-        # range of the index, whatever the directions and collations.
-        for depth in range(len(position), 0, -1) or [0]:
-            terms = [
-                column.condition(value, number, equal=number < depth)
-                for number, (column, value) in enumerate(zip(self.key, position[:depth]), 1)
-            ]
-            where = f"WHERE {' AND '.join(terms)}" if terms else ""
-            values = [cell.value for cell in position[:depth]]
-            for row in self.db.execute(f"{self.select} {where} ORDER BY {order}", values):
-                found = cells(row)
-                yield found[: len(self.key)], found[len(self.key) :]
-
-    def next(self, max_bytes: int) -> Record:
-        if self.batch:
-            self.before, _ = self.batch[-1]
-        self.batch = []
-        kinds, integers, reals, lengths, data = bytearray(), [], [], [], bytearray()
-        rows = chain(self.pending, self.rows)
-        self.pending = []
-        for after, row in rows:
-            short = short_cells(row, max_bytes)
-            size = sum(len(cell.value) for cell, is_short in zip(row, short) if is_short)
-            if self.batch and (len(data) + size > max_bytes or len(kinds) + len(row) > MAX_CELLS):
-                self.pending = [(after, row)]
-                break
-            for (is_text, value), is_short in zip(row, short):
-                if value is None:
-                    kinds.append(NULL)
-                elif isinstance(value, int):
-                    kinds.append(INTEGER)
-                    integers.append(value)
-                elif isinstance(value, float):
-                    kinds.append(FLOAT)
-                    reals.append(value)
-                else:
-                    kinds.append((TEXT if is_text else BLOB) if is_short else (LONG_TEXT if is_text else LONG_BLOB))
-                    lengths.append(len(value))
-                    data += value if is_short else b""
-            self.batch.append((after, row))
-        return record(
-            rows=len(self.batch),
-            kinds=bytes(kinds),
-            integers=integers,
-            reals=reals,
-            lengths=lengths,
-            bytes=bytes(data),
-        )
-
-    def position(self, rows: int) -> bytes:
-        if rows > len(self.batch):
-            raise RowsError("invalid-cell", f"the last batch has no row {rows}")
-        return encode_position(self.batch[rows - 1][0] if rows else self.before)
-
-    def read(self, row: int, column: int, offset: int, max_bytes: int) -> bytes:
-        try:
-            return self.batch[row][1][column].value[offset : offset + max_bytes]
-        except (IndexError, TypeError):
-            raise RowsError("invalid-cell", f"cell {column} of row {row} of the last batch has no bytes") from None
-
-
-def short_cells(row: list[Cell], max_bytes: int) -> list[bool]:
-    """Which cells have bytes that go into the batch: all text and blobs that are not long."""
-    taken, short = 0, []
-    for _, value in row:
-        is_short = isinstance(value, bytes) and taken + len(value) <= max_bytes
-        taken += len(value) if is_short else 0
-        short.append(is_short)
-    return short
+def rows_after(
+    db: sqlite3.Connection, table: str, columns: list[bytes], key: list[KeyColumn], position: Position
+) -> Iterator[tuple[Position, list[Cell]]]:
+    """The rows behind a position, in the order of the key, each with the position after it."""
+    results = ", ".join(exact(name) for name in [column.name for column in key] + [quoted(name) for name in columns])
+    select = f"SELECT {results} FROM {table}"
+    if not key:
+        # Columns have all three names of the rowid. Nothing else can be asked for, so rows are counted.
+        start = position[0].value if position else 0
+        rows = db.execute(f"{select} NOT INDEXED LIMIT -1 OFFSET ?1", [start])
+        for count, row in enumerate(rows, start + 1):
+            yield [Cell(False, count)], cells(row)
+        return
+    order = ", ".join(column.order() for column in key)
+    # Behind the key (a, b) are the rows with the same a and a further b, then those with a further a. Each is one range
+    # of the index, whatever the directions and collations.
+    for depth in range(len(position), 0, -1) or [0]:
+        terms = [
+            column.condition(value, number, equal=number < depth)
+            for number, (column, value) in enumerate(zip(key, position[:depth]), 1)
+        ]
+        where = f"WHERE {' AND '.join(terms)}" if terms else ""
+        values = [cell.value for cell in position[:depth]]
+        for row in db.execute(f"{select} {where} ORDER BY {order}", values):
+            found = cells(row)
+            yield found[: len(key)], found[len(key) :]
 
 
 def exact(name: str) -> str:
@@ -253,32 +181,3 @@ def exact(name: str) -> str:
 
 def cells(row: tuple) -> list[Cell]:
     return [Cell(bool(row[at]), row[at + 1]) for at in range(0, len(row), 2)]
-
-
-def encode_position(position: list[Cell]) -> bytes:
-    """JSON: the key's numbers as they are, its bytes in hexadecimal."""
-    return json.dumps(
-        [{"is_text": is_text, "hex": value.hex()} if isinstance(value, bytes) else value for is_text, value in position]
-    ).encode()
-
-
-def decode_position(position: bytes) -> list[Cell]:
-    try:
-        return [
-            Cell(value["is_text"], bytes.fromhex(value["hex"])) if isinstance(value, dict) else Cell(False, value)
-            for value in json.loads(position)
-        ]
-    except (ValueError, TypeError, KeyError):
-        raise RowsError("invalid-position", "the position is damaged") from None
-
-
-def quoted(name: bytes) -> str:
-    return '"' + name.decode().replace('"', '""') + '"'
-
-
-def record(**fields) -> Record:
-    """A record of the contract. An underscore stands for a hyphen."""
-    made = Record()
-    for name, value in fields.items():
-        setattr(made, name.replace("_", "-"), value)
-    return made

@@ -6,6 +6,7 @@
 //! | `component::asynchronous` | an asynchronous host writes the same object, and its other tasks run meanwhile |
 //! | `component::composition` | components compose, and import nothing but the contract |
 //! | `component::contract` | every item has its version, and a host runs components of compatible ones |
+//! | `component::engines` | rows that Turso and DuckDB read are exported by the same component |
 //! | `component::examples` | hosts written from the contract alone, in three languages, write the same objects |
 //! | `component::hostile` | whatever a component does, the host names it, and no object appears |
 //! | `component::redaction` | a policy keeps personal data back, and what does not fit it exports nothing |
@@ -51,6 +52,7 @@ mod component {
     mod asynchronous;
     mod composition;
     mod contract;
+    mod engines;
     mod examples;
     mod hostile;
     mod importer;

@@ -2,20 +2,30 @@
 
 use std::path::Path;
 
-use partway_prebuilt::EXPORTER;
+use partway_prebuilt::{EXPORTER, IMPORTER, REDACTOR};
+use partway_redact::{parse_policy, redacting};
 use partway_testbed::write_sample;
 use partway_wasmtime::exporter::Exporter;
-use wit_parser::{Resolve, Stability};
+use wac_graph::types::{ItemKind, Package, Type, Types, validate_target};
+use wit_component::WitPrinter;
+use wit_parser::decoding::{DecodedWasm, decode};
+use wit_parser::{PackageId, Resolve, Stability};
 
-use crate::support::{export, export_with, job_options, sha256};
+use crate::support::{export, export_with, hostile, job_options, pass_through, sha256};
 
 const PART_SIZE: u32 = 64 * 1024;
 
-#[test]
-fn every_item_says_since_when_it_is_there() {
+/// The contract, as its files say it.
+fn contract() -> (Resolve, PackageId) {
     let mut resolve = Resolve::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
     let (package, _) = resolve.push_dir(&folder).unwrap();
+    (resolve, package)
+}
+
+#[test]
+fn every_item_says_since_when_it_is_there() {
+    let (resolve, package) = contract();
     let version = resolve.packages[package].name.version.clone().unwrap();
     let mut items: Vec<(String, &Stability)> = Vec::new();
     for (_, world) in &resolve.worlds {
@@ -74,4 +84,56 @@ fn components_of_a_compatible_version_run_and_others_are_refused() {
     assert_eq!(sha256(&dump.file), expected);
     let refused = Exporter::new(&of_version("0.2.0")).err().unwrap().to_string();
     assert!(refused.contains("partway:pipe/rows@0.2.0"), "{refused}");
+}
+
+/// A package as text, comments and versions too.
+fn printed(resolve: &Resolve, package: PackageId) -> String {
+    let mut printer = WitPrinter::default();
+    printer.print(resolve, package, &[]).unwrap();
+    printer.output.to_string()
+}
+
+#[test]
+fn the_package_that_is_published_says_what_the_files_say() {
+    let (resolve, package) = contract();
+    let encoded = wit_component::encode(&resolve, package).unwrap();
+    let DecodedWasm::WitPackage(decoded, read) = decode(&encoded).unwrap() else {
+        panic!("a component, not a package");
+    };
+    let text = printed(&decoded, read);
+    assert!(text.contains("/// Opens a table after `after`") && text.contains("@since"), "{text}");
+    assert_eq!(text, printed(&resolve, package));
+}
+
+/// Whether a component can be used where one of a world is asked for: what `wac targets` checks.
+fn is_of_world(component: &[u8], world: &str) -> bool {
+    let (resolve, package) = contract();
+    let encoded = wit_component::encode(&resolve, package).unwrap();
+    let mut types = Types::default();
+    let wit = Package::from_bytes("wit", None, encoded, &mut types).unwrap();
+    let component = Package::from_bytes("component", None, component.to_vec(), &mut types).unwrap();
+    let ItemKind::Type(Type::World(named)) = types[wit.ty()].exports[world] else {
+        panic!("{world} is not a world");
+    };
+    let Some(ItemKind::Component(world)) = types[named].exports.values().next().copied() else {
+        panic!("{world} is empty");
+    };
+    validate_target(&types, world, component.ty()).is_ok()
+}
+
+#[test]
+fn components_are_of_the_worlds_that_they_are_for() {
+    let redacted = redacting(EXPORTER, &parse_policy("unlisted = 'keep'").unwrap()).unwrap();
+    for (name, component, world) in [
+        ("the exporter", EXPORTER, "export-component"),
+        ("the hostile exporter", hostile(), "export-component"),
+        ("the exporter with a redactor and a policy", &redacted[..], "export-component"),
+        ("the redactor, which needs a policy", REDACTOR, "none"),
+        ("the pass-through", pass_through(), "transform"),
+        ("the importer", IMPORTER, "import-component"),
+    ] {
+        for of in ["export-component", "transform", "import-component"] {
+            assert_eq!(is_of_world(component, of), of == world, "{name}, {of}");
+        }
+    }
 }

@@ -44,7 +44,7 @@ fn hosts() -> Vec<Host> {
 }
 
 /// Runs a host to a good end; what it prints.
-fn run(command: &[PathBuf], arguments: &[&Path], more: &[&str]) -> String {
+pub(super) fn run(command: &[PathBuf], arguments: &[&Path], more: &[&str]) -> String {
     let mut started = Command::new(&command[0]);
     started.args(&command[1..]).args(arguments).args(more);
     // Nothing is written beside the examples.
@@ -57,7 +57,7 @@ fn run(command: &[PathBuf], arguments: &[&Path], more: &[&str]) -> String {
 }
 
 /// What the program makes of a database.
-fn exported(database: &Path) -> PathBuf {
+pub(super) fn exported(database: &Path) -> PathBuf {
     let dump = database.with_extension("sql");
     let file = File::create(&dump).unwrap();
     let status = Command::new(program()).arg("export").arg(database).stdout(file).status();
@@ -65,7 +65,8 @@ fn exported(database: &Path) -> PathBuf {
     dump
 }
 
-fn component(folder: &Path) -> PathBuf {
+/// The exporter, in a file.
+pub(super) fn component(folder: &Path) -> PathBuf {
     let component = folder.join("exporter.wasm");
     fs::write(&component, EXPORTER).unwrap();
     component
