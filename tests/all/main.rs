@@ -7,6 +7,7 @@
 //! | `component::composition` | components compose, and import nothing but the contract |
 //! | `component::contract` | every item has its version, and a host runs components of compatible ones |
 //! | `component::examples` | hosts written from the contract alone, in three languages, write the same objects |
+//! | `component::formats` | formats in Python and JavaScript run in the program and write what Python's own SQLite says; so do new components |
 //! | `component::hostile` | whatever a component does, the host names it, and no object appears |
 //! | `component::redaction` | a policy keeps personal data back, and what does not fit it exports nothing |
 //! | `component::redaction_enemy` | what random policies keep back is nowhere in the object |
@@ -51,6 +52,7 @@ mod component {
     mod composition;
     mod contract;
     mod examples;
+    mod formats;
     mod hostile;
     mod importer;
     mod redaction;

@@ -9,9 +9,14 @@ use anyhow::Result;
 use crate::run::{output, run, target};
 
 /// What the tests run: a client generated from the service's own description, a reader of its
-/// metrics, a SQLite library other than those of Partway and of Python, and what `examples/host-python` needs.
-const PACKAGES: [&str; 4] =
-    ["schemathesis==4.32.5", "prometheus_client==0.26.0", "apsw==3.54.1.0", "wasmtime==50.0.1"];
+/// metrics, a SQLite library other than those of Partway and of Python, and what the examples need.
+const PACKAGES: [&str; 5] = [
+    "schemathesis==4.32.5",
+    "prometheus_client==0.26.0",
+    "apsw==3.54.1.0",
+    "wasmtime==50.0.1",
+    "componentize-py==0.25.1",
+];
 
 /// The folder of the programs, installed from PyPI if they are missing; none, with a message, if
 /// there is no suitable Python.
@@ -20,7 +25,7 @@ pub fn tools() -> Result<Option<PathBuf>> {
     if tools.is_none() {
         eprintln!(
             "test: Python 3.10 with venv is not available; the service is not tested against its description, and \
-             restored databases are compared by the library inside the tests alone, and examples/host-python is not run"
+             restored databases are compared by the library inside the tests alone, and the examples in Python are not run"
         );
     }
     Ok(tools)
@@ -51,10 +56,12 @@ mod tests {
     use crate::run::root;
 
     #[test]
-    fn the_example_is_tested_with_what_it_asks_for() {
-        let file = root().join("examples/host-python/requirements.txt");
-        for package in fs::read_to_string(file).unwrap().lines() {
-            assert!(PACKAGES.contains(&package), "{package}");
+    fn the_examples_are_tested_with_what_they_ask_for() {
+        for example in ["host-python", "format-python"] {
+            let file = root().join("examples").join(example).join("requirements.txt");
+            for package in fs::read_to_string(file).unwrap().lines() {
+                assert!(PACKAGES.contains(&package), "{package}");
+            }
         }
     }
 }
