@@ -2,6 +2,7 @@
 
 import hashlib
 
+import memory
 import ndjson
 from checkpoint import Checkpoint, Point
 from componentize_py_types import Err
@@ -116,6 +117,7 @@ class Slice:
         inside = begin if begin.column is not None else None
         with rows.scan(table.name, table.columns, begin.after) as cursor:
             while (batch := cursor.next(BATCH_BYTES)).rows:
+                memory.receive(len(batch.bytes) + 16 * len(batch.kinds))
                 self.batch(index, cursor, batch, inside)
                 inside = None
                 self.output.pause()
@@ -153,7 +155,10 @@ class Slice:
                     raise invalid_checkpoint("it points into a value that is not long")
                 text += cells.next(kind)
                 continue
-            value = LongValue(cursor, row, column, next(cells.lengths), self.plan.codec)
+            value = LongValue(cursor, row, column, next(cells.lengths))
+            if kind == ndjson.LONG_TEXT and value.length > memory.LONGEST_TEXT:
+                message = f"a text of {value.length} bytes is longer than this component can read"
+                raise Err(exporter.Error_ReadFailed(message))
             if resumed:
                 form, offset = resumed.form, resumed.offset
             else:
@@ -194,13 +199,14 @@ class Cells:
 class LongValue:
     """A value that the batch does not contain."""
 
-    def __init__(self, cursor: rows.Cursor, row: int, column: int, length: int, codec: str):
+    def __init__(self, cursor: rows.Cursor, row: int, column: int, length: int):
         self.cursor, self.row, self.column, self.length = cursor, row, column, length
 
     def piece(self, offset: int) -> bytes:
         piece = self.cursor.read(self.row, self.column, offset, PIECE)
         if not piece:
             raise Err(exporter.Error_ReadFailed("a long value is shorter than its length"))
+        memory.receive(len(piece))
         return piece
 
     def pieces(self):

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import memory
 from checkpoint import Checkpoint, Point
 from wit_world.imports import pacing, parts
 
 
 class EndOfSlice(Exception):
-    """The slice has written its parts, or the host asks it to end."""
+    """The slice has written its parts, the host asks it to end, or memory is scarce."""
 
 
 class Output:
@@ -33,7 +34,7 @@ class Output:
             self.put(part, rest)
             # All text up to the point is in parts or in the carry.
             self.last = replace(self.last, point=point, carry=bytes(self.buffer))
-            if self.left == 0:
+            if self.left == 0 or memory.is_full():
                 raise EndOfSlice
 
     def put(self, part: bytes, rest: bytearray) -> None:
@@ -45,7 +46,7 @@ class Output:
 
     def pause(self) -> None:
         """Between two batches: ends the slice if the host wants it, but not before it has written a part."""
-        if self.left < self.budget and pacing.should_yield():
+        if self.left < self.budget and (pacing.should_yield() or memory.is_full()):
             raise EndOfSlice
 
     def finish(self) -> int:

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use partway_component_build::{Toolchain, build};
-use wit_parser::WorldItem;
 use wit_parser::decoding::DecodedWasm;
+use wit_parser::{WorldItem, WorldKey};
 
 /// The interfaces that a component has, by their full names.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,21 +32,17 @@ pub fn interfaces(component: &[u8]) -> Interfaces {
     else {
         panic!("a package, not a component");
     };
-    let names = |items: &mut dyn Iterator<Item = &WorldItem>| -> BTreeSet<String> {
+    let names = |items: &wit_parser::IndexMap<WorldKey, WorldItem>| -> BTreeSet<String> {
         items
-            .map(|item| match item {
-                WorldItem::Interface { id, .. } => {
-                    resolve.id_of(*id).expect("an interface with a name")
-                }
+            .iter()
+            .map(|(key, item)| match item {
+                WorldItem::Interface { .. } => resolve.name_world_key(key),
                 other => panic!("something beside interfaces: {other:?}"),
             })
             .collect()
     };
     let world = &resolve.worlds[world];
-    Interfaces {
-        imports: names(&mut world.imports.values()),
-        exports: names(&mut world.exports.values()),
-    }
+    Interfaces { imports: names(&world.imports), exports: names(&world.exports) }
 }
 
 /// The component of the world `transform` that passes everything on.
