@@ -11,8 +11,8 @@ use wit_parser::{WorldItem, WorldKey};
 /// The interfaces that a component has, by their full names.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Interfaces {
-    imports: BTreeSet<String>,
-    exports: BTreeSet<String>,
+    pub imports: BTreeSet<String>,
+    pub exports: BTreeSet<String>,
 }
 
 impl Interfaces {
