@@ -8,6 +8,7 @@
 //! | `component::contract` | every item has its version, and a host runs components of compatible ones |
 //! | `component::engines` | rows that Turso and DuckDB read are exported by the same component |
 //! | `component::examples` | hosts written from the contract alone, in three languages, write the same objects |
+//! | `component::formats` | formats in Python and JavaScript run in the program and write what Python's own SQLite says; so do new components |
 //! | `component::hostile` | whatever a component does, the host names it, and no object appears |
 //! | `component::redaction` | a policy keeps personal data back, and what does not fit it exports nothing |
 //! | `component::redaction_enemy` | what random policies keep back is nowhere in the object |
@@ -54,6 +55,7 @@ mod component {
     mod contract;
     mod engines;
     mod examples;
+    mod formats;
     mod hostile;
     mod importer;
     mod marks;

@@ -23,7 +23,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use case::{SLOWLY, ServiceCase, damage, of_many_pages, tiny};
-pub use components::{hostile, pass_through, rows_check};
+pub use components::{Interfaces, hostile, interfaces, pass_through, rows_check};
 pub use export::{Never, contents, export, export_with, job_options, runtime};
 pub use garage::{GarageServer, garage};
 pub use jobs::{jobs, saved_parts, wait_for_parts};

@@ -1,5 +1,6 @@
 //! Partway's development tasks:
-//! `cargo xtask setup | demo | test | garage | fidelity | bench | slices | record | wit | package | dist`.
+//! `cargo xtask setup | demo | test | garage | fidelity | bench | slices | record | wit | new-component |
+//! package | dist`.
 
 mod apt;
 mod bench;
@@ -10,6 +11,7 @@ mod demo;
 mod dist;
 mod fidelity;
 mod garage;
+mod new_component;
 mod node;
 mod package;
 mod python;
@@ -75,6 +77,13 @@ enum Task {
     },
     /// Copy the contract, wit/, into the crates that package it
     Wit,
+    /// Make a crate to begin an export component of your own with: it writes CSV, and has a test
+    NewComponent {
+        /// The crate's name
+        name: String,
+        /// The folder for it, which must not exist [default: the name]
+        folder: Option<PathBuf>,
+    },
     /// Package all crates, and test the packages: install the program and run an embedder from them
     /// alone
     Package,
@@ -93,6 +102,7 @@ fn main() -> Result<()> {
         Task::Slices { megabytes, pairs } => bench::slices(megabytes, pairs),
         Task::Record { program } => record::record(program),
         Task::Wit => wit::wit(),
+        Task::NewComponent { name, folder } => new_component::new_component(&name, folder),
         Task::Package => package::package(),
         Task::Dist => dist::dist(),
     }

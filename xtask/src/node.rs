@@ -1,4 +1,4 @@
-//! Node.js with `node:sqlite`, for `examples/host-node`.
+//! Node.js for the examples in JavaScript; with `node:sqlite`, which one of them needs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,28 +8,30 @@ use anyhow::{Context, Result};
 use crate::cloudflare::NPM;
 use crate::run::{output, root, run, target};
 
-/// The first version that has all that the example uses, as major and minor numbers.
+/// The first version that has all that the examples use, as major and minor numbers.
 const FIRST: (u32, u32) = (22, 16);
 
 /// What is installed where the machine's own is older.
 const VERSION: &str = "22.23.5";
 
-/// A program of Node.js for the example, whose packages are installed: the machine's own, or one from npm. None, with a
+/// A program of Node.js for the examples, whose packages are installed: the machine's own, or one from npm. None, with a
 /// message: there is no npm either.
-pub fn for_example() -> Result<Option<PathBuf>> {
+pub fn for_examples() -> Result<Option<PathBuf>> {
     if output(Command::new(NPM).arg("--version")).is_err() {
-        eprintln!("test: npm is not available; examples/host-node is not run");
+        eprintln!("test: npm is not available; the examples in JavaScript are not run");
         return Ok(None);
     }
     let node = match is_new_enough(Path::new("node")) {
         true => PathBuf::from("node"),
         false => installed().context("installing Node.js from npm")?,
     };
-    let example = root().join("examples/host-node");
-    run(Command::new(NPM)
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
-        .current_dir(example))
-    .context("installing the packages of examples/host-node")?;
+    for example in ["host-node", "format-javascript"] {
+        let folder = root().join("examples").join(example);
+        run(Command::new(NPM)
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
+            .current_dir(folder))
+        .with_context(|| format!("installing the packages of examples/{example}"))?;
+    }
     Ok(Some(node))
 }
 

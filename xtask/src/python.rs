@@ -9,14 +9,15 @@ use anyhow::Result;
 use crate::run::{output, run, target};
 
 /// What the tests run: a client generated from the service's own description, a reader of its
-/// metrics, a SQLite library other than those of Partway and of Python, and what the hosts in `examples/` need.
-const PACKAGES: [&str; 6] = [
+/// metrics, a SQLite library other than those of Partway and of Python, and what the examples need.
+const PACKAGES: [&str; 7] = [
     "schemathesis==4.32.5",
     "prometheus_client==0.26.0",
     "apsw==3.54.1.0",
     "wasmtime==50.0.1",
     "pyturso==0.8.3",
     "duckdb==2.0.1",
+    "componentize-py==0.25.1",
 ];
 
 /// The folder of the programs, installed from PyPI if they are missing; none, with a message, if
@@ -58,7 +59,7 @@ mod tests {
 
     #[test]
     fn the_examples_are_tested_with_what_they_ask_for() {
-        for example in ["host-python", "other-engines"] {
+        for example in ["host-python", "other-engines", "format-python"] {
             let file = root().join("examples").join(example).join("requirements.txt");
             for package in fs::read_to_string(file).unwrap().lines() {
                 assert!(PACKAGES.contains(&package), "{package}");

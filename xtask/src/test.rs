@@ -31,7 +31,7 @@ pub fn test(long: bool) -> Result<()> {
     if let Some(folder) = python::tools().context("installing Python programs for the tests")? {
         tests.env("PARTWAY_TEST_PYTHON_TOOLS", folder);
     }
-    if let Some(node) = node::for_example()? {
+    if let Some(node) = node::for_examples()? {
         tests.env("PARTWAY_TEST_NODE", node);
     }
     if long {

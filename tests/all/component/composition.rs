@@ -8,31 +8,14 @@ use partway_testbed::write_sample;
 use partway_wasmtime::exporter::Exporter;
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, plug};
-use wit_parser::WorldItem;
-use wit_parser::decoding::DecodedWasm;
 
-use crate::support::{export_with, job_options, pass_through, sha256, turn};
+use crate::support::{
+    Interfaces, export_with, interfaces, job_options, pass_through, sha256, turn,
+};
 
 #[test]
 fn the_component_imports_the_declared_interfaces_and_no_other() {
-    let DecodedWasm::Component(resolve, world) = wit_parser::decoding::decode(EXPORTER).unwrap()
-    else {
-        panic!("a package, not a component");
-    };
-    let names = |items: &mut dyn Iterator<Item = &WorldItem>| -> BTreeSet<String> {
-        items
-            .map(|item| match item {
-                WorldItem::Interface { id, .. } => resolve.id_of(*id).unwrap(),
-                other => panic!("something beside interfaces: {other:?}"),
-            })
-            .collect()
-    };
-    let world = &resolve.worlds[world];
-    let expected = |interfaces: &[&str]| -> BTreeSet<String> {
-        interfaces.iter().map(|name| format!("partway:pipe/{name}@0.1.0")).collect()
-    };
-    assert_eq!(names(&mut world.imports.values()), expected(&["pacing", "parts", "rows"]));
-    assert_eq!(names(&mut world.exports.values()), expected(&["exporter"]));
+    assert_eq!(interfaces(EXPORTER), Interfaces::of_exporters());
 }
 
 /// The exporter with so many pass-through components in front.

@@ -1,9 +1,49 @@
 //! The test components, built when a test first asks for them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
 use partway_component_build::{Toolchain, build};
+use wit_parser::decoding::DecodedWasm;
+use wit_parser::{WorldItem, WorldKey};
+
+/// The interfaces that a component has, by their full names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Interfaces {
+    pub imports: BTreeSet<String>,
+    pub exports: BTreeSet<String>,
+}
+
+impl Interfaces {
+    /// What the world `export-component` says, and nothing else.
+    pub fn of_exporters() -> Self {
+        let names = |names: &[&str]| {
+            names.iter().map(|name| format!("partway:pipe/{name}@0.1.0")).collect()
+        };
+        Self { imports: names(&["pacing", "parts", "rows"]), exports: names(&["exporter"]) }
+    }
+}
+
+/// What a component imports and exports.
+pub fn interfaces(component: &[u8]) -> Interfaces {
+    let DecodedWasm::Component(resolve, world) =
+        wit_parser::decoding::decode(component).expect("a component")
+    else {
+        panic!("a package, not a component");
+    };
+    let names = |items: &wit_parser::IndexMap<WorldKey, WorldItem>| -> BTreeSet<String> {
+        items
+            .iter()
+            .map(|(key, item)| match item {
+                WorldItem::Interface { .. } => resolve.name_world_key(key),
+                other => panic!("something beside interfaces: {other:?}"),
+            })
+            .collect()
+    };
+    let world = &resolve.worlds[world];
+    Interfaces { imports: names(&world.imports), exports: names(&world.exports) }
+}
 
 /// The component of the world `transform` that passes everything on.
 pub fn pass_through() -> &'static [u8] {
