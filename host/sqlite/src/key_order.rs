@@ -1,8 +1,9 @@
 //! What orders a table, and the SQL that selects the rows after a position in that order.
 
+use rusqlite::Result;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Result};
 
+use crate::database::Database;
 use crate::identifier::{as_parameter, quoted};
 use crate::position::{KeyValue, Position};
 
@@ -141,13 +142,14 @@ pub(crate) fn ranges(position: &Position) -> usize {
 }
 
 /// Reads the columns of a WITHOUT ROWID table's primary key from the index that is the table.
-pub(crate) fn read_primary_key(connection: &Connection, table: &[u8]) -> Result<Vec<KeyColumn>> {
-    let mut statement = connection.prepare_cached(
+pub(crate) fn read_primary_key(database: &Database, table: &[u8]) -> Result<Vec<KeyColumn>> {
+    let mut statement = database.prepare_cached(
         "SELECT x.name, x.\"desc\", x.coll \
-         FROM pragma_index_list(?1) AS i, pragma_index_xinfo(i.name) AS x \
+         FROM pragma_index_list(?1, ?2) AS i, pragma_index_xinfo(i.name, ?2) AS x \
          WHERE i.origin = 'pk' AND x.key ORDER BY x.seqno",
     )?;
-    let columns = statement.query_map([as_parameter(table)], |row| {
+    let parameters = [as_parameter(table), as_parameter(database.schema_text())];
+    let columns = statement.query_map(parameters, |row| {
         Ok(KeyColumn {
             name: quoted(row.get_ref(0)?.as_bytes()?),
             descending: row.get(1)?,
