@@ -1,5 +1,6 @@
 //! Partway's development tasks:
-//! `cargo xtask setup | demo | test | garage | fidelity | bench | slices | record | wit | package | dist`.
+//! `cargo xtask setup | demo | test | garage | fidelity | bench | slices | record | wit | package | dist |
+//! extension`.
 
 mod apt;
 mod bench;
@@ -8,6 +9,7 @@ mod cloudflare;
 mod component;
 mod demo;
 mod dist;
+mod extension;
 mod fidelity;
 mod garage;
 mod node;
@@ -80,6 +82,8 @@ enum Task {
     Package,
     /// Write the component to a file
     Dist,
+    /// Build the loadable extension for SQLite: target/dist/partway.so
+    Extension,
 }
 
 fn main() -> Result<()> {
@@ -95,5 +99,6 @@ fn main() -> Result<()> {
         Task::Wit => wit::wit(),
         Task::Package => package::package(),
         Task::Dist => dist::dist(),
+        Task::Extension => extension::extension(),
     }
 }
