@@ -26,7 +26,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Job(JobError),
     /// The connection, or its database.
-    #[error("{0}{advice}", advice = advice(.0))]
+    #[error("{0}")]
     Lend(LendError),
     #[error(
         "this connection has written to one of its databases while partway_parts was read: read all parts before it \
@@ -47,6 +47,10 @@ impl Error {
             // SQLite's own code for it, and SQLite's words.
             Self::Interrupted => {
                 rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None)
+            }
+            Self::Lend(LendError::Uncommitted { .. }) if whose == "partway_export" => {
+                let advice = "or set the option uncommitted to 1 to export it all the same";
+                rusqlite::Error::ModuleError(format!("{whose}: {self}, {advice}"))
             }
             other => rusqlite::Error::ModuleError(format!("{whose}: {other}")),
         }
@@ -80,16 +84,6 @@ impl From<LendError> for Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         Self::from(LendError::Sqlite(error))
-    }
-}
-
-/// What an option could change about it.
-fn advice(error: &LendError) -> &'static str {
-    match error {
-        LendError::Uncommitted { .. } => {
-            ", or set the option uncommitted to 1 to export it all the same"
-        }
-        _ => "",
     }
 }
 
