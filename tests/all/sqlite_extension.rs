@@ -101,8 +101,8 @@ fn databases_in_memory_temporary_and_attached_are_exported_and_never_mixed() {
         store = case.store()
     );
     let printed = case.sql(":memory:", &sql).unwrap();
-    let lines: Vec<&str> = printed.lines().collect();
-    assert_eq!(lines, ["1", "1", &by_the_program(&attached, case.folder.path())]);
+    let other = by_the_program(&attached, case.folder.path());
+    assert_eq!(printed, format!("1\n1\n{other}"));
     for (name, other) in [("main", "temp"), ("temp", "main")] {
         let dump = fs::read_to_string(case.path("store").join(format!("{name}.sql"))).unwrap();
         assert!(dump.contains(&format!("'{name}'")) && !dump.contains(other), "{dump}");
@@ -245,14 +245,12 @@ fn one_statement_may_export_twice() {
     let path = case.path("twice.db");
     write_sample(&path, 1).unwrap();
     let sql = format!(
-        "SELECT partway_export({store}, json_object('name', name)) ->> 'sha256' FROM (VALUES ('a.sql'), ('a.sql')) AS v(name)
-           WHERE partway_version() LIKE '0.%';
-         SELECT 1 FROM (SELECT column1 AS name FROM (VALUES (1)));",
-        store = case.store()
-    )
-    .replace("FROM (VALUES ('a.sql'), ('a.sql')) AS v(name)", "FROM (SELECT column1 AS name FROM (VALUES ('a.sql'), ('a.sql')))");
+        "SELECT partway_export({}, json_object('name', name)) ->> 'sha256'
+           FROM (SELECT column1 AS name FROM (VALUES ('a.sql'), ('a.sql'))) WHERE partway_version() LIKE '0.%';",
+        case.store()
+    );
     let expected = by_the_program(&path, case.folder.path());
-    assert_eq!(case.sql(&path, &sql).unwrap(), format!("{expected}\n{expected}\n1"));
+    assert_eq!(case.sql(&path, &sql).unwrap(), format!("{expected}\n{expected}"));
     let mut objects = case.objects();
     objects.sort();
     assert_eq!(objects, ["a-2.sql", "a.sql"]);

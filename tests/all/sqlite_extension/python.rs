@@ -66,7 +66,7 @@ fn other_versions_of_sqlite_export_the_same_from_files_and_memory_and_threads() 
         let expected = by_the_program(&path, case.folder.path());
         for python in pythons() {
             let hashes = python.run(&case, "same", &path);
-            assert_eq!(hashes, json!([expected; 5]), "{}, {encoding}", python.module);
+            assert_eq!(hashes, json!(vec![expected.clone(); 5]), "{}, {encoding}", python.module);
         }
     }
 }
@@ -107,7 +107,7 @@ fn an_interrupted_export_ends_and_leaves_nothing() {
     let path = case.path("large.db");
     // More than is exported before an interrupt comes, however slow that is to come.
     let rows = "CREATE TABLE t (a);
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
           INSERT INTO t SELECT randomblob(500000) FROM n;";
     drop(database(&path, rows));
     for python in pythons() {
@@ -120,7 +120,8 @@ fn an_interrupted_export_ends_and_leaves_nothing() {
 fn an_interrupt_ends_an_upload_that_the_server_holds_up() {
     let Some(case) = Case::new() else { return };
     let path = case.path("sample.db");
-    write_sample(&path, 8).unwrap();
+    // One part: no other is on its way when the upload is thrown away.
+    write_sample(&path, 1).unwrap();
     for python in pythons() {
         let server = S3Server::start();
         server.fail(Request::Part, 1, Fault::Hang);
