@@ -43,7 +43,7 @@ def same():
     attaching.execute(f"PRAGMA encoding = '{one(file, 'PRAGMA encoding')}'")
     attaching.execute("ATTACH ? AS other", (DATABASE,))
     parts = hashlib.sha256()
-    for number, part in memory.execute("SELECT number, bytes FROM partway_parts('{\"part_size\":4096}')"):
+    for number, part in memory.execute("SELECT number, bytes FROM partway_parts('{\"part_size\":1048576}')"):
         parts.update(part)
     # One after the other from several threads, and at the same time from several connections.
     results = []
