@@ -44,6 +44,7 @@ impl<'c> LongValue<'c> {
         // Only a rowid table's values can be opened where they lie.
         if let (KeyOrder::Rowid(_), Position::Rowid(rowid), Some(name)) =
             (&query.order, row, query.columns.get(column))
+            && query.opens_values
         {
             let (schema, table) = (database.schema(), query.name.as_c_str());
             let blob = database.blob_open(schema, table, name.as_c_str(), *rowid, true);
@@ -51,7 +52,7 @@ impl<'c> LongValue<'c> {
                 return Ok(Self::Stored(blob));
             }
         }
-        // It fails for a table with generated columns. Somebody else's connection is not to have a second name for it.
+        // Somebody else's connection is not to have a second name for it.
         if !database.is_lent()
             && let Some(imposter) = &query.imposter
             && let Ok(blob) = imposter.open(database, query, row, column)

@@ -38,6 +38,9 @@ pub(crate) struct TableQuery {
     indexes: Vec<usize>,
     /// The table's columns that its rows store, unquoted, in their order.
     pub(crate) stored: Vec<Vec<u8>>,
+    /// Whether values can be opened under the table's own name. Where there are generated columns, SQLite refuses that, and
+    /// before 3.43 opens another column than it is asked for.
+    pub(crate) opens_values: bool,
     /// Where its long values are opened if they can't be under its own name; none for a table without rowids.
     pub(crate) imposter: Option<Imposter>,
     encoding: Encoding,
@@ -93,6 +96,10 @@ impl TableQuery {
         let stored: Vec<Vec<u8>> =
             table.columns.iter().filter(is_stored).map(|column| column.name.clone()).collect();
         let place = |column: &Vec<u8>| stored.iter().position(|stored| stored == column);
+        let is_generated = |column: &Column| {
+            matches!(column.kind, ColumnKind::GeneratedStored | ColumnKind::GeneratedVirtual)
+        };
+        let opens_values = !table.columns.iter().any(is_generated);
         let imposter = catalog
             .unused_name(name)
             .filter(|_| !matches!(order, KeyOrder::PrimaryKey(_)))
@@ -108,6 +115,7 @@ impl TableQuery {
             selected,
             indexes,
             stored,
+            opens_values,
             imposter,
             encoding: catalog.schema.encoding,
             displayed,
@@ -246,7 +254,8 @@ impl TableQuery {
             Encoding::Utf16be => ffi::SQLITE_UTF16BE,
         };
         let mut columns = HashMap::new();
-        if let (KeyOrder::Rowid(_), false) = (&self.order, self.is_utf8()) {
+        if let (KeyOrder::Rowid(_), false, true) = (&self.order, self.is_utf8(), self.opens_values)
+        {
             let key = self.order.width();
             let places = self.indexes.iter().zip(&self.columns).filter(|(index, _)| **index >= key);
             columns.extend(places.map(|(index, name)| (key + 2 * (index - key), name.clone())));
