@@ -7,6 +7,10 @@ use crate::database::Database;
 use crate::identifier::{as_parameter, quoted};
 use crate::position::{KeyValue, Position};
 
+/// SQLite 3.40 takes a blob that is a parameter for UTF-8 when it casts it, and this version does not. Those between them
+/// were not looked at.
+const BLOBS_CAST_SINCE: i32 = 3_051_000;
+
 /// What orders a table.
 #[derive(Debug, Clone)]
 pub(crate) enum KeyOrder {
@@ -197,7 +201,12 @@ fn comparison<'p>(
 fn parameter(value: &KeyValue, index: usize, utf8: bool) -> (String, ValueRef<'_>) {
     match value.value_ref() {
         ValueRef::Text(bytes) if !utf8 => {
-            (format!("+CAST(?{index} AS TEXT)"), ValueRef::Blob(bytes))
+            let sql = match rusqlite::version_number() >= BLOBS_CAST_SINCE {
+                true => format!("+CAST(?{index} AS TEXT)"),
+                // Read from a temporary table, which UNION makes, it is in the database's encoding.
+                false => format!("+CAST((SELECT ?{index} UNION SELECT ?{index}) AS TEXT)"),
+            };
+            (sql, ValueRef::Blob(bytes))
         }
         value => (format!("?{index}"), value),
     }
