@@ -37,6 +37,8 @@
 //! | `service::chaos` | breaking clients, a failing store and restarts lose nothing (ten minutes with `--long`) |
 //! | `service::identity` | an object put in the place of an export's is neither sent nor deleted |
 //! | `service::load` | many clients hold nothing up (takes minutes) |
+//! | `sqlite_extension` | inside SQLite, exports are the same, and the connection stays as it was |
+//! | `sqlite_extension::python` | so it is in Python, Datasette and other versions of SQLite; interrupts end exports at once |
 //! | `store::conformance` | every store keeps the promises of a store |
 //! | `store::credentials` | a missing or wrong access key is named at once, and profiles work |
 //! | `store::faults` | whatever happens to a request, an object is whole or is not there |
@@ -79,6 +81,7 @@ mod export {
 mod jobs;
 mod restore;
 mod service;
+mod sqlite_extension;
 mod store {
     mod conformance;
     mod credentials;

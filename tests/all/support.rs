@@ -3,6 +3,7 @@
 mod case;
 mod components;
 mod export;
+mod extension;
 mod garage;
 mod jobs;
 mod judge;
@@ -25,6 +26,7 @@ use rusqlite::Connection;
 pub use case::{SLOWLY, ServiceCase, damage, of_many_pages, tiny};
 pub use components::{Interfaces, hostile, interfaces, pass_through, rows_check};
 pub use export::{Never, contents, export, export_with, job_options, runtime};
+pub use extension::{extension, sqlite3};
 pub use garage::{GarageServer, garage};
 pub use jobs::{jobs, saved_parts, wait_for_parts};
 pub use judge::Judge;

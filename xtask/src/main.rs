@@ -1,6 +1,6 @@
 //! Partway's development tasks:
 //! `cargo xtask setup | demo | test | garage | fidelity | bench | slices | record | wit | new-component |
-//! package | dist`.
+//! package | dist | extension`.
 
 mod apt;
 mod bench;
@@ -9,6 +9,7 @@ mod cloudflare;
 mod component;
 mod demo;
 mod dist;
+mod extension;
 mod fidelity;
 mod garage;
 mod new_component;
@@ -89,6 +90,8 @@ enum Task {
     Package,
     /// Write the component to a file
     Dist,
+    /// Build the loadable extension for SQLite: target/dist/partway.so
+    Extension,
 }
 
 fn main() -> Result<()> {
@@ -105,5 +108,6 @@ fn main() -> Result<()> {
         Task::NewComponent { name, folder } => new_component::new_component(&name, folder),
         Task::Package => package::package(),
         Task::Dist => dist::dist(),
+        Task::Extension => extension::extension(),
     }
 }

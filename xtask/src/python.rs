@@ -9,15 +9,18 @@ use anyhow::Result;
 use crate::run::{output, run, target};
 
 /// What the tests run: a client generated from the service's own description, a reader of its
-/// metrics, a SQLite library other than those of Partway and of Python, and what the examples need.
-const PACKAGES: [&str; 7] = [
+/// metrics, SQLite libraries other than those of Partway and of Python, what the examples need, and a server that loads
+/// SQLite extensions.
+const PACKAGES: [&str; 9] = [
     "schemathesis==4.32.5",
     "prometheus_client==0.26.0",
     "apsw==3.54.1.0",
+    "pysqlite3-binary==0.5.4.post2",
     "wasmtime==50.0.1",
     "pyturso==0.8.3",
     "duckdb==2.0.1",
     "componentize-py==0.25.1",
+    "datasette==0.65.5",
 ];
 
 /// The folder of the programs, installed from PyPI if they are missing; none, with a message, if
@@ -27,7 +30,8 @@ pub fn tools() -> Result<Option<PathBuf>> {
     if tools.is_none() {
         eprintln!(
             "test: Python 3.10 with venv is not available; the service is not tested against its description, and \
-             restored databases are compared by the library inside the tests alone, and the examples in Python are not run"
+             restored databases are compared by the library inside the tests alone, and neither the examples in \
+             Python nor the extension in Python are run"
         );
     }
     Ok(tools)

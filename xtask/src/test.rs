@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use crate::bench;
 use crate::browser::browser;
 use crate::cloudflare::{self, has_node};
+use crate::extension;
 use crate::garage::Garage;
 use crate::node;
 use crate::python;
@@ -28,6 +29,7 @@ pub fn test(long: bool) -> Result<()> {
     let garage = Garage::start(folder.path()).context("starting an S3 server for the tests")?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]).args(features).envs(garage.for_tests());
+    tests.env("PARTWAY_TEST_EXTENSION", extension::for_tests(features)?);
     if let Some(folder) = python::tools().context("installing Python programs for the tests")? {
         tests.env("PARTWAY_TEST_PYTHON_TOOLS", folder);
     }

@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 use std::ffi::{CString, c_int};
 
+use rusqlite::ffi;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, MAIN_DB, ffi};
 
+use crate::database::Database;
 use crate::statement::Statement;
 
 /// Where SQLite begins to lose marks, in bytes without the mark.
@@ -17,7 +18,7 @@ const FIRST_LOST: usize = 3_999;
 
 /// Finds the marks that cells have lost.
 pub(crate) struct LostMarks<'c> {
-    pub(crate) connection: &'c Connection,
+    pub(crate) database: &'c Database,
     /// The encoding of the database's text, as SQLite numbers it.
     pub(crate) encoding: c_int,
     /// The table, unquoted.
@@ -50,7 +51,7 @@ impl LostMarks<'_> {
     pub(crate) fn length(&self, place: Option<(i64, usize)>) -> Option<usize> {
         let (rowid, result) = place?;
         let (table, column) = (self.table.as_c_str(), self.columns.get(&result)?.as_c_str());
-        let blob = self.connection.blob_open(MAIN_DB, table, column, rowid, true);
+        let blob = self.database.blob_open(self.database.schema(), table, column, rowid, true);
         blob.ok().map(|blob| blob.len())
     }
 }

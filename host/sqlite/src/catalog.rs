@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::ffi::CString;
 
-use rusqlite::Connection;
-
+use crate::database::Database;
 use crate::error::rows_error;
 use crate::identifier::{displayed_table, quoted};
 use crate::key_order::{KeyOrder, read_primary_key};
@@ -31,16 +30,15 @@ struct TableEntry {
 
 impl Catalog {
     /// Reads the whole schema.
-    pub(crate) fn read(connection: &Connection) -> Result<Self, RowsError> {
-        let schema = read_schema(connection).map_err(|error| rows_error("the schema", &error))?;
+    pub(crate) fn read(database: &Database) -> Result<Self, RowsError> {
+        let schema = read_schema(database).map_err(|error| rows_error("the schema", &error))?;
         let mut tables = HashMap::with_capacity(schema.objects.len());
         for (object, described) in schema.objects.iter().enumerate() {
             if let Some(table) = &described.table {
                 let name = &described.name;
-                tables.entry(name.clone()).or_insert_with(|| TableEntry {
-                    object,
-                    order: order(connection, name, table),
-                });
+                tables
+                    .entry(name.clone())
+                    .or_insert_with(|| TableEntry { object, order: order(database, name, table) });
             }
         }
         let unused_prefix = unused_prefix(&schema);
@@ -78,7 +76,7 @@ fn unused_prefix(schema: &Schema) -> String {
     prefix
 }
 
-fn order(connection: &Connection, name: &[u8], table: &Table) -> Result<KeyOrder, RowsError> {
+fn order(database: &Database, name: &[u8], table: &Table) -> Result<KeyOrder, RowsError> {
     if table.flags.contains(TableFlags::VIRTUAL) {
         return Err(RowsError::Unavailable(format!(
             "{} is virtual: its data is in its shadow tables",
@@ -86,7 +84,7 @@ fn order(connection: &Connection, name: &[u8], table: &Table) -> Result<KeyOrder
         )));
     }
     if table.flags.contains(TableFlags::WITHOUT_ROWID) {
-        let key = read_primary_key(connection, name)
+        let key = read_primary_key(database, name)
             .map_err(|error| rows_error(&displayed_table(name), &error))?;
         return Ok(KeyOrder::PrimaryKey(key));
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::authorizer::only_read;
+use crate::database::Database;
 use crate::error::{OpenError, state_is_lost};
 use partway_wasmtime::rows::Error as RowsError;
 
@@ -15,7 +16,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection in a read transaction.
 pub(crate) struct OpenDatabase {
-    pub(crate) connection: Connection,
+    pub(crate) database: Database,
     /// The size of the database, without its free pages.
     pub(crate) bytes: u64,
     pub(crate) is_wal: bool,
@@ -51,7 +52,8 @@ pub(crate) fn open(path: &Path) -> Result<OpenDatabase, OpenError> {
         let bytes = pages * number("PRAGMA page_size")?;
         let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
         only_read(&connection);
-        Ok(OpenDatabase { connection, bytes, is_wal: mode.eq_ignore_ascii_case("wal") })
+        let database = Database::main(connection);
+        Ok(OpenDatabase { database, bytes, is_wal: mode.eq_ignore_ascii_case("wal") })
     };
     begin().map_err(|error| match may_be_read(path) {
         true => OpenError::from_sqlite(path, &error),
@@ -59,10 +61,9 @@ pub(crate) fn open(path: &Path) -> Result<OpenDatabase, OpenError> {
     })
 }
 
-/// Fails once the transaction that [`open`] began has ended: SQLite ends it when a read fails (an I/O error, no memory).
-/// What is read after that may be another state of the database.
-pub(crate) fn check_transaction(connection: &Connection) -> Result<(), RowsError> {
-    if connection.is_autocommit() { Err(state_is_lost()) } else { Ok(()) }
+/// Fails once the transaction that holds the state has ended. What is read after that may be another state.
+pub(crate) fn check_transaction(database: &Database) -> Result<(), RowsError> {
+    if database.is_lost() { Err(state_is_lost()) } else { Ok(()) }
 }
 
 /// Whether this user may read a file. It is not opened for that: closing it would drop all POSIX locks that

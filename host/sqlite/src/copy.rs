@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, MAIN_DB};
 use tempfile::TempPath;
 
+use crate::database::Database;
 use crate::database_file::DatabaseFile;
 
 /// How many pages are copied before checking again whether the copy is still wanted.
@@ -36,14 +37,14 @@ pub(crate) enum CopyError {
 /// appears under its name only when it is complete and safe against a crash. `wal`: whether a part
 /// of the state may be in a log.
 pub(crate) fn copy(
-    from: &Connection,
+    from: &Database,
     to: &Path,
     wal: bool,
     stop: &AtomicBool,
 ) -> Result<(), CopyError> {
     let unfinished = create(to)?;
     // On other systems some bytes beyond the first gigabyte may not be readable: SQLite's locks lie on them.
-    if wal || cfg!(not(unix)) {
+    if wal || from.is_lent() || cfg!(not(unix)) {
         pages(from, &unfinished, stop)?;
     } else {
         blocks(from, &unfinished, stop)?;
@@ -67,7 +68,7 @@ fn create(to: &Path) -> io::Result<TempPath> {
 /// writer has to wait before it touches a page), and page by page it takes twice as long.
 ///
 /// It is read through SQLite: another opening of the file would, when closed, drop the locks of this process.
-fn blocks(from: &Connection, to: &Path, stop: &AtomicBool) -> Result<(), CopyError> {
+fn blocks(from: &Database, to: &Path, stop: &AtomicBool) -> Result<(), CopyError> {
     let file = DatabaseFile::of(from)?;
     let mut to = OpenOptions::new().write(true).open(to)?;
     let mut block = vec![0; BLOCK_BYTES];
@@ -79,16 +80,16 @@ fn blocks(from: &Connection, to: &Path, stop: &AtomicBool) -> Result<(), CopyErr
         offset += block.len() as u64;
     }
     // A read that failed may have ended it.
-    if from.is_autocommit() { Err(CopyError::TransactionEnded) } else { Ok(()) }
+    if from.is_lost() { Err(CopyError::TransactionEnded) } else { Ok(()) }
 }
 
 /// Copies page by page.
-fn pages(from: &Connection, to: &Path, stop: &AtomicBool) -> rusqlite::Result<()> {
+fn pages(from: &Database, to: &Path, stop: &AtomicBool) -> rusqlite::Result<()> {
     let mut copy = Connection::open(to)?;
     copy.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")?;
     {
         // The connection's own transaction holds the state from the first page to the last.
-        let backup = Backup::new(from, &mut copy)?;
+        let backup = Backup::new_with_names(from, from.schema(), &mut copy, MAIN_DB)?;
         loop {
             match backup.step(PAGES_PER_STEP)? {
                 StepResult::Done => break,

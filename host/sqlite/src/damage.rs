@@ -6,8 +6,9 @@
 
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, Result};
+use rusqlite::{ErrorCode, Result};
 
+use crate::database::Database;
 use crate::error::is_damage;
 use crate::key_order::KeyOrder;
 use crate::position::Position;
@@ -21,7 +22,7 @@ const STEPS: u64 = 64;
 /// The position before the first row that can be read behind the damage that comes after a position. None: there is
 /// none, or no way to find it.
 pub(crate) fn first_readable(
-    connection: &Connection,
+    database: &Database,
     query: &TableQuery,
     after: &Position,
     max_bytes: u32,
@@ -32,12 +33,12 @@ pub(crate) fn first_readable(
         Position::RowidFrom(rowid) => Some(*rowid),
         _ => Some(i64::MIN),
     };
-    let mut search = Search::new(connection, query)?;
+    let mut search = Search::new(database, query)?;
     while let Some(start) = from {
         from = match search.row(start)? {
             Found::Row(rowid) => {
                 let position = Position::RowidFrom(rowid);
-                if is_readable(connection, query, &position, max_bytes)? {
+                if is_readable(database, query, &position, max_bytes)? {
                     return Ok(Some(position));
                 }
                 rowid.checked_add(1)
@@ -63,8 +64,8 @@ enum Found {
 struct Search<'c>(Statement<'c>);
 
 impl<'c> Search<'c> {
-    fn new(connection: &'c Connection, query: &TableQuery) -> Result<Self> {
-        query.first_key(connection, &Position::RowidFrom(0)).map(Self)
+    fn new(database: &'c Database, query: &TableQuery) -> Result<Self> {
+        query.first_key(database, &Position::RowidFrom(0)).map(Self)
     }
 
     /// Finds the first row of a rowid or a larger one, without reading what is in it.
@@ -108,7 +109,7 @@ impl<'c> Search<'c> {
 
 /// Whether the first row after a position can be read.
 fn is_readable(
-    connection: &Connection,
+    database: &Database,
     query: &TableQuery,
     after: &Position,
     max_bytes: u32,
@@ -117,9 +118,9 @@ fn is_readable(
     for (selection, longest) in
         [(Selection::Plain, max_bytes as i32), (Selection::Guarded, i32::MAX)]
     {
-        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
-        let mut rows = query.rows(connection, after, 0, selection, max_bytes)?;
-        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest)?;
+        database.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
+        let mut rows = query.rows(database, after, 0, selection, max_bytes)?;
+        database.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest)?;
         match rows.step() {
             Ok(_) => return Ok(true),
             Err(error) if is_damage(&error) => return Ok(false),

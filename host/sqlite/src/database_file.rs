@@ -1,40 +1,42 @@
-//! The file of a connection, read as SQLite itself reads it.
+//! The file of a database, read as SQLite itself reads it.
 
 use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::ptr;
 
-use rusqlite::{Connection, Error, Result, ffi};
+use rusqlite::{Error, Result, ffi};
 
-/// An open file of a connection's main database.
+use crate::database::Database;
+
+/// An open file of a database.
 pub(crate) struct DatabaseFile<'c> {
     file: ptr::NonNull<ffi::sqlite3_file>,
     methods: ptr::NonNull<ffi::sqlite3_io_methods>,
-    connection: PhantomData<&'c Connection>,
+    database: PhantomData<&'c Database>,
 }
 
 impl<'c> DatabaseFile<'c> {
-    /// The file of a connection, which keeps it open.
-    pub(crate) fn of(connection: &'c Connection) -> Result<Self> {
-        Self::found(connection, ffi::SQLITE_FCNTL_FILE_POINTER)
+    /// The file of a database, which keeps it open.
+    pub(crate) fn of(database: &'c Database) -> Result<Self> {
+        Self::found(database, ffi::SQLITE_FCNTL_FILE_POINTER)
     }
 
     /// The file of its journal, or of its write-ahead log.
-    pub(crate) fn of_journal(connection: &'c Connection) -> Result<Self> {
-        Self::found(connection, ffi::SQLITE_FCNTL_JOURNAL_POINTER)
+    pub(crate) fn of_journal(database: &'c Database) -> Result<Self> {
+        Self::found(database, ffi::SQLITE_FCNTL_JOURNAL_POINTER)
     }
 
-    fn found(connection: &'c Connection, which: c_int) -> Result<Self> {
+    fn found(database: &'c Database, which: c_int) -> Result<Self> {
         let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
         // SAFETY: the connection is open, and SQLite puts a pointer where it is told.
         done(unsafe {
-            let (db, to) = (connection.handle(), (&raw mut file).cast());
-            ffi::sqlite3_file_control(db, c"main".as_ptr(), which, to)
+            let (db, to) = (database.handle(), (&raw mut file).cast());
+            ffi::sqlite3_file_control(db, database.schema().as_ptr(), which, to)
         })?;
         // SAFETY: what is not null is a file that SQLite has opened, and lives as long as the connection.
         let methods = unsafe { file.as_ref() }.map(|file| file.pMethods.cast_mut());
         match (ptr::NonNull::new(file), methods.and_then(ptr::NonNull::new)) {
-            (Some(file), Some(methods)) => Ok(Self { file, methods, connection: PhantomData }),
+            (Some(file), Some(methods)) => Ok(Self { file, methods, database: PhantomData }),
             _ => Err(failure(ffi::SQLITE_MISUSE)),
         }
     }

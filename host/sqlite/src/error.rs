@@ -81,6 +81,38 @@ pub enum OpenError {
     },
 }
 
+/// Why a database of somebody else's connection can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LendError {
+    /// The connection has no database of this name.
+    #[error("there is no database {schema:?} on this connection: it has {}", known.join(", "))]
+    NoSuchDatabase {
+        /// The name as given.
+        schema: String,
+        /// The names of its databases.
+        known: Vec<String>,
+    },
+    /// The connection has written to it and not committed.
+    #[error(
+        "this connection has a transaction open that has written to {schema:?}, and what it wrote may be rolled back: COMMIT it first"
+    )]
+    Uncommitted {
+        /// The database's name.
+        schema: String,
+    },
+    /// A statement that writes to it is under way.
+    #[error(
+        "a statement that writes to {schema:?} is not finished: the database can be read before or after it, but not within it"
+    )]
+    Writing {
+        /// The database's name.
+        schema: String,
+    },
+    /// SQLite's own error.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+}
+
 impl OpenError {
     /// Interprets SQLite's error on opening `path`.
     pub(crate) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Catalog;
+use crate::database::Database;
 use crate::pages::Pages;
 use crate::table_sample::{SampledTable, Size, sample};
 use partway_wasmtime::rows::{Table, TableFlags};
@@ -56,7 +56,7 @@ impl Expected {
 /// Estimates how much there is to export from these tables; none: from all. `bytes`: the size of the database. It takes a
 /// sample of each table's pages. Where they can't be read, it goes by what `ANALYZE` has left, and by `bytes`.
 pub(crate) fn expected(
-    connection: &Connection,
+    database: &Database,
     catalog: &Catalog,
     tables: &[String],
     is_wal: bool,
@@ -76,14 +76,14 @@ pub(crate) fn expected(
         .iter()
         .filter(|(name, table)| !is_own(name) && !table.flags.contains(TableFlags::VIRTUAL));
     let count = count.count() as u32;
-    let found = roots(connection).and_then(|roots| {
+    let found = roots(database).and_then(|roots| {
         let sampled = objects.iter().filter_map(|(name, table)| {
             let is_rowid = |name: &Vec<u8>| Some(name) == table.rowid.as_ref();
             let rowid_is_column = table.columns.iter().any(|column| is_rowid(&column.name));
             Some(SampledTable { root: *roots.get(*name)?, rowid_is_column })
         });
         let sampled: Vec<_> = sampled.collect();
-        let pages = Pages::of(connection, is_wal, deadline)?;
+        let pages = Pages::of(database, is_wal, deadline)?;
         size(&pages, &sampled, deadline)
     });
     match found {
@@ -98,9 +98,10 @@ pub(crate) fn expected(
 }
 
 /// The pages of all tables' roots.
-fn roots(connection: &Connection) -> Option<HashMap<Vec<u8>, u32>> {
-    let sql = "SELECT name, rootpage FROM sqlite_master WHERE type = 'table' AND rootpage > 0";
-    let mut statement = connection.prepare(sql).ok()?;
+fn roots(database: &Database) -> Option<HashMap<Vec<u8>, u32>> {
+    let sql =
+        "SELECT name, rootpage FROM schema.sqlite_master WHERE type = 'table' AND rootpage > 0";
+    let mut statement = database.prepare(&database.sql(sql)).ok()?;
     let mut rows = statement.query([]).ok()?;
     let mut roots = HashMap::new();
     while let Some(row) = rows.next().ok()? {

@@ -8,8 +8,9 @@ use std::ffi::CString;
 
 use rusqlite::blob::Blob;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Error, MAIN_DB, Result, ffi};
+use rusqlite::{Error, Result};
 
+use crate::database::Database;
 use crate::identifier::quoted;
 use crate::position::Position;
 use crate::statement::Statement;
@@ -35,22 +36,25 @@ impl Imposter {
     /// the value is a default that no row stores, for instance.
     pub(crate) fn open<'c>(
         &self,
-        connection: &'c Connection,
+        database: &'c Database,
         query: &TableQuery,
         row: &Position,
         column: usize,
     ) -> Result<Blob<'c>> {
-        let place = self.places.get(column).copied().flatten().ok_or(Error::QueryReturnedNoRows)?;
-        if self.rowid(connection, row).is_err() {
-            self.create(connection, query)?;
+        if cfg!(feature = "loadable_extension") {
+            return Err(Error::QueryReturnedNoRows);
         }
-        let rowid = self.rowid(connection, row)?;
+        let place = self.places.get(column).copied().flatten().ok_or(Error::QueryReturnedNoRows)?;
+        if self.rowid(database, row).is_err() {
+            self.create(database, query)?;
+        }
+        let rowid = self.rowid(database, row)?;
         let column = CString::new(format!("c{place}"))?;
-        connection.blob_open(MAIN_DB, self.name.as_c_str(), column.as_c_str(), rowid, true)
+        database.blob_open(database.schema(), self.name.as_c_str(), column.as_c_str(), rowid, true)
     }
 
     /// The rowid of the row right before a position.
-    fn rowid(&self, connection: &Connection, row: &Position) -> Result<i64> {
+    fn rowid(&self, database: &Database, row: &Position) -> Result<i64> {
         let (clauses, number) = match row {
             Position::Rowid(rowid) => ("WHERE rowid = ?1", *rowid),
             Position::Ordinal(rows) => {
@@ -60,33 +64,45 @@ impl Imposter {
         };
         let name = quoted(self.name.as_bytes());
         let sql = [b"SELECT rowid FROM ", &name[..], b" ", clauses.as_bytes()].concat();
-        let mut statement = Statement::prepare(connection, &sql, &[ValueRef::Integer(number)])?;
+        let mut statement = Statement::prepare(database, &sql, &[ValueRef::Integer(number)])?;
         match statement.step()? {
             true => statement.cell(0).as_i64().map_err(|_| Error::QueryReturnedNoRows),
             false => Err(Error::QueryReturnedNoRows),
         }
     }
 
-    fn create(&self, connection: &Connection, query: &TableQuery) -> Result<()> {
-        let root = query.root_page(connection)?;
+    fn create(&self, database: &Database, query: &TableQuery) -> Result<()> {
+        let root = query.root_page(database)?;
         let columns: Vec<String> = (0..self.columns).map(|column| format!("c{column}")).collect();
         let name = quoted(self.name.as_bytes());
         let columns = columns.join(",");
         let sql = [b"CREATE TABLE ", &name[..], b"(", columns.as_bytes(), b")"].concat();
-        set_imposter(connection, 1, root);
+        set_imposter(database, 1, root);
         // The table is there once the statement is compiled, and nothing is left to run: whether that went well shows
         // when the table is read.
-        Statement::prepare(connection, &sql, &[]).ok();
-        set_imposter(connection, 0, 0);
+        Statement::prepare(database, &sql, &[]).ok();
+        set_imposter(database, 0, 0);
         Ok(())
     }
 }
 
+/// A loaded extension has no access to this: the interface for extensions leaves out functions with any number of
+/// arguments.
+#[cfg(feature = "loadable_extension")]
+fn set_imposter(_: &Database, _: i32, _: i32) {}
+
 /// Turns on and off that a `CREATE TABLE` gives another name to the pages below a root page.
-fn set_imposter(connection: &Connection, on: i32, root: i32) {
+#[cfg(not(feature = "loadable_extension"))]
+fn set_imposter(database: &Database, on: i32, root: i32) {
     // SAFETY: the connection is open, and only this thread uses it; the arguments are those of this operation.
     unsafe {
-        let db = connection.handle();
-        ffi::sqlite3_test_control(ffi::SQLITE_TESTCTRL_IMPOSTER, db, c"main".as_ptr(), on, root);
+        let db = database.handle();
+        rusqlite::ffi::sqlite3_test_control(
+            rusqlite::ffi::SQLITE_TESTCTRL_IMPOSTER,
+            db,
+            c"main".as_ptr(),
+            on,
+            root,
+        );
     }
 }

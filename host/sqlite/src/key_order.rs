@@ -1,10 +1,15 @@
 //! What orders a table, and the SQL that selects the rows after a position in that order.
 
+use rusqlite::Result;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Result};
 
+use crate::database::Database;
 use crate::identifier::{as_parameter, quoted};
 use crate::position::{KeyValue, Position};
+
+/// SQLite 3.40 takes a blob that is a parameter for UTF-8 when it casts it, and this version does not. Those between them
+/// were not looked at.
+const BLOBS_CAST_SINCE: i32 = 3_051_000;
 
 /// What orders a table.
 #[derive(Debug, Clone)]
@@ -141,13 +146,14 @@ pub(crate) fn ranges(position: &Position) -> usize {
 }
 
 /// Reads the columns of a WITHOUT ROWID table's primary key from the index that is the table.
-pub(crate) fn read_primary_key(connection: &Connection, table: &[u8]) -> Result<Vec<KeyColumn>> {
-    let mut statement = connection.prepare_cached(
+pub(crate) fn read_primary_key(database: &Database, table: &[u8]) -> Result<Vec<KeyColumn>> {
+    let mut statement = database.prepare_cached(
         "SELECT x.name, x.\"desc\", x.coll \
-         FROM pragma_index_list(?1) AS i, pragma_index_xinfo(i.name) AS x \
+         FROM pragma_index_list(?1, ?2) AS i, pragma_index_xinfo(i.name, ?2) AS x \
          WHERE i.origin = 'pk' AND x.key ORDER BY x.seqno",
     )?;
-    let columns = statement.query_map([as_parameter(table)], |row| {
+    let parameters = [as_parameter(table), as_parameter(database.schema_text())];
+    let columns = statement.query_map(parameters, |row| {
         Ok(KeyColumn {
             name: quoted(row.get_ref(0)?.as_bytes()?),
             descending: row.get(1)?,
@@ -195,7 +201,12 @@ fn comparison<'p>(
 fn parameter(value: &KeyValue, index: usize, utf8: bool) -> (String, ValueRef<'_>) {
     match value.value_ref() {
         ValueRef::Text(bytes) if !utf8 => {
-            (format!("+CAST(?{index} AS TEXT)"), ValueRef::Blob(bytes))
+            let sql = match rusqlite::version_number() >= BLOBS_CAST_SINCE {
+                true => format!("+CAST(?{index} AS TEXT)"),
+                // Read from a temporary table, which UNION makes, it is in the database's encoding.
+                false => format!("+CAST((SELECT ?{index} UNION SELECT ?{index}) AS TEXT)"),
+            };
+            (sql, ValueRef::Blob(bytes))
         }
         value => (format!("?{index}"), value),
     }

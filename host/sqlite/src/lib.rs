@@ -33,6 +33,14 @@
 //!
 //! The snapshot has its own thread, which reads ahead. Any executor can await it, and no runtime is
 //! needed; in synchronous code, use `pollster::block_on`.
+//!
+//! A [`LentDatabase`] is a database of a connection that is open already, and used by somebody else: in memory, temporary
+//! or attached. It is read on the thread that the connection is used from.
+//!
+//! # Features
+//!
+//! - `loadable_extension`: the SQLite that has loaded the extension that this crate is part of, 3.40 or newer, in place of
+//!   the one that rusqlite brings along. It is so for everything in the same build.
 
 // The walk of a row, from the caller down to SQLite:
 //
@@ -41,10 +49,11 @@
 // 3. `reader_thread`: owns the connection, serves requests and, between them, fills the queues.
 // 4. `table_reader`: one scan on that thread, filling batches (`batch_builder`) with rows (`query_rows`).
 //    Where a page is damaged, `damage` finds out where the table can be read again.
-// 5. `table_query`: the SQL of a scan, in `key_order`, from a `position` on; `statement` runs it in SQLite.
+// 5. `table_query`: the SQL of a scan, in `key_order`, from a `position` on; `statement` runs it in SQLite, on a
+//    `database`.
 //
 // `shared_state` is what a snapshot and its cursors have in common; `paused_scan` keeps what a slice has read
-// ahead for the next; `catalog` and `schema` know the tables; `estimate` takes a sample of their `pages` (`table_sample`).
+// ahead for the next; `lent` makes the thread that calls it the one that reads, for a connection that is somebody else's; `catalog` and `schema` know the tables; `estimate` takes a sample of their `pages` (`table_sample`).
 
 mod authorizer;
 mod batch_builder;
@@ -56,6 +65,7 @@ mod connection;
 mod copy;
 mod cursor;
 mod damage;
+mod database;
 mod database_file;
 mod error;
 mod estimate;
@@ -64,6 +74,7 @@ mod identifier;
 mod imposter;
 mod key_order;
 mod keyed_batch;
+mod lent;
 mod long_value;
 mod pages;
 mod paused_scan;
@@ -81,7 +92,8 @@ mod table_query;
 mod table_reader;
 mod table_sample;
 
-pub use error::OpenError;
+pub use error::{LendError, OpenError};
 pub use estimate::Expected;
 pub use fingerprint::Fingerprint;
+pub use lent::{LentDatabase, Uncommitted};
 pub use snapshot::Snapshot;

@@ -5,9 +5,10 @@
 use rusqlite::blob::Blob;
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Error, MAIN_DB, Result};
+use rusqlite::{Error, Result};
 
 use crate::byte_order_mark::counted_mark;
+use crate::database::Database;
 use crate::key_order::KeyOrder;
 use crate::position::Position;
 use crate::statement::Statement;
@@ -35,7 +36,7 @@ pub(crate) enum LongValue<'c> {
 impl<'c> LongValue<'c> {
     /// Opens the value of a column in the row right before a position.
     pub(crate) fn open(
-        connection: &'c Connection,
+        database: &'c Database,
         query: &TableQuery,
         row: &Position,
         column: usize,
@@ -43,23 +44,25 @@ impl<'c> LongValue<'c> {
         // Only a rowid table's values can be opened where they lie.
         if let (KeyOrder::Rowid(_), Position::Rowid(rowid), Some(name)) =
             (&query.order, row, query.columns.get(column))
+            && query.opens_values
         {
-            let blob =
-                connection.blob_open(MAIN_DB, query.name.as_c_str(), name.as_c_str(), *rowid, true);
+            let (schema, table) = (database.schema(), query.name.as_c_str());
+            let blob = database.blob_open(schema, table, name.as_c_str(), *rowid, true);
             if let Ok(blob) = blob {
                 return Ok(Self::Stored(blob));
             }
         }
-        // It fails for a table with generated columns.
-        if let Some(imposter) = &query.imposter
-            && let Ok(blob) = imposter.open(connection, query, row, column)
+        // Somebody else's connection is not to have a second name for it.
+        if !database.is_lent()
+            && let Some(imposter) = &query.imposter
+            && let Ok(blob) = imposter.open(database, query, row, column)
         {
             return Ok(Self::Stored(blob));
         }
         // What is left is loaded: a default that no row stores, which is in memory with the schema, and what is in a table
-        // without rowids, whose rows are bounded.
-        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
-        let row = query.one_cell(connection, row, column)?;
+        // without rowids, whose rows are bounded; on a lent connection, all that comes here.
+        database.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;
+        let row = query.one_cell(database, row, column)?;
         let row = row.ok_or(Error::QueryReturnedNoRows)?;
         let mark = counted_mark(&row, 0, row.cell(1));
         Ok(Self::Loaded(row, mark))

@@ -7,14 +7,13 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use rusqlite::Connection;
-
+use crate::database::Database;
 use crate::database_file::DatabaseFile;
 
 const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 
-/// The pages of a connection's main database.
+/// The pages of a database.
 pub(crate) struct Pages<'c> {
     file: DatabaseFile<'c>,
     log: Option<Log<'c>>,
@@ -32,11 +31,13 @@ struct Log<'c> {
 impl<'c> Pages<'c> {
     /// The pages as they are now. None where they can't be read, and where the log is too long to be looked through before
     /// `deadline`.
-    pub(crate) fn of(connection: &'c Connection, is_wal: bool, deadline: Instant) -> Option<Self> {
-        let page_size: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0)).ok()?;
+    pub(crate) fn of(database: &'c Database, is_wal: bool, deadline: Instant) -> Option<Self> {
+        let page_size: u32 = database
+            .query_row(&database.sql("PRAGMA schema.page_size"), [], |row| row.get(0))
+            .ok()?;
         let page_size = u64::from(page_size);
-        let log = if is_wal { Log::of(connection, page_size, deadline)? } else { None };
-        let file = DatabaseFile::of(connection).ok()?;
+        let log = if is_wal { Log::of(database, page_size, deadline)? } else { None };
+        let file = DatabaseFile::of(database).ok()?;
         let mut pages = Self { file, log, page_size, reserved: 0 };
         let mut first = Vec::new();
         pages.read(1, &mut first)?;
@@ -63,9 +64,9 @@ impl<'c> Pages<'c> {
 impl<'c> Log<'c> {
     /// The log, unless it is empty.
     #[allow(clippy::option_option, reason = "no log, or one that can't be used")]
-    fn of(connection: &'c Connection, page_size: u64, deadline: Instant) -> Option<Option<Self>> {
+    fn of(database: &'c Database, page_size: u64, deadline: Instant) -> Option<Option<Self>> {
         // Where nothing was ever written to it, there is no file.
-        let Ok(file) = DatabaseFile::of_journal(connection) else { return Some(None) };
+        let Ok(file) = DatabaseFile::of_journal(database) else { return Some(None) };
         let mut header = [0; LOG_HEADER as usize];
         if file.read(&mut header, 0).is_err() {
             return Some(None);

@@ -4,13 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError};
-
-use rusqlite::Connection;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
 
 use crate::catalog::Catalog;
 use crate::connection::check_transaction;
 use crate::copy::copy;
+use crate::database::Database;
 use crate::estimate::expected;
 use crate::keyed_batch::SpareBatch;
 use crate::request::{OpenScan, Request};
@@ -22,17 +22,21 @@ use partway_wasmtime::rows::Error as RowsError;
 /// waits for them is woken. Waking a thread takes as long as reading some kilobytes.
 const FLUSH_BYTES: usize = 128 * 1024;
 
+/// How often `watch` is called.
+const WATCH_INTERVAL: Duration = Duration::from_millis(50);
+
 /// Answers requests until nobody is left to make any. The memory of batches that are used up comes back by
-/// `spare`.
+/// `spare`. `watch` is called now and then, whether there are requests or not.
 pub(crate) fn run(
-    connection: &Connection,
+    database: &Database,
     requests: &Receiver<Request>,
     spare: Receiver<SpareBatch>,
     is_lost: Arc<AtomicBool>,
     row_limit: RowLimit,
+    mut watch: Option<&mut dyn FnMut()>,
 ) {
     let mut thread = ReaderThread {
-        connection,
+        database,
         is_lost,
         catalog: None,
         cursors: HashMap::new(),
@@ -41,9 +45,22 @@ pub(crate) fn run(
         spare: Rc::new(spare),
         row_limit: Rc::new(row_limit),
     };
+    let mut watched = Instant::now();
     loop {
+        if let Some(watch) = &mut watch
+            && watched.elapsed() >= WATCH_INTERVAL
+        {
+            watch();
+            watched = Instant::now();
+        }
         let request = match requests.try_recv() {
             Err(TryRecvError::Empty) if thread.read_ahead() => continue,
+            Err(TryRecvError::Empty) if watch.is_some() => {
+                match requests.recv_timeout(WATCH_INTERVAL) {
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    request => request.ok(),
+                }
+            }
             Err(TryRecvError::Empty) => requests.recv().ok(),
             request => request.ok(),
         };
@@ -55,7 +72,7 @@ pub(crate) fn run(
 }
 
 struct ReaderThread<'c> {
-    connection: &'c Connection,
+    database: &'c Database,
     /// Set once the state that the snapshot holds is gone.
     is_lost: Arc<AtomicBool>,
     /// Read when it is first asked for.
@@ -80,7 +97,7 @@ impl<'c> ReaderThread<'c> {
             Request::Estimate { tables, wal, bytes, reply } => {
                 let estimate = self
                     .catalog()
-                    .map(|catalog| expected(self.connection, &catalog, &tables, wal, bytes));
+                    .map(|catalog| expected(self.database, &catalog, &tables, wal, bytes));
                 reply.send(estimate).ok();
             }
             Request::Open(open) => self.open(open),
@@ -92,14 +109,14 @@ impl<'c> ReaderThread<'c> {
                 }
             }
             Request::Piece(piece, reply) => {
-                let read = check_transaction(self.connection);
+                let read = check_transaction(self.database);
                 let read = read.and_then(|()| self.cursor(piece.cursor)?.read_piece(&piece));
                 self.note_lost_state();
                 reply.send(read).ok();
             }
             Request::Copy { to, wal, stop, reply } => {
                 self.flush();
-                let copied = copy(self.connection, &to, wal, &stop);
+                let copied = copy(self.database, &to, wal, &stop);
                 reply.send(copied.map_err(|error| RowsError::Failed(error.to_string()))).ok();
             }
             Request::Pause { cursor } => {
@@ -117,7 +134,7 @@ impl<'c> ReaderThread<'c> {
 
     /// Before a failure is sent: whoever receives it may ask at once whether the state is lost.
     fn note_lost_state(&self) {
-        if self.connection.is_autocommit() {
+        if self.database.is_lost() {
             self.is_lost.store(true, Ordering::SeqCst);
         }
     }
@@ -127,15 +144,15 @@ impl<'c> ReaderThread<'c> {
         if let Some(catalog) = &self.catalog {
             return Ok(catalog.clone());
         }
-        check_transaction(self.connection)?;
-        let catalog = Arc::new(Catalog::read(self.connection)?);
+        check_transaction(self.database)?;
+        let catalog = Arc::new(Catalog::read(self.database)?);
         Ok(self.catalog.insert(catalog).clone())
     }
 
     fn open(&mut self, OpenScan { cursor, query, after, batches, max_bytes }: OpenScan) {
         let spare = self.spare.clone();
         let limit = self.row_limit.clone();
-        let mut reader = TableReader::new(self.connection, query, after, batches, spare, limit);
+        let mut reader = TableReader::new(self.database, query, after, batches, spare, limit);
         if let Some(max_bytes) = max_bytes {
             reader.start(max_bytes);
             self.wanted.push_back(cursor);

@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, Result};
+use rusqlite::{ErrorCode, Result};
 
+use crate::database::Database;
 use crate::error::rows_error;
 use crate::key_order::KeyOrder;
 use crate::table_query::TableQuery;
@@ -36,7 +37,7 @@ impl RowLimit {
     /// Checks the rows of a table, once.
     pub(crate) fn check(
         &self,
-        connection: &Connection,
+        database: &Database,
         query: &TableQuery,
     ) -> std::result::Result<(), RowsError> {
         let KeyOrder::PrimaryKey(_) = query.order else { return Ok(()) };
@@ -44,7 +45,7 @@ impl RowLimit {
             return Ok(());
         }
         let max_bytes = self.max_bytes.load(Ordering::SeqCst);
-        let longer = first_longer(connection, query, max_bytes)
+        let longer = first_longer(database, query, max_bytes)
             .map_err(|error| rows_error(&query.displayed, &error))?;
         if let Some(row) = longer {
             let size = match row.size {
@@ -77,13 +78,13 @@ struct LongRow {
 /// The first row longer than so many bytes. Nothing is compared on the way, which would load rows. In a column of REAL
 /// affinity SQLite loads a text or blob to measure it: no more than allowed, as it refuses longer ones.
 fn first_longer(
-    connection: &Connection,
+    database: &Database,
     query: &TableQuery,
     max_bytes: u64,
 ) -> Result<Option<LongRow>> {
-    let limit = |bytes| connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes);
+    let limit = |bytes| database.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes);
     limit(i32::MAX)?;
-    let mut statement = query.lengths(connection)?;
+    let mut statement = query.lengths(database)?;
     limit(i32::try_from(max_bytes).unwrap_or(i32::MAX))?;
     let mut number = 0;
     loop {

@@ -2,26 +2,28 @@
 
 use std::collections::HashMap;
 
+use rusqlite::Row;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
 
+use crate::database::Database;
 use crate::identifier::as_parameter;
 use partway_wasmtime::rows::{
     AutoVacuum, Column, ColumnKind, Encoding, Object, ObjectKind, Schema, Table, TableFlags,
 };
 
 /// Reads the whole schema.
-pub(crate) fn read_schema(connection: &Connection) -> rusqlite::Result<Schema> {
+pub(crate) fn read_schema(database: &Database) -> rusqlite::Result<Schema> {
     let number = |pragma: &str| {
-        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+        let sql = database.sql(&format!("PRAGMA schema.{pragma}"));
+        database.query_row(&sql, [], |row| row.get::<_, i64>(0))
     };
-    let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
-    let flags = table_flags(connection)?;
-    let estimates = estimates(connection);
+    let encoding: String = database.query_row("PRAGMA encoding", [], |row| row.get(0))?;
+    let flags = table_flags(database)?;
+    let estimates = estimates(database);
 
     let mut objects = Vec::new();
-    let mut statement =
-        connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid")?;
+    let stored = "SELECT type, name, tbl_name, sql FROM schema.sqlite_master ORDER BY rowid";
+    let mut statement = database.prepare(&database.sql(stored))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let kind = match row.get_ref(0)? {
@@ -39,7 +41,7 @@ pub(crate) fn read_schema(connection: &Connection) -> rusqlite::Result<Schema> {
         let table = match kind {
             ObjectKind::Table => {
                 let flags = flags.get(&name).copied().unwrap_or(TableFlags::empty());
-                let mut table = table(connection, &name, flags, sql.as_deref())?;
+                let mut table = table(database, &name, flags, sql.as_deref())?;
                 table.estimated_rows = estimates.get(&name).copied();
                 Some(table)
             }
@@ -69,11 +71,11 @@ fn bytes(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<u8>> {
     Ok(row.get_ref(index)?.as_bytes_or_null()?.unwrap_or_default().to_vec())
 }
 
-fn table_flags(connection: &Connection) -> rusqlite::Result<HashMap<Vec<u8>, TableFlags>> {
+fn table_flags(database: &Database) -> rusqlite::Result<HashMap<Vec<u8>, TableFlags>> {
     let mut tables = HashMap::new();
-    let mut statement = connection
-        .prepare("SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")?;
-    let mut rows = statement.query([])?;
+    let mut statement = database
+        .prepare("SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = ?1")?;
+    let mut rows = statement.query([as_parameter(database.schema_text())])?;
     while let Some(row) = rows.next()? {
         let mut flags = match row.get_ref(1)? {
             ValueRef::Text(b"virtual") => TableFlags::VIRTUAL,
@@ -92,15 +94,16 @@ fn table_flags(connection: &Connection) -> rusqlite::Result<HashMap<Vec<u8>, Tab
 
 /// Reads the details of a table. `sql` is the statement that created it.
 fn table(
-    connection: &Connection,
+    database: &Database,
     name: &[u8],
     flags: TableFlags,
     sql: Option<&[u8]>,
 ) -> rusqlite::Result<Table> {
-    let mut statement = connection
-        .prepare_cached("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
+    let mut statement = database.prepare_cached(
+        "SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1, ?2) ORDER BY cid",
+    )?;
     let columns: rusqlite::Result<Vec<Column>> = statement
-        .query_map([as_parameter(name)], |row| {
+        .query_map([as_parameter(name), as_parameter(database.schema_text())], |row| {
             Ok(Column {
                 name: bytes(row, 0)?,
                 declared_type: bytes(row, 1)?,
@@ -124,10 +127,10 @@ fn table(
     let rowid = if is_virtual || flags.contains(TableFlags::WITHOUT_ROWID) {
         None
     } else {
-        rowid_name(connection, name, &columns)?
+        rowid_name(database, name, &columns)?
     };
     let references = if !is_virtual && may_have_references(sql) {
-        references(connection, name)?
+        references(database, name)?
     } else {
         Vec::new()
     };
@@ -142,17 +145,19 @@ fn may_have_references(sql: Option<&[u8]>) -> bool {
 }
 
 /// The tables that a table's foreign keys reference.
-fn references(connection: &Connection, table: &[u8]) -> rusqlite::Result<Vec<Vec<u8>>> {
-    let mut statement = connection
-        .prepare_cached("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?1) ORDER BY 1")?;
-    let names = statement.query_map([as_parameter(table)], |row| bytes(row, 0))?;
+fn references(database: &Database, table: &[u8]) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let mut statement = database.prepare_cached(
+        "SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?1, ?2) ORDER BY 1",
+    )?;
+    let parameters = [as_parameter(table), as_parameter(database.schema_text())];
+    let names = statement.query_map(parameters, |row| bytes(row, 0))?;
     names.collect()
 }
 
 /// The name that reaches a rowid table's rowid: that of its INTEGER PRIMARY KEY, or one of SQLite's own three
 /// that no column has.
 fn rowid_name(
-    connection: &Connection,
+    database: &Database,
     table: &[u8],
     columns: &[Column],
 ) -> rusqlite::Result<Option<Vec<u8>>> {
@@ -162,9 +167,11 @@ fn rowid_name(
     {
         // `INTEGER PRIMARY KEY DESC` and `PRIMARY KEY (a, a)` are ordinary columns, and then the key has an
         // index of its own.
-        let has_index: bool = connection
-            .prepare_cached("SELECT count(*) FROM pragma_index_list(?1) WHERE origin = 'pk'")?
-            .query_row([as_parameter(table)], |row| row.get(0))?;
+        let has_index: bool = database
+            .prepare_cached("SELECT count(*) FROM pragma_index_list(?1, ?2) WHERE origin = 'pk'")?
+            .query_row([as_parameter(table), as_parameter(database.schema_text())], |row| {
+                row.get(0)
+            })?;
         if !has_index {
             return Ok(Some(column.name.clone()));
         }
@@ -175,10 +182,11 @@ fn rowid_name(
 }
 
 /// Row counts that `ANALYZE` left; none where it never ran.
-fn estimates(connection: &Connection) -> HashMap<Vec<u8>, u64> {
+fn estimates(database: &Database) -> HashMap<Vec<u8>, u64> {
     let read = || -> rusqlite::Result<HashMap<Vec<u8>, u64>> {
         let mut estimates = HashMap::new();
-        let mut statement = connection.prepare("SELECT tbl, stat FROM sqlite_stat1")?;
+        let mut statement =
+            database.prepare(&database.sql("SELECT tbl, stat FROM schema.sqlite_stat1"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let stat = bytes(row, 1)?;
@@ -199,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_rowid_goes_by_the_name_that_reaches_it() {
-        let connection = Connection::open_in_memory().unwrap();
+        let database = Database::main(rusqlite::Connection::open_in_memory().unwrap());
         for (columns, rowid) in [
             ("(a INTEGER PRIMARY KEY)", Some("a")),
             ("(a INTEGER, PRIMARY KEY (a DESC))", Some("a")),
@@ -209,21 +217,21 @@ mod tests {
             ("(rowid, _rowid_, oid)", None),
             ("(a INTEGER PRIMARY KEY) WITHOUT ROWID", None),
         ] {
-            connection
+            database
                 .execute_batch(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t {columns}"))
                 .unwrap();
-            let table = read_schema(&connection).unwrap().objects.remove(0).table.unwrap();
+            let table = read_schema(&database).unwrap().objects.remove(0).table.unwrap();
             assert_eq!(table.rowid.as_deref(), rowid.map(str::as_bytes), "{columns}");
         }
     }
 
     #[test]
     fn foreign_keys_are_found_however_they_are_written() {
-        let connection = Connection::open_in_memory().unwrap();
+        let database = Database::main(rusqlite::Connection::open_in_memory().unwrap());
         let tables = "CREATE TABLE t (a, b REFERENCES\tu, FOREIGN KEY (a) references[v](c));
              ALTER TABLE t ADD COLUMN d/**/ReFeReNcEs w";
-        connection.execute_batch(tables).unwrap();
-        let table = read_schema(&connection).unwrap().objects.remove(0).table.unwrap();
+        database.execute_batch(tables).unwrap();
+        let table = read_schema(&database).unwrap().objects.remove(0).table.unwrap();
         assert_eq!(table.references, [b"u", b"v", b"w"]);
     }
 }

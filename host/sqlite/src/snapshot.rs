@@ -61,20 +61,25 @@ impl Snapshot {
         let other =
             |error: io::Error| OpenError::Other { path: path.clone(), reason: error.to_string() };
         let before = Fingerprint::settled(&path).map_err(other)?;
-        let OpenDatabase { connection, bytes, is_wal } = open(&path)?;
+        let OpenDatabase { database, bytes, is_wal } = open(&path)?;
         // A change before the transaction began may be in it or not: such a state has no fingerprint.
         let after = Fingerprint::of(&path).map_err(other)?;
         let fingerprint = before.filter(|before| after.as_ref() == Some(before));
 
-        let (shared, requests, spare) = SharedState::new(connection.get_interrupt_handle());
+        let (shared, requests, spare) = SharedState::new(database.get_interrupt_handle());
         let is_lost = shared.is_lost().clone();
         let row_limit = RowLimit::new(shared.max_loaded_row().clone());
         std::thread::Builder::new()
             .name("partway-reader".to_owned())
-            .spawn(move || run(&connection, &requests, spare, is_lost, row_limit))
+            .spawn(move || run(&database, &requests, spare, is_lost, row_limit, None))
             .map_err(other)?;
         let file = Arc::new(HeldFile { path, fingerprint, bytes, is_wal });
         Ok(Self { file, shared: Arc::new(shared) })
+    }
+
+    /// What reads by requests to the thread of a connection that is somebody else's.
+    pub(crate) fn lent(shared: Arc<SharedState>, path: PathBuf, bytes: u64, is_wal: bool) -> Self {
+        Self { file: Arc::new(HeldFile { path, fingerprint: None, bytes, is_wal }), shared }
     }
 
     /// Sets the most bytes of a row that is loaded into memory whole; none: 64 MiB. Only rows with long

@@ -45,6 +45,17 @@ impl<'c> Statement<'c> {
         }
     }
 
+    /// The same without the connection's lifetime.
+    ///
+    /// # Safety
+    ///
+    /// It must be dropped before the connection.
+    pub(crate) unsafe fn detached(self) -> Statement<'static> {
+        let raw = self.raw;
+        std::mem::forget(self);
+        Statement { raw, connection: PhantomData }
+    }
+
     /// Starts over, with another value of the first parameter. What failed before is forgotten.
     pub(crate) fn restart(&mut self, parameter: ValueRef<'_>) -> Result<()> {
         // SAFETY: the statement lives, and nobody reads its row: that would borrow it.

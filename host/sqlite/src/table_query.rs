@@ -7,10 +7,11 @@ use std::ffi::CString;
 
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Error, Result, ffi};
+use rusqlite::{Error, Result, ffi};
 
 use crate::byte_order_mark::LostMarks;
 use crate::catalog::Catalog;
+use crate::database::Database;
 use crate::identifier::{displayed_table, quoted};
 use crate::imposter::Imposter;
 use crate::key_order::{Clauses, KeyOrder};
@@ -37,6 +38,9 @@ pub(crate) struct TableQuery {
     indexes: Vec<usize>,
     /// The table's columns that its rows store, unquoted, in their order.
     pub(crate) stored: Vec<Vec<u8>>,
+    /// Whether values can be opened under the table's own name. Where there are generated columns, SQLite refuses that, and
+    /// before 3.43 opens another column than it is asked for.
+    pub(crate) opens_values: bool,
     /// Where its long values are opened if they can't be under its own name; none for a table without rowids.
     pub(crate) imposter: Option<Imposter>,
     encoding: Encoding,
@@ -92,6 +96,10 @@ impl TableQuery {
         let stored: Vec<Vec<u8>> =
             table.columns.iter().filter(is_stored).map(|column| column.name.clone()).collect();
         let place = |column: &Vec<u8>| stored.iter().position(|stored| stored == column);
+        let is_generated = |column: &Column| {
+            matches!(column.kind, ColumnKind::GeneratedStored | ColumnKind::GeneratedVirtual)
+        };
+        let opens_values = !table.columns.iter().any(is_generated);
         let imposter = catalog
             .unused_name(name)
             .filter(|_| !matches!(order, KeyOrder::PrimaryKey(_)))
@@ -107,6 +115,7 @@ impl TableQuery {
             selected,
             indexes,
             stored,
+            opens_values,
             imposter,
             encoding: catalog.schema.encoding,
             displayed,
@@ -130,7 +139,7 @@ impl TableQuery {
     /// values are long in a guarded selection.
     pub(crate) fn rows<'c>(
         &self,
-        connection: &'c Connection,
+        database: &'c Database,
         after: &Position,
         range: usize,
         selection: Selection,
@@ -138,42 +147,34 @@ impl TableQuery {
     ) -> Result<QueryRows<'c>> {
         let limit = (selection == Selection::Guarded).then_some(1);
         let clauses = self.order.after(after, range, limit, self.is_utf8());
-        let results = self.results(selection, max_bytes);
-        let width = usize::try_from(connection.limit(Limit::SQLITE_LIMIT_COLUMN)?).unwrap_or(1);
+        let results = self.results(database, selection, max_bytes);
+        let width = usize::try_from(database.limit(Limit::SQLITE_LIMIT_COLUMN)?).unwrap_or(1);
         let width = width.max(1);
         let mut statements =
-            results.chunks(width).map(|results| self.select(connection, results, &clauses));
+            results.chunks(width).map(|results| self.select(database, results, &clauses));
         let first = match statements.next() {
             Some(first) => first?,
-            None => Statement::prepare(connection, b"SELECT 0 WHERE 0", &[])?,
+            None => Statement::prepare(database, b"SELECT 0 WHERE 0", &[])?,
         };
         let more: Vec<_> = statements.collect::<Result<_>>()?;
         let is_plain = !self.is_paired(selection) && more.is_empty();
         let plain = is_plain.then(|| self.indexes.clone());
-        Ok(QueryRows::new(
-            first,
-            more,
-            width,
-            self.places(selection),
-            plain,
-            self.marks(connection),
-        ))
+        Ok(QueryRows::new(first, more, width, self.places(selection), plain, self.marks(database)))
     }
 
     /// Selects how many bytes each stored column has, of all rows in the order of the table.
-    pub(crate) fn lengths<'c>(&self, connection: &'c Connection) -> Result<Statement<'c>> {
-        let length = |name: &Vec<u8>| [b"octet_length(", &quoted(name)[..], b")"].concat();
+    pub(crate) fn lengths<'c>(&self, database: &'c Database) -> Result<Statement<'c>> {
+        let length = |name: &Vec<u8>| database.octet_length(&quoted(name));
         let lengths: Vec<_> = self.stored.iter().map(length).collect();
         let clauses = Clauses { sql: b"NOT INDEXED".to_vec(), parameters: Vec::new() };
-        self.select(connection, &lengths, &clauses)
+        self.select(database, &lengths, &clauses)
     }
 
     /// The number of the page that the table begins with.
-    pub(crate) fn root_page(&self, connection: &Connection) -> Result<i32> {
-        let sql =
-            b"SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = CAST(?1 AS TEXT)";
+    pub(crate) fn root_page(&self, database: &Database) -> Result<i32> {
+        let sql = "SELECT rootpage FROM schema.sqlite_master WHERE type = 'table' AND name = CAST(?1 AS TEXT)";
         let name = ValueRef::Text(self.name.as_bytes());
-        let mut statement = Statement::prepare(connection, sql, &[name])?;
+        let mut statement = Statement::prepare(database, database.sql(sql).as_bytes(), &[name])?;
         match (statement.step()?, statement.cell(0)) {
             (true, ValueRef::Integer(page)) => {
                 i32::try_from(page).map_err(|_| Error::QueryReturnedNoRows)
@@ -185,11 +186,11 @@ impl TableQuery {
     /// Selects the key of the first row after a position, and no more of it.
     pub(crate) fn first_key<'c>(
         &self,
-        connection: &'c Connection,
+        database: &'c Database,
         after: &Position,
     ) -> Result<Statement<'c>> {
         self.select(
-            connection,
+            database,
             &self.order.names(),
             &self.order.after(after, 0, Some(1), self.is_utf8()),
         )
@@ -199,25 +200,26 @@ impl TableQuery {
     /// None: there is no such row.
     pub(crate) fn one_cell<'c>(
         &self,
-        connection: &'c Connection,
+        database: &'c Database,
         row: &Position,
         column: usize,
     ) -> Result<Option<Statement<'c>>> {
-        let selected = measured(&self.selected[self.indexes[column]]);
+        let selected = measured(database, &self.selected[self.indexes[column]]);
         let clauses = self.order.row_at(row, self.is_utf8());
-        let mut statement = self.select(connection, &selected, &clauses)?;
+        let mut statement = self.select(database, &selected, &clauses)?;
         Ok(statement.step()?.then_some(statement))
     }
 
     fn select<'c>(
         &self,
-        connection: &'c Connection,
+        database: &'c Database,
         results: &[Vec<u8>],
         Clauses { sql, parameters }: &Clauses<'_>,
     ) -> Result<Statement<'c>> {
         let results = results.join(&b',');
-        let sql = [b"SELECT ", &results[..], b" FROM ", &self.table, b" ", sql].concat();
-        Statement::prepare(connection, &sql, parameters)
+        let table = database.qualified(&self.table);
+        let sql = [b"SELECT ", &results[..], b" FROM ", &table, b" ", sql].concat();
+        Statement::prepare(database, &sql, parameters)
     }
 
     /// Where in a row of results the cells of `columns` are.
@@ -232,32 +234,33 @@ impl TableQuery {
     }
 
     /// The result columns' SQL.
-    fn results(&self, selection: Selection, max_bytes: u32) -> Vec<Vec<u8>> {
+    fn results(&self, database: &Database, selection: Selection, max_bytes: u32) -> Vec<Vec<u8>> {
         if !self.is_paired(selection) {
             return self.selected.clone();
         }
         let (key, others) = self.selected.split_at(self.order.width());
         let pair = |name: &Vec<u8>| match selection {
-            Selection::Plain => measured(name),
-            Selection::Guarded => guarded(name, max_bytes),
+            Selection::Plain => measured(database, name),
+            Selection::Guarded => guarded(database, name, max_bytes),
         };
         key.iter().cloned().chain(others.iter().flat_map(pair)).collect()
     }
 
     /// What finds the byte order marks that cells have lost.
-    fn marks<'c>(&self, connection: &'c Connection) -> LostMarks<'c> {
+    fn marks<'c>(&self, database: &'c Database) -> LostMarks<'c> {
         let encoding = match self.encoding {
             Encoding::Utf8 => ffi::SQLITE_UTF8,
             Encoding::Utf16le => ffi::SQLITE_UTF16LE,
             Encoding::Utf16be => ffi::SQLITE_UTF16BE,
         };
         let mut columns = HashMap::new();
-        if let (KeyOrder::Rowid(_), false) = (&self.order, self.is_utf8()) {
+        if let (KeyOrder::Rowid(_), false, true) = (&self.order, self.is_utf8(), self.opens_values)
+        {
             let key = self.order.width();
             let places = self.indexes.iter().zip(&self.columns).filter(|(index, _)| **index >= key);
             columns.extend(places.map(|(index, name)| (key + 2 * (index - key), name.clone())));
         }
-        LostMarks { connection, encoding, table: self.name.clone(), columns }
+        LostMarks { database, encoding, table: self.name.clone(), columns }
     }
 
     fn is_utf8(&self) -> bool {
@@ -273,15 +276,15 @@ impl TableQuery {
 }
 
 /// A cell, and how many bytes of it are stored.
-fn measured(name: &[u8]) -> [Vec<u8>; 2] {
-    [name.to_vec(), [b"octet_length(", name, b")"].concat()]
+fn measured(database: &Database, name: &[u8]) -> [Vec<u8>; 2] {
+    [name.to_vec(), database.octet_length(name)]
 }
 
 /// The two results of a cell that may be long. Neither `octet_length` nor `typeof` loads its value. Numbers have no length:
 /// `octet_length` would give that of their digits.
-fn guarded(name: &[u8], max_bytes: u32) -> [Vec<u8>; 2] {
-    let length =
-        [b"CASE WHEN typeof(", name, b") IN ('text','blob') THEN octet_length(", name, b") END"];
+fn guarded(database: &Database, name: &[u8], max_bytes: u32) -> [Vec<u8>; 2] {
+    let octets = database.octet_length(name);
+    let length = [b"CASE WHEN typeof(", name, b") IN ('text','blob') THEN ", &octets[..], b" END"];
     let length = length.concat();
     let is_long = [&length[..], format!(">{max_bytes}").as_bytes()].concat();
     let value =

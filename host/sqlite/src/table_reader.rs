@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, Error, ErrorCode, Result};
+use rusqlite::{Error, ErrorCode, Result};
 
 use crate::batch_builder::BatchBuilder;
 use crate::batch_queue::{BatchSender, Reading};
 use crate::connection::check_transaction;
 use crate::damage::first_readable;
+use crate::database::Database;
 use crate::error::{is_damage, rows_error};
 use crate::key_order::ranges;
 use crate::keyed_batch::SpareBatch;
@@ -24,7 +25,7 @@ use partway_wasmtime::rows::Error as RowsError;
 
 /// A scan of a table, and where it stands.
 pub(crate) struct TableReader<'c> {
-    connection: &'c Connection,
+    database: &'c Database,
     query: Arc<TableQuery>,
     /// The ranges that are read come after this position.
     after: Position,
@@ -74,7 +75,7 @@ enum Filled {
 impl<'c> TableReader<'c> {
     /// A scan of the rows after a position.
     pub(crate) fn new(
-        connection: &'c Connection,
+        database: &'c Database,
         query: Arc<TableQuery>,
         after: Position,
         batches: BatchSender,
@@ -82,7 +83,7 @@ impl<'c> TableReader<'c> {
         row_limit: Rc<RowLimit>,
     ) -> Self {
         Self {
-            connection,
+            database,
             query,
             last: after.clone(),
             after,
@@ -120,7 +121,7 @@ impl<'c> TableReader<'c> {
         if self.has_ended || !self.batches.wants_more() {
             return false;
         }
-        if let Err(lost) = check_transaction(self.connection) {
+        if let Err(lost) = check_transaction(self.database) {
             return self.end(Err(lost));
         }
         match self.fill() {
@@ -136,7 +137,7 @@ impl<'c> TableReader<'c> {
     fn skip_damage(&mut self, error: &Error) -> bool {
         let damage = rows_error(&self.query.displayed, error);
         self.push_partial();
-        match first_readable(self.connection, &self.query, &self.last, self.max_bytes) {
+        match first_readable(self.database, &self.query, &self.last, self.max_bytes) {
             Ok(Some(behind)) => {
                 self.batches.push(Reading::Damage(damage, behind.clone()));
                 self.last = behind.clone();
@@ -193,7 +194,7 @@ impl<'c> TableReader<'c> {
                 }
                 Ok(Stop::RangeHasEnded) => self.range += 1,
                 Ok(Stop::ValueIsTooLong) => {
-                    if let Err(error) = self.row_limit.check(self.connection, &self.query) {
+                    if let Err(error) = self.row_limit.check(self.database, &self.query) {
                         self.partial = Some(builder);
                         return Ok(Filled::RowIsTooLong(error));
                     }
@@ -243,13 +244,13 @@ impl<'c> TableReader<'c> {
     fn take_rows(&mut self) -> Result<QueryRows<'c>> {
         // SQLite refuses a value longer than this instead of loading it. The guarded query does not load it
         // anyway, but may have to measure it; and the key, a parameter, may be longer.
-        let limit = |length| self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, length);
+        let limit = |length| self.database.set_limit(Limit::SQLITE_LIMIT_LENGTH, length);
         let rows = match self.rows.take() {
             Some(rows) => rows,
             None => {
                 limit(i32::MAX)?;
                 let (range, selection) = (self.range, self.selection);
-                self.query.rows(self.connection, &self.after, range, selection, self.max_bytes)?
+                self.query.rows(self.database, &self.after, range, selection, self.max_bytes)?
             }
         };
         let is_plain = self.selection == Selection::Plain;
@@ -290,7 +291,7 @@ impl<'c> TableReader<'c> {
         // Another value is closed before this one is opened.
         let opened = match self.long_value.take().filter(is_same) {
             Some((.., value)) => Ok(value),
-            None => LongValue::open(self.connection, &self.query, &piece.row, piece.column),
+            None => LongValue::open(self.database, &self.query, &piece.row, piece.column),
         };
         let read = opened.and_then(|value| {
             let bytes = value.read(piece.offset, piece.max_bytes)?;

@@ -1,0 +1,226 @@
+//! The options that SQL gives, as one JSON object: named as the program's.
+
+use bytesize::ByteSize;
+use partway_jobs::{Target, object_name, sql_settings};
+use partway_sqlite::Uncommitted;
+use partway_wasmtime::exporter;
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+
+/// The options of `partway_parts`.
+const OF_PARTS: [&str; 7] =
+    ["format", "max_loaded_row", "no_rowids", "part_size", "schema", "table", "target"];
+
+/// The further ones of `partway_export`. Between two parts that are read as rows, a transaction may be rolled back to
+/// anywhere, and nobody is told.
+const OF_EXPORT: [&str; 3] = ["name", "slice_parts", "uncommitted"];
+
+/// What to export, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// The object's name; none: by the time.
+    pub(crate) name: Option<String>,
+    pub(crate) format: String,
+    /// Only these tables; none: all.
+    pub(crate) tables: Vec<String>,
+    /// In bytes; none: by the database's size.
+    pub(crate) part_size: Option<u64>,
+    /// The most parts of a slice; none: the export is one.
+    pub(crate) slice_parts: Option<u32>,
+    pub(crate) settings: Vec<(String, String)>,
+    pub(crate) max_loaded_row: Option<u64>,
+    /// Which of the connection's databases.
+    pub(crate) schema: String,
+    pub(crate) uncommitted: Uncommitted,
+}
+
+impl Options {
+    /// Those of `partway_export`; none given: the defaults.
+    pub(crate) fn of_export(json: Option<&str>) -> Result<Self, Error> {
+        let mut known: Vec<&str> = OF_PARTS.into_iter().chain(OF_EXPORT).collect();
+        known.sort_unstable();
+        Self::read(json, &known)
+    }
+
+    /// Those of `partway_parts`; none given: the defaults.
+    pub(crate) fn of_parts(json: Option<&str>) -> Result<Self, Error> {
+        Self::read(json, &OF_PARTS)
+    }
+
+    /// The component's options.
+    pub(crate) fn for_component(&self, part_size: u32) -> exporter::Options {
+        exporter::Options {
+            format: self.format.clone(),
+            tables: self.tables.clone(),
+            part_size,
+            settings: self.settings.clone(),
+        }
+    }
+
+    fn read(json: Option<&str>, known: &[&str]) -> Result<Self, Error> {
+        let given = Given::parse(json, known)?;
+        let target = given.text("target")?.map(|target| {
+            let unknown = |()| wrong("target", &Value::from(target), "'sqlite' or 'd1'");
+            target.parse::<Target>().map_err(unknown)
+        });
+        let slice_parts = given.number("slice_parts")?.map(|parts| {
+            let small = u32::try_from(parts).ok().filter(|parts| *parts > 0);
+            small.ok_or_else(|| wrong("slice_parts", &parts.into(), "a number from 1"))
+        });
+        let name = given.text("name")?.map(|name| {
+            let reason = |error| Error::Options(format!("name {name:?} is {error}"));
+            object_name(name).map_err(reason)
+        });
+        Ok(Self {
+            name: name.transpose()?,
+            format: given.text("format")?.unwrap_or("sql").to_owned(),
+            tables: given.tables()?,
+            part_size: given.size("part_size")?,
+            slice_parts: slice_parts.transpose()?,
+            settings: sql_settings(given.flag("no_rowids")?, target.transpose()?),
+            max_loaded_row: given.size("max_loaded_row")?,
+            schema: given.text("schema")?.unwrap_or("main").to_owned(),
+            uncommitted: match given.flag("uncommitted")? {
+                true => Uncommitted::Read,
+                false => Uncommitted::Refuse,
+            },
+        })
+    }
+}
+
+/// The object, with known names only.
+struct Given(Map<String, Value>);
+
+impl Given {
+    fn parse(json: Option<&str>, known: &[&str]) -> Result<Self, Error> {
+        let Some(json) = json else { return Ok(Self(Map::new())) };
+        let Ok(Value::Object(given)) = serde_json::from_str(json) else {
+            return Err(Error::Options(format!(
+                "the options are no JSON object: write them like json_object('{}', …)",
+                known[0]
+            )));
+        };
+        match given.keys().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(Error::Options(format!(
+                "there is no option {name:?}: the options are {}",
+                known.join(", ")
+            ))),
+            None => Ok(Self(given)),
+        }
+    }
+
+    /// The value of an option; none where it is NULL, too.
+    fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&str>, Error> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        value.as_str().map(Some).ok_or_else(|| wrong(name, value, "text"))
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, Error> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        value.as_u64().map(Some).ok_or_else(|| wrong(name, value, "a number from 1"))
+    }
+
+    /// Bytes, or text like `8MiB`.
+    fn size(&self, name: &str) -> Result<Option<u64>, Error> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        let of_text = || value.as_str()?.parse::<ByteSize>().ok().map(|size| size.as_u64());
+        let size = value.as_u64().or_else(of_text);
+        size.map(Some).ok_or_else(|| wrong(name, value, "a size like 8388608 or '8MiB'"))
+    }
+
+    /// Yes or no: SQL has 1 and 0 for true and false.
+    fn flag(&self, name: &str) -> Result<bool, Error> {
+        match self.value(name) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(value) => match value.as_u64() {
+                Some(0) => Ok(false),
+                Some(1) => Ok(true),
+                _ => Err(wrong(name, value, "1 or 0")),
+            },
+        }
+    }
+
+    /// One name, or an array of them.
+    fn tables(&self) -> Result<Vec<String>, Error> {
+        let wrong = |value| wrong("table", value, "a table's name or an array of them");
+        match self.value("table") {
+            None => Ok(Vec::new()),
+            Some(Value::String(name)) => Ok(vec![name.clone()]),
+            Some(Value::Array(names)) => names
+                .iter()
+                .map(|name| name.as_str().map(str::to_owned).ok_or_else(|| wrong(name)))
+                .collect(),
+            Some(other) => Err(wrong(other)),
+        }
+    }
+}
+
+fn wrong(name: &str, value: &Value, wanted: &str) -> Error {
+    Error::Options(format!("option {name} can't be {value}: give {wanted}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_as_sql_writes_them() {
+        let given = r#"{"name":"a.sql","table":["t","u"],"part_size":"8MiB","slice_parts":3,"no_rowids":1,
+            "target":"d1","schema":"temp","max_loaded_row":9,"uncommitted":true,"format":null}"#;
+        let read = Options::of_export(Some(given)).unwrap();
+        let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let expected = Options {
+            name: Some("a.sql".to_owned()),
+            format: "sql".to_owned(),
+            tables: vec!["t".to_owned(), "u".to_owned()],
+            part_size: Some(8 * 1024 * 1024),
+            slice_parts: Some(3),
+            settings: vec![setting("rowids", "drop"), setting("target", "d1")],
+            max_loaded_row: Some(9),
+            schema: "temp".to_owned(),
+            uncommitted: Uncommitted::Read,
+        };
+        assert_eq!(read, expected);
+        assert_eq!(Options::of_export(None).unwrap(), Options::of_parts(Some("{}")).unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_option_is_said_with_its_name() {
+        for (given, said) in [
+            ("7", "the options are no JSON object: write them like json_object('format', …)"),
+            (
+                r#"{"colour":1}"#,
+                "there is no option \"colour\": the options are format, max_loaded_row, name, no_rowids, part_size, \
+                 schema, slice_parts, table, target, uncommitted",
+            ),
+            (
+                r#"{"part_size":"x"}"#,
+                "option part_size can't be \"x\": give a size like 8388608 or '8MiB'",
+            ),
+            (r#"{"slice_parts":0}"#, "option slice_parts can't be 0: give a number from 1"),
+            (r#"{"no_rowids":"no"}"#, "option no_rowids can't be \"no\": give 1 or 0"),
+            (r#"{"target":"d2"}"#, "option target can't be \"d2\": give 'sqlite' or 'd1'"),
+            (
+                r#"{"table":[1]}"#,
+                "option table can't be 1: give a table's name or an array of them",
+            ),
+            (
+                r#"{"name":"../a"}"#,
+                "name \"../a\" is not a plain name: it must not contain a slash or begin with a dot",
+            ),
+        ] {
+            assert_eq!(Options::of_export(Some(given)).unwrap_err().to_string(), said);
+        }
+        let error = Options::of_parts(Some(r#"{"name":"a"}"#)).unwrap_err().to_string();
+        assert!(
+            error.starts_with("there is no option \"name\": the options are format,"),
+            "{error}"
+        );
+    }
+}
