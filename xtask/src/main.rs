@@ -1,6 +1,7 @@
 //! Partway's development tasks:
 //! `cargo xtask setup | demo | test | garage | fidelity | bench | slices | record | wit | package | dist`.
 
+mod all_wasi;
 mod apt;
 mod bench;
 mod browser;
