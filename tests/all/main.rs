@@ -3,6 +3,7 @@
 //! | module | promise |
 //! |---|---|
 //! | `bad_input` | each mistake gives a clear error and the documented exit code |
+//! | `component::all_wasi` | a program of components alone, with no host of ours, writes the same objects |
 //! | `component::asynchronous` | an asynchronous host writes the same object, and its other tasks run meanwhile |
 //! | `component::composition` | components compose, and import nothing but the contract |
 //! | `component::contract` | every item has its version, and a host runs components of compatible ones |
@@ -52,6 +53,7 @@
 
 mod bad_input;
 mod component {
+    mod all_wasi;
     mod asynchronous;
     mod composition;
     mod contract;

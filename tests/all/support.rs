@@ -17,6 +17,7 @@ mod round_trip;
 mod s3;
 mod server;
 mod turn;
+mod wasmtime_program;
 
 use std::path::Path;
 use std::time::Duration;
@@ -40,6 +41,7 @@ pub use round_trip::round_trip;
 pub use s3::{Fault, Request, S3Server, s3_against};
 pub use server::{ReadResponse, Server, read};
 pub use turn::{Turn, turn};
+pub use wasmtime_program::wasmtime;
 
 /// How long a test waits for what has to happen before it gives up. This is no promise of how fast that is: the machine
 /// may be busy with other tests.

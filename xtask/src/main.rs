@@ -2,6 +2,7 @@
 //! `cargo xtask setup | demo | test | garage | fidelity | bench | slices | record | wit | new-component |
 //! package | dist | extension`.
 
+mod all_wasi;
 mod apt;
 mod bench;
 mod browser;

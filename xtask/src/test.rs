@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 
+use crate::all_wasi;
 use crate::bench;
 use crate::browser::browser;
 use crate::cloudflare::{self, has_node};
@@ -36,6 +37,7 @@ pub fn test(long: bool) -> Result<()> {
     if let Some(node) = node::for_examples()? {
         tests.env("PARTWAY_TEST_NODE", node);
     }
+    tests.envs(all_wasi::for_example()?.into_iter().flatten());
     if long {
         tests.args(["--", "--include-ignored"]);
         let elsewhere = MEASURING.iter().chain([&LONG_SIMULATION]);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wit_component::ComponentEncoder;
 
-use crate::toolchain::{TARGET, Toolchain};
+use crate::toolchain::{Library, TARGET, Toolchain};
 
 /// Why a component could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -44,22 +44,53 @@ pub enum BuildError {
 }
 
 /// Compiles the crate `crate_name`, whose manifest is `manifest`, in release mode under
-/// `target_folder`, and returns the component's bytes.
+/// `target_folder`, and returns the component's bytes. It is `no_std`: it uses `core` and `alloc`.
 pub fn build(
     toolchain: &Toolchain,
     manifest: &Path,
     crate_name: &str,
     target_folder: &Path,
 ) -> Result<Vec<u8>, BuildError> {
-    let crate_name = crate_name.to_owned();
-    let output = toolchain
-        .cargo()
-        .args(["build", "--release", "--target", TARGET, "--package", &crate_name])
+    compile(toolchain, manifest, &[crate_name], target_folder, Library::Alloc)?;
+    encoded(crate_name, target_folder)
+}
+
+/// As [`build`], but crates of one workspace, which may use `std`: the components in the order of the names.
+/// `manifest` is the workspace's. What they share is compiled once.
+pub fn build_workspace(
+    toolchain: &Toolchain,
+    manifest: &Path,
+    crate_names: &[&str],
+    target_folder: &Path,
+) -> Result<Vec<Vec<u8>>, BuildError> {
+    compile(toolchain, manifest, crate_names, target_folder, Library::Std)?;
+    crate_names.iter().map(|name| encoded(name, target_folder)).collect()
+}
+
+fn compile(
+    toolchain: &Toolchain,
+    manifest: &Path,
+    crate_names: &[&str],
+    target_folder: &Path,
+    library: Library,
+) -> Result<(), BuildError> {
+    let crate_name = crate_names.join(", ");
+    let mut cargo = toolchain.cargo();
+    if let Some(folder) = manifest.parent()
+        && manifest.is_absolute()
+        && target_folder.is_absolute()
+    {
+        // There cargo finds the settings of the crate's workspace.
+        cargo.current_dir(folder);
+    }
+    let output = cargo
+        .args(["build", "--release", "--target", TARGET])
+        .args(crate_names.iter().flat_map(|name| ["--package", *name]))
         .arg("--manifest-path")
         .arg(manifest)
         .arg("--target-dir")
         .arg(target_folder)
-        .args(toolchain.arguments())
+        .args(toolchain.arguments(library))
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")
         .env("CARGO_PROFILE_RELEASE_LTO", "fat")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
@@ -73,10 +104,16 @@ pub fn build(
         let messages = String::from_utf8_lossy(&output.stderr).into_owned();
         return Err(BuildError::Compile { crate_name, messages });
     }
+    Ok(())
+}
+
+/// The component of a crate that is compiled.
+fn encoded(crate_name: &str, target_folder: &Path) -> Result<Vec<u8>, BuildError> {
     let module = format!("{}.wasm", crate_name.replace('-', "_"));
     let path = target_folder.join(TARGET).join("release").join(module);
     let module = std::fs::read(&path).map_err(|source| BuildError::Read { path, source })?;
-    encode(&module).map_err(|reason| BuildError::Encode { crate_name, reason })
+    encode(&module)
+        .map_err(|reason| BuildError::Encode { crate_name: crate_name.to_owned(), reason })
 }
 
 /// The compiler's flags.

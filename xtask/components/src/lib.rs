@@ -7,5 +7,5 @@
 mod build;
 mod toolchain;
 
-pub use build::{BuildError, build};
+pub use build::{BuildError, build, build_workspace};
 pub use toolchain::{NoToolchain, TARGET, Toolchain};

@@ -8,6 +8,15 @@ use std::process::Command;
 /// The target of every component: no WASI, so no ambient authority.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
+/// What of Rust's library a crate uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Library {
+    /// `core` and `alloc`: it is `no_std`, as the components are that others run.
+    Alloc,
+    /// `std`, of which little works without an operating system.
+    Std,
+}
+
 /// A toolchain that can compile for [`TARGET`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Toolchain {
@@ -104,10 +113,14 @@ impl Toolchain {
     }
 
     /// What the build needs besides the ordinary arguments.
-    pub(crate) fn arguments(&self) -> &'static [&'static str] {
-        match self {
-            Self::Rustup { .. } => &[],
-            Self::Debian => &["-Zbuild-std=core,alloc"],
+    pub(crate) fn arguments(&self, library: Library) -> &'static [&'static str] {
+        match (self, library) {
+            (Self::Rustup { .. }, _) => &[],
+            (Self::Debian, Library::Alloc) => &["-Zbuild-std=core,alloc"],
+            // Without features: backtraces alone double the time, and there are none in wasm.
+            (Self::Debian, Library::Std) => {
+                &["-Zbuild-std=std,panic_abort", "-Zbuild-std-features="]
+            }
         }
     }
 }
