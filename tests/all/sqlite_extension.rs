@@ -68,7 +68,7 @@ fn an_export_is_what_the_program_makes_of_the_file() {
         write_hard_cases(&path, encoding, &[]).unwrap();
         let expected = by_the_program(&path, case.folder.path());
         let name = format!("{encoding}.sql");
-        let options = format!("'name', '{name}', 'part_size', 65536, 'slice_parts', 2");
+        let options = format!("'name', '{name}', 'part_size', 1048576, 'slice_parts', 9");
         let sql = format!("SELECT partway_export({}, json_object({options}))", case.store());
         let summary: Value = serde_json::from_str(&case.sql(&path, &sql).unwrap()).unwrap();
         assert_eq!(summary["sha256"], expected.as_str(), "{encoding}");
