@@ -56,15 +56,11 @@ impl DumpSource {
         }
     }
 
-    /// How long it is, in bytes; none if that is known only at its end.
-    pub async fn length(&self) -> anyhow::Result<Option<u64>> {
-        Ok(match self {
-            Self::StandardInput => None,
-            // A pipe has none.
-            Self::Object { store, name } => {
-                Some(store.stat(name).await?.length).filter(|length| *length > 0)
-            }
-        })
+    /// How long it is, in bytes; none if that is known only at its end. What is wrong with it, reading tells.
+    pub async fn length(&self) -> Option<u64> {
+        let Self::Object { store, name } = self else { return None };
+        // A pipe has no length.
+        store.stat(name).await.ok().map(|stat| stat.length).filter(|length| *length > 0)
     }
 
     /// Reads it, and works on its bytes on another thread meanwhile. That may end early, for what is no dump.

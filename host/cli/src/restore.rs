@@ -43,7 +43,7 @@ pub async fn run(arguments: RestoreArguments) -> Result<(), Failure> {
 async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<Restored, Failure> {
     let source = DumpSource::open(&arguments.dump)?;
     let location = source.location();
-    let progress = ReadProgress::of(source.length().await?);
+    let progress = ReadProgress::of(source.length().await);
     let requirements = Requirements {
         sha256: arguments.sha256.clone(),
         may_be_of_damaged: arguments.allow_incomplete,

@@ -26,7 +26,8 @@ pub async fn read_in_ranges(store: Arc<dyn Store>, name: &str) -> Result<ObjectB
     if store.is_local() {
         return store.read(name).await;
     }
-    let begin = store.stat(name).await?;
+    // A request for the bytes says more of what is missing: the bucket, say.
+    let Ok(begin) = store.stat(name).await else { return store.read(name).await };
     let object = Object { store, name: name.to_owned() };
     let reading = object.clone();
     let ranges = stream::iter(ranges(begin.length))
