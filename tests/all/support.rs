@@ -47,6 +47,10 @@ pub use wasmtime_program::wasmtime;
 /// may be busy with other tests.
 pub const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
+/// The hard cases with more columns than the examples take, as their README says.
+pub const TOO_WIDE: [&str; 2] =
+    ["a table of 1,500 columns, mostly NULL", "a table of 2,000 columns"];
+
 /// A new database, made by SQL.
 pub fn database(path: &Path, sql: &str) -> Connection {
     let connection = Connection::open(path).expect("a new database");

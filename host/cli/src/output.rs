@@ -10,6 +10,11 @@ pub fn print(line: &str) -> anyhow::Result<()> {
     check_written(writeln!(io::stdout(), "{line}"))
 }
 
+/// Prints a line that must not get lost, such as a hash: a reader that has gone is a failure.
+pub fn print_or_fail(line: &str) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{line}").context("can't write to standard output")
+}
+
 /// Prints a line for people to standard error, after the program's name.
 macro_rules! message {
     ($($line:tt)*) => {

@@ -1,6 +1,5 @@
 //! `partway restore`.
 
-use std::io::Write;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
@@ -15,7 +14,7 @@ use crate::advice::advice;
 use crate::arguments::RestoreArguments;
 use crate::dump_source::DumpSource;
 use crate::failure::Failure;
-use crate::output::message;
+use crate::output::{message, print_or_fail};
 use crate::read_progress::ReadProgress;
 use crate::signals::Signals;
 
@@ -90,9 +89,7 @@ fn report(
             sha256: &restored.sha256,
             seconds: began.elapsed().as_secs_f64(),
         };
-        let line = serde_json::to_string(&outcome)?;
-        writeln!(std::io::stdout(), "{line}").context("can't write to standard output")?;
-        return Ok(());
+        return Ok(print_or_fail(&serde_json::to_string(&outcome)?)?);
     }
     message!(
         "{} is restored: {} in {}, of a dump of {}",

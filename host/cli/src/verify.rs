@@ -1,6 +1,5 @@
 //! `partway verify`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -20,7 +19,7 @@ use crate::advice::advice;
 use crate::arguments::VerifyArguments;
 use crate::dump_source::DumpSource;
 use crate::failure::Failure;
-use crate::output::message;
+use crate::output::{message, print_or_fail};
 use crate::signals::Signals;
 
 /// How many differences are printed one by one.
@@ -92,7 +91,7 @@ impl Verify<'_> {
                 sha256: &report.sha256,
                 differences: differences.as_ref().map(|differences| differences.number),
             };
-            print(&serde_json::to_string(&outcome)?)?;
+            print_or_fail(&serde_json::to_string(&outcome)?)?;
         }
         let Some(last) = problems.pop() else {
             return Ok(self.print_success(&report, differences.as_ref())?);
@@ -178,7 +177,7 @@ impl Verify<'_> {
         if self.arguments.json {
             return Ok(());
         }
-        print(&format!("{}  {}", report.sha256, self.source.hashed_name()))
+        print_or_fail(&format!("{}  {}", report.sha256, self.source.hashed_name()))
     }
 }
 
@@ -214,11 +213,6 @@ fn differences(
         }
     })?;
     Ok(differences)
-}
-
-/// Prints a line. The hash must not get lost, so a reader that has gone is a failure here.
-fn print(line: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{line}").context("can't write to standard output")
 }
 
 /// What `--json` prints.

@@ -16,10 +16,7 @@ use wac_parser::Document;
 use wit_parser::WorldItem;
 use wit_parser::decoding::DecodedWasm;
 
-use crate::support::{program, sha256, signal, wasmtime};
-
-/// What the examples' README says that they leave out.
-const LEFT_OUT: [&str; 2] = ["a table of 1,500 columns, mostly NULL", "a table of 2,000 columns"];
+use crate::support::{TOO_WIDE, program, sha256, signal, wasmtime};
 
 /// The program, composed as its README says, in a file: as machine code, since it is run often.
 fn composed(wasmtime: &Path) -> &'static Path {
@@ -161,7 +158,7 @@ fn a_program_of_components_alone_writes_what_the_program_writes() {
     let Some(case) = Case::new() else { return };
     let cases = hard_cases();
     let long = cases.iter().map(|case| case.name).filter(|name| name.starts_with("long "));
-    let without: Vec<&str> = LEFT_OUT.into_iter().chain(long).collect();
+    let without: Vec<&str> = TOO_WIDE.into_iter().chain(long).collect();
     for encoding in TextEncoding::ALL {
         let (database, output) = (format!("{encoding}.db"), format!("{encoding}.sql"));
         write_hard_cases(&case.path(&database), encoding, &without).unwrap();

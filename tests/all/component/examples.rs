@@ -8,10 +8,7 @@ use partway_prebuilt::EXPORTER;
 use partway_testbed::{TextEncoding, hard_cases, write_hard_cases, write_sample};
 use rusqlite::Connection;
 
-use crate::support::{built, database, node, program, python_tools, rows_check, sha256};
-
-/// What the examples' README says that they leave out.
-const LEFT_OUT: [&str; 2] = ["a table of 1,500 columns, mostly NULL", "a table of 2,000 columns"];
+use crate::support::{TOO_WIDE, built, database, node, program, python_tools, rows_check, sha256};
 
 /// A host: what starts it, for an export and for a check of its rows.
 struct Host {
@@ -80,7 +77,7 @@ fn hosts_from_the_contract_alone_write_what_the_program_writes() {
     // One case of long values is enough: the others take a slow host long.
     let cases = hard_cases();
     let long = cases.iter().map(|case| case.name).filter(|name| name.starts_with("long "));
-    let without: Vec<&str> = LEFT_OUT.into_iter().chain(long).collect();
+    let without: Vec<&str> = TOO_WIDE.into_iter().chain(long).collect();
     for encoding in TextEncoding::ALL {
         let path = folder.path().join(format!("{encoding}.db"));
         write_hard_cases(&path, encoding, &without).unwrap();

@@ -10,11 +10,8 @@ use partway_component_build::Toolchain;
 use partway_testbed::{TextEncoding, hard_cases, write_hard_cases};
 
 use crate::support::{
-    Interfaces, Program, built, interfaces, node, program, python_tools, summary,
+    Interfaces, Program, TOO_WIDE, built, interfaces, node, program, python_tools, summary,
 };
-
-/// More columns than stock SQLite returns twice.
-const LEFT_OUT: [&str; 2] = ["a table of 1,500 columns, mostly NULL", "a table of 2,000 columns"];
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -104,7 +101,7 @@ fn components_in_python_and_javascript_write_what_pythons_own_sqlite_says() {
         let cases = hard_cases();
         let long = cases.iter().map(|case| case.name).filter(|name| name.starts_with("long "));
         let long = long.filter(|_| encoding == TextEncoding::Utf16be);
-        let without: Vec<&str> = LEFT_OUT.into_iter().chain(long).collect();
+        let without: Vec<&str> = TOO_WIDE.into_iter().chain(long).collect();
         write_hard_cases(&path, encoding, &without).unwrap();
         let expected = expected(&path);
         databases.push((path, expected));

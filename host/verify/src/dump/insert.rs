@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, Result, ToSql};
+use rusqlite::{CachedStatement, Connection, Result};
 
 /// Longer statements are left to SQLite: their values would be in memory twice.
 const MAX_STATEMENT: usize = 1024 * 1024;
@@ -169,18 +169,9 @@ impl<'s> Insert<'s> {
                 Value::Text(range) => ValueRef::Text(&self.bytes[range.clone()]),
                 Value::Blob(range) => ValueRef::Blob(&self.bytes[range.clone()]),
             };
-            statement.raw_bind_parameter(index, Bound(value))?;
+            statement.raw_bind_parameter(index, ToSqlOutput::Borrowed(value))?;
         }
         statement.raw_execute().map(drop)
-    }
-}
-
-/// A value to bind, as it is.
-struct Bound<'a>(ValueRef<'a>);
-
-impl ToSql for Bound<'_> {
-    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(self.0))
     }
 }
 
