@@ -14,7 +14,8 @@ use crate::setup::setup;
 
 /// The crates that are published, each after those that it needs. `partway-component-build` and `partway-testbed` are
 /// not: they may be packaged only because cargo refuses crates that depend on one it may not.
-const CRATES: [&str; 13] = [
+const CRATES: [&str; 14] = [
+    "partway-rows",
     "partway-exporter",
     "partway-importer",
     "partway-redactor",

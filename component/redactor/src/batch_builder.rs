@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::inner_batch::{Cell, InnerBatch};
-use crate::rows::Batch;
+use partway_rows::Batch;
 
 /// Makes a batch. Most cells stay as they are: those that follow each other in the inner batch are copied together.
 pub(crate) struct BatchBuilder<'a> {

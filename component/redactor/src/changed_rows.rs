@@ -8,7 +8,7 @@ use crate::batch_builder::BatchBuilder;
 use crate::filter::Filter;
 use crate::inner_batch::{Cell, InnerBatch, Place, Value, malformed};
 use crate::replacement::{Constant, HashForm, Hasher, Key, encoded, integer};
-use crate::rows::{Batch, Cursor, Encoding, RowsError};
+use partway_rows::{Batch, Cursor, Encoding, RowsError};
 
 /// The codes of cells, by `rows.wit`.
 const TEXT: u8 = 3;

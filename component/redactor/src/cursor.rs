@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::changed_rows::{ChangedRows, LongCell, Passage};
 use crate::redaction::DIGEST;
-use crate::rows::{Batch, Cursor, Position, RowsError};
+use partway_rows::{Batch, Cursor, Position, RowsError};
 
 /// A cursor over what is kept of a table.
 pub struct RedactedCursor<C> {

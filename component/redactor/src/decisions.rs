@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::policy::{Policy, RowFilter, Rule, TablePolicy, Unlisted};
-use crate::rows::{Column, ColumnKind, Object, ObjectKind, Schema, Table};
+use partway_rows::{Column, ColumnKind, Object, ObjectKind, Schema, Table};
 
 /// What becomes of a schema's objects, by their place in it.
 pub(crate) struct Decisions<'a> {

@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 use crate::decisions::{TableRules, same, shown};
 use crate::dependents::refusal;
 use crate::policy::{Dependents, Rule};
-use crate::rows::{Column, ColumnKind, Object, Table, Text};
 use crate::tokens::{Kind, Token, quoted_name, tokens, write};
+use partway_rows::{Column, ColumnKind, Object, Table, Text};
 
 /// What other tables have to know of a table of which not all is kept.
 pub(crate) struct Changed {
@@ -406,7 +406,7 @@ mod tests {
 
     fn object(sql: &str) -> Object {
         Object {
-            kind: crate::rows::ObjectKind::Table,
+            kind: partway_rows::ObjectKind::Table,
             name: b"t".to_vec(),
             on: b"t".to_vec(),
             sql: Some(sql.into()),

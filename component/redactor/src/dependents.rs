@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use crate::decisions::{Decisions, same, shown};
 use crate::policy::Dependents;
-use crate::rows::{Object, ObjectKind, Schema};
 use crate::tokens::tokens;
+use partway_rows::{Object, ObjectKind, Schema};
 
 /// Leaves out what belongs to tables that are left out, and, if the policy says so, what names a table of which not all
 /// is kept. Otherwise that is an error.

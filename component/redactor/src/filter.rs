@@ -6,7 +6,7 @@ use core::cmp::Ordering;
 
 use crate::inner_batch::Value;
 use crate::policy::{Comparison, Literal, RowFilter};
-use crate::rows::{Encoding, Text};
+use partway_rows::{Encoding, Text};
 
 /// A condition for rows to be kept.
 #[derive(Debug, Clone)]

@@ -10,13 +10,13 @@ use once_cell::race::OnceBox;
 use crate::cursor::RedactedCursor;
 use crate::policy::Policy;
 use crate::redaction::Redaction;
-use crate::rows::{
-    AutoVacuum, Batch, Column, ColumnKind, Cursor, Encoding, Object, ObjectKind, Position, Rows,
-    RowsError, Schema, Table, TableFlags, Text,
-};
 use bindings::exports::partway::pipe::rows as outer;
 use bindings::partway::pipe::rows as inner;
 use bindings::partway::redactor::policy;
+use partway_rows::{
+    AutoVacuum, Batch, Column, ColumnKind, Cursor, Encoding, Object, ObjectKind, Position, Rows,
+    RowsError, Schema, Table, TableFlags, Text,
+};
 
 mod bindings {
     #![allow(missing_docs, reason = "generated; the WIT package documents each item")]

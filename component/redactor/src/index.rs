@@ -2,8 +2,8 @@
 
 use crate::definition::{changed_names, has_literal, is_one_of, only_hashes_are_changed};
 use crate::policy::Rule;
-use crate::rows::{Object, Table};
 use crate::tokens::tokens;
+use partway_rows::{Object, Table};
 
 /// Whether an index with SQL of its own may stay: it names no changed column, or it is a plain list of columns, none
 /// dropped, whose new values keep to it. `rules` has one for each column of its table.
@@ -35,7 +35,7 @@ fn only_dropped(rule: &Rule) -> Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{Column, ColumnKind, ObjectKind};
+    use partway_rows::{Column, ColumnKind, ObjectKind};
 
     #[test]
     fn an_index_stays_if_it_tells_nothing_and_still_holds() {

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::rows::{Batch, RowsError};
+use partway_rows::{Batch, RowsError};
 
 /// Where a cell is.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -7,7 +7,6 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | `rows` | the WIT interface `rows`, natively |
 //! | `policy` | what a policy says |
 //! | `decisions` | the policy applied to a schema: what becomes of each table |
 //! | `dependents` | views, triggers and virtual tables that could tell what is left out |
@@ -36,15 +35,14 @@ mod inner_batch;
 mod policy;
 mod redaction;
 mod replacement;
-mod rows;
 mod tokens;
 
 pub use cursor::RedactedCursor;
+pub use partway_rows::{
+    AutoVacuum, Batch, Column, ColumnKind, Cursor, Encoding, Object, ObjectKind, Position, Rows,
+    RowsError, Schema, Table, TableFlags, Text,
+};
 pub use policy::{
     Comparison, Dependents, Literal, Policy, PolicyError, RowFilter, Rule, TablePolicy, Unlisted,
 };
 pub use redaction::Redaction;
-pub use rows::{
-    AutoVacuum, Batch, Column, ColumnKind, Cursor, Encoding, Object, ObjectKind, Position, Rows,
-    RowsError, Schema, Table, TableFlags, Text,
-};

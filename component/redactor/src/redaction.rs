@@ -17,8 +17,8 @@ use crate::filter::Filter;
 use crate::index;
 use crate::policy::{Dependents, Policy, Rule};
 use crate::replacement::{Key, Replacement, encoded, replacement};
-use crate::rows::{ColumnKind, Object, ObjectKind, Rows, RowsError, Schema, Table, Text};
 use crate::tokens::{tokens, without_comments};
+use partway_rows::{ColumnKind, Object, ObjectKind, Rows, RowsError, Schema, Table, Text};
 
 /// How many bytes of the policy's digest are in a position.
 pub(crate) const DIGEST: usize = 8;

@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 use crate::decisions::{same, shown};
 use crate::policy::{Literal, Rule};
-use crate::rows::{Column, Encoding};
+use partway_rows::{Column, Encoding};
 
 /// A text in place of a value.
 const MASK: &str = "***";
@@ -215,7 +215,7 @@ pub(crate) fn integer(hash: &[u8; 32]) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::ColumnKind;
+    use partway_rows::ColumnKind;
 
     #[test]
     fn a_text_is_hashed_as_other_programs_do() {

@@ -7,7 +7,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::parts::PartsError;
-use super::rows::RowsError;
+use partway_rows::RowsError;
 
 /// What to export, and how. Checkpoints hold it as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,16 +1,15 @@
 //! The types and interfaces of the WIT package `partway:pipe`, without bindings: one file for each of its
-//! files. Those say what every item means, in which units and order; here stands only what is particular to
+//! files but `rows`, which is the crate `partway-rows`. Those say what every item means, in which units and order; here stands only what is particular to
 //! this side.
 
 mod exporter;
 mod pacing;
 mod parts;
-mod rows;
 
 pub use exporter::{Budget, Error, More, Options, Outcome, Progress, Summary};
 pub use pacing::Pacing;
 pub use parts::{Parts, PartsError};
-pub use rows::{
+pub use partway_rows::{
     AutoVacuum, Batch, Column, ColumnKind, Cursor, Encoding, Object, ObjectKind, Position, Rows,
     RowsError, Schema, Table, TableFlags, Text,
 };

@@ -1,4 +1,11 @@
-//! The WIT interface `rows`: one unchanging view of a database.
+//! The WIT interface `rows`, without bindings: one unchanging view of a database.
+//!
+//! Components that read through it have these types and traits in common, natively and in WebAssembly; each ties them to
+//! its own bindings. `rows.wit` says what every item means, in which units and order; here stands only what is
+//! particular to this side.
+#![no_std]
+
+extern crate alloc;
 
 use alloc::string::String;
 use alloc::vec::Vec;
