@@ -1,0 +1,34 @@
+//! Why bytes can't be encoded or decoded.
+
+use std::io;
+
+/// Why a block or stream can't be encoded.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// The compressor failed: there is no memory, for example.
+    #[error("the object can't be compressed: {0}")]
+    Compress(String),
+    /// The object can't be encrypted to these recipients.
+    #[error("the object can't be encrypted: {0}")]
+    Encrypt(String),
+    /// What was saved of a stream is damaged.
+    #[error("the saved state of the encoding is damaged: start the export over")]
+    Damaged,
+}
+
+/// Why an object can't be decoded. As a predicate: put the object's name before it.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// It can't be read, or is damaged.
+    #[error("can't be read: {0}")]
+    Read(#[from] io::Error),
+    /// It is encrypted, and no identities were given.
+    #[error("is encrypted")]
+    NoIdentity,
+    /// It is encrypted to others.
+    #[error("is encrypted to others: none of the keys given decrypts it")]
+    WrongIdentity,
+    /// Its header is damaged, or of a newer version of age.
+    #[error("is encrypted, but its header is damaged or newer than this program: {0}")]
+    BadHeader(String),
+}
