@@ -20,6 +20,7 @@
 //! | `dump::damage` | what can be read of a damaged database is exported, and marked incomplete |
 //! | `dump::{hard_cases, random, proj}` | hard cases, random databases and databases in use come back |
 //! | `dump::large_values` | values as large as SQLite allows need little memory |
+//! | `encoding` | compressed and encrypted objects are read by the programs of others, and the same however they were made |
 //! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |
 //! | `export::file_faults` | whichever call to the file system fails, the object is whole or not there |
 //! | `export::kills` | an export survives a hundred kills |
@@ -69,6 +70,7 @@ mod component {
     mod rows_check;
 }
 mod dump;
+mod encoding;
 mod export {
     mod consistency;
     #[cfg(target_os = "linux")]

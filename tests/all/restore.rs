@@ -1,17 +1,17 @@
 //! `partway restore`: a database appears when its dump is whole, and never before.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use partway_testbed::{compare, write_sample};
 
 use crate::support::{
-    Program, S3Server, WAIT_LIMIT, assert_sentences, database, export, garage, sha256, signal,
-    summary,
+    Program, S3Server, Server, WAIT_LIMIT, assert_sentences, database, export, garage,
+    python_tools, sha256, signal, summary,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -107,6 +107,55 @@ fn an_object_of_another_server_comes_back_too() {
     let location = server.export(&case.file, "exports", case.folder.path()).succeed();
     let location = location["location"].as_str().unwrap();
     server.with(case.restore(location).with(["--json"])).succeed();
+    case.assert_restored();
+}
+
+#[test]
+fn a_dump_comes_back_from_a_web_server_with_ranges_and_without() {
+    let case = Case::sample(24);
+    let folder = case.folder.path();
+    let tokens = folder.join("tokens");
+    fs::write(&tokens, "admin 0123456789abcdef0123\n").unwrap();
+    let served = [case.file.to_str().unwrap(), "--token-file", tokens.to_str().unwrap()];
+    let server = Server::with_store(folder, served);
+    let authorized =
+        [("authorization", "Bearer 0123456789abcdef0123"), ("content-type", "application/json")];
+    let begun = server.ask("POST", "/export/dump", &authorized, "{}").result(202);
+    let id = begun["exportId"].as_str().unwrap();
+    let began = Instant::now();
+    let path = format!("/export/status/{id}");
+    while server.ask("GET", &path, &authorized, "").result(200)["status"] != "done" {
+        assert!(began.elapsed() < WAIT_LIMIT);
+        sleep(Duration::from_millis(10));
+    }
+    let url = format!("{}/export/download/{id}", server.url);
+    let restore = |url: &str, token: &str| {
+        let mut restore = case.restore(url).with(["--json"]);
+        restore.command.env("PARTWAY_TOKEN", token);
+        restore.run()
+    };
+    let restored = summary(&restore(&url, "0123456789abcdef0123"));
+    assert_eq!(restored["sha256"], *sha256(&case.dump));
+    case.assert_restored();
+    assert_refused(&restore(&url, ""), 1, "is a token missing, or wrong?");
+    let unknown = format!("{}/export/download/0123456789abcdef", server.url);
+    assert_refused(&restore(&unknown, "0123456789abcdef0123"), 1, "does not exist");
+    drop(server);
+    assert_refused(&restore(&url, ""), 1, "can't be reached");
+    assert!(case.names().is_empty());
+
+    let Some(tools) = python_tools() else { return };
+    let mut python = Command::new(tools.join("python"));
+    python.args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"]).arg(folder);
+    let mut python = python.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(python.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port = line.split(' ').nth(5).unwrap();
+    let name = case.dump.file_name().unwrap().to_str().unwrap();
+    let output = restore(&format!("http://127.0.0.1:{port}/{name}?secret"), "");
+    python.kill().unwrap();
+    python.wait().unwrap();
+    summary(&output);
     case.assert_restored();
 }
 

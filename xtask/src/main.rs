@@ -7,6 +7,7 @@ mod apt;
 mod bench;
 mod browser;
 mod cloudflare;
+mod codecs;
 mod component;
 mod demo;
 mod dist;

@@ -6,6 +6,7 @@ use crate::all_wasi;
 use crate::bench;
 use crate::browser::browser;
 use crate::cloudflare::{self, has_node};
+use crate::codecs;
 use crate::extension;
 use crate::garage::Garage;
 use crate::node;
@@ -36,6 +37,9 @@ pub fn test(long: bool) -> Result<()> {
     }
     if let Some(node) = node::for_examples()? {
         tests.env("PARTWAY_TEST_NODE", node);
+    }
+    if codecs::for_tests()? {
+        tests.env("PARTWAY_TEST_CODECS", "1");
     }
     tests.envs(all_wasi::for_example()?.into_iter().flatten());
     if long {

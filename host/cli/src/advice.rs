@@ -5,6 +5,7 @@
 
 use std::error::Error;
 
+use partway_codec::DecodeError;
 use partway_jobs::{JobError, PruneError, PruneFailure, StateError, StepError, StreamError};
 use partway_restore::RestoreError as NewDatabaseError;
 use partway_sqlite::OpenError;
@@ -38,6 +39,8 @@ pub fn advice(error: &(dyn Error + 'static)) -> String {
         on_restore(error).to_owned()
     } else if let Some(error) = error.downcast_ref() {
         on_new_database(error).to_owned()
+    } else if let Some(error) = error.downcast_ref() {
+        on_decode(error).to_owned()
     } else {
         String::new()
     }
@@ -71,6 +74,13 @@ fn on_step(error: &StepError) -> &'static str {
         StepError::MayNotStartOver => {
             "; --on-change restart makes an export start over by itself when that happens"
         }
+        _ => "",
+    }
+}
+
+fn on_decode(error: &DecodeError) -> &'static str {
+    match error {
+        DecodeError::NoIdentity => ": give the file with your secret key by --identity",
         _ => "",
     }
 }

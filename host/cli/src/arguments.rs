@@ -2,6 +2,7 @@
 
 mod export;
 mod jobs;
+mod keys;
 mod redact;
 mod restore;
 mod serve;

@@ -1,4 +1,4 @@
-//! Where a dump is read from: an object of a store, a file, a pipe, or standard input.
+//! Where a dump is read from: an object of a store or at a URL, a file, a pipe, or standard input.
 
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use partway_store::{Store, read_in_ranges};
+use partway_store::{HttpObject, Store, read_in_ranges};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
@@ -20,6 +20,9 @@ const CHUNK: usize = 256 * 1024;
 /// How many chunks may wait to be worked on while more are read.
 const MAX_WAITING: usize = 2;
 
+/// The variable with the bearer token for URLs.
+const TOKEN: &str = "PARTWAY_TOKEN";
+
 /// The bytes of a dump, in order.
 type Chunks = BoxStream<'static, anyhow::Result<Bytes>>;
 
@@ -27,6 +30,7 @@ type Chunks = BoxStream<'static, anyhow::Result<Bytes>>;
 pub enum DumpSource {
     StandardInput,
     Object { store: Arc<dyn Store>, name: String },
+    Url(HttpObject),
 }
 
 impl DumpSource {
@@ -37,6 +41,10 @@ impl DumpSource {
             Dump::Object(address) => {
                 Self::Object { store: address.store.open()?, name: address.name.clone() }
             }
+            Dump::Url(url) => {
+                let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
+                Self::Url(HttpObject::new(url.clone(), token.as_deref())?)
+            }
         })
     }
 
@@ -45,6 +53,7 @@ impl DumpSource {
         match self {
             Self::StandardInput => "standard input".to_owned(),
             Self::Object { store, name } => store.location(name),
+            Self::Url(object) => object.location(),
         }
     }
 
@@ -52,7 +61,7 @@ impl DumpSource {
     pub fn hashed_name(&self) -> String {
         match self {
             Self::StandardInput => "-".to_owned(),
-            Self::Object { .. } => self.location(),
+            Self::Object { .. } | Self::Url(_) => self.location(),
         }
     }
 
@@ -93,6 +102,10 @@ impl DumpSource {
             Self::StandardInput => Ok(standard_input()),
             Self::Object { store, name } => {
                 let chunks = read_in_ranges(store.clone(), name).await?;
+                Ok(chunks.map(|chunk| chunk.map_err(anyhow::Error::from)).boxed())
+            }
+            Self::Url(object) => {
+                let (_, chunks) = object.read().await?;
                 Ok(chunks.map(|chunk| chunk.map_err(anyhow::Error::from)).boxed())
             }
         }

@@ -72,6 +72,7 @@ fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<Export
         format: arguments.format.clone(),
         tables: arguments.tables.clone(),
         settings: arguments.settings(),
+        encoding: arguments.encoding()?,
         component: component.map(|path| absolute(path)),
         part_size: arguments.part_size,
         snapshot: arguments.snapshot.into(),

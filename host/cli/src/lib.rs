@@ -8,6 +8,7 @@
 //! | [`wasmtime`] | `partway-wasmtime` | runs export components |
 //! | [`sqlite`] | `partway-sqlite` | rows and snapshots of a SQLite database |
 //! | [`store`] | `partway-store` | folders, S3 and R2: uploads in parts |
+//! | [`codec`] | `partway-codec` | compression and encryption of objects, block by block |
 //! | [`jobs`] | `partway-jobs` | exports that can be saved and resumed, retries, a timer |
 //! | [`service`] | `partway-service` | exports over HTTP, callbacks, schedules |
 //! | [`redact`] | `partway-redact` | policies, and components that leave personal data out |
@@ -66,6 +67,7 @@
 //! # }
 //! ```
 
+pub use partway_codec as codec;
 pub use partway_jobs as jobs;
 pub use partway_redact as redact;
 pub use partway_restore as restore;

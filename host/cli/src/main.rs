@@ -4,6 +4,7 @@ mod advice;
 mod arguments;
 mod console;
 mod dump_source;
+mod encoded_object;
 mod export;
 mod failure;
 mod jobs;

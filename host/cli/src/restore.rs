@@ -5,14 +5,15 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use bytesize::ByteSize;
+use partway_codec::Identities;
 use partway_restore::{Requirements, Restore, RestoreError, Restored};
 use partway_verify::pluralize;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::advice::advice;
 use crate::arguments::RestoreArguments;
 use crate::dump_source::DumpSource;
+use crate::encoded_object::{EncodedObject, ObjectError, decode};
 use crate::failure::Failure;
 use crate::output::{message, print_or_fail};
 use crate::read_progress::ReadProgress;
@@ -40,6 +41,7 @@ pub async fn run(arguments: RestoreArguments) -> Result<(), Failure> {
 }
 
 async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<Restored, Failure> {
+    let identities = arguments.decryption.identities()?;
     let source = DumpSource::open(&arguments.dump)?;
     let location = source.location();
     let progress = ReadProgress::of(source.length().await);
@@ -48,27 +50,44 @@ async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<
         may_be_of_damaged: arguments.allow_incomplete,
     };
     let counted = progress.clone();
-    let work = move |chunks| run_statements(chunks, restore, &requirements, &counted);
+    let work = move |chunks| run_statements(chunks, &identities, restore, requirements, &counted);
     let result = source.work_on(work).await;
     progress.end();
     result?.map_err(|error| match &error {
-        RestoreError::Exists(_) | RestoreError::Create { .. } => Failure::from(error),
+        ObjectError::Content(RestoreError::Exists(_) | RestoreError::Create { .. }) => {
+            Failure::from(error)
+        }
         // These are said of the dump.
-        _ => anyhow!("{location} {error}{}", advice(&error)).into(),
+        _ => anyhow!("{location} {error}{}", error.advice()).into(),
     })
 }
 
 fn run_statements(
     mut chunks: mpsc::Receiver<Bytes>,
+    identities: &Identities,
     mut restore: Restore,
-    requirements: &Requirements,
+    mut requirements: Requirements,
     progress: &ReadProgress,
-) -> Result<Restored, RestoreError> {
-    while let Some(chunk) = chunks.blocking_recv() {
-        restore.feed(&chunk)?;
+) -> Result<Restored, ObjectError<RestoreError>> {
+    let next = || {
+        let chunk = chunks.blocking_recv()?;
         progress.add(chunk.len());
-    }
-    restore.finish(requirements)
+        Some(chunk)
+    };
+    let object = decode(next, identities, |bytes| restore.feed(bytes))?;
+    let restored = match object {
+        None => restore.finish(&requirements),
+        // What was asked for is the object's, not that of what is in it.
+        Some(EncodedObject { sha256, bytes }) => match requirements.sha256.take() {
+            Some(expected) if !expected.eq_ignore_ascii_case(&sha256) => {
+                Err(RestoreError::OtherHash { found: sha256, expected })
+            }
+            _ => {
+                restore.finish(&requirements).map(|restored| Restored { sha256, bytes, ..restored })
+            }
+        },
+    };
+    restored.map_err(ObjectError::Content)
 }
 
 /// Prints what is restored.

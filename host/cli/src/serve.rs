@@ -18,7 +18,7 @@ pub async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     let stop = listen_with(|text| tracing::info!("{text}"));
     let listening = |address| print(&format!("listening on http://{address}"));
     let reloads = arguments.token_file.is_some() || arguments.callback_secret_file.is_some();
-    let service = Service::open(arguments.config(state), stop).await.map_err(failure)?;
+    let service = Service::open(arguments.config(state)?, stop).await.map_err(failure)?;
     if reloads {
         let reloader = service.reloader();
         // What comes of it is in the log.

@@ -26,11 +26,12 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
         export => export?,
     };
     let options = options(arguments);
+    let encoding = arguments.encoding()?;
     let counters = Arc::new(Counters::default());
     let (read, tables) = (export.snapshot().clone(), arguments.tables.clone());
     let progress = Progress::of(move || read.expected(&tables), &counters, 0);
     let result = tokio::task::spawn_blocking(move || {
-        export.run(&exporter, &options, StandardOutput, counters, stop)
+        export.run(&exporter, &options, &encoding, StandardOutput, counters, stop)
     })
     .await
     .context("the export ended unexpectedly")?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use bytesize::ByteSize;
+use partway_codec::Identities;
 use partway_sqlite::Snapshot;
 use partway_verify::{
     CompareError, Difference, DumpChecker, DumpFormatError, DumpReport, InsertedColumns,
@@ -18,6 +19,7 @@ use tokio::task::spawn_blocking;
 use crate::advice::advice;
 use crate::arguments::VerifyArguments;
 use crate::dump_source::DumpSource;
+use crate::encoded_object::{EncodedObject, ObjectError, decode};
 use crate::failure::Failure;
 use crate::output::{message, print_or_fail};
 use crate::signals::Signals;
@@ -31,6 +33,7 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
         // If something is wrong with it, that is better known before the dump is read.
         drop(Snapshot::hold(database)?);
     }
+    let identities = arguments.decryption.identities()?;
     let source = DumpSource::open(&arguments.dump)?;
     let folder = match arguments.against {
         Some(_) => Some(
@@ -40,7 +43,7 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
         None => None,
     };
     let restored = folder.as_ref().map(|folder| folder.path().join("restored.db"));
-    let verify = Verify { arguments: &arguments, source, restored };
+    let verify = Verify { arguments: &arguments, source, identities, restored };
     let mut signals = Signals::new().context("can't listen for signals")?;
     tokio::select! {
         result = verify.run() => result,
@@ -64,6 +67,7 @@ fn private_folder() -> std::io::Result<TempDir> {
 struct Verify<'a> {
     arguments: &'a VerifyArguments,
     source: DumpSource,
+    identities: Identities,
     /// The file to restore into.
     restored: Option<PathBuf>,
 }
@@ -72,7 +76,13 @@ impl Verify<'_> {
     async fn run(&self) -> Result<(), Failure> {
         let location = self.source.location();
         let checked = self.check().await?;
-        let report = checked.map_err(|error| anyhow!("{location} {error}"))?;
+        let (mut report, object) =
+            checked.map_err(|error| anyhow!("{location} {error}{}", error.advice()))?;
+        let dump_bytes = report.bytes;
+        if let Some(EncodedObject { sha256, bytes }) = object {
+            // Of the object, not of what is in it: as export tells it.
+            (report.sha256, report.bytes) = (sha256, bytes);
+        }
 
         let mut problems: Vec<String> =
             report.problems.iter().map(|problem| format!("{location} {problem}")).collect();
@@ -94,7 +104,7 @@ impl Verify<'_> {
             print_or_fail(&serde_json::to_string(&outcome)?)?;
         }
         let Some(last) = problems.pop() else {
-            return Ok(self.print_success(&report, differences.as_ref())?);
+            return Ok(self.print_success(&report, dump_bytes, differences.as_ref())?);
         };
         for problem in problems {
             message!("{problem}");
@@ -103,13 +113,14 @@ impl Verify<'_> {
     }
 
     /// Reads the dump, and checks it on another thread meanwhile.
-    async fn check(&self) -> anyhow::Result<Result<DumpReport, DumpFormatError>> {
+    async fn check(&self) -> anyhow::Result<Result<CheckedObject, ObjectError<DumpFormatError>>> {
         let checker = match &self.restored {
             Some(database) => DumpChecker::restoring_into(database)
                 .context("the dump can't be restored into a temporary file")?,
             None => DumpChecker::new(),
         };
-        self.source.work_on(move |chunks| check(chunks, checker)).await
+        let identities = self.identities.clone();
+        self.source.work_on(move |chunks| check(chunks, &identities, checker)).await
     }
 
     /// Compares the restored dump with the database. None: that was not asked for, or not possible.
@@ -157,13 +168,14 @@ impl Verify<'_> {
     fn print_success(
         &self,
         report: &DumpReport,
+        dump_bytes: u64,
         differences: Option<&Differences>,
     ) -> anyhow::Result<()> {
         message!(
             "the dump is complete: {} in {}, {}",
             pluralize(report.rows, "row"),
             pluralize(report.tables, "table"),
-            ByteSize::b(report.bytes)
+            ByteSize::b(dump_bytes)
         );
         if let Some(database) = &self.arguments.against {
             let without = if differences.is_some_and(|differences| !differences.with_rowids) {
@@ -181,14 +193,16 @@ impl Verify<'_> {
     }
 }
 
+/// A dump that was read, and what it is encoded as.
+type CheckedObject = (DumpReport, Option<EncodedObject>);
+
 fn check(
     mut chunks: mpsc::Receiver<Bytes>,
+    identities: &Identities,
     mut checker: DumpChecker,
-) -> Result<DumpReport, DumpFormatError> {
-    while let Some(chunk) = chunks.blocking_recv() {
-        checker.feed(&chunk)?;
-    }
-    checker.finish()
+) -> Result<CheckedObject, ObjectError<DumpFormatError>> {
+    let object = decode(|| chunks.blocking_recv(), identities, |bytes| checker.feed(bytes))?;
+    Ok((checker.finish().map_err(ObjectError::Content)?, object))
 }
 
 /// How two databases differ.

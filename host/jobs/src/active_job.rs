@@ -117,7 +117,7 @@ impl ActiveJob {
         else {
             return None;
         };
-        let on_their_way = u64::from(job.options.part_size) * (store.limits().in_flight as u64 + 1);
+        let on_their_way = u64::from(job.part_size()) * (store.limits().in_flight as u64 + 1);
         let pace = &self.record.request.pace;
         let upload = Duration::from_secs(on_their_way / SLOWEST_UPLOAD_BYTES_PER_SECOND);
         Some(pace.slice_time.saturating_add(SLICE_OVERTIME).saturating_add(upload))
@@ -318,7 +318,7 @@ impl ActiveJob {
             spawn_blocking(move || source.expected(&tables)).await.unwrap_or_default()
         };
         let options = options(&self.record, part_size);
-        let job = Job::begin_named(&exporter, &*source, &store, &name, options)
+        let job = Job::begin_named(&exporter, &*source, &store, &name, options, &request.encoding)
             .await
             .map_err(StepError::from)?;
         self.source = Some((exporter, source));
@@ -330,7 +330,10 @@ impl ActiveJob {
         let request = &self.record.request;
         let wanted = match &request.name {
             Some(name) => name.clone(),
-            None => format!("{}.{}", now.strftime("dump_%Y%m%d-%H%M%S"), request.format),
+            None => {
+                let dump = now.strftime("dump_%Y%m%d-%H%M%S");
+                format!("{dump}.{}{}", request.format, request.encoding.suffix())
+            }
         };
         // Nobody is to take one with gaps for a whole one.
         if self.record.skips_damaged { format!("{wanted}.incomplete") } else { wanted }

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use partway_codec::{EncodedStream, Encoding};
 use partway_sqlite::Fingerprint;
-use partway_store::{
-    CompletedObject, DamagedHash, HashState, PartId, Store, StoreError, Upload, UploadId,
-    UploadedParts,
-};
+use partway_store::{CompletedObject, HashState, PartId, Store, StoreError, UploadId};
 use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome};
 use partway_wasmtime::pacing::Pacing;
 use partway_wasmtime::{CallError, Counters, Limits, PipeCtx};
@@ -17,6 +15,7 @@ use crate::blocking::spawn_blocking;
 use crate::job_error::JobError;
 use crate::options::SavedOptions;
 use crate::pacing::CutOffGuard;
+use crate::slice_output::{EncodedObject, SliceOutput, SliceWritten};
 use crate::source::Source;
 use crate::totals::{Finished, Totals};
 
@@ -48,6 +47,9 @@ pub struct Job {
     pub(crate) part_ids: Vec<PartId>,
     pub(crate) hash: HashState,
     pub(crate) ended: bool,
+    /// How the object is encoded. None: it is what the component writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) encoded: Option<EncodedObject>,
 }
 
 impl Job {
@@ -63,18 +65,43 @@ impl Job {
         name: &str,
         options: Options,
     ) -> Result<Self, JobError> {
-        let name = store.free_name(name).await?;
-        Self::begin_named(exporter, source, store, &name, options).await
+        Self::begin_encoded(exporter, source, store, name, options, &Encoding::default()).await
     }
 
-    /// Like [`Job::begin`], with a name that the caller knows to be free.
-    pub(crate) async fn begin_named(
+    /// Like [`Job::begin`], for an object that is compressed or encrypted. The options' part size is that of the object.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Job::begin`].
+    pub async fn begin_encoded(
         exporter: &Exporter,
         source: &dyn Source,
         store: &Arc<dyn Store>,
         name: &str,
         options: Options,
+        encoding: &Encoding,
     ) -> Result<Self, JobError> {
+        let name = store.free_name(name).await?;
+        Self::begin_named(exporter, source, store, &name, options, encoding).await
+    }
+
+    /// Like [`Job::begin_encoded`], with a name that the caller knows to be free.
+    pub(crate) async fn begin_named(
+        exporter: &Exporter,
+        source: &dyn Source,
+        store: &Arc<dyn Store>,
+        name: &str,
+        mut options: Options,
+        encoding: &Encoding,
+    ) -> Result<Self, JobError> {
+        let mut encoded = None;
+        if !encoding.is_none() {
+            let part_size = options.part_size;
+            // What the component takes for a part is a block then.
+            options.part_size = encoding.block_size(source.bytes());
+            let stream = EncodedStream::begin(encoding, options.part_size)?;
+            encoded = Some(EncodedObject { encoding: encoding.clone(), stream, part_size });
+        }
         let checkpoint = {
             let (exporter, options, rows) = (exporter.clone(), options.clone(), source.rows());
             blocking(move || exporter.start(rows, &options)).await?
@@ -90,7 +117,21 @@ impl Job {
             part_ids: Vec::new(),
             hash: HashState::default(),
             ended: false,
+            encoded,
         })
+    }
+
+    /// The size of the object's parts but the last, in bytes.
+    pub fn part_size(&self) -> u32 {
+        self.encoded.as_ref().map_or(self.options.part_size, |encoded| encoded.part_size)
+    }
+
+    /// The bytes that the component has written, and its parts: before they are encoded.
+    fn made(&self) -> (u64, u32) {
+        match &self.encoded {
+            Some(EncodedObject { stream, .. }) => (stream.decoded_bytes(), stream.blocks()),
+            None => (self.totals.bytes, self.totals.parts),
+        }
     }
 
     /// The object's intended name.
@@ -124,33 +165,26 @@ impl Job {
         let began = Instant::now();
         let part_size = self.options.part_size;
         self.count(counters);
-        let (upload, pending) = Upload::new(
-            store.clone(),
-            self.upload.clone(),
-            part_size,
-            self.totals.parts,
-            &self.hash,
-        )
-        .map_err(|DamagedHash| JobError::Damaged)?;
+        let (parts, output) = SliceOutput::begin(self, store)?;
         let cut_off = CutOffGuard::new(source);
         let ctx = PipeCtx::builder()
             .pacing(cut_off.pacing(pacing))
             .counters(counters.clone())
             .limits(Limits::for_part_size(part_size))
-            .build(source.rows(), upload);
+            .build(source.rows(), parts);
         let (exporter, checkpoint) = (exporter.clone(), self.checkpoint.clone());
         let outcome = blocking(move || exporter.resume(ctx, &checkpoint, budget)).await;
-        let uploaded = pending.finish().await;
+        let written = output.finish(matches!(outcome, Ok(Outcome::Done(_)))).await;
         cut_off.disarm();
-        let (outcome, uploaded) = match (outcome, uploaded) {
-            (Ok(outcome), uploaded) => (outcome, uploaded?),
+        let (outcome, written) = match (outcome, written) {
+            (Ok(outcome), written) => (outcome, written?),
             // A part that was not taken is the store's failure, and the store knows why.
             (Err(CallError::Exporter(ExportError::WriteFailed(_))), Err(error)) => {
-                return Err(error.into());
+                return Err(error);
             }
             (Err(error), _) => return Err(error.into()),
         };
-        self.advance(outcome, uploaded, counters, began)?;
+        self.advance(outcome, written, counters, began)?;
         self.count(counters);
         tracing::info!(
             slice = self.totals.slices,
@@ -166,16 +200,21 @@ impl Job {
     fn advance(
         &mut self,
         outcome: Outcome,
-        uploaded: UploadedParts,
+        written: SliceWritten,
         counters: &Counters,
         began: Instant,
     ) -> Result<(), JobError> {
-        let is_whole = uploaded.bytes.is_multiple_of(u64::from(self.options.part_size));
+        let SliceWritten { uploaded, stream } = written;
         let bytes = self.totals.bytes + uploaded.bytes;
         let parts = self.totals.parts + uploaded.part_ids.len() as u32;
+        let (made, made_parts) = match &stream {
+            Some(stream) => (stream.decoded_bytes(), stream.blocks()),
+            None => (bytes, parts),
+        };
+        let is_whole = made.is_multiple_of(u64::from(self.options.part_size));
         match outcome {
-            Outcome::More(_) if uploaded.part_ids.is_empty() => return Err(JobError::NoProgress),
-            Outcome::Done(_) if parts == 0 => return Err(JobError::NoProgress),
+            Outcome::More(_) if made_parts == self.made().1 => return Err(JobError::NoProgress),
+            Outcome::Done(_) if made_parts == 0 => return Err(JobError::NoProgress),
             Outcome::More(_) if !is_whole => return Err(JobError::ShortPart),
             Outcome::More(more) => {
                 self.checkpoint = more.checkpoint;
@@ -183,7 +222,7 @@ impl Job {
                 self.totals.rows = more.progress.rows;
             }
             Outcome::Done(summary) => {
-                JobError::check(&summary, bytes, parts.into())?;
+                JobError::check(&summary, made, made_parts.into())?;
                 self.ended = true;
                 self.totals.tables = summary.tables;
                 self.totals.rows = summary.rows;
@@ -198,12 +237,16 @@ impl Job {
         self.totals.seconds += began.elapsed().as_secs_f64();
         self.part_ids.extend(uploaded.part_ids);
         self.hash = uploaded.hash;
+        if let (Some(encoded), Some(stream)) = (&mut self.encoded, stream) {
+            encoded.stream = stream;
+        }
         Ok(())
     }
 
     /// Sets the counters to what is safe.
     fn count(&self, counters: &Counters) {
-        let Totals { rows, bytes, parts, weight, .. } = self.totals;
+        let Totals { rows, weight, .. } = self.totals;
+        let (bytes, parts) = self.made();
         counters.set(rows, bytes, parts.into(), weight);
     }
 

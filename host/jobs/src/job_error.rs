@@ -1,5 +1,6 @@
 //! Why a slice of an export failed.
 
+use partway_codec::EncodeError;
 use partway_store::StoreError;
 use partway_wasmtime::CallError;
 use partway_wasmtime::exporter::{ExportError, Summary};
@@ -13,6 +14,9 @@ pub enum JobError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The object can't be compressed or encrypted.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
     /// The component ended a slice without having written a part: it would do so forever, or has made
     /// an object of nothing.
     #[error("the component broke the contract: it ended a slice without writing a part")]

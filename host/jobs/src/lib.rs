@@ -82,6 +82,7 @@ mod clock;
 mod columns;
 #[cfg(feature = "simulation")]
 mod commit_hook;
+mod encoded_parts;
 mod format_settings;
 mod history;
 mod incomplete;
@@ -109,6 +110,7 @@ mod schedules;
 mod schema;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod slice_output;
 mod snapshot_mode;
 mod snapshots;
 mod source;
@@ -135,6 +137,7 @@ pub use object_name::{ObjectNameError, object_name};
 pub use observer::{JobEvent, Observer};
 pub use outcome::StepOutcome;
 /// What a [`Source`] reports about itself.
+pub use partway_codec::{Compression, EncodeError, Encoding, Recipient};
 pub use partway_sqlite::{Expected, Fingerprint};
 pub use prune::{Prune, PruneError, PruneFailure, Pruned, prune};
 pub use queue::Queued;

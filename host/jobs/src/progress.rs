@@ -11,6 +11,7 @@ use crate::job_store::{JobStore, TransactionError};
 use crate::lease::{Lease, lease_end, release};
 use crate::options::options;
 use crate::record::{JobRecord, JobState};
+use crate::slice_output::EncodedObject;
 use crate::state_error::StateError;
 use crate::totals::Finished;
 use crate::transitions::{after_clean_up, after_slice};
@@ -41,6 +42,11 @@ impl JobStore {
                 connection.prepare_cached("SELECT * FROM export_jobs WHERE id = ?1")?;
             let job = statement.query_row([&record.id.0], |row| {
                 let Some(id) = row.get("upload_id")? else { return Ok(None) };
+                let encoded: Option<EncodedObject> = from_json(row, "encoded")?;
+                let part_size = match &encoded {
+                    Some(encoded) => encoded.stream.block_size(),
+                    None => part_size,
+                };
                 let job = Job {
                     options: options(record, part_size),
                     fingerprint: from_json(row, "fingerprint")?,
@@ -51,6 +57,7 @@ impl JobStore {
                     part_ids,
                     hash: from_json(row, "hash")?.unwrap_or_default(),
                     ended: row.get("ended")?,
+                    encoded,
                 };
                 Ok(Some(job))
             });
@@ -78,7 +85,7 @@ impl JobStore {
                     lease.id.0,
                     job.upload.name,
                     job.upload.id,
-                    job.options.part_size,
+                    job.part_size(),
                     job.component,
                     fingerprint,
                     json(&expected)?
@@ -137,7 +144,7 @@ impl JobStore {
         self.save(lease, |transaction| {
             transaction.execute("DELETE FROM export_parts WHERE job = ?1", [&lease.id.0])?;
             transaction.execute(
-                "UPDATE export_jobs SET state = 'waiting', checkpoint = '', hash = NULL, ended = 0, \
+                "UPDATE export_jobs SET state = 'waiting', checkpoint = '', hash = NULL, encoded = NULL, ended = 0, \
                      fingerprint = NULL, totals = NULL, last_error = ?2, skips_damaged = ?3, wake_at = ?4 \
                  WHERE id = ?1",
                 params![lease.id.0, reason, skips_damaged, now.as_millisecond()],
@@ -248,9 +255,11 @@ fn save_progress(
 ) -> Result<(), TransactionError> {
     let mut update = transaction.prepare_cached(
         "UPDATE export_jobs SET state = ?2, checkpoint = ?3, hash = ?4, totals = ?5, attempts = 0, \
-             last_error = NULL, wake_at = ?6, lease_until = ?7, moved_at = ?8, ended = ?9 \
+             last_error = NULL, wake_at = ?6, lease_until = ?7, moved_at = ?8, ended = ?9, \
+             encoded = ?10 \
          WHERE id = ?1",
     )?;
+    let encoded = job.encoded.as_ref().map(json).transpose()?;
     update.execute(params![
         lease.id.0,
         after_slice(job.ended).as_str(),
@@ -261,6 +270,7 @@ fn save_progress(
         lease_end(next.wake_at),
         now.as_millisecond(),
         job.ended,
+        encoded,
     ])?;
     if next.keeps_lease { Ok(()) } else { release(transaction, lease) }
 }
@@ -275,7 +285,7 @@ fn finish(
     transaction.execute("DELETE FROM export_parts WHERE job = ?1", [&lease.id.0])?;
     transaction.execute(
         "UPDATE export_jobs SET state = ?2, finished_at = ?3, wake_at = NULL, upload_id = NULL, \
-             checkpoint = NULL, hash = NULL \
+             checkpoint = NULL, hash = NULL, encoded = NULL \
          WHERE id = ?1",
         params![lease.id.0, state.as_str(), now.as_millisecond()],
     )?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use partway_codec::Encoding;
 use partway_store::StoreAddress;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ pub struct ExportRequest {
     pub database: PathBuf,
     /// Where the object goes.
     pub store: StoreAddress,
-    /// The object's name; none: `dump_YYYYMMDD-HHMMSS.FORMAT`, by the clock (UTC) at the beginning.
+    /// The object's name; none: `dump_YYYYMMDD-HHMMSS.FORMAT`, and `.zst`, `.gz` or `.age` if it is encoded, by the clock (UTC) at the beginning.
     pub name: Option<String>,
     /// The format, one that the component knows.
     pub format: String,
@@ -25,6 +26,9 @@ pub struct ExportRequest {
     pub tables: Vec<String>,
     /// Settings specific to the format, as names and values.
     pub settings: Vec<(String, String)>,
+    /// How the object is compressed and encrypted.
+    #[serde(default, skip_serializing_if = "Encoding::is_none")]
+    pub encoding: Encoding,
     /// The file of a component other than the default.
     pub component: Option<PathBuf>,
     /// The size of every part except the last, in bytes; none: chosen from the database's size.
@@ -83,6 +87,7 @@ impl ExportRequest {
             && self.format == other.format
             && self.tables == other.tables
             && self.settings == other.settings
+            && self.encoding == other.encoding
     }
 
     /// Whether both request the same bytes, regardless of part size and pace.
@@ -90,6 +95,7 @@ impl ExportRequest {
         self.format == other.format
             && self.tables == other.tables
             && self.settings == other.settings
+            && self.encoding == other.encoding
             && self.component == other.component
     }
 }
@@ -105,6 +111,7 @@ impl ExportRequest {
             format: "sql".to_owned(),
             tables: vec![],
             settings: vec![],
+            encoding: Encoding::default(),
             component: None,
             part_size: None,
             snapshot: SnapshotMode::Auto,

@@ -87,6 +87,7 @@ impl Resources for PrebuiltResources {
 
 #[cfg(test)]
 mod tests {
+    use partway_codec::Encoding;
     use std::sync::Mutex;
 
     use partway_sqlite::{Fingerprint, Snapshot};
@@ -203,6 +204,7 @@ mod tests {
                 format: "sql".to_owned(),
                 tables: vec![],
                 settings: vec![],
+                encoding: Encoding::default(),
                 component: None,
                 part_size: Some(4096),
                 snapshot: SnapshotMode::Auto,

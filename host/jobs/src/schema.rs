@@ -141,6 +141,9 @@ const MIGRATIONS: &[&str] = &["
         GROUP BY database, store;
     -- When the schedule last started an export, or found that none was needed.
     ALTER TABLE export_schedules ADD COLUMN last_at INTEGER;
+", "
+    -- How the object is encoded, and how far that is, as JSON. With the key of an object that is encrypted.
+    ALTER TABLE export_jobs ADD COLUMN encoded TEXT;
 "];
 
 /// How long to wait for another process that writes.

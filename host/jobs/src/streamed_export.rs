@@ -3,15 +3,18 @@
 use std::io;
 use std::sync::Arc;
 
+use partway_codec::{EncodedStream, Encoding};
 use partway_sqlite::{OpenError, Snapshot};
 use partway_store::PartSequence;
 use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome, Summary};
 use partway_wasmtime::parts::{self, Parts};
 use partway_wasmtime::{CallError, Counters, Limits, PipeCtx, async_trait};
+use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use crate::blocking::spawn_blocking;
+use crate::encoded_parts::{PendingEncoding, Target, encode};
 use crate::job_error::JobError;
 use crate::pacing::UntilStopped;
 use crate::snapshot_mode::SnapshotMode;
@@ -80,8 +83,9 @@ impl StreamedExport {
         &self.snapshot
     }
 
-    /// Exports everything, and blocks until that is done. A component may end slices as it likes: each
-    /// writes to a clone of `parts`, which need not check what comes.
+    /// Exports everything, and blocks until that is done, within a tokio runtime. A component may end slices as it likes:
+    /// each writes to a clone of `parts`, which need not check what comes. If the object is encoded, the options' part size
+    /// is that of what comes to `parts`, and the component's parts are blocks.
     ///
     /// # Errors
     ///
@@ -90,24 +94,35 @@ impl StreamedExport {
         &self,
         exporter: &Exporter,
         options: &Options,
+        encoding: &Encoding,
         parts: impl Parts + Clone + 'static,
         counters: Arc<Counters>,
         stop: CancellationToken,
     ) -> Result<Summary, JobError> {
+        let mut options = options.clone();
+        let mut target =
+            StreamTarget { encoding, part_size: options.part_size, parts, stream: None };
+        if !encoding.is_none() {
+            options.part_size = encoding.block_size(self.snapshot.bytes());
+            target.stream = Some(EncodedStream::begin(encoding, options.part_size)?);
+        }
         let part_size = options.part_size;
-        let mut checkpoint = exporter.start(self.snapshot.clone(), options)?;
+        let mut checkpoint = exporter.start(self.snapshot.clone(), &options)?;
         loop {
             let (bytes, written) = (counters.bytes(), counters.parts());
             if !bytes.is_multiple_of(u64::from(part_size)) {
                 return Err(JobError::ShortPart);
             }
-            let sequence = PartSequence::after(written as u32, part_size, u32::MAX);
+            let (parts, encoding) =
+                target.begin(PartSequence::after(written as u32, part_size, u32::MAX));
             let ctx = PipeCtx::builder()
                 .pacing(UntilStopped(stop.clone()))
                 .counters(counters.clone())
                 .limits(Limits::for_part_size(part_size))
-                .build(self.snapshot.clone(), Sequenced { sequence, parts: parts.clone() });
-            match exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX })? {
+                .build(self.snapshot.clone(), parts);
+            let outcome = exporter.resume(ctx, &checkpoint, Budget { parts: u32::MAX })?;
+            target.end(encoding, matches!(outcome, Outcome::Done(_)))?;
+            match outcome {
                 Outcome::Done(_) if counters.parts() == 0 => return Err(JobError::NoProgress),
                 Outcome::Done(summary) => {
                     JobError::check(&summary, counters.bytes(), counters.parts())?;
@@ -122,6 +137,35 @@ impl StreamedExport {
                 Outcome::More(more) => checkpoint = more.checkpoint,
             }
         }
+    }
+}
+
+/// Where the parts of all slices go.
+struct StreamTarget<'a, P> {
+    encoding: &'a Encoding,
+    part_size: u32,
+    parts: P,
+    /// How far the encoding is, if there is one.
+    stream: Option<EncodedStream>,
+}
+
+impl<P: Parts + Clone + 'static> StreamTarget<'_, P> {
+    /// What a slice writes to.
+    fn begin(&mut self, sequence: PartSequence) -> (Box<dyn Parts>, Option<PendingEncoding>) {
+        let parts = self.parts.clone();
+        let Some(stream) = self.stream.take() else {
+            return (Box::new(Sequenced { sequence, parts }), None);
+        };
+        let target = Target { parts: Box::new(parts), part_size: self.part_size, written: 0 };
+        let (parts, pending) = encode(self.encoding, stream, target);
+        (Box::new(parts), Some(pending))
+    }
+
+    fn end(&mut self, encoding: Option<PendingEncoding>, is_last: bool) -> Result<(), JobError> {
+        let Some(pending) = encoding else { return Ok(()) };
+        let (stream, _) = Handle::current().block_on(pending.finish(is_last))?;
+        self.stream = Some(stream);
+        Ok(())
     }
 }
 

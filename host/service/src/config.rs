@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use ipnet::IpNet;
+use partway_codec::Encoding;
 use partway_jobs::{Pace, SnapshotMode};
 use partway_store::StoreAddress;
 
@@ -35,6 +36,8 @@ pub struct Config {
     /// The most bytes of a row of a WITHOUT ROWID table, which is loaded into memory whole: an export with a larger one
     /// fails. Default: none, which means 64 MiB.
     pub max_loaded_row: Option<u64>,
+    /// How dumps are compressed, unless a request says otherwise, and to whom they are encrypted. Default: neither.
+    pub encoding: Encoding,
     /// How many exports run at a time, and without a store, how many dumps are streamed at a time. At least 1;
     /// default: 2.
     pub concurrent_exports: u32,
@@ -53,6 +56,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             snapshot: SnapshotMode::Auto,
             max_loaded_row: None,
+            encoding: Encoding::default(),
             concurrent_exports: 2,
             drain: Duration::from_secs(30),
         }

@@ -13,6 +13,7 @@ pub mod signed_urls;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use partway_codec::Encoding;
 use partway_jobs::{JobRecord, SnapshotMode};
 use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::{Exporter, Options};
@@ -38,6 +39,8 @@ pub struct ServiceState {
     pub snapshot: SnapshotMode,
     /// The largest row that is loaded whole; none: the default.
     pub max_loaded_row: Option<u64>,
+    /// How dumps are encoded.
+    pub encoding: Encoding,
     /// With a store: the exports to it. Without, dumps are streamed.
     pub exports: Option<StoreExports>,
     /// One permit for each dump that is being streamed.

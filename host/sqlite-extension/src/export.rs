@@ -50,10 +50,12 @@ async fn run(
     let part_size = part_size(options.part_size, snapshot.bytes(), store.limits())?;
     let exporter = Exporter::prebuilt()?;
     let name = options.name.clone().unwrap_or_else(|| {
-        format!("{}.{}", Timestamp::now().strftime("dump_%Y%m%d-%H%M%S"), options.format)
+        let dump = Timestamp::now().strftime("dump_%Y%m%d-%H%M%S");
+        format!("{dump}.{}{}", options.format, options.encoding.suffix())
     });
     let for_component = options.for_component(part_size);
-    let begin = Job::begin(&exporter, &snapshot, &store, &name, for_component);
+    let encoding = &options.encoding;
+    let begin = Job::begin_encoded(&exporter, &snapshot, &store, &name, for_component, encoding);
     let mut job = awaited(begin, stop).await?;
     let written = write(&mut job, &exporter, snapshot, &store, options, stop).await;
     match written {

@@ -1,7 +1,7 @@
 //! The options that SQL gives, as one JSON object: named as the program's.
 
 use bytesize::ByteSize;
-use partway_jobs::{Target, object_name, sql_settings};
+use partway_jobs::{Compression, Encoding, Recipient, Target, object_name, sql_settings};
 use partway_sqlite::Uncommitted;
 use partway_wasmtime::exporter;
 use serde_json::{Map, Value};
@@ -12,9 +12,9 @@ use crate::error::Error;
 const OF_PARTS: [&str; 7] =
     ["format", "max_loaded_row", "no_rowids", "part_size", "schema", "table", "target"];
 
-/// The further ones of `partway_export`. Between two parts that are read as rows, a transaction may be rolled back to
+/// The further ones of `partway_export`. Parts that are read as rows are the dump's own. Between two parts that are read as rows, a transaction may be rolled back to
 /// anywhere, and nobody is told.
-const OF_EXPORT: [&str; 3] = ["name", "slice_parts", "uncommitted"];
+const OF_EXPORT: [&str; 5] = ["compress", "encrypt_to", "name", "slice_parts", "uncommitted"];
 
 /// What to export, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub(crate) struct Options {
     /// The most parts of a slice; none: the export is one.
     pub(crate) slice_parts: Option<u32>,
     pub(crate) settings: Vec<(String, String)>,
+    pub(crate) encoding: Encoding,
     pub(crate) max_loaded_row: Option<u64>,
     /// Which of the connection's databases.
     pub(crate) schema: String,
@@ -75,10 +76,11 @@ impl Options {
         Ok(Self {
             name: name.transpose()?,
             format: given.text("format")?.unwrap_or("sql").to_owned(),
-            tables: given.tables()?,
+            tables: given.texts("table", "a table's name or an array of them")?,
             part_size: given.size("part_size")?,
             slice_parts: slice_parts.transpose()?,
             settings: sql_settings(given.flag("no_rowids")?, target.transpose()?),
+            encoding: given.encoding()?,
             max_loaded_row: given.size("max_loaded_row")?,
             schema: given.text("schema")?.unwrap_or("main").to_owned(),
             uncommitted: match given.flag("uncommitted")? {
@@ -146,10 +148,26 @@ impl Given {
         }
     }
 
-    /// One name, or an array of them.
-    fn tables(&self) -> Result<Vec<String>, Error> {
-        let wrong = |value| wrong("table", value, "a table's name or an array of them");
-        match self.value("table") {
+    fn encoding(&self) -> Result<Encoding, Error> {
+        let compression = self.text("compress")?.map(|text| {
+            let reason = |error| Error::Options(format!("option compress: {error}"));
+            text.parse::<Compression>().map_err(reason)
+        });
+        let recipients = self.texts("encrypt_to", "a public key (age1…) or an array of them")?;
+        let recipients = recipients.iter().map(|key| {
+            let reason = |error| Error::Options(format!("option encrypt_to: {error}"));
+            key.parse::<Recipient>().map_err(reason)
+        });
+        Ok(Encoding {
+            compression: compression.transpose()?,
+            recipients: recipients.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// One text, or an array of them.
+    fn texts(&self, name: &str, wanted: &str) -> Result<Vec<String>, Error> {
+        let wrong = |value| wrong(name, value, wanted);
+        match self.value(name) {
             None => Ok(Vec::new()),
             Some(Value::String(name)) => Ok(vec![name.clone()]),
             Some(Value::Array(names)) => names
@@ -172,7 +190,7 @@ mod tests {
     #[test]
     fn options_are_read_as_sql_writes_them() {
         let given = r#"{"name":"a.sql","table":["t","u"],"part_size":"8MiB","slice_parts":3,"no_rowids":1,
-            "target":"d1","schema":"temp","max_loaded_row":9,"uncommitted":true,"format":null}"#;
+            "target":"d1","schema":"temp","max_loaded_row":9,"uncommitted":true,"format":null,"compress":"zstd:3"}"#;
         let read = Options::of_export(Some(given)).unwrap();
         let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let expected = Options {
@@ -182,6 +200,7 @@ mod tests {
             part_size: Some(8 * 1024 * 1024),
             slice_parts: Some(3),
             settings: vec![setting("rowids", "drop"), setting("target", "d1")],
+            encoding: Encoding { compression: Some(Compression::Zstd(3)), recipients: vec![] },
             max_loaded_row: Some(9),
             schema: "temp".to_owned(),
             uncommitted: Uncommitted::Read,
@@ -193,15 +212,19 @@ mod tests {
     #[test]
     fn what_is_wrong_with_an_option_is_said_with_its_name() {
         for (given, said) in [
-            ("7", "the options are no JSON object: write them like json_object('format', …)"),
+            ("7", "the options are no JSON object: write them like json_object('compress', …)"),
             (
                 r#"{"colour":1}"#,
-                "there is no option \"colour\": the options are format, max_loaded_row, name, no_rowids, part_size, \
-                 schema, slice_parts, table, target, uncommitted",
+                "there is no option \"colour\": the options are compress, encrypt_to, format, max_loaded_row, name, \
+                 no_rowids, part_size, schema, slice_parts, table, target, uncommitted",
             ),
             (
                 r#"{"part_size":"x"}"#,
                 "option part_size can't be \"x\": give a size like 8388608 or '8MiB'",
+            ),
+            (
+                r#"{"compress":"lz4"}"#,
+                "option compress: \"lz4\" is not a compression: use zstd, zstd:LEVEL, gzip or gzip:LEVEL",
             ),
             (r#"{"slice_parts":0}"#, "option slice_parts can't be 0: give a number from 1"),
             (r#"{"no_rowids":"no"}"#, "option no_rowids can't be \"no\": give 1 or 0"),

@@ -51,6 +51,7 @@
 //!
 //! # Features
 //!
+//! - `http`: [`HttpObject`], an object to read at any URL, with TLS.
 //! - `s3` (default): the client for S3, R2 and compatible servers, from the crate `object_store`,
 //!   with TLS. Without it, the address of a bucket gives [`AddressError::MissingFeature`].
 
@@ -59,9 +60,12 @@ pub mod bucket;
 mod error;
 mod folder;
 mod hash;
+#[cfg(feature = "http")]
+mod http_object;
 mod names;
 mod object;
 mod parallel_read;
+mod part_buffers;
 mod part_sequence;
 mod part_size;
 #[cfg(feature = "s3")]
@@ -73,9 +77,12 @@ pub use address::{AddressError, ObjectAddress, StoreAddress};
 pub use error::StoreError;
 pub use folder::FolderStore;
 pub use hash::{DamagedHash, HashState};
+#[cfg(feature = "http")]
+pub use http_object::HttpObject;
 pub use names::numbered_name;
 pub use object::ObjectStore;
 pub use parallel_read::read_in_ranges;
+pub use part_buffers::{BufferReturn, FreeBuffers, part_buffers};
 pub use part_sequence::PartSequence;
 pub use part_size::{PartSizeError, part_size};
 pub use store::{

@@ -10,10 +10,10 @@ use crate::error::StoreError;
 use crate::store::{ObjectBytes, ObjectStat, Store};
 
 /// The bytes of a range.
-const RANGE: u64 = 8 * 1024 * 1024;
+pub(crate) const RANGE: u64 = 8 * 1024 * 1024;
 
 /// How many ranges are read at a time.
-const AT_A_TIME: usize = 4;
+pub(crate) const AT_A_TIME: usize = 4;
 
 /// Reads an object from its beginning, like [`Store::read`], in ranges of 8 MiB, 4 at a time: up to 32 MiB are in memory.
 /// A store on this machine is read as it is.
@@ -37,7 +37,8 @@ pub async fn read_in_ranges(store: Arc<dyn Store>, name: &str) -> Result<ObjectB
     Ok(ranges.chain(end).boxed())
 }
 
-fn ranges(length: u64) -> impl Iterator<Item = Range<u64>> {
+/// The ranges of an object of this length.
+pub(crate) fn ranges(length: u64) -> impl Iterator<Item = Range<u64>> {
     let count = length.div_ceil(RANGE);
     (0..count).map(move |number| number * RANGE..length.min((number + 1) * RANGE))
 }

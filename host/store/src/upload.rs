@@ -1,6 +1,5 @@
 //! The parts of one slice: taken from a component and uploaded in parallel with the export.
 
-mod buffers;
 mod uploader;
 
 use std::sync::Arc;
@@ -11,11 +10,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use self::buffers::{FreeBuffers, buffers};
 pub use self::uploader::UploadedParts;
 use self::uploader::{Destination, Part, Uploader};
 use crate::error::StoreError;
 use crate::hash::{DamagedHash, HashState};
+use crate::part_buffers::{FreeBuffers, part_buffers};
 use crate::part_sequence::PartSequence;
 use crate::store::{Store, UploadId};
 
@@ -62,7 +61,7 @@ impl Upload {
         let hasher = hash.hasher().ok_or(DamagedHash)?;
         let limits = store.limits();
         let (sender, parts) = mpsc::unbounded_channel();
-        let (free_buffers, buffer_return) = buffers(limits.in_flight.max(1));
+        let (free_buffers, buffer_return) = part_buffers(limits.in_flight.max(1));
         let destination = Destination { store, upload, part_size };
         let uploader = Uploader::new(destination, buffer_return, hasher);
         let task = tokio::spawn(uploader.run(parts).in_current_span());

@@ -13,6 +13,13 @@ pub trait Parts: Send {
     async fn write(&mut self, number: u32, bytes: &[u8]) -> Result<(), Error>;
 }
 
+#[async_trait]
+impl Parts for Box<dyn Parts> {
+    async fn write(&mut self, number: u32, bytes: &[u8]) -> Result<(), Error> {
+        (**self).write(number, bytes).await
+    }
+}
+
 /// Refuses all parts: starting an export writes none.
 pub(crate) struct NoParts;
 

@@ -34,6 +34,7 @@ fn request(
         part_size: Some(part_size),
         snapshot: SnapshotMode::Auto,
         max_loaded_row: None,
+        encoding: partway_codec::Encoding::default(),
         on_change: OnChange::Restart,
         pace: Pace { slice_parts: Some(slice_parts), ..Pace::default() },
     }

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use partway_codec::{Compression, Encoding};
 use partway_jobs::sql_settings;
 use partway_store::StoreAddress;
 
+use super::keys::{EncryptionArguments, encoding};
 use super::values::{SnapshotMode, duration, name, size};
+use crate::failure::Failure;
 
 #[derive(Debug, Args)]
 pub struct ExportArguments {
@@ -19,13 +22,22 @@ pub struct ExportArguments {
     #[arg(long, value_name = "STORE")]
     pub to: Option<StoreAddress>,
 
-    /// The object's name; a number is added if it is taken [default: dump_YYYYMMDD-HHMMSS.sql, in UTC]
+    /// The object's name; a number is added if it is taken [default: dump_YYYYMMDD-HHMMSS.sql, in
+    /// UTC, with .zst, .gz or .age behind it if it is encoded]
     #[arg(long, requires = "to", value_parser = name)]
     pub name: Option<String>,
 
     /// The dump's format: one that the component knows
     #[arg(long, default_value = "sql")]
     pub format: String,
+
+    /// Compress the object: zstd or gzip, with a level such as zstd:9; any zstd or gzip program reads it [default: not at
+    /// all; level 1]
+    #[arg(long, value_name = "FORMAT[:LEVEL]")]
+    pub compress: Option<Compression>,
+
+    #[command(flatten)]
+    pub encryption: EncryptionArguments,
 
     /// Export only this table, with its indexes and triggers; may be repeated
     #[arg(long = "table", value_name = "TABLE")]
@@ -138,6 +150,15 @@ impl From<OnChange> for partway_jobs::OnChange {
 }
 
 impl ExportArguments {
+    /// How the object is encoded.
+    ///
+    /// # Errors
+    ///
+    /// If a file of recipients can't be read, or something else is no recipient.
+    pub fn encoding(&self) -> Result<Encoding, Failure> {
+        encoding(self.compress, &self.encryption)
+    }
+
     /// The format's settings that differ from their defaults: a component by somebody else may know none of
     /// them.
     pub fn settings(&self) -> Vec<(String, String)> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use http::HeaderValue;
 use ipnet::IpNet;
+use partway_codec::Compression;
 use partway_jobs::Pace;
 use partway_service::{
     CallbackConfig, Config, DatabaseSchedule, InlineConfig, NamedDatabase, Retention,
@@ -15,7 +16,9 @@ use partway_service::{
 use partway_store::StoreAddress;
 use url::Url;
 
+use super::keys::{EncryptionArguments, encoding};
 use super::values::{SnapshotMode, duration, size};
+use crate::failure::Failure;
 
 #[derive(Debug, Args)]
 pub struct ServeArguments {
@@ -56,6 +59,14 @@ pub struct ServeArguments {
     /// How long GET /export/dump waits for the dump to be done, to respond with the dump itself
     #[arg(long, value_name = "DURATION", requires = "store", default_value = "25s", value_parser = duration)]
     pub inline_within: Duration,
+
+    /// Compress dumps, unless a request says otherwise: zstd or gzip, with a level such as zstd:9 [default: not at all;
+    /// level 1]
+    #[arg(long, value_name = "FORMAT[:LEVEL]")]
+    pub compress: Option<Compression>,
+
+    #[command(flatten)]
+    pub encryption: EncryptionArguments,
 
     /// The largest dump that GET /export/dump responds with
     #[arg(long, value_name = "SIZE", requires = "store", default_value = "32MiB", value_parser = size)]
@@ -212,19 +223,21 @@ fn named_database(text: &str) -> Result<NamedDatabase, String> {
 
 impl ServeArguments {
     /// The service's configuration.
-    pub fn config(self, state: PathBuf) -> Config {
+    pub fn config(self, state: PathBuf) -> Result<Config, Failure> {
         let unnamed = self.databases.iter().map(NamedDatabase::from_path);
-        Config {
+        let store = self.store.as_ref().map(|store| self.store_config(store, state));
+        Ok(Config {
             databases: unnamed.chain(self.named.iter().cloned()).collect(),
-            store: self.store.as_ref().map(|store| self.store_config(store, state)),
+            store,
             listen: self.listen,
             token_file: self.token_file,
             allowed_origins: self.cors,
             snapshot: self.snapshot.into(),
             max_loaded_row: self.max_loaded_row,
+            encoding: encoding(self.compress, &self.encryption)?,
             concurrent_exports: self.exports,
             drain: self.drain,
-        }
+        })
     }
 
     fn store_config(&self, store: &StoreAddress, state: PathBuf) -> StoreConfig {

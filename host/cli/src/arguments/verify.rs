@@ -5,19 +5,25 @@ use std::str::FromStr;
 
 use clap::Args;
 use partway_store::{AddressError, ObjectAddress};
+use url::Url;
 
+use super::keys::DecryptionArguments;
 use super::values::sha256;
 
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
     /// The dump: a file or a pipe, - for standard input, s3://bucket/key (with the AWS_* variables;
-    /// AWS_ENDPOINT_URL for other servers) or r2://account/bucket/key
+    /// AWS_ENDPOINT_URL for other servers), r2://account/bucket/key, or an https:// address (PARTWAY_TOKEN is sent as its
+    /// bearer token); compressed by zstd or gzip, encrypted by age, or not
     pub dump: Dump,
 
     /// Restore the dump into a temporary file, and compare every cell with this database, which is opened
     /// read-only
     #[arg(long, value_name = "DATABASE")]
     pub against: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub decryption: DecryptionArguments,
 
     /// The SHA-256 that the dump must have, as printed by export --json
     #[arg(long, value_name = "HEX", value_parser = sha256)]
@@ -35,6 +41,8 @@ pub enum Dump {
     StandardInput,
     /// An object of a store, or a file.
     Object(ObjectAddress),
+    /// What a web server gives out.
+    Url(Url),
 }
 
 impl FromStr for Dump {
@@ -43,7 +51,10 @@ impl FromStr for Dump {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "-" => Ok(Self::StandardInput),
-            address => Ok(Self::Object(address.parse()?)),
+            address => match Url::parse(address) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Self::Url(url)),
+                _ => Ok(Self::Object(address.parse()?)),
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
+use partway_codec::Encoding;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The header by which a client marks a repetition of a request.
@@ -14,9 +15,13 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What an extended parameter of a header may not hold as it is (RFC 8187).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// The headers of a file that the client is to save.
-pub fn file_headers(name: &str, format: &str) -> Vec<(HeaderName, String)> {
-    let kind = if format == "sql" { "application/sql" } else { "application/octet-stream" };
+/// The headers of a file that the client is to save. A compressed one is what it is: it has no `Content-Encoding`, by which
+/// the client would decompress it.
+pub fn file_headers(name: &str, format: &str, encoding: &Encoding) -> Vec<(HeaderName, String)> {
+    let kind = encoding.media_type().unwrap_or(match format {
+        "sql" => "application/sql",
+        _ => "application/octet-stream",
+    });
     vec![
         (CONTENT_TYPE, kind.to_owned()),
         (CONTENT_DISPOSITION, disposition(name)),

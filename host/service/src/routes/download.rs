@@ -263,7 +263,7 @@ pub async fn object(
     ];
     if status != StatusCode::NOT_MODIFIED {
         set.push((CONTENT_LENGTH, (range.end - range.start).to_string()));
-        set.extend(file_headers(name, &record.request.format));
+        set.extend(file_headers(name, &record.request.format, &record.request.encoding));
     }
     if status == StatusCode::PARTIAL_CONTENT {
         set.push((CONTENT_RANGE, format!("bytes {}-{}/{length}", range.start, range.end - 1)));

@@ -5,6 +5,7 @@ use std::path::Path;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
+use partway_codec::{CompressionError, Encoding};
 use partway_jobs::{ExportRequest, Target, object_name, sql_settings};
 use partway_wasmtime::exporter::Options;
 use serde::Deserialize;
@@ -33,6 +34,9 @@ pub struct ExportParameters {
     #[schema(pattern = "^(sqlite|d1)$")]
     #[param(pattern = "^(sqlite|d1)$")]
     pub target: Option<String>,
+    /// How the object is compressed: `zstd` or `gzip`, with a level such as `zstd:9`, or `none`; by default, as the service
+    /// is set up.
+    pub compress: Option<String>,
     /// The object's name: up to 200 bytes, without slashes, not beginning with a dot.
     pub name: Option<String>,
     /// A URL to POST to when the export has ended: https, or in a network that the service allows.
@@ -55,6 +59,7 @@ impl ExportParameters {
                 "database" => &mut parameters.database,
                 "format" => &mut parameters.format,
                 "target" => &mut parameters.target,
+                "compress" => &mut parameters.compress,
                 "name" => &mut parameters.name,
                 "callbackUrl" => &mut parameters.callback_url,
                 "table" => {
@@ -64,7 +69,7 @@ impl ExportParameters {
                 other => {
                     return Err(ApiError::bad_request(format!(
                         "the query has an unknown parameter {other:?}: it may have database, format, table, target, \
-                         name and callbackUrl"
+                         compress, name and callbackUrl"
                     )));
                 }
             };
@@ -164,8 +169,26 @@ impl ExportParameters {
             format: self.format().to_owned(),
             tables: self.tables.clone(),
             settings: self.settings()?,
+            encoding: self.encoding(&exports.encoding)?,
             ..exports.default_request(database)
         })
+    }
+
+    /// How the object is encoded, where a service encodes objects like this.
+    ///
+    /// # Errors
+    ///
+    /// If the compression is unknown.
+    pub fn encoding(&self, default: &Encoding) -> Result<Encoding, ApiError> {
+        let compression = match self.compress.as_deref() {
+            None => default.compression,
+            Some("none") => None,
+            Some(text) => {
+                let unknown = |error: CompressionError| ApiError::bad_request(error.to_string());
+                Some(text.parse().map_err(unknown)?)
+            }
+        };
+        Ok(Encoding { compression, ..default.clone() })
     }
 
     /// The settings of the format.

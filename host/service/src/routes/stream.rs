@@ -9,6 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::stream;
+use partway_codec::Encoding;
 use partway_jobs::{
     Clock, Incomplete, JobError, SnapshotMode, StreamError, StreamedExport, SystemClock,
     skip_damaged,
@@ -45,6 +46,7 @@ struct Dump {
     name: String,
     database: PathBuf,
     options: Options,
+    encoding: Encoding,
     snapshot: SnapshotMode,
     max_loaded_row: Option<u64>,
 }
@@ -64,16 +66,19 @@ pub async fn respond(
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, text).retry_after(10)
     })?;
     let format = parameters.format();
+    let encoding = parameters.encoding(&state.encoding)?;
     let name = parameters.object_name()?.unwrap_or_else(|| {
-        format!("{}.{format}", SystemClock.now().strftime("dump_%Y%m%d-%H%M%S"))
+        let dump = SystemClock.now().strftime("dump_%Y%m%d-%H%M%S");
+        format!("{dump}.{format}{}", encoding.suffix())
     });
-    let headers = file_headers(&name, format);
+    let headers = file_headers(&name, format, &encoding);
     let database = parameters.database(&state.databases)?;
     let dump = Dump {
         exporter: state.exporter.clone(),
         name: state.databases.name(database).unwrap_or_default().to_owned(),
         database: database.to_owned(),
         options: parameters.options(StreamedExport::PART_SIZE)?,
+        encoding,
         snapshot: state.snapshot,
         max_loaded_row: state.max_loaded_row,
     };
@@ -134,13 +139,13 @@ fn run(dump: Dump, sink: &Sink) {
 
 /// Exports; returns what is missing, if the database is damaged.
 fn export(dump: Dump, sink: &Sink) -> Result<Option<Incomplete>, ApiError> {
-    let Dump { exporter, database, mut options, snapshot, max_loaded_row, .. } = dump;
+    let Dump { exporter, database, mut options, encoding, snapshot, max_loaded_row, .. } = dump;
     let export = open(&database, snapshot, max_loaded_row, sink)?;
     // What has been sent can't be taken back, so skip damage from the start.
     options.settings.push(skip_damaged());
     let database = database.display();
     let stop = sink.cut_off.clone();
-    match export.run(&exporter, &options, sink.clone(), Arc::default(), stop) {
+    match export.run(&exporter, &options, &encoding, sink.clone(), Arc::default(), stop) {
         Ok(summary) if summary.damaged.is_empty() => Ok(None),
         Ok(summary) => {
             let error = Incomplete::new(&summary.damaged);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use partway_codec::Encoding;
 use partway_jobs::{
     Callback, Clock, ExportRequest, JobId, JobRecord, JobStore, ObjectCheck, OnChange, Pace,
     Queued, SnapshotMode, StateError, SystemClock, Worker,
@@ -42,6 +43,7 @@ pub struct StoreExports {
     pub snapshot: SnapshotMode,
     pub max_loaded_row: Option<u64>,
     pub part_size: Option<u64>,
+    pub encoding: Encoding,
     pub pace: Pace,
     pub max_unfinished: u64,
     pub inline: InlineConfig,
@@ -129,6 +131,7 @@ impl StoreExports {
             format: "sql".to_owned(),
             tables: Vec::new(),
             settings: Vec::new(),
+            encoding: self.encoding.clone(),
             component: None,
             part_size: self.part_size,
             snapshot: self.snapshot,

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tracing::Instrument;
 
-use super::buffers::BufferReturn;
 use crate::error::StoreError;
 use crate::hash::HashState;
+use crate::part_buffers::BufferReturn;
 use crate::store::{PartId, Store, UploadId};
 
 /// A slice's parts, when all of them are safe.

@@ -152,6 +152,7 @@ impl Schedule {
             part_size: Some(plan.part_size),
             snapshot: plan.snapshot,
             max_loaded_row: None,
+            encoding: partway_codec::Encoding::default(),
             on_change: plan.on_change,
             pace: plan.pace.clone(),
         };

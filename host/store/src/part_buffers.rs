@@ -7,14 +7,15 @@ use bytes::Bytes;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 
 /// Hands out free buffers.
-pub(super) struct FreeBuffers(UnboundedReceiver<Vec<u8>>);
+#[derive(Debug)]
+pub struct FreeBuffers(UnboundedReceiver<Vec<u8>>);
 
 /// Where buffers are given back.
-#[derive(Clone)]
-pub(super) struct BufferReturn(UnboundedSender<Vec<u8>>);
+#[derive(Debug, Clone)]
+pub struct BufferReturn(UnboundedSender<Vec<u8>>);
 
 /// So many buffers, which grow to the size of what is put into them.
-pub(super) fn buffers(count: usize) -> (FreeBuffers, BufferReturn) {
+pub fn part_buffers(count: usize) -> (FreeBuffers, BufferReturn) {
     let (sender, receiver) = unbounded();
     let buffers = BufferReturn(sender);
     for _ in 0..count {
@@ -26,7 +27,7 @@ pub(super) fn buffers(count: usize) -> (FreeBuffers, BufferReturn) {
 impl FreeBuffers {
     /// Copies bytes into a buffer, as soon as one is free. None where no buffer will ever be: every [`BufferReturn`] has
     /// been dropped.
-    pub(super) async fn copy(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+    pub async fn copy(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut buffer = self.0.recv().await.ok()?;
         buffer.clear();
         buffer.extend_from_slice(bytes);
@@ -36,11 +37,12 @@ impl FreeBuffers {
 
 impl BufferReturn {
     /// The bytes of a buffer, to be shared. When the last of those who share them is done, the buffer is free again.
-    pub(super) fn share(&self, buffer: Vec<u8>) -> Bytes {
+    pub(crate) fn share(&self, buffer: Vec<u8>) -> Bytes {
         Bytes::from_owner(SharedBuffer { buffer, home: self.clone() })
     }
 
-    fn give_back(&self, buffer: Vec<u8>) {
+    /// Gives a buffer back, for the next bytes.
+    pub fn give_back(&self, buffer: Vec<u8>) {
         // With the slice over, nobody waits for it.
         self.0.unbounded_send(buffer).ok();
     }
