@@ -21,10 +21,14 @@ pub struct ExportRequest {
     pub name: Option<String>,
     /// The format, one that the component knows.
     pub format: String,
-    /// Only these tables; empty: everything.
+    /// Only these tables, by their names or by patterns with `*` and `?`; empty: everything.
     pub tables: Vec<String>,
     /// Settings specific to the format, as names and values.
     pub settings: Vec<(String, String)>,
+    /// Conditions, each for the table of a name: rows that do not meet theirs are left out, as by
+    /// [`Snapshot::with_filters`](partway_sqlite::Snapshot::with_filters). Only of trusted people: they may take any time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<(String, String)>,
     /// The file of a component other than the default.
     pub component: Option<PathBuf>,
     /// The size of every part except the last, in bytes; none: chosen from the database's size.
@@ -83,6 +87,7 @@ impl ExportRequest {
             && self.format == other.format
             && self.tables == other.tables
             && self.settings == other.settings
+            && self.filters == other.filters
     }
 
     /// Whether both request the same bytes, regardless of part size and pace.
@@ -90,6 +95,7 @@ impl ExportRequest {
         self.format == other.format
             && self.tables == other.tables
             && self.settings == other.settings
+            && self.filters == other.filters
             && self.component == other.component
     }
 }
@@ -105,6 +111,7 @@ impl ExportRequest {
             format: "sql".to_owned(),
             tables: vec![],
             settings: vec![],
+            filters: vec![],
             component: None,
             part_size: None,
             snapshot: SnapshotMode::Auto,

@@ -203,6 +203,7 @@ mod tests {
                 format: "sql".to_owned(),
                 tables: vec![],
                 settings: vec![],
+                filters: vec![],
                 component: None,
                 part_size: Some(4096),
                 snapshot: SnapshotMode::Auto,

@@ -16,7 +16,11 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// The headers of a file that the client is to save.
 pub fn file_headers(name: &str, format: &str) -> Vec<(HeaderName, String)> {
-    let kind = if format == "sql" { "application/sql" } else { "application/octet-stream" };
+    let kind = match format {
+        "sql" => "application/sql",
+        "sqlite" => "application/vnd.sqlite3",
+        _ => "application/octet-stream",
+    };
     vec![
         (CONTENT_TYPE, kind.to_owned()),
         (CONTENT_DISPOSITION, disposition(name)),

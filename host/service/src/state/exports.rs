@@ -129,6 +129,7 @@ impl StoreExports {
             format: "sql".to_owned(),
             tables: Vec::new(),
             settings: Vec::new(),
+            filters: vec![],
             component: None,
             part_size: self.part_size,
             snapshot: self.snapshot,
