@@ -6,9 +6,11 @@ mod counters;
 mod d1;
 mod damage;
 mod hard_cases;
+mod image;
 mod large_values;
 mod proj;
 mod random;
+mod subsets;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

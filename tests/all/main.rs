@@ -18,7 +18,9 @@
 //! | `dump` | the stock `sqlite3` program restores a dump to the same database |
 //! | `dump::d1` | a dump for D1 loads into the real workerd (feature `workerd`) |
 //! | `dump::damage` | what can be read of a damaged database is exported, and marked incomplete |
+//! | `dump::image` | an image is the database file, page by page, whatever the slices |
 //! | `dump::{hard_cases, random, proj}` | hard cases, random databases and databases in use come back |
+//! | `dump::subsets` | a part of a database is what was asked for, in slices too, and is known as a part |
 //! | `dump::large_values` | values as large as SQLite allows need little memory |
 //! | `encoding` | compressed and encrypted objects are read by the programs of others, and the same however they were made |
 //! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |

@@ -56,11 +56,13 @@ pub(crate) struct ResumePoint<S> {
     /// Damaged places before it in a step of rows, where rows are missing.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) gaps: u32,
+    /// Rows before it in a step of rows; counted only where there is a limit to them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) rows: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 /// What has been exported up to here.
@@ -224,6 +226,7 @@ mod tests {
             after: Some(vec![0, 255]),
             state: State { statement: Some(77) },
             gaps: 2,
+            rows: 5,
         };
         checkpoint.damaged = vec!["t".into()];
         checkpoint.warnings = vec!["something".into()];

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use crate::checkpoint::{CheckpointText, SMALLEST_PART};
 use crate::pipe::{Budget, Error, Options, Outcome, Pacing, Parts, Rows};
-use crate::{slice, sql};
+use crate::{image, slice, sql};
 
 /// Checks the options against the schema and gives the first checkpoint.
 ///
@@ -22,6 +22,7 @@ pub fn start(rows: &impl Rows, options: &Options) -> Result<String, Error> {
     }
     match options.format.as_str() {
         "sql" => slice::start::<sql::Plan>(rows, options),
+        "sqlite" => image::start(rows, options),
         other => Err(unknown_format(other)),
     }
 }
@@ -42,12 +43,13 @@ pub fn resume(
     let from = CheckpointText::new(from)?;
     match from.format()?.as_str() {
         "sql" => slice::resume::<sql::Plan>(rows, parts, pacing, from, budget),
+        "sqlite" => slice::resume::<image::Image>(rows, parts, pacing, from, budget),
         other => Err(unknown_format(other)),
     }
 }
 
 fn unknown_format(name: &str) -> Error {
     Error::InvalidOptions(format!(
-        "this component does not know the format {name:?}: it writes \"sql\""
+        "this component does not know the format {name:?}: it writes \"sql\" and \"sqlite\""
     ))
 }

@@ -67,6 +67,11 @@ pub(crate) trait Format: Sized {
     /// Whether rows that are damaged are left out, instead of failing the export.
     fn skips_damaged(&self) -> bool;
 
+    /// The most rows of each of the user's tables; none: all. With 0, no row is read.
+    fn max_rows(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether the text ends inside a row.
     fn is_inside_row(state: &Self::State) -> bool;
 

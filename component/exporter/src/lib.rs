@@ -15,7 +15,9 @@
 //! | `output`, `part_buffer` | the text, where parts are cut, and when to stop |
 //! | `checkpoint` | all that a slice needs to resume, as JSON text |
 //! | `format` | what a format is to a slice |
+//! | `subset` | which tables, definitions and rows are asked for |
 //! | `sql` | the format `sql` |
+//! | `image` | the format `sqlite` |
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
@@ -26,12 +28,14 @@ mod export;
 mod format;
 #[cfg(target_arch = "wasm32")]
 mod guest;
+mod image;
 mod open_scans;
 mod output;
 mod part_buffer;
 mod pipe;
 mod slice;
 mod sql;
+mod subset;
 
 pub use export::{resume, start};
 pub use pipe::{

@@ -115,6 +115,10 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
     fn table(&mut self, table: &TableRows<F::Table>) -> Result<Flow, Error> {
         let format = self.format;
         let step = self.output.end.step;
+        let max_rows = format.max_rows().filter(|_| table.counted);
+        if max_rows == Some(0) {
+            return self.end_table(table, 0);
+        }
         let mut cursor = match self.open_scans.take(step) {
             Some(opened) => opened?,
             None => {
@@ -122,10 +126,13 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
                 self.rows.scan(&table.table, &table.columns, after)?
             }
         };
-        self.open_scans.fill(self.rows, format.steps(), step);
+        if max_rows.is_none() {
+            self.open_scans.fill(self.rows, format.steps(), step);
+        }
         let mut batches = 0;
         let mut is_behind_gap = false;
-        loop {
+        // The last slice may have ended behind the last row.
+        while max_rows.is_none_or(|most| self.output.end.rows < most) {
             let batch = match cursor.next(format.batch_bytes()) {
                 Err(RowsError::Corrupt(_)) if format.skips_damaged() => {
                     // Twice in a row: nothing behind the damage can be reached.
@@ -144,7 +151,9 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
                 break;
             }
             batches += 1;
-            if self.batch(table, &mut cursor, &batch)? == Flow::Stop || self.output.should_stop() {
+            if self.batch(table, &mut cursor, &batch, max_rows)? == Flow::Stop
+                || self.output.should_stop()
+            {
                 return Ok(Flow::Stop);
             }
         }
@@ -154,6 +163,12 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
                 String::from_utf8_lossy(&table.table)
             )));
         }
+        self.end_table(table, batches)
+    }
+
+    /// Ends a table, of which so many batches were read.
+    fn end_table(&mut self, table: &TableRows<F::Table>, batches: u32) -> Result<Flow, Error> {
+        let format = self.format;
         self.open_scans.table_read(batches);
         let (text, state) = (&mut self.output.buffer, &mut self.output.end.state);
         self.output.warnings.extend(format.end_table(table, text, state));
@@ -162,12 +177,13 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
         self.output.end_step()
     }
 
-    /// The rows of one batch.
+    /// The rows of one batch, up to `max_rows` of the table.
     fn batch(
         &mut self,
         table: &TableRows<F::Table>,
         cursor: &mut R::Cursor,
         batch: &Batch,
+        max_rows: Option<u64>,
     ) -> Result<Flow, Error> {
         let (format, output) = (self.format, &mut self.output);
         let mut cells = Cells::new(batch, table.columns.len())?;
@@ -190,11 +206,18 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
                 format.write_row(table, &mut cells, text, state)?;
             }
             output.counts.rows += u64::from(table.counted);
+            let is_last = max_rows.is_some_and(|most| {
+                output.end.rows += 1;
+                output.end.rows >= most
+            });
             if output.buffer.is_full() {
                 output.end.after = Some(cursor.position(row + 1)?);
                 if output.cut()? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
+            }
+            if is_last {
+                break;
             }
         }
         Ok(Flow::Continue)

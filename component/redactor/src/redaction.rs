@@ -76,12 +76,15 @@ impl Redaction {
         columns: &[Text],
         after: Option<&[u8]>,
     ) -> Result<RedactedCursor<R::Cursor>, RowsError> {
+        // A host may have more to give than it describes: the database's pages, with all that was ever deleted.
+        let is_described = |object: &Object| object.table.is_some() && object.name == table;
+        if !self.schema.objects.iter().any(is_described) {
+            return Err(unknown_table(table));
+        }
         let Some(changes) = &self.changes else {
             return Ok(RedactedCursor::unchanged(rows.scan(table, columns, after)?));
         };
-        let plan = changes.tables.get(table).ok_or_else(|| {
-            RowsError::UnknownTable(format!("there is no table {}", shown(table)))
-        })?;
+        let plan = changes.tables.get(table).ok_or_else(|| unknown_table(table))?;
         let after = match after {
             None => None,
             Some(after) => Some(after.strip_prefix(&changes.digest[..]).ok_or_else(|| {
@@ -359,6 +362,10 @@ impl<'a> Redacted<'a> {
         self.objects.push(object.clone());
         Ok(())
     }
+}
+
+fn unknown_table(name: &[u8]) -> RowsError {
+    RowsError::UnknownTable(format!("there is no table {}", shown(name)))
 }
 
 /// Whether a table has a counter in `sqlite_sequence`.

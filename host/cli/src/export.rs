@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use partway_jobs::{
     Admission, Clock, ExportRequest, JobId, JobState, JobStore, Pace, PrebuiltResources, Resources,
-    StepOutcome, SystemClock, Worker,
+    StepOutcome, SystemClock, Worker, reads_pages,
 };
 use partway_sqlite::Snapshot;
 use partway_store::{StoreAddress, part_size};
@@ -28,6 +28,12 @@ use crate::state_folder::state_folder;
 pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
     let resources = PrebuiltResources::default();
     let resources = Arc::new(resources);
+    if arguments.redact.is_some() && reads_pages(&arguments.format) {
+        return Err(Failure::usage(anyhow!(
+            "--format {} is the database file itself, with everything in it: it can't go with --redact",
+            arguments.format
+        )));
+    }
     let redacting = match &arguments.redact {
         Some(policy) => Some(redacting_component(policy, arguments.component.as_deref())?),
         None => None,
@@ -60,7 +66,10 @@ pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
 
 /// The export that the arguments ask for. What can be refused at once is refused here.
 fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<ExportRequest, Failure> {
-    let held = Snapshot::hold(&arguments.database)?;
+    let held = Snapshot::hold(&arguments.database)?
+        .with_pages(reads_pages(&arguments.format))
+        .with_filters(&arguments.conditions)
+        .map_err(Failure::usage)?;
     let store = address.open()?;
     part_size(arguments.part_size, held.bytes(), store.limits()).map_err(Failure::usage)?;
     let store = address.absolute();
@@ -73,6 +82,7 @@ fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<Export
         tables: arguments.tables.clone(),
         settings: arguments.settings(),
         encoding: arguments.encoding()?,
+        filters: arguments.conditions.clone(),
         component: component.map(|path| absolute(path)),
         part_size: arguments.part_size,
         snapshot: arguments.snapshot.into(),

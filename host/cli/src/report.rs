@@ -1,7 +1,7 @@
 //! What the program prints when an export is done.
 
 use bytesize::ByteSize;
-use partway_jobs::JobRecord;
+use partway_jobs::{JobRecord, reads_pages};
 use partway_verify::pluralize;
 use serde::Serialize;
 
@@ -17,10 +17,13 @@ pub fn report(record: &JobRecord, json: bool) -> anyhow::Result<()> {
     if json {
         print(&serde_json::to_string(&Summary::of(record, location))?)?;
     } else {
+        let rows = || pluralize(totals.rows, "row");
+        let what = match reads_pages(&record.request.format) {
+            true => pluralize(totals.rows, "page"),
+            false => format!("{} from {}", rows(), pluralize(totals.tables.into(), "table")),
+        };
         message!(
-            "exported {} from {}: {} ({}, {}, {:.1} s)",
-            pluralize(totals.rows, "row"),
-            pluralize(totals.tables.into(), "table"),
+            "exported {what}: {} ({}, {}, {:.1} s)",
             ByteSize::b(totals.bytes),
             pluralize(totals.parts.into(), "part"),
             pluralize(totals.slices.into(), "slice"),

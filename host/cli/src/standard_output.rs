@@ -4,7 +4,9 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
-use partway_jobs::{Incomplete, JobError, StreamedExport, skip_damaged};
+use partway_jobs::{
+    Incomplete, JobError, StreamedExport, expected_under, reads_pages, skip_damaged,
+};
 use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::{ExportError, Exporter, Options};
 use partway_wasmtime::parts::{self, Parts};
@@ -19,7 +21,11 @@ use crate::signals::listen;
 /// Writes the whole dump to standard output.
 pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(), Failure> {
     let stop = listen();
-    let held = Snapshot::hold(&arguments.database)?.with_max_loaded_row(arguments.max_loaded_row);
+    let held = Snapshot::hold(&arguments.database)?
+        .with_max_loaded_row(arguments.max_loaded_row)
+        .with_pages(reads_pages(&arguments.format))
+        .with_filters(&arguments.conditions)
+        .map_err(Failure::usage)?;
     let mode = arguments.snapshot.into();
     let export = match StreamedExport::open(held, mode, true, stop.cancelled()).await {
         Err(_) if stop.is_cancelled() => return Err(interrupted()),
@@ -29,7 +35,15 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
     let encoding = arguments.encoding()?;
     let counters = Arc::new(Counters::default());
     let (read, tables) = (export.snapshot().clone(), arguments.tables.clone());
-    let progress = Progress::of(move || read.expected(&tables), &counters, 0);
+    let settings = options.settings.clone();
+    let expected = move || expected_under(&read, &tables, &settings);
+    let progress = Progress::of(expected, &counters, 0);
+    // Nothing of it can be resumed, so that a read that takes long is of no use any more.
+    let (reading, stopped) = (export.snapshot().clone(), stop.clone());
+    tokio::spawn(async move {
+        stopped.cancelled().await;
+        reading.interrupt();
+    });
     let result = tokio::task::spawn_blocking(move || {
         export.run(&exporter, &options, &encoding, StandardOutput, counters, stop)
     })

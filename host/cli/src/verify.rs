@@ -133,6 +133,13 @@ impl Verify<'_> {
         let (Some(database), Some(restored)) = (&self.arguments.against, &self.restored) else {
             return Ok(None);
         };
+        if let Some(part) = &report.part {
+            problems.push(format!(
+                "{location} is of a part of a database only ({part}): it can't be compared with the whole of {}",
+                database.display()
+            ));
+            return Ok(None);
+        }
         match &report.restored {
             Some(Ok(())) => {}
             // A dump that is cut off lacks its COMMIT too. That it is cut off is a problem already.
@@ -171,12 +178,20 @@ impl Verify<'_> {
         dump_bytes: u64,
         differences: Option<&Differences>,
     ) -> anyhow::Result<()> {
-        message!(
-            "the dump is complete: {} in {}, {}",
-            pluralize(report.rows, "row"),
-            pluralize(report.tables, "table"),
-            ByteSize::b(dump_bytes)
-        );
+        let bytes = ByteSize::b(dump_bytes);
+        match report.pages {
+            Some(pages) => {
+                message!("the image is complete: {}, {bytes}", pluralize(pages, "page"));
+            }
+            None => message!(
+                "the dump is complete: {} in {}, {bytes}",
+                pluralize(report.rows, "row"),
+                pluralize(report.tables, "table")
+            ),
+        }
+        if let Some(part) = &report.part {
+            message!("it is of a part of a database only: {part}");
+        }
         if let Some(database) = &self.arguments.against {
             let without = if differences.is_some_and(|differences| !differences.with_rowids) {
                 ", without rowids: the dump was made with --no-rowids"

@@ -24,6 +24,7 @@ use crate::snapshots::remove_copies;
 use crate::source::Source;
 use crate::state_error::StateError;
 use crate::step_error::StepError;
+use crate::subset::expected_under;
 use crate::totals::Finished;
 
 /// How long a slice may take beyond its time, not counting its parts.
@@ -314,8 +315,11 @@ impl ActiveJob {
         let part_size = part_size(request.part_size, source.bytes(), store.limits())
             .map_err(StepError::from)?;
         let expected = {
-            let (source, tables) = (source.clone(), request.tables.clone());
-            spawn_blocking(move || source.expected(&tables)).await.unwrap_or_default()
+            let (source, tables, settings) =
+                (source.clone(), request.tables.clone(), request.settings.clone());
+            spawn_blocking(move || expected_under(&*source, &tables, &settings))
+                .await
+                .unwrap_or_default()
         };
         let options = options(&self.record, part_size);
         let job = Job::begin_named(&exporter, &*source, &store, &name, options, &request.encoding)

@@ -1,4 +1,4 @@
-//! Settings of the SQL format, with the names that the prebuilt component uses.
+//! Formats and settings, with the names that the prebuilt component uses.
 
 /// What will load a SQL dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,12 @@ pub fn sql_settings(no_rowids: bool, target: Option<Target>) -> Vec<(String, Str
         settings.push(("target".to_owned(), "d1".to_owned()));
     }
     settings
+}
+
+/// Whether a format is made of the database's pages, which a component gets at only if it is asked for: the database file
+/// itself.
+pub fn reads_pages(format: &str) -> bool {
+    format == "sqlite"
 }
 
 /// The setting that makes the component skip damaged data instead of failing.

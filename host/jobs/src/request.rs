@@ -22,13 +22,17 @@ pub struct ExportRequest {
     pub name: Option<String>,
     /// The format, one that the component knows.
     pub format: String,
-    /// Only these tables; empty: everything.
+    /// Only these tables, by their names or by patterns with `*` and `?`; empty: everything.
     pub tables: Vec<String>,
     /// Settings specific to the format, as names and values.
     pub settings: Vec<(String, String)>,
     /// How the object is compressed and encrypted.
     #[serde(default, skip_serializing_if = "Encoding::is_none")]
     pub encoding: Encoding,
+    /// Conditions, each for the table of a name: rows that do not meet theirs are left out, as by
+    /// [`Snapshot::with_filters`](partway_sqlite::Snapshot::with_filters). Only of trusted people: they may take any time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<(String, String)>,
     /// The file of a component other than the default.
     pub component: Option<PathBuf>,
     /// The size of every part except the last, in bytes; none: chosen from the database's size.
@@ -88,6 +92,7 @@ impl ExportRequest {
             && self.tables == other.tables
             && self.settings == other.settings
             && self.encoding == other.encoding
+            && self.filters == other.filters
     }
 
     /// Whether both request the same bytes, regardless of part size and pace.
@@ -96,6 +101,7 @@ impl ExportRequest {
             && self.tables == other.tables
             && self.settings == other.settings
             && self.encoding == other.encoding
+            && self.filters == other.filters
             && self.component == other.component
     }
 }
@@ -112,6 +118,7 @@ impl ExportRequest {
             tables: vec![],
             settings: vec![],
             encoding: Encoding::default(),
+            filters: vec![],
             component: None,
             part_size: None,
             snapshot: SnapshotMode::Auto,

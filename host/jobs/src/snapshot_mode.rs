@@ -25,6 +25,7 @@ impl SnapshotMode {
         match self {
             Self::Hold => false,
             Self::Copy => true,
+            Self::Auto if held.lacks_pages() => true,
             Self::Auto => !held.is_wal() && (!is_local || held.bytes() > MAX_HELD_BYTES),
         }
     }

@@ -7,6 +7,7 @@ use partway_sqlite::{OpenError, Snapshot};
 use partway_store::StoreAddress;
 
 use crate::blocking::spawn_blocking;
+use crate::format_settings::reads_pages;
 use crate::job_store::JobStore;
 use crate::record::JobId;
 use crate::request::ExportRequest;
@@ -26,7 +27,7 @@ pub(crate) async fn open(
     }
     let _guard = CopyGuard(held.clone());
     let copy = copy.to_owned();
-    Ok(Arc::new(blocking(move || held.copy(&copy)).await?))
+    Ok(Arc::new(blocking(move || Ok(held.copy(&copy)?)).await?))
 }
 
 /// The copy, where there is one, or else the database as it is now.
@@ -45,8 +46,13 @@ pub(crate) async fn reopen(
 
 /// Holds a request's database, or the copy of it.
 async fn hold(path: PathBuf, request: &ExportRequest) -> Result<Snapshot, StepError> {
-    let max_loaded_row = request.max_loaded_row;
-    blocking(move || Ok(Snapshot::hold(&path)?.with_max_loaded_row(max_loaded_row))).await
+    let (max_loaded_row, pages) = (request.max_loaded_row, reads_pages(&request.format));
+    let filters = request.filters.clone();
+    blocking(move || {
+        let held = Snapshot::hold(&path)?.with_max_loaded_row(max_loaded_row).with_pages(pages);
+        Ok(held.with_filters(&filters)?)
+    })
+    .await
 }
 
 /// Whether what was there may be on a disk that is not mounted at the moment: its folder is gone with it, or is
@@ -72,10 +78,10 @@ pub(crate) fn remove_copies(jobs: &JobStore, id: &JobId) {
 }
 
 async fn blocking(
-    work: impl FnOnce() -> Result<Snapshot, OpenError> + Send + 'static,
+    work: impl FnOnce() -> Result<Snapshot, StepError> + Send + 'static,
 ) -> Result<Snapshot, StepError> {
     match spawn_blocking(work).await {
-        Ok(result) => Ok(result?),
+        Ok(result) => result,
         Err(error) => Err(StepError::panicked(&error)),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use partway_sqlite::OpenError;
+use partway_sqlite::{FilterError, OpenError};
 use partway_store::{AddressError, PartSizeError};
 use partway_wasmtime::exporter::ExportError;
 use partway_wasmtime::{CallError, LoadError};
@@ -19,6 +19,9 @@ pub enum StepError {
     /// The database can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A condition on rows can't be used.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     /// The database was there when the job began, and is gone with all that was in its folder.
     #[error(
         "there is no database {}, and nothing else is in its folder: mount its disk again, if that is not mounted",
@@ -81,6 +84,7 @@ impl StepError {
     pub fn is_wrong_request(&self) -> bool {
         match self {
             Self::PartSize(_) => true,
+            Self::Filter(error) => !matches!(error, FilterError::Read(_)),
             Self::Job(JobError::Call(CallError::Exporter(error))) => {
                 matches!(error, ExportError::InvalidOptions(_))
             }

@@ -14,7 +14,7 @@
 //! Every transition is saved under the job's lease before anything follows from it. `progress.rs` has the saves, and the
 //! last transition, which needs no lease, is in `admission.rs`.
 
-use partway_sqlite::OpenError;
+use partway_sqlite::{FilterError, OpenError};
 use partway_store::StoreError;
 use partway_wasmtime::CallError;
 use partway_wasmtime::exporter::ExportError;
@@ -73,12 +73,13 @@ pub(crate) fn remedy(error: &StepError) -> Remedy {
         StepError::OtherStore { .. } | StepError::Address(_) | StepError::Load { .. } => {
             Remedy::LeaveToOthers
         }
-        StepError::CutOff(_) => Remedy::Retry,
+        StepError::CutOff(_) | StepError::Filter(FilterError::Read(_)) => Remedy::Retry,
         StepError::Unmounted(_) => Remedy::RetryIfBegun,
         StepError::LeaseLost => Remedy::Drop,
-        StepError::PartSize(_) | StepError::MayNotStartOver | StepError::TooManyStarts { .. } => {
-            Remedy::Fail
-        }
+        StepError::PartSize(_)
+        | StepError::Filter(_)
+        | StepError::MayNotStartOver
+        | StepError::TooManyStarts { .. } => Remedy::Fail,
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use partway_codec::Encoding;
-use partway_jobs::{JobRecord, SnapshotMode};
+use partway_jobs::{JobRecord, SnapshotMode, reads_pages};
 use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::{Exporter, Options};
 use tokio::sync::Semaphore;
@@ -67,10 +67,14 @@ impl ServiceState {
     /// If the database can't be opened, or the options name a format or a table that does not
     /// exist.
     pub async fn check(&self, database: PathBuf, options: Options) -> Result<(), ExportError> {
-        let exporter = self.exporter.clone();
+        let (exporter, mode) = (self.exporter.clone(), self.snapshot);
         let _permit = self.checks.acquire().await;
         let check = move || {
-            let snapshot = Snapshot::hold(&database)?;
+            let snapshot = Snapshot::hold(&database)?.with_pages(reads_pages(&options.format));
+            // They can be read of the copy that the export will make.
+            if snapshot.lacks_pages() && mode.copies(&snapshot, false) {
+                return Ok(());
+            }
             exporter.start(snapshot, &options)?;
             Ok(())
         };

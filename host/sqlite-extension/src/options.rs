@@ -1,19 +1,35 @@
 //! The options that SQL gives, as one JSON object: named as the program's.
 
 use bytesize::ByteSize;
-use partway_jobs::{Compression, Encoding, Recipient, Target, object_name, sql_settings};
+use partway_jobs::{
+    Compression, Content, Encoding, Recipient, Target, object_name, sql_settings, subset_settings,
+};
 use partway_sqlite::Uncommitted;
 use partway_wasmtime::exporter;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
 
-/// The options of `partway_parts`.
-const OF_PARTS: [&str; 7] =
-    ["format", "max_loaded_row", "no_rowids", "part_size", "schema", "table", "target"];
+/// What an option of tables takes.
+const TABLES: &str = "a table's name or an array of them";
 
-/// The further ones of `partway_export`. Parts that are read as rows are the dump's own. Between two parts that are read as rows, a transaction may be rolled back to
-/// anywhere, and nobody is told.
+/// The options of `partway_parts`.
+const OF_PARTS: [&str; 11] = [
+    "data_only",
+    "exclude_table",
+    "format",
+    "limit",
+    "max_loaded_row",
+    "no_rowids",
+    "part_size",
+    "schema",
+    "schema_only",
+    "table",
+    "target",
+];
+
+/// The further ones of `partway_export`. Parts that are read as rows are the dump's own; and between two of them, a
+/// transaction may be rolled back to anywhere, and nobody is told.
 const OF_EXPORT: [&str; 5] = ["compress", "encrypt_to", "name", "slice_parts", "uncommitted"];
 
 /// What to export, and how.
@@ -73,13 +89,25 @@ impl Options {
             let reason = |error| Error::Options(format!("name {name:?} is {error}"));
             object_name(name).map_err(reason)
         });
+        let mut settings = sql_settings(given.flag("no_rowids")?, target.transpose()?);
+        let content = match (given.flag("schema_only")?, given.flag("data_only")?) {
+            (true, true) => {
+                let text = "option schema_only can't go with data_only: give one of them";
+                return Err(Error::Options(text.to_owned()));
+            }
+            (true, false) => Some(Content::Schema),
+            (false, true) => Some(Content::Data),
+            (false, false) => None,
+        };
+        let excluded = given.texts("exclude_table", TABLES)?;
+        settings.extend(subset_settings(&excluded, content, given.number("limit")?));
         Ok(Self {
             name: name.transpose()?,
             format: given.text("format")?.unwrap_or("sql").to_owned(),
-            tables: given.texts("table", "a table's name or an array of them")?,
+            tables: given.texts("table", TABLES)?,
             part_size: given.size("part_size")?,
             slice_parts: slice_parts.transpose()?,
-            settings: sql_settings(given.flag("no_rowids")?, target.transpose()?),
+            settings,
             encoding: given.encoding()?,
             max_loaded_row: given.size("max_loaded_row")?,
             schema: given.text("schema")?.unwrap_or("main").to_owned(),
@@ -98,10 +126,8 @@ impl Given {
     fn parse(json: Option<&str>, known: &[&str]) -> Result<Self, Error> {
         let Some(json) = json else { return Ok(Self(Map::new())) };
         let Ok(Value::Object(given)) = serde_json::from_str(json) else {
-            return Err(Error::Options(format!(
-                "the options are no JSON object: write them like json_object('{}', …)",
-                known[0]
-            )));
+            let text = "the options are no JSON object: write them like json_object('format', …)";
+            return Err(Error::Options(text.to_owned()));
         };
         match given.keys().find(|name| !known.contains(&name.as_str())) {
             Some(name) => Err(Error::Options(format!(
@@ -190,7 +216,8 @@ mod tests {
     #[test]
     fn options_are_read_as_sql_writes_them() {
         let given = r#"{"name":"a.sql","table":["t","u"],"part_size":"8MiB","slice_parts":3,"no_rowids":1,
-            "target":"d1","schema":"temp","max_loaded_row":9,"uncommitted":true,"format":null,"compress":"zstd:3"}"#;
+            "target":"d1","exclude_table":"v*","schema_only":1,"limit":7,"schema":"temp","max_loaded_row":9,"uncommitted":true,
+            "format":null,"compress":"zstd:3"}"#;
         let read = Options::of_export(Some(given)).unwrap();
         let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let expected = Options {
@@ -199,7 +226,13 @@ mod tests {
             tables: vec!["t".to_owned(), "u".to_owned()],
             part_size: Some(8 * 1024 * 1024),
             slice_parts: Some(3),
-            settings: vec![setting("rowids", "drop"), setting("target", "d1")],
+            settings: vec![
+                setting("rowids", "drop"),
+                setting("target", "d1"),
+                setting("exclude-table", "v*"),
+                setting("content", "schema"),
+                setting("limit", "7"),
+            ],
             encoding: Encoding { compression: Some(Compression::Zstd(3)), recipients: vec![] },
             max_loaded_row: Some(9),
             schema: "temp".to_owned(),
@@ -215,8 +248,8 @@ mod tests {
             ("7", "the options are no JSON object: write them like json_object('compress', …)"),
             (
                 r#"{"colour":1}"#,
-                "there is no option \"colour\": the options are compress, encrypt_to, format, max_loaded_row, name, \
-                 no_rowids, part_size, schema, slice_parts, table, target, uncommitted",
+                "there is no option \"colour\": the options are compress, data_only, encrypt_to, exclude_table, format, limit, \
+                 max_loaded_row, name, no_rowids, part_size, schema, schema_only, slice_parts, table, target, uncommitted",
             ),
             (
                 r#"{"part_size":"x"}"#,
@@ -228,6 +261,10 @@ mod tests {
             ),
             (r#"{"slice_parts":0}"#, "option slice_parts can't be 0: give a number from 1"),
             (r#"{"no_rowids":"no"}"#, "option no_rowids can't be \"no\": give 1 or 0"),
+            (
+                r#"{"schema_only":1,"data_only":1}"#,
+                "option schema_only can't go with data_only: give one of them",
+            ),
             (r#"{"target":"d2"}"#, "option target can't be \"d2\": give 'sqlite' or 'd1'"),
             (
                 r#"{"table":[1]}"#,
@@ -242,7 +279,7 @@ mod tests {
         }
         let error = Options::of_parts(Some(r#"{"name":"a"}"#)).unwrap_err().to_string();
         assert!(
-            error.starts_with("there is no option \"name\": the options are format,"),
+            error.starts_with("there is no option \"name\": the options are data_only,"),
             "{error}"
         );
     }

@@ -7,14 +7,16 @@ use std::ptr;
 use rusqlite::{Connection, ffi};
 
 /// Pragmas that return something and change nothing.
-const PRAGMAS: [&str; 12] = [
+const PRAGMAS: [&str; 14] = [
     "application_id",
     "auto_vacuum",
     "encoding",
     "foreign_key_list",
+    "function_list",
     "index_list",
     "index_xinfo",
     "module_list",
+    "page_count",
     "page_size",
     "table_list",
     "table_xinfo",

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::authorizer::only_read;
 use crate::database::Database;
 use crate::error::{OpenError, state_is_lost};
+use crate::page_source::PageAccess;
 use partway_wasmtime::rows::Error as RowsError;
 
 /// How long to wait for a writer that has locked the database.
@@ -19,7 +20,19 @@ pub(crate) struct OpenDatabase {
     pub(crate) database: Database,
     /// The size of the database, without its free pages.
     pub(crate) bytes: u64,
+    pub(crate) pages: PagesOf,
     pub(crate) is_wal: bool,
+}
+
+/// The pages of a database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PagesOf {
+    /// How many there are, free ones too.
+    pub(crate) count: u64,
+    /// The bytes of each.
+    pub(crate) size: u64,
+    /// How they can be read; none: they can't be here.
+    pub(crate) access: Option<PageAccess>,
 }
 
 /// Resolves all links in a path to a file.
@@ -48,12 +61,14 @@ pub(crate) fn open(path: &Path) -> Result<OpenDatabase, OpenError> {
         let number = |pragma: &str| {
             connection.query_row(pragma, [], |row| Ok(u64::from(row.get::<_, u32>(0)?)))
         };
-        let pages = number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?);
-        let bytes = pages * number("PRAGMA page_size")?;
+        let (count, size) = (number("PRAGMA page_count")?, number("PRAGMA page_size")?);
+        let bytes = count.saturating_sub(number("PRAGMA freelist_count")?) * size;
         let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        let is_wal = mode.eq_ignore_ascii_case("wal");
+        let pages = PagesOf { count, size, access: PageAccess::of(&connection, is_wal)? };
         only_read(&connection);
         let database = Database::main(connection);
-        Ok(OpenDatabase { database, bytes, is_wal: mode.eq_ignore_ascii_case("wal") })
+        Ok(OpenDatabase { database, bytes, pages, is_wal })
     };
     begin().map_err(|error| match may_be_read(path) {
         true => OpenError::from_sqlite(path, &error),

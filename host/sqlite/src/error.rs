@@ -149,7 +149,7 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
 }
 
 /// SQLite's own message, without the library's additions.
-fn reason(error: &rusqlite::Error) -> String {
+pub(crate) fn reason(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(code, None) => code.to_string(),
         rusqlite::Error::SqliteFailure(_, Some(text)) => text.clone(),

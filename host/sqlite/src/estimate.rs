@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use wildmatch::WildMatch;
 
 use crate::catalog::Catalog;
 use crate::database::Database;
@@ -65,8 +66,7 @@ pub(crate) fn expected(
     let deadline = Instant::now() + TIME;
     let objects = catalog.schema.objects.iter().filter_map(|object| {
         let table = object.table.as_ref()?;
-        let is_wanted = tables.is_empty()
-            || tables.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(&object.name));
+        let is_wanted = tables.is_empty() || tables.iter().any(|name| is_like(&object.name, name));
         is_wanted.then_some((&object.name, table))
     });
     let objects: Vec<(&Vec<u8>, &Table)> = objects.collect();
@@ -95,6 +95,13 @@ pub(crate) fn expected(
             Expected { tables: count, rows: rows.fold(0, u64::saturating_add), weight: bytes }
         }
     }
+}
+
+/// Whether a table is one that was asked for: by its name, or by a pattern with `*` and `?`.
+fn is_like(table: &[u8], name: &str) -> bool {
+    table.eq_ignore_ascii_case(name.as_bytes())
+        || name.contains(['*', '?'])
+            && WildMatch::new_case_insensitive(name).matches(&String::from_utf8_lossy(table))
 }
 
 /// The pages of all tables' roots.

@@ -71,34 +71,39 @@ impl KeyOrder {
     }
 
     /// Selects one of the [`ranges`] after a position, in the key's order. `limit`: at most so many rows.
-    /// `utf8`: whether the database's text is UTF-8.
+    /// `utf8`: whether the database's text is UTF-8. `filter`: the condition that rows have to meet, in parentheses.
     pub(crate) fn after<'p>(
         &self,
         position: &'p Position,
         range: usize,
         limit: Option<u32>,
         utf8: bool,
+        filter: Option<&[u8]>,
     ) -> Clauses<'p> {
         let mut parameters = Vec::new();
-        let mut sql = match (self, position) {
+        let mut rowid_after = |name: &[u8], operator: &str, rowid: i64| {
+            parameters.push(ValueRef::Integer(rowid));
+            [name, operator.as_bytes()].concat()
+        };
+        let (condition, order) = match (self, position) {
             (Self::Rowid(name), Position::Rowid(rowid)) => {
-                parameters.push(ValueRef::Integer(*rowid));
-                [b"WHERE ", &name[..], b" > ?1 ORDER BY ", name].concat()
+                (Some(rowid_after(name, " > ?1", *rowid)), order_by_rowid(name))
             }
             (Self::Rowid(name), Position::RowidFrom(rowid)) => {
-                parameters.push(ValueRef::Integer(*rowid));
-                [b"WHERE ", &name[..], b" >= ?1 ORDER BY ", name].concat()
+                (Some(rowid_after(name, " >= ?1", *rowid)), order_by_rowid(name))
             }
-            (Self::Rowid(name), _) => [b"ORDER BY ", &name[..]].concat(),
+            (Self::Rowid(name), _) => (None, order_by_rowid(name)),
             (Self::PrimaryKey(columns), Position::PrimaryKey(values)) => {
                 let depth = values.len() - range;
                 let condition = in_range(columns, &values[..depth], utf8, &mut parameters);
-                [b"WHERE ", &condition[..], b" ", &order_by(&columns[depth - 1..])].concat()
+                (Some(condition), order_by(&columns[depth - 1..]))
             }
-            (Self::PrimaryKey(columns), _) => order_by(columns),
-            // Only the table's own order is that of its positions.
-            (Self::Ordinal, _) => b"NOT INDEXED".to_vec(),
+            (Self::PrimaryKey(columns), _) => (None, order_by(columns)),
+            (Self::Ordinal, _) => (None, Vec::new()),
         };
+        let mut sql = self.hint(filter.is_some());
+        append_conditions(&mut sql, condition.as_deref(), filter);
+        sql.extend_from_slice(&order);
         // An offset needs a limit before it.
         let limit = limit.map_or(-1, i64::from);
         sql.extend_from_slice(format!(" LIMIT {limit}").as_bytes());
@@ -108,8 +113,24 @@ impl KeyOrder {
         Clauses { sql, parameters }
     }
 
-    /// Selects the one row that a position comes right after; no row for the start.
-    pub(crate) fn row_at<'p>(&self, position: &'p Position, utf8: bool) -> Clauses<'p> {
+    /// What keeps SQLite from another order than that of the positions: where no ORDER BY can, and where it would find rows by
+    /// an index and sort them, all of them for each slice.
+    fn hint(&self, is_filtered: bool) -> Vec<u8> {
+        let is_needed = match self {
+            Self::Ordinal => true,
+            Self::Rowid(_) => is_filtered,
+            Self::PrimaryKey(_) => false,
+        };
+        if is_needed { b"NOT INDEXED ".to_vec() } else { Vec::new() }
+    }
+
+    /// Selects the one row that a position comes right after; no row for the start. `filter` is that of the scan.
+    pub(crate) fn row_at<'p>(
+        &self,
+        position: &'p Position,
+        utf8: bool,
+        filter: Option<&[u8]>,
+    ) -> Clauses<'p> {
         let mut parameters = Vec::new();
         let sql = match (self, position) {
             (Self::Rowid(name), Position::Rowid(rowid)) => {
@@ -125,7 +146,12 @@ impl KeyOrder {
                 [b"WHERE ", &terms.join(&b" AND "[..])[..]].concat()
             }
             (_, Position::Ordinal(rows)) => {
-                format!("NOT INDEXED LIMIT 1 OFFSET {}", rows.saturating_sub(1)).into_bytes()
+                // Only those rows were counted that meet the condition.
+                let mut sql = self.hint(filter.is_some());
+                append_conditions(&mut sql, None, filter);
+                let rest = format!("LIMIT 1 OFFSET {}", rows.saturating_sub(1));
+                sql.extend_from_slice(rest.as_bytes());
+                sql
             }
             _ => b"WHERE 0".to_vec(),
         };
@@ -210,6 +236,19 @@ fn parameter(value: &KeyValue, index: usize, utf8: bool) -> (String, ValueRef<'_
         }
         value => (format!("?{index}"), value),
     }
+}
+
+/// Appends a WHERE of the conditions that there are.
+fn append_conditions(sql: &mut Vec<u8>, condition: Option<&[u8]>, filter: Option<&[u8]>) {
+    for (number, condition) in condition.into_iter().chain(filter).enumerate() {
+        sql.extend_from_slice(if number == 0 { b"WHERE " } else { b"AND " });
+        sql.extend_from_slice(condition);
+        sql.push(b' ');
+    }
+}
+
+fn order_by_rowid(name: &[u8]) -> Vec<u8> {
+    [b"ORDER BY ", name].concat()
 }
 
 fn order_by(columns: &[KeyColumn]) -> Vec<u8> {

@@ -49,8 +49,11 @@
 // 3. `reader_thread`: owns the connection, serves requests and, between them, fills the queues.
 // 4. `table_reader`: one scan on that thread, filling batches (`batch_builder`) with rows (`query_rows`).
 //    Where a page is damaged, `damage` finds out where the table can be read again.
+//    Where the pages themselves are wanted, `page_reader` takes its place (`scan`), over a `page_source`.
 // 5. `table_query`: the SQL of a scan, in `key_order`, from a `position` on; `statement` runs it in SQLite, on a
 //    `database`.
+//
+// Rows that do not meet a `filter` are left out by the SQL of step 5.
 //
 // `shared_state` is what a snapshot and its cursors have in common; `paused_scan` keeps what a slice has read
 // ahead for the next; `lent` makes the thread that calls it the one that reads, for a connection that is somebody else's; `catalog` and `schema` know the tables; `estimate` takes a sample of their `pages` (`table_sample`).
@@ -69,6 +72,7 @@ mod database;
 mod database_file;
 mod error;
 mod estimate;
+mod filter;
 mod fingerprint;
 mod identifier;
 mod imposter;
@@ -76,6 +80,8 @@ mod key_order;
 mod keyed_batch;
 mod lent;
 mod long_value;
+mod page_reader;
+mod page_source;
 mod pages;
 mod paused_scan;
 mod position;
@@ -84,6 +90,7 @@ mod reader_thread;
 mod request;
 mod row_keys;
 mod row_limit;
+mod scan;
 mod schema;
 mod shared_state;
 mod snapshot;
@@ -94,6 +101,7 @@ mod table_sample;
 
 pub use error::{LendError, OpenError};
 pub use estimate::Expected;
+pub use filter::FilterError;
 pub use fingerprint::Fingerprint;
 pub use lent::{LentDatabase, Uncommitted};
 pub use snapshot::Snapshot;

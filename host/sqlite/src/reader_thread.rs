@@ -12,9 +12,12 @@ use crate::connection::check_transaction;
 use crate::copy::copy;
 use crate::database::Database;
 use crate::estimate::expected;
+use crate::filter::Filters;
 use crate::keyed_batch::SpareBatch;
+use crate::page_reader::PageReader;
 use crate::request::{OpenScan, Request};
 use crate::row_limit::RowLimit;
+use crate::scan::Scan;
 use crate::table_reader::TableReader;
 use partway_wasmtime::rows::Error as RowsError;
 
@@ -78,7 +81,7 @@ struct ReaderThread<'c> {
     /// Read when it is first asked for.
     catalog: Option<Arc<Catalog>>,
     /// The open scans, by their cursors' numbers.
-    cursors: HashMap<u64, TableReader<'c>>,
+    cursors: HashMap<u64, Scan<'c>>,
     /// The cursors to read ahead for, the next one first.
     wanted: VecDeque<u64>,
     /// Those that have batches which are not sent yet.
@@ -99,6 +102,12 @@ impl<'c> ReaderThread<'c> {
                     .catalog()
                     .map(|catalog| expected(self.database, &catalog, &tables, wal, bytes));
                 reply.send(estimate).ok();
+            }
+            Request::Filters(conditions, reply) => {
+                let checked = self
+                    .catalog()
+                    .map(|catalog| Filters::check(self.database, &catalog, &conditions));
+                reply.send(checked).ok();
             }
             Request::Open(open) => self.open(open),
             Request::Read { cursor, max_bytes } => {
@@ -152,7 +161,16 @@ impl<'c> ReaderThread<'c> {
     fn open(&mut self, OpenScan { cursor, query, after, batches, max_bytes }: OpenScan) {
         let spare = self.spare.clone();
         let limit = self.row_limit.clone();
-        let mut reader = TableReader::new(self.database, query, after, batches, spare, limit);
+        let database = self.database;
+        let mut reader = match query.pages {
+            Some(access) => {
+                Scan::Pages(PageReader::new(database, query, access, &after, batches, spare))
+            }
+            None => {
+                let reader = TableReader::new(database, query, after, batches, spare, limit);
+                Scan::Table(Box::new(reader))
+            }
+        };
         if let Some(max_bytes) = max_bytes {
             reader.start(max_bytes);
             self.wanted.push_back(cursor);
@@ -166,7 +184,7 @@ impl<'c> ReaderThread<'c> {
             self.flush();
             return false;
         };
-        if !self.cursors.get_mut(&number).is_some_and(TableReader::read_batch) {
+        if !self.cursors.get_mut(&number).is_some_and(Scan::read_batch) {
             self.wanted.pop_front();
         }
         if !self.unsent.contains(&number) {
@@ -194,7 +212,7 @@ impl<'c> ReaderThread<'c> {
         }
     }
 
-    fn cursor(&mut self, number: u64) -> Result<&mut TableReader<'c>, RowsError> {
+    fn cursor(&mut self, number: u64) -> Result<&mut Scan<'c>, RowsError> {
         let closed = || RowsError::InvalidCell("the cursor is closed".to_owned());
         self.cursors.get_mut(&number).ok_or_else(closed)
     }

@@ -9,6 +9,7 @@ use futures_channel::oneshot;
 use crate::batch_queue::BatchSender;
 use crate::catalog::Catalog;
 use crate::estimate::Expected;
+use crate::filter::{FilterError, Filters};
 use crate::long_value::Piece;
 use crate::position::Position;
 use crate::table_query::TableQuery;
@@ -23,6 +24,8 @@ pub(crate) enum Request {
     Describe(Reply<Arc<Catalog>>),
     /// About how much there is to export from these tables; none: from all. `bytes`: the size of the database.
     Estimate { tables: Vec<String>, wal: bool, bytes: u64, reply: Reply<Expected> },
+    /// Checks conditions, each for the table of a name.
+    Filters(Vec<(String, String)>, Reply<Result<Filters, FilterError>>),
     /// A scan of a table.
     Open(OpenScan),
     /// Batches are wanted of a cursor, of so many bytes of text and blobs.

@@ -7,18 +7,21 @@ use std::sync::atomic::Ordering;
 
 use pollster::block_on;
 
-use crate::connection::{OpenDatabase, open, resolve};
+use crate::connection::{OpenDatabase, PagesOf, open, resolve};
 use crate::cursor::TableCursor;
 use crate::error::{OpenError, reason_of};
 use crate::estimate::Expected;
+use crate::filter::{FilterError, Filters};
 use crate::fingerprint::Fingerprint;
+use crate::page_source::PageAccess;
 use crate::reader_thread::run;
 use crate::request::Request;
 use crate::row_limit::{MAX_LOADED_ROW, RowLimit};
 use crate::shared_state::SharedState;
-use crate::table_query::TableQuery;
+use crate::table_query::{PAGES, TableQuery};
 use partway_wasmtime::async_trait;
 use partway_wasmtime::rows::{Cursor, Error as RowsError, Rows, Schema};
+use partway_wasmtime::weight;
 
 /// An unchanging view of a SQLite database, held by a read transaction for as long as a clone of
 /// this exists.
@@ -33,6 +36,10 @@ use partway_wasmtime::rows::{Cursor, Error as RowsError, Rows, Schema};
 pub struct Snapshot {
     file: Arc<HeldFile>,
     shared: Arc<SharedState>,
+    /// Whether the pages of the database can be scanned too.
+    with_pages: bool,
+    /// Which rows of which tables are read.
+    filters: Arc<Filters>,
 }
 
 /// What was known of the file when the transaction began.
@@ -40,6 +47,8 @@ struct HeldFile {
     path: PathBuf,
     fingerprint: Option<Fingerprint>,
     bytes: u64,
+    /// None: it is a database of somebody else's connection.
+    pages: Option<PagesOf>,
     is_wal: bool,
 }
 
@@ -61,7 +70,7 @@ impl Snapshot {
         let other =
             |error: io::Error| OpenError::Other { path: path.clone(), reason: error.to_string() };
         let before = Fingerprint::settled(&path).map_err(other)?;
-        let OpenDatabase { database, bytes, is_wal } = open(&path)?;
+        let OpenDatabase { database, bytes, pages, is_wal } = open(&path)?;
         // A change before the transaction began may be in it or not: such a state has no fingerprint.
         let after = Fingerprint::of(&path).map_err(other)?;
         let fingerprint = before.filter(|before| after.as_ref() == Some(before));
@@ -73,13 +82,14 @@ impl Snapshot {
             .name("partway-reader".to_owned())
             .spawn(move || run(&database, &requests, spare, is_lost, row_limit, None))
             .map_err(other)?;
-        let file = Arc::new(HeldFile { path, fingerprint, bytes, is_wal });
-        Ok(Self { file, shared: Arc::new(shared) })
+        let file = Arc::new(HeldFile { path, fingerprint, bytes, pages: Some(pages), is_wal });
+        Ok(Self { file, shared: Arc::new(shared), with_pages: false, filters: Arc::default() })
     }
 
     /// What reads by requests to the thread of a connection that is somebody else's.
     pub(crate) fn lent(shared: Arc<SharedState>, path: PathBuf, bytes: u64, is_wal: bool) -> Self {
-        Self { file: Arc::new(HeldFile { path, fingerprint: None, bytes, is_wal }), shared }
+        let file = HeldFile { path, fingerprint: None, bytes, pages: None, is_wal };
+        Self { file: Arc::new(file), shared, with_pages: false, filters: Arc::default() }
     }
 
     /// Sets the most bytes of a row that is loaded into memory whole; none: 64 MiB. Only rows with long
@@ -89,6 +99,43 @@ impl Snapshot {
     pub fn with_max_loaded_row(self, bytes: Option<u64>) -> Self {
         self.shared.max_loaded_row().store(bytes.unwrap_or(MAX_LOADED_ROW), Ordering::SeqCst);
         self
+    }
+
+    /// Sets whether the pages of the database can be scanned as well, for the format `sqlite`: as a table `sqlite_dbpage`
+    /// that [`describe`](Rows::describe) does not list. It has a row for each page of the file, in their order, and one
+    /// column, `data`. Free pages are among them: whoever may scan it may see what was deleted.
+    #[must_use]
+    pub fn with_pages(mut self, offered: bool) -> Self {
+        self.with_pages = offered;
+        self
+    }
+
+    /// Sets conditions, each for the table of a name: rows that do not meet theirs are left out of what is read. A condition is
+    /// an expression of SQL over the table's columns, such as `created >= '2026-01-01'`; with subqueries it may look at other
+    /// tables. It is no more than that: it can only read, calls nothing that depends on time or chance, and does not recur.
+    /// But it may take long. It blocks until the conditions are checked.
+    ///
+    /// A position is of use only under the same conditions.
+    ///
+    /// # Errors
+    ///
+    /// All of [`FilterError`].
+    pub fn with_filters(mut self, conditions: &[(String, String)]) -> Result<Self, FilterError> {
+        if conditions.is_empty() {
+            self.filters = Arc::default();
+            return Ok(self);
+        }
+        let asked = self.shared.ask(|reply| Request::Filters(conditions.to_vec(), reply));
+        let checked = block_on(asked).map_err(|error| FilterError::Read(reason_of(error)))?;
+        self.filters = Arc::new(checked?);
+        Ok(self)
+    }
+
+    /// Whether pages are [wanted](Self::with_pages) that can't be read here, but could be read of a [copy](Self::copy): those of
+    /// a database in WAL mode, where SQLite was built without `SQLITE_ENABLE_DBPAGE_VTAB`.
+    pub fn lacks_pages(&self) -> bool {
+        let can_be_read = self.file.pages.is_some_and(|pages| pages.access.is_some());
+        self.with_pages && !can_be_read
     }
 
     /// The database's path, with all links resolved.
@@ -102,9 +149,12 @@ impl Snapshot {
         self.file.fingerprint.as_ref()
     }
 
-    /// The size of the database in bytes, without its free pages.
+    /// The size of the database in bytes: without its free pages, unless the [pages](Self::with_pages) are to be exported.
     pub fn bytes(&self) -> u64 {
-        self.file.bytes
+        match self.file.pages.filter(|_| self.with_pages) {
+            Some(pages) => pages.count * pages.size,
+            None => self.file.bytes,
+        }
     }
 
     /// Whether the database is in WAL mode, in which writers continue while it is held.
@@ -116,6 +166,10 @@ impl Snapshot {
     /// milliseconds at most, whatever the database's size. It blocks until then, and until all that was requested
     /// before has been read.
     pub fn expected(&self, tables: &[String]) -> Expected {
+        if let Some(pages) = self.file.pages.filter(|_| self.with_pages) {
+            let weight = pages.count * weight::blob(pages.size);
+            return Expected { tables: 1, rows: pages.count, weight };
+        }
         let (tables, wal, bytes) = (tables.to_vec(), self.is_wal(), self.bytes());
         let estimate = self.shared.ask(|reply| Request::Estimate { tables, wal, bytes, reply });
         block_on(estimate).unwrap_or_default()
@@ -140,7 +194,8 @@ impl Snapshot {
         block_on(self.shared.ask(|reply| Request::Copy { to: to.to_owned(), wal, stop, reply }))
             .map_err(|error| OpenError::Copy { path, reason: reason_of(error) })?;
         let max_loaded_row = self.shared.max_loaded_row().load(Ordering::SeqCst);
-        Ok(Self::hold(to)?.with_max_loaded_row(Some(max_loaded_row)))
+        let copy = Self::hold(to)?.with_max_loaded_row(Some(max_loaded_row));
+        Ok(Self { with_pages: self.with_pages, filters: self.filters.clone(), ..copy })
     }
 
     /// Whether the state that it held is gone: SQLite ends a transaction in which a read fails (an I/O error, say). Nothing
@@ -156,6 +211,25 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    fn page_access(&self) -> Result<PageAccess, RowsError> {
+        let Some(pages) = self.file.pages else {
+            return Err(RowsError::Unavailable(
+                "the pages of a database can't be read through somebody else's connection"
+                    .to_owned(),
+            ));
+        };
+        pages.access.ok_or_else(|| {
+            RowsError::Unavailable(
+                "the pages of a database in WAL mode can't be read here, as SQLite was built without \
+                 SQLITE_ENABLE_DBPAGE_VTAB: export a copy of the database (snapshot \"copy\"), or build with \
+                 LIBSQLITE3_FLAGS=-DSQLITE_ENABLE_DBPAGE_VTAB in the environment"
+                    .to_owned(),
+            )
+        })
+    }
+}
+
 #[async_trait]
 impl Rows for Snapshot {
     async fn describe(&mut self) -> Result<Schema, RowsError> {
@@ -168,8 +242,12 @@ impl Rows for Snapshot {
         columns: &[Vec<u8>],
         after: Option<&[u8]>,
     ) -> Result<Box<dyn Cursor>, RowsError> {
-        let catalog = self.shared.catalog().await?;
-        let query = TableQuery::new(&catalog, table, columns)?;
+        let query = if self.with_pages && table == PAGES {
+            TableQuery::of_pages(self.page_access()?, columns)?
+        } else {
+            let catalog = self.shared.catalog().await?;
+            TableQuery::new(&catalog, table, columns)?.filtered(self.filters.of(table))
+        };
         let after = query.position(after.unwrap_or_default())?;
         Ok(Box::new(TableCursor::open(&self.shared, query, after)))
     }
@@ -211,6 +289,74 @@ mod tests {
         let again = read(50, 1);
         assert_eq!(again[0].integers[0], 1);
         assert_eq!(read(10_000, 6).iter().map(|batch| batch.rows).sum::<u32>(), 500);
+    }
+
+    #[test]
+    fn pages_are_offered_to_whoever_asks_and_what_is_missing_is_said() {
+        let (folder, snapshot) = held("PRAGMA journal_mode=wal; CREATE TABLE t (a)");
+        let data = [b"data".to_vec()];
+        let scan = |snapshot: &Snapshot, columns: &[Vec<u8>]| {
+            block_on(snapshot.clone().scan(b"sqlite_dbpage", columns, None)).err()
+        };
+        let unasked = scan(&snapshot, &data);
+        assert!(matches!(unasked, Some(RowsError::UnknownTable(_))), "{unasked:?}");
+        let mut snapshot = snapshot.with_pages(true);
+        assert!(scan(&snapshot, &data).is_none() && !snapshot.lacks_pages());
+        for columns in [&[b"pgno".to_vec()][..], &[data[0].clone(), data[0].clone()], &[]] {
+            let unknown = scan(&snapshot, columns);
+            assert!(matches!(unknown, Some(RowsError::UnknownColumn(_))), "{unknown:?}");
+        }
+        // A page that is longer than a batch is read in pieces.
+        let mut cursor = block_on(snapshot.scan(b"sqlite_dbpage", &data, None)).unwrap();
+        let batch = block_on(cursor.next(1000)).unwrap();
+        assert_eq!((batch.rows, &batch.kinds[..], &batch.lengths[..]), (1, &[7][..], &[4096][..]));
+        let mut read = |offset, bytes| block_on(cursor.read(0, 0, offset, bytes)).unwrap();
+        assert_eq!(read(0, 15), b"SQLite format 3");
+        assert_eq!((read(4000, 1000).len(), read(4096, 10).len()), (96, 0));
+        drop(cursor);
+        // As if SQLite had no table of them.
+        let copy = snapshot.copy(&folder.path().join("copy.db")).unwrap();
+        let (path, is_wal) = (snapshot.file.path.clone(), snapshot.file.is_wal);
+        let pages = snapshot.file.pages.map(|pages| PagesOf { access: None, ..pages });
+        snapshot.file = Arc::new(HeldFile { path, fingerprint: None, bytes: 0, pages, is_wal });
+        assert!(snapshot.lacks_pages() && !copy.lacks_pages());
+        match scan(&snapshot, &data) {
+            Some(RowsError::Unavailable(text)) => assert!(text.contains("export a copy"), "{text}"),
+            other => panic!("{other:?}"),
+        }
+        assert!(scan(&copy, &data).is_none());
+    }
+
+    #[test]
+    fn rows_are_left_out_whatever_the_order_of_the_table() {
+        let (_folder, snapshot) = held(
+            "CREATE TABLE r (a, b); CREATE INDEX i ON r (b); CREATE TABLE o (rowid, _rowid_, oid, a, b);
+             CREATE TABLE k (a TEXT, b, PRIMARY KEY (a DESC, b)) WITHOUT ROWID;
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+             INSERT INTO r SELECT i, i % 3 FROM n; INSERT INTO o SELECT 0, 0, 0, a, b FROM r;
+             INSERT INTO k SELECT a, b FROM r;",
+        );
+        let conditions =
+            ["r", "o", "k"].map(|table| (table.to_owned(), "b = 1 OR a = 5".to_owned()));
+        let mut snapshot = snapshot.with_filters(&conditions).unwrap();
+        for table in [b"r", b"o", b"k"] {
+            let columns = [b"a".to_vec(), b"b".to_vec()];
+            let (mut after, mut rows) = (None, 0);
+            // A query of its own for each few rows: of a scan that was interrupted, nothing is kept.
+            loop {
+                let mut cursor =
+                    block_on(snapshot.scan(table, &columns, after.as_deref())).unwrap();
+                let batch = block_on(cursor.next(64)).unwrap();
+                if batch.rows == 0 {
+                    break;
+                }
+                let step = batch.rows.min(7);
+                after = Some(block_on(cursor.position(step)).unwrap());
+                rows += step;
+                snapshot.interrupt();
+            }
+            assert_eq!(rows, 68, "{}", String::from_utf8_lossy(table));
+        }
     }
 
     #[test]

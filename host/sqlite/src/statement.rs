@@ -63,6 +63,13 @@ impl<'c> Statement<'c> {
         self.bind(1, parameter)
     }
 
+    /// How many parameters its SQL has.
+    pub(crate) fn parameters(&self) -> usize {
+        // SAFETY: the statement lives.
+        let count = unsafe { ffi::sqlite3_bind_parameter_count(self.raw.as_ptr()) };
+        usize::try_from(count).unwrap_or(0)
+    }
+
     fn bind(&mut self, index: c_int, value: ValueRef<'_>) -> Result<()> {
         let raw = self.raw.as_ptr();
         // SAFETY: the statement lives, and SQLite copies what it is given before it returns.

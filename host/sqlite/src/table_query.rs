@@ -15,6 +15,7 @@ use crate::database::Database;
 use crate::identifier::{displayed_table, quoted};
 use crate::imposter::Imposter;
 use crate::key_order::{Clauses, KeyOrder};
+use crate::page_source::PageAccess;
 use crate::position::Position;
 use crate::query_rows::{CellPlace, QueryRows};
 use crate::statement::Statement;
@@ -44,7 +45,17 @@ pub(crate) struct TableQuery {
     /// Where its long values are opened if they can't be under its own name; none for a table without rowids.
     pub(crate) imposter: Option<Imposter>,
     encoding: Encoding,
+    /// How the pages of the database are read; none: it is of an ordinary table.
+    pub(crate) pages: Option<PageAccess>,
+    /// The condition that rows have to meet, in parentheses.
+    filter: Option<Vec<u8>>,
 }
+
+/// The name by which the pages of the database can be scanned, where they are offered: that of SQLite's own table of them.
+pub(crate) const PAGES: &[u8] = b"sqlite_dbpage";
+
+/// Its column: a page, as it is.
+const PAGE_DATA: &[u8] = b"data";
 
 /// How cells are selected.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -119,12 +130,50 @@ impl TableQuery {
             imposter,
             encoding: catalog.schema.encoding,
             displayed,
+            pages: None,
+            filter: None,
+        })
+    }
+
+    /// Of those rows alone that meet a condition.
+    pub(crate) fn filtered(self, filter: Option<&[u8]>) -> Self {
+        Self { filter: filter.map(<[u8]>::to_vec), ..self }
+    }
+
+    /// A scan of the pages, each a row of one column.
+    pub(crate) fn of_pages(
+        access: PageAccess,
+        columns: &[Vec<u8>],
+    ) -> std::result::Result<Self, RowsError> {
+        let displayed = displayed_table(PAGES);
+        if columns != [PAGE_DATA.to_vec()] {
+            return Err(RowsError::UnknownColumn(format!(
+                "{displayed} has one column, data, to be asked for once"
+            )));
+        }
+        Ok(Self {
+            table: quoted(PAGES),
+            displayed,
+            name: c"sqlite_dbpage".to_owned(),
+            columns: vec![c"data".to_owned()],
+            order: KeyOrder::Rowid(quoted(b"pgno")),
+            selected: Vec::new(),
+            indexes: Vec::new(),
+            stored: Vec::new(),
+            opens_values: false,
+            imposter: None,
+            encoding: Encoding::Utf8,
+            pages: Some(access),
+            filter: None,
         })
     }
 
     /// Whether it reads the same columns of the same table as another.
     pub(crate) fn reads_same(&self, other: &Self) -> bool {
-        self.name == other.name && self.columns == other.columns
+        self.name == other.name
+            && self.columns == other.columns
+            && self.pages == other.pages
+            && self.filter == other.filter
     }
 
     /// Decodes a position in this table.
@@ -146,7 +195,8 @@ impl TableQuery {
         max_bytes: u32,
     ) -> Result<QueryRows<'c>> {
         let limit = (selection == Selection::Guarded).then_some(1);
-        let clauses = self.order.after(after, range, limit, self.is_utf8());
+        let filter = self.filter.as_deref();
+        let clauses = self.order.after(after, range, limit, self.is_utf8(), filter);
         let results = self.results(database, selection, max_bytes);
         let width = usize::try_from(database.limit(Limit::SQLITE_LIMIT_COLUMN)?).unwrap_or(1);
         let width = width.max(1);
@@ -166,7 +216,12 @@ impl TableQuery {
     pub(crate) fn lengths<'c>(&self, database: &'c Database) -> Result<Statement<'c>> {
         let length = |name: &Vec<u8>| database.octet_length(&quoted(name));
         let lengths: Vec<_> = self.stored.iter().map(length).collect();
-        let clauses = Clauses { sql: b"NOT INDEXED".to_vec(), parameters: Vec::new() };
+        let mut sql = b"NOT INDEXED".to_vec();
+        if let Some(filter) = &self.filter {
+            sql.extend_from_slice(b" WHERE ");
+            sql.extend_from_slice(filter);
+        }
+        let clauses = Clauses { sql, parameters: Vec::new() };
         self.select(database, &lengths, &clauses)
     }
 
@@ -192,7 +247,7 @@ impl TableQuery {
         self.select(
             database,
             &self.order.names(),
-            &self.order.after(after, 0, Some(1), self.is_utf8()),
+            &self.order.after(after, 0, Some(1), self.is_utf8(), None),
         )
     }
 
@@ -205,7 +260,7 @@ impl TableQuery {
         column: usize,
     ) -> Result<Option<Statement<'c>>> {
         let selected = measured(database, &self.selected[self.indexes[column]]);
-        let clauses = self.order.row_at(row, self.is_utf8());
+        let clauses = self.order.row_at(row, self.is_utf8(), self.filter.as_deref());
         let mut statement = self.select(database, &selected, &clauses)?;
         Ok(statement.step()?.then_some(statement))
     }

@@ -30,6 +30,7 @@ fn request(
         format: "sql".into(),
         tables: vec![],
         settings: vec![],
+        filters: vec![],
         component: None,
         part_size: Some(part_size),
         snapshot: SnapshotMode::Auto,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use partway_jobs::{Finished, Job, JobError};
+use partway_jobs::{Finished, Job, JobError, reads_pages};
 use partway_sqlite::Snapshot;
 use partway_store::{FolderStore, Store, StoreError};
 use partway_wasmtime::Counters;
@@ -52,12 +52,14 @@ pub fn export_with(
     mut budget: impl FnMut() -> u32,
 ) -> Result<Sliced, JobError> {
     let store: Arc<dyn Store> = Arc::new(FolderStore::new(folder));
+    let pages = reads_pages(&options.format);
+    let hold = || Snapshot::hold(database).expect("a snapshot").with_pages(pages);
     runtime().block_on(async {
-        let snapshot = Snapshot::hold(database).expect("a snapshot");
+        let snapshot = hold();
         let mut job = Job::begin(exporter, &snapshot, &store, "dump.sql", options).await?;
         let counters = Arc::new(Counters::default());
         while !job.is_ended() {
-            let snapshot = Snapshot::hold(database).expect("a snapshot");
+            let snapshot = hold();
             let budget = Budget { parts: budget() };
             job.slice(exporter, &snapshot, &store, Never, budget, &counters).await?;
             let saved = serde_json::to_string(&job).expect("a job as JSON");

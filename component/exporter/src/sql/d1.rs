@@ -11,6 +11,7 @@ use super::name::write_name;
 use super::plan_builder::{PlanBuilder, is_internal, quoted_name};
 use super::schema_text::open_comment;
 use crate::pipe::{ColumnKind, Error, Object, ObjectKind, Schema, Table, Text};
+use crate::subset::Content;
 
 /// The longest text for one call of `sql.exec`.
 const MAX_STATEMENT_BYTES: usize = 100_000;
@@ -191,7 +192,9 @@ fn is_too_long(object: &Object) -> bool {
 
 /// The definition as stored, with an end for a comment that is still open. False: it is left out.
 fn definition(plan: &mut PlanBuilder, object: &Object) -> bool {
-    let Some(sql) = &object.sql else { return false };
+    let Some(sql) = object.sql.as_ref().filter(|_| plan.content() != Content::Rows) else {
+        return false;
+    };
     if is_too_long(object) {
         plan.warn(format!("{} is left out: {TOO_LONG}", quoted_name(&object.name)));
         return false;

@@ -25,16 +25,18 @@ impl Format for Plan {
 
     fn new(schema: &Schema, options: &Options) -> Result<Self, Error> {
         let settings = Settings::new(&options.settings)?;
-        let selection = Selection::new(schema, &options.tables)?;
+        let selection = Selection::new(schema, options)?;
+        let subset = &selection.0;
         let objects: Vec<&Object> =
-            schema.objects.iter().filter(|object| selection.has(object)).collect();
-        let mut plan = PlanBuilder::new(schema, settings);
+            schema.objects.iter().filter(|object| subset.has(object)).collect();
+        let mut plan = PlanBuilder::new(schema, settings, subset);
         let counters = selection.counters(schema);
         match settings.target {
             Target::Sqlite => sqlite::write(&mut plan, schema, &objects, counters.as_deref())?,
             Target::D1 => d1::write(&mut plan, schema, &objects, counters.as_deref())?,
         }
         plan.warn_of_rowids(schema, &objects);
+        subset.warnings(schema).into_iter().for_each(|warning| plan.warn(warning));
         Ok(plan.build(schema.encoding))
     }
 
@@ -56,6 +58,10 @@ impl Format for Plan {
 
     fn skips_damaged(&self) -> bool {
         self.skip_damaged
+    }
+
+    fn max_rows(&self) -> Option<u64> {
+        self.max_rows
     }
 
     fn is_inside_row(state: &State) -> bool {

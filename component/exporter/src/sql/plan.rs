@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(super) scratch: ScratchTable,
     /// Whether rows that are damaged are left out, instead of failing the export.
     pub(super) skip_damaged: bool,
+    /// The most rows of a table; none: all.
+    pub(super) max_rows: Option<u64>,
 }
 
 impl Plan {
@@ -50,6 +52,9 @@ impl Plan {
             }
         }
         digest.field(&[self.encoding as u8]);
+        if let Some(max_rows) = self.max_rows {
+            digest.field(&max_rows.to_be_bytes());
+        }
         digest.0
     }
 }

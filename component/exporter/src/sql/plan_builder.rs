@@ -14,6 +14,7 @@ use super::settings::Settings;
 use super::text::write_text_literal;
 use crate::format::{Step, TableRows};
 use crate::pipe::{ColumnKind, Encoding, Error, Object, ObjectKind, Schema, Table, Text};
+use crate::subset::{Content, Subset};
 
 /// Goes up with changes that readers of dumps have to know of.
 const FORMAT_VERSION: u32 = 1;
@@ -31,22 +32,29 @@ pub(super) fn quoted_name(name: &[u8]) -> String {
 /// The steps so far. Text after text joins the same step.
 pub(super) struct PlanBuilder {
     settings: Settings,
+    content: Content,
+    max_rows: Option<u64>,
     pub(super) scratch: ScratchTable,
     steps: Vec<Step<Insert>>,
     warnings: Vec<String>,
 }
 
 impl PlanBuilder {
-    /// Begins with the comment that every dump begins with.
-    pub(super) fn new(schema: &Schema, settings: Settings) -> Self {
+    /// Begins with the comment that every dump begins with, and for a part of a database with one that says which.
+    pub(super) fn new(schema: &Schema, settings: Settings, subset: &Subset) -> Self {
         let scratch = ScratchTable::new(schema, settings.target);
-        let mut script = Self { settings, scratch, steps: Vec::new(), warnings: Vec::new() };
+        let (steps, warnings) = (Vec::new(), Vec::new());
+        let (content, max_rows) = (subset.content(), subset.max_rows());
+        let mut script = Self { settings, content, max_rows, scratch, steps, warnings };
         script.line(format!("-- partway:begin sql {FORMAT_VERSION}").as_bytes());
+        if let Some(part) = subset.description() {
+            script.line(format!("-- partway:part {part}").as_bytes());
+        }
         script
     }
 
     pub(super) fn build(self, encoding: Encoding) -> Plan {
-        let Self { settings, scratch, steps, warnings } = self;
+        let Self { settings, max_rows, scratch, steps, warnings, .. } = self;
         let Settings { target, .. } = settings;
         let literals =
             LiteralWriter::new(encoding, target.is_utf8(), target.keeps_carriage_returns());
@@ -58,11 +66,17 @@ impl PlanBuilder {
             literals,
             scratch,
             skip_damaged: settings.skip_damaged,
+            max_rows,
         }
     }
 
     pub(super) fn warn(&mut self, warning: String) {
         self.warnings.push(warning);
+    }
+
+    /// What is in the dump of each table.
+    pub(super) fn content(&self) -> Content {
+        self.content
     }
 
     pub(super) fn text(&mut self, text: &[u8]) {
@@ -95,6 +109,9 @@ impl PlanBuilder {
     /// An object's definition, exactly as stored. Where the stock program would change the text, an
     /// equivalent text is run, and the stored one put in its place.
     pub(super) fn definition(&mut self, object: &Object, sql: &[u8]) {
+        if self.content == Content::Rows {
+            return;
+        }
         if survives(sql) {
             self.text(sql);
             return self.line(b";");

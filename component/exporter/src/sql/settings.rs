@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use super::target::Target;
 use crate::pipe::Error;
+use crate::subset::{SETTINGS, Subset};
 
 /// The settings, read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Reads them; of two with the same name the later counts.
+    /// Reads them; of two with the same name the later counts. Which part is asked for is not its concern.
     pub(super) fn new(settings: &[(String, String)]) -> Result<Self, Error> {
         let mut read = Self { keep_rowids: true, target: Target::Sqlite, skip_damaged: false };
         for (name, value) in settings {
@@ -29,10 +30,11 @@ impl Settings {
                 ("target", "d1") => read.target = Target::D1,
                 ("damaged", "stop") => read.skip_damaged = false,
                 ("damaged", "skip") => read.skip_damaged = true,
+                (name, _) if Subset::has_setting(name) => {}
                 _ => {
                     return Err(Error::InvalidOptions(format!(
                         "format \"sql\" has no setting {name}={value}: use rowids=keep|drop, \
-                         target=sqlite|d1 or damaged=stop|skip"
+                         target=sqlite|d1, damaged=stop|skip, {SETTINGS}"
                     )));
                 }
             }

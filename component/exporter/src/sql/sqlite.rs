@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::plan_builder::{PlanBuilder, is_internal, quoted_name};
 use super::text::write_text_literal;
 use crate::pipe::{AutoVacuum, Encoding, Error, Object, ObjectKind, Schema, Text};
+use crate::subset::Content;
 
 /// SQLite's page size for a new database.
 const DEFAULT_PAGE_SIZE: u32 = 4096;
@@ -24,25 +25,15 @@ pub(super) fn write(
     plan.line(b"PRAGMA foreign_keys=OFF;");
     // Rows may be older than a constraint, or inserted with constraints off.
     plan.line(b"PRAGMA ignore_check_constraints=ON;");
-    // These take effect only before the first table is made, and not within a transaction.
-    match schema.encoding {
-        Encoding::Utf8 => plan.line(b"PRAGMA encoding='UTF-8';"),
-        Encoding::Utf16le => plan.line(b"PRAGMA encoding='UTF-16le';"),
-        Encoding::Utf16be => plan.line(b"PRAGMA encoding='UTF-16be';"),
-    }
-    if schema.page_size != DEFAULT_PAGE_SIZE {
-        plan.line(format!("PRAGMA page_size={};", schema.page_size).as_bytes());
-    }
-    match schema.auto_vacuum {
-        AutoVacuum::None => {}
-        AutoVacuum::Full => plan.line(b"PRAGMA auto_vacuum=FULL;"),
-        AutoVacuum::Incremental => plan.line(b"PRAGMA auto_vacuum=INCREMENTAL;"),
+    let is_for_new = plan.content() != Content::Rows;
+    if is_for_new {
+        layout(plan, schema);
     }
     plan.line(b"BEGIN TRANSACTION;");
     for (pragma, value) in
         [("user_version", schema.user_version), ("application_id", schema.application_id)]
     {
-        if value != 0 {
+        if value != 0 && is_for_new {
             plan.line(format!("PRAGMA {pragma}={value};").as_bytes());
         }
     }
@@ -72,6 +63,24 @@ pub(super) fn write(
     Ok(())
 }
 
+/// How the new database lays out what it stores. This takes effect only before the first table is made, and not within a
+/// transaction.
+fn layout(plan: &mut PlanBuilder, schema: &Schema) {
+    match schema.encoding {
+        Encoding::Utf8 => plan.line(b"PRAGMA encoding='UTF-8';"),
+        Encoding::Utf16le => plan.line(b"PRAGMA encoding='UTF-16le';"),
+        Encoding::Utf16be => plan.line(b"PRAGMA encoding='UTF-16be';"),
+    }
+    if schema.page_size != DEFAULT_PAGE_SIZE {
+        plan.line(format!("PRAGMA page_size={};", schema.page_size).as_bytes());
+    }
+    match schema.auto_vacuum {
+        AutoVacuum::None => {}
+        AutoVacuum::Full => plan.line(b"PRAGMA auto_vacuum=FULL;"),
+        AutoVacuum::Incremental => plan.line(b"PRAGMA auto_vacuum=INCREMENTAL;"),
+    }
+}
+
 /// A table that SQLite keeps for itself: sequences and statistics. Such a name is refused unless the schema
 /// is writable, and `sqlite_sequence` exists already if a table has AUTOINCREMENT.
 fn internal(plan: &mut PlanBuilder, object: &Object) -> Result<(), Error> {
@@ -97,6 +106,13 @@ fn virtual_tables(plan: &mut PlanBuilder, objects: &[&Object]) {
     };
     let tables: Vec<_> = objects.iter().filter(is_virtual).collect();
     if tables.is_empty() {
+        return;
+    }
+    if plan.content() == Content::Definitions {
+        // Each makes its shadow tables anew.
+        for object in tables {
+            plan.definition(object, object.sql.as_deref().unwrap_or_default());
+        }
         return;
     }
     plan.line(b"PRAGMA writable_schema=ON;");

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use partway_codec::{Compression, Encoding};
-use partway_jobs::sql_settings;
+use partway_jobs::{Content, filtered, sql_settings, subset_settings};
 use partway_store::StoreAddress;
 
 use super::keys::{EncryptionArguments, encoding};
-use super::values::{SnapshotMode, duration, name, size};
+use super::values::{SnapshotMode, condition, duration, name, size};
 use crate::failure::Failure;
 
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub struct ExportArguments {
     #[arg(long, requires = "to", value_parser = name)]
     pub name: Option<String>,
 
-    /// The dump's format: one that the component knows
+    /// The dump's format: sql; sqlite, the database file itself; or another one that the component knows
     #[arg(long, default_value = "sql")]
     pub format: String,
 
@@ -39,9 +39,31 @@ pub struct ExportArguments {
     #[command(flatten)]
     pub encryption: EncryptionArguments,
 
-    /// Export only this table, with its indexes and triggers; may be repeated
+    /// Export only this table, with its indexes and triggers, or the tables with a name like this, such as 'log_*' or
+    /// 'log_202?'; may be repeated
     #[arg(long = "table", value_name = "TABLE")]
     pub tables: Vec<String>,
+
+    /// Leave out this table, or the tables with a name like this; may be repeated
+    #[arg(long = "exclude-table", value_name = "TABLE")]
+    pub excluded_tables: Vec<String>,
+
+    /// Export the definitions of tables, indexes, views and triggers, and no rows
+    #[arg(long, conflicts_with = "data_only")]
+    pub schema_only: bool,
+
+    /// Export rows and no definitions: for a database that has the tables
+    #[arg(long)]
+    pub data_only: bool,
+
+    /// Export at most this many rows of each table: the first ones in the order of its key
+    #[arg(long, value_name = "ROWS", allow_negative_numbers = true)]
+    pub limit: Option<u64>,
+
+    /// Export only those rows of a table that meet a condition, an expression of SQL, such as "orders=total > 100 AND
+    /// country = 'DE'"; may be repeated, for other tables
+    #[arg(long = "where", value_name = "TABLE=EXPRESSION", value_parser = condition)]
+    pub conditions: Vec<(String, String)>,
 
     /// The size of every part except the last, such as 8MiB: at least 4KiB for a folder, 5MiB for
     /// S3 and R2 [default: 5MiB, more for databases over 9 GiB]
@@ -162,6 +184,17 @@ impl ExportArguments {
     /// The format's settings that differ from their defaults: a component by somebody else may know none of
     /// them.
     pub fn settings(&self) -> Vec<(String, String)> {
-        sql_settings(self.no_rowids, self.target.map(Into::into))
+        let content = match (self.schema_only, self.data_only) {
+            (true, _) => Some(Content::Schema),
+            (_, true) => Some(Content::Data),
+            _ => None,
+        };
+        let mut settings = sql_settings(self.no_rowids, self.target.map(Into::into));
+        settings.extend(subset_settings(&self.excluded_tables, content, self.limit));
+        // It changes nothing that a component does, but what the object says of itself.
+        if self.component.is_none() {
+            settings.extend(self.conditions.iter().map(|(table, _)| filtered(table)));
+        }
+        settings
     }
 }

@@ -51,6 +51,17 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| wrong())
 }
 
+/// A table's name, and a condition on its rows.
+pub fn condition(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((table, condition)) if !table.is_empty() && !condition.is_empty() => {
+            Ok((table.to_owned(), condition.to_owned()))
+        }
+        _ => Err("not a condition: write it like \"TABLE=a > 5\", the name of the table first"
+            .to_owned()),
+    }
+}
+
 /// A SHA-256, in lower-case digits.
 pub fn sha256(text: &str) -> Result<String, String> {
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -72,6 +83,15 @@ mod tests {
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert!(duration("-1s").is_err());
         assert!(duration("soon").is_err());
+    }
+
+    #[test]
+    fn a_condition_follows_the_name_of_its_table() {
+        let found = condition("t=a = 'x=y'");
+        assert_eq!(found, Ok(("t".to_owned(), "a = 'x=y'".to_owned())));
+        for text in ["", "t", "t=", "=a > 5"] {
+            assert!(condition(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub fn file_headers(name: &str, format: &str, encoding: &Encoding) -> Vec<(HeaderName, String)> {
     let kind = encoding.media_type().unwrap_or(match format {
         "sql" => "application/sql",
+        "sqlite" => "application/vnd.sqlite3",
         _ => "application/octet-stream",
     });
     vec![

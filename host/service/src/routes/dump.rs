@@ -41,7 +41,7 @@ const CHECK_PART_SIZE: u32 = 5 * 1024 * 1024;
     responses(
         CommonErrors,
         (status = 200, description = "The dump. A service without a store streams it as it is made, without an ETag",
-            content((Dump = "application/sql"), (Dump = "application/octet-stream")),
+            content((Dump = "application/sql"), (Dump = "application/vnd.sqlite3"), (Dump = "application/octet-stream")),
             headers(
                 ("Content-Disposition" = String, description = "The name to save it under"),
                 ("Content-Location" = String, description = "Where it can be downloaded again"),

@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use partway_codec::{CompressionError, Encoding};
-use partway_jobs::{ExportRequest, Target, object_name, sql_settings};
+use partway_jobs::{Content, ExportRequest, Target, object_name, sql_settings, subset_settings};
 use partway_wasmtime::exporter::Options;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -25,11 +25,21 @@ use crate::state::exports::StoreExports;
 pub struct ExportParameters {
     /// One of the served databases; by default, the first.
     pub database: Option<String>,
-    /// The format; by default, `sql`.
+    /// The format: `sql`, by default, or `sqlite`, the database file itself.
     pub format: Option<String>,
-    /// Only these tables; a query repeats `table` for each.
+    /// Only these tables, by their names or patterns with `*` and `?`; a query repeats `table` for each.
     #[param(rename = "table")]
     pub tables: Vec<String>,
+    /// Without these tables, by their names or patterns; a query repeats `excludeTable` for each.
+    #[serde(rename = "excludeTables")]
+    #[param(rename = "excludeTable")]
+    pub exclude_tables: Vec<String>,
+    /// `schema`: definitions alone; `data`: rows alone. By default, both.
+    #[schema(pattern = "^(schema|data)$")]
+    #[param(pattern = "^(schema|data)$")]
+    pub content: Option<String>,
+    /// At most this many rows of each table.
+    pub limit: Option<u64>,
     /// What will load the dump: `sqlite` or `d1`.
     #[schema(pattern = "^(sqlite|d1)$")]
     #[param(pattern = "^(sqlite|d1)$")]
@@ -62,21 +72,34 @@ impl ExportParameters {
                 "compress" => &mut parameters.compress,
                 "name" => &mut parameters.name,
                 "callbackUrl" => &mut parameters.callback_url,
+                "content" => &mut parameters.content,
                 "table" => {
                     parameters.tables.push(value);
                     continue;
                 }
+                "excludeTable" => {
+                    parameters.exclude_tables.push(value);
+                    continue;
+                }
+                "limit" if parameters.limit.is_none() => {
+                    let rows = value.parse().map_err(|_| {
+                        ApiError::bad_request(format!(
+                            "the limit {value:?} is not a number of rows"
+                        ))
+                    })?;
+                    parameters.limit = Some(rows);
+                    continue;
+                }
+                "limit" => return Err(twice("limit")),
                 other => {
                     return Err(ApiError::bad_request(format!(
-                        "the query has an unknown parameter {other:?}: it may have database, format, table, target, \
-                         compress, name and callbackUrl"
+                        "the query has an unknown parameter {other:?}: it may have database, format, table, \
+                         excludeTable, content, limit, target, compress, name and callbackUrl"
                     )));
                 }
             };
             if field.replace(value).is_some() {
-                return Err(ApiError::bad_request(format!(
-                    "the query has {name} twice: give it once"
-                )));
+                return Err(twice(&name));
             }
         }
         Ok(parameters)
@@ -199,7 +222,15 @@ impl ExportParameters {
                 ApiError::bad_request(format!("there is no target {word:?}: use sqlite or d1"))
             })?),
         };
-        Ok(sql_settings(false, target))
+        let content = match &self.content {
+            None => None,
+            Some(word) => Some(word.parse::<Content>().map_err(|()| {
+                ApiError::bad_request(format!("there is no content {word:?}: use schema or data"))
+            })?),
+        };
+        let mut settings = sql_settings(false, target);
+        settings.extend(subset_settings(&self.exclude_tables, content, self.limit));
+        Ok(settings)
     }
 
     /// The object's name, which stays within the store's folder or prefix.
@@ -222,6 +253,10 @@ impl ExportParameters {
     }
 }
 
+fn twice(name: &str) -> ApiError {
+    ApiError::bad_request(format!("the query has {name} twice: give it once"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,12 +264,20 @@ mod tests {
     #[test]
     fn a_query_is_understood_or_refused() {
         let parameters =
-            ExportParameters::from_query(Some("database=b%20c&table=x&table=y&format=sql"))
+            ExportParameters::from_query(Some("database=b%20c&table=x&table=y&format=sql&limit=7"))
                 .unwrap();
+        assert_eq!(parameters.limit, Some(7));
         assert_eq!(parameters.database.as_deref(), Some("b c"));
         assert_eq!(parameters.tables, ["x", "y"]);
         assert_eq!(ExportParameters::from_query(None).unwrap(), ExportParameters::default());
-        for query in ["databse=a", "database=a&database=b", "callbackurl=x"] {
+        for query in [
+            "databse=a",
+            "database=a&database=b",
+            "callbackurl=x",
+            "limit=many",
+            "limit=1&limit=1",
+            "where=t%3D1",
+        ] {
             assert!(ExportParameters::from_query(Some(query)).is_err(), "{query}");
         }
     }

@@ -12,7 +12,7 @@ use futures_util::stream;
 use partway_codec::Encoding;
 use partway_jobs::{
     Clock, Incomplete, JobError, SnapshotMode, StreamError, StreamedExport, SystemClock,
-    skip_damaged,
+    reads_pages, skip_damaged,
 };
 use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::{ExportError as ComponentError, Exporter, Options};
@@ -140,7 +140,8 @@ fn run(dump: Dump, sink: &Sink) {
 /// Exports; returns what is missing, if the database is damaged.
 fn export(dump: Dump, sink: &Sink) -> Result<Option<Incomplete>, ApiError> {
     let Dump { exporter, database, mut options, encoding, snapshot, max_loaded_row, .. } = dump;
-    let export = open(&database, snapshot, max_loaded_row, sink)?;
+    let pages = reads_pages(&options.format);
+    let export = open(&database, snapshot, max_loaded_row, pages, sink)?;
     // What has been sent can't be taken back, so skip damage from the start.
     options.settings.push(skip_damaged());
     let database = database.display();
@@ -173,9 +174,10 @@ fn open(
     database: &Path,
     mode: SnapshotMode,
     max_loaded_row: Option<u64>,
+    pages: bool,
     sink: &Sink,
 ) -> Result<StreamedExport, ApiError> {
-    let held = Snapshot::hold(database)?.with_max_loaded_row(max_loaded_row);
+    let held = Snapshot::hold(database)?.with_max_loaded_row(max_loaded_row).with_pages(pages);
     let stop = async {
         tokio::select! {
             () = sink.sender.closed() => {}

@@ -132,6 +132,7 @@ impl StoreExports {
             tables: Vec::new(),
             settings: Vec::new(),
             encoding: self.encoding.clone(),
+            filters: vec![],
             component: None,
             part_size: self.part_size,
             snapshot: self.snapshot,

@@ -8,6 +8,7 @@ use partway_importer::{
 };
 use sha2::{Digest, Sha256};
 
+use super::image::{Image, MAGIC};
 use super::inserted_columns::InsertedColumns;
 use super::problem::DumpProblem;
 use super::restore::{RestoreError, Restorer};
@@ -15,13 +16,20 @@ use super::restore::{RestoreError, Restorer};
 /// How many of the last bytes are kept: more than an end mark has.
 const TAIL: usize = 160;
 
+/// How a dump begins to tell which part it is, if it has no definitions.
+const DATA_ONLY: &str = "the data only";
+
 /// What checking a dump found.
 #[derive(Debug)]
 pub struct DumpReport {
-    /// The user's tables in the dump.
+    /// The user's tables in the dump; 0 of an image that is not restored.
     pub tables: u64,
-    /// The rows of the user's tables in the dump.
+    /// The rows of the user's tables in the dump; 0 of an image that is not restored.
     pub rows: u64,
+    /// How many pages it has, if it is an image: the database file itself. None: it is a SQL dump.
+    pub pages: Option<u64>,
+    /// If it is of a part of a database only: which, in the words of the dump. None: it is of all of it.
+    pub part: Option<String>,
     /// The length of the dump, in bytes.
     pub bytes: u64,
     /// The SHA-256 of the dump, in lower-case hexadecimal digits.
@@ -61,9 +69,13 @@ pub struct DumpChecker {
     virtual_tables: u64,
     rows: u64,
     inserted: InsertedColumns,
+    /// Which part of a database it says it is.
+    part: Option<String>,
     /// The end mark, and where it ends.
     end_mark: Option<(EndMark, u64)>,
     restorer: Option<Restorer>,
+    /// Where it turns out to be a database file.
+    image: Option<Image>,
 }
 
 impl Default for DumpChecker {
@@ -102,8 +114,10 @@ impl DumpChecker {
             virtual_tables: 0,
             rows: 0,
             inserted: InsertedColumns::default(),
+            part: None,
             end_mark: None,
             restorer,
+            image: None,
         }
     }
 
@@ -115,6 +129,10 @@ impl DumpChecker {
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), DumpFormatError> {
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
+        if let Some(image) = &mut self.image {
+            image.take(bytes);
+            return Ok(());
+        }
         self.tail
             .drain(..(self.tail.len() + bytes.len()).saturating_sub(TAIL).min(self.tail.len()));
         self.tail.extend(&bytes[bytes.len().saturating_sub(TAIL)..]);
@@ -123,6 +141,11 @@ impl DumpChecker {
             return Ok(());
         };
         beginning.extend(bytes);
+        if beginning.starts_with(MAGIC) {
+            let copy = self.restorer.take().map(Restorer::into_path);
+            self.image.insert(Image::new(copy.as_deref())).take(&beginning);
+            return Ok(());
+        }
         if beginning.len() < MAX_FIRST_LINE && !beginning.contains(&b'\n') {
             self.beginning = Some(beginning);
             return Ok(());
@@ -134,7 +157,10 @@ impl DumpChecker {
 
     /// Why restoring has failed already, once. The statements after that are not run, and only counted.
     pub fn take_restore_error(&mut self) -> Option<RestoreError> {
-        self.restorer.as_mut()?.take_failure()
+        match &mut self.image {
+            Some(image) => image.take_failure(),
+            None => self.restorer.as_mut()?.take_failure(),
+        }
     }
 
     fn split(&mut self, mut bytes: &[u8]) {
@@ -151,6 +177,9 @@ impl DumpChecker {
                         restorer.skip();
                     }
                     let text = span.head.strip_suffix(b"\n").unwrap_or(&span.head);
+                    if let (0, None, Some(part)) = (self.statements, &self.part, part(text)) {
+                        self.part = Some(part);
+                    }
                     if let (None, Some(end_mark)) = (self.end_mark, EndMark::parse(text)) {
                         self.end_mark = Some((end_mark, span.end));
                     }
@@ -196,6 +225,12 @@ impl DumpChecker {
     fn tables(&self) -> u64 {
         let most = self.tables + self.virtual_tables;
         match self.end_mark {
+            // Without definitions, only the end mark tells how many tables there are.
+            Some((mark, _))
+                if self.part.as_ref().is_some_and(|part| part.starts_with(DATA_ONLY)) =>
+            {
+                mark.tables
+            }
             Some((mark, _)) if (self.tables..=most).contains(&mark.tables) => mark.tables,
             _ => most,
         }
@@ -207,6 +242,9 @@ impl DumpChecker {
     ///
     /// [`DumpFormatError`] if this is not a dump.
     pub fn finish(mut self) -> Result<DumpReport, DumpFormatError> {
+        if let Some(image) = self.image.take() {
+            return Ok(self.finish_image(image));
+        }
         if let Some(beginning) = &self.beginning {
             check_fragment(beginning)?;
         }
@@ -214,7 +252,27 @@ impl DumpChecker {
         let restored = self.restorer.take().map(Restorer::finish);
         let (tables, rows, bytes) = (self.tables(), self.rows, self.bytes);
         let sha256 = base16ct::lower::encode_string(&self.hash.finalize());
-        Ok(DumpReport { tables, rows, bytes, sha256, problems, inserted: self.inserted, restored })
+        let inserted = self.inserted;
+        let (pages, part) = (None, self.part);
+        Ok(DumpReport { tables, rows, pages, part, bytes, sha256, problems, inserted, restored })
+    }
+
+    /// What checking an image found. One that has another length than it should is not opened.
+    fn finish_image(self, image: Image) -> DumpReport {
+        let pages = Some(image.pages());
+        let mut problems = Vec::from_iter(image.problem());
+        let checked = if problems.is_empty() { image.finish() } else { None };
+        let (mut tables, mut rows) = (0, 0);
+        let restored = checked.map(|checked| {
+            let (contents, damage) = checked?;
+            (tables, rows) = (contents.tables, contents.rows);
+            problems.extend(damage);
+            Ok(())
+        });
+        let sha256 = base16ct::lower::encode_string(&self.hash.finalize());
+        let (bytes, inserted) = (self.bytes, self.inserted);
+        let part = None;
+        DumpReport { tables, rows, pages, part, bytes, sha256, problems, inserted, restored }
     }
 
     fn problems(&self) -> Vec<DumpProblem> {
@@ -255,6 +313,12 @@ impl DumpChecker {
             _ => DumpProblem::CutOff { bytes: self.bytes },
         }
     }
+}
+
+/// What a comment says that the dump is a part of a database by.
+fn part(comment: &[u8]) -> Option<String> {
+    let part = comment.strip_prefix(b"-- partway:part ")?;
+    Some(String::from_utf8_lossy(part).into_owned())
 }
 
 /// Whether a statement creates the table in which a dump for D1 joins the pieces of long values.

@@ -1,6 +1,7 @@
 //! Reading a dump: whether it is complete, what it holds, and restoring it.
 
 mod check;
+mod image;
 mod insert;
 mod inserted_columns;
 mod problem;

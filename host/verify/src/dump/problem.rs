@@ -33,6 +33,15 @@ pub enum DumpProblem {
         /// The offset of the statement's first byte.
         start: u64,
     },
+    /// It is a database file, and not as long as its header says.
+    WrongLength {
+        /// Its length in bytes.
+        bytes: u64,
+        /// What its header says.
+        expected: u64,
+    },
+    /// It is a database file that is damaged. Contains what SQLite says.
+    DamagedImage(String),
     /// The dump does not hold what its end mark says.
     WrongCounts {
         /// Rows in the dump.
@@ -67,6 +76,17 @@ impl fmt::Display for DumpProblem {
                 f,
                 "is damaged: its end mark is inside the statement that begins at byte {start}"
             ),
+            Self::WrongLength { bytes, expected } if bytes < expected => write!(
+                f,
+                "is cut off after {}: its header says {expected} or more",
+                pluralize(*bytes, "byte")
+            ),
+            Self::WrongLength { bytes, expected } => {
+                write!(f, "has {} behind its last page", pluralize(bytes - expected, "byte"))
+            }
+            Self::DamagedImage(reason) => {
+                write!(f, "is a database that is damaged: {}", reason.trim())
+            }
             Self::WrongCounts { rows, tables, expected_rows, expected_tables } => write!(
                 f,
                 "has {} in {}, and its end mark says {} in {}",

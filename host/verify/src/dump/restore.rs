@@ -38,6 +38,9 @@ pub enum RestoreError {
     /// Every statement ran, but the last transaction was never committed.
     #[error("can't be restored: its COMMIT is missing")]
     NotCommitted,
+    /// A database file that is in place of a dump can't be copied.
+    #[error("can't be restored: {0}")]
+    Write(std::io::Error),
     /// The database can't be closed.
     #[error("can't be restored: {0}")]
     Close(rusqlite::Error),
@@ -62,6 +65,7 @@ pub enum StatementError {
 
 /// Restores a dump, one statement after the other.
 pub(crate) struct Restorer {
+    path: PathBuf,
     connection: Connection,
     /// The longest statement that SQLite accepts, in bytes.
     max_statement: usize,
@@ -99,6 +103,7 @@ impl Restorer {
         let max_statement = usize::try_from(max_statement).unwrap_or(usize::MAX);
         let statement = Vec::new();
         Ok(Self {
+            path: path.to_owned(),
             connection,
             max_statement,
             statement,
@@ -106,6 +111,11 @@ impl Restorer {
             has_failed: false,
             failure: None,
         })
+    }
+
+    /// The file, closed.
+    pub(crate) fn into_path(self) -> PathBuf {
+        self.path
     }
 
     /// The dump is not meant for the `sqlite3` program: carriage returns are kept.

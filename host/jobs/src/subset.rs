@@ -1,0 +1,83 @@
+//! A part of a database: the settings by which a component leaves the rest out, and how much there is of it.
+
+use partway_sqlite::Expected;
+
+use crate::source::Source;
+
+/// What of the chosen tables is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Definitions alone.
+    Schema,
+    /// Rows alone, for tables that are there already.
+    Data,
+}
+
+impl std::str::FromStr for Content {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "schema" => Ok(Self::Schema),
+            "data" => Ok(Self::Data),
+            _ => Err(()),
+        }
+    }
+}
+
+/// The settings of an export without these tables (names, or patterns with `*` and `?`), of this content (none: all), and of
+/// at most so many rows of a table.
+pub fn subset_settings(
+    excluded: &[String],
+    content: Option<Content>,
+    limit: Option<u64>,
+) -> Vec<(String, String)> {
+    let mut settings: Vec<(String, String)> =
+        excluded.iter().map(|table| (EXCLUDE.to_owned(), table.clone())).collect();
+    match content {
+        None => {}
+        Some(Content::Schema) => settings.push((CONTENT.to_owned(), SCHEMA.to_owned())),
+        Some(Content::Data) => settings.push((CONTENT.to_owned(), "data".to_owned())),
+    }
+    settings.extend(limit.map(|rows| (LIMIT.to_owned(), rows.to_string())));
+    settings
+}
+
+/// The setting that tells the component that rows of a table are left out, so that the object says so too.
+pub fn filtered(table: &str) -> (String, String) {
+    (FILTERED.to_owned(), table.to_owned())
+}
+
+const EXCLUDE: &str = "exclude-table";
+const CONTENT: &str = "content";
+const SCHEMA: &str = "schema";
+const LIMIT: &str = "limit";
+const FILTERED: &str = "filtered";
+
+/// How much there is to export of a source's tables (none: all) under these settings, as far as that is known. It may block.
+pub fn expected_under(
+    source: &dyn Source,
+    tables: &[String],
+    settings: &[(String, String)],
+) -> Expected {
+    let leaves_rows_out = |(name, value): &(String, String)| match name.as_str() {
+        LIMIT | FILTERED => true,
+        CONTENT => value == SCHEMA,
+        _ => false,
+    };
+    if settings.iter().any(leaves_rows_out) {
+        return Expected::default();
+    }
+    let all = source.expected(tables);
+    let excluded = settings.iter().filter(|(name, _)| name == EXCLUDE);
+    let excluded: Vec<String> = excluded.map(|(_, table)| table.clone()).collect();
+    if excluded.is_empty() {
+        return all;
+    }
+    let less = source.expected(&excluded);
+    Expected {
+        tables: all.tables.saturating_sub(less.tables),
+        rows: all.rows.saturating_sub(less.rows),
+        weight: all.weight.saturating_sub(less.weight),
+    }
+}
