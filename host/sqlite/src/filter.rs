@@ -179,9 +179,10 @@ unsafe extern "C" fn authorize(
     let text = |text: *const c_char| (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) });
     let allowed = match action {
         ffi::SQLITE_SELECT => true,
-        // What was deleted may be in the pages themselves.
+        // What was deleted may be in the pages themselves, and a pragma is refused when it is run.
         ffi::SQLITE_READ => {
-            text(first).is_none_or(|table| !table.to_bytes().eq_ignore_ascii_case(b"sqlite_dbpage"))
+            let table = text(first).map(CStr::to_bytes).unwrap_or_default().to_ascii_lowercase();
+            table != b"sqlite_dbpage" && !table.starts_with(b"pragma_")
         }
         ffi::SQLITE_FUNCTION => {
             // SAFETY: it is what `Strict::set` has given.
@@ -255,12 +256,12 @@ mod tests {
             ("SELECT 1", "syntax error"),
             ("missing = 1", "no such column: missing"),
             ("id IN (SELECT y FROM nowhere)", "no such table"),
-            ("nothing(1)", "no such function: nothing"),
+            ("nowhat(1)", "no such function: nowhat"),
             ("id = ?1", "parameter"),
             ("id = :id", "parameter"),
             ("count(*) > 1", "misuse of aggregate"),
             ("random() > 0", "not authorized to use function: random"),
-            ("a < DATE('now')", "not authorized to use function: date"),
+            ("a < DATE('now')", "not authorized to use function: DATE"),
             ("a < unixepoch()", "not authorized to use function: unixepoch"),
             ("a < CURRENT_TIMESTAMP", "not authorized"),
             ("load_extension('x')", "not authorized to use function: load_extension"),
