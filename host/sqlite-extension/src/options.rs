@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_an_option_is_said_with_its_name() {
         for (given, said) in [
-            ("7", "the options are no JSON object: write them like json_object('compress', …)"),
+            ("7", "the options are no JSON object: write them like json_object('format', …)"),
             (
                 r#"{"colour":1}"#,
                 "there is no option \"colour\": the options are compress, data_only, encrypt_to, exclude_table, format, limit, \
