@@ -12,6 +12,9 @@ use crate::advice::advice;
 /// How much of a decoded object is handed on at a time.
 const PIECE: usize = 256 * 1024;
 
+/// How much is still decoded when what is in an object turns out to be wrong: more than the rest of any block of ours.
+const CHECKED_AFTER_ERROR: u64 = 8 * 1024 * 1024;
+
 /// What an object is that was decoded: not what is in it.
 pub struct EncodedObject {
     /// Its SHA-256, in lower-case hexadecimal digits.
@@ -68,7 +71,14 @@ pub fn decode<E>(
     loop {
         match decoder.read(&mut piece).map_err(DecodeError::from)? {
             0 => break,
-            length => take(&piece[..length]).map_err(ObjectError::Content)?,
+            length => {
+                if let Err(error) = take(&piece[..length]) {
+                    // Where bytes were altered, the block's own checksum says so, and only at its end.
+                    let rest = &mut decoder.by_ref().take(CHECKED_AFTER_ERROR);
+                    io::copy(rest, &mut io::sink()).map_err(DecodeError::from)?;
+                    return Err(ObjectError::Content(error));
+                }
+            }
         }
     }
     drop(decoder);

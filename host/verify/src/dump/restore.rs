@@ -13,6 +13,9 @@ use crate::statement::Statement;
 /// How many characters of a statement an error shows.
 const MAX_SHOWN: usize = 80;
 
+/// How much of SQLite's message is shown, in characters.
+const SHOWN_OF_MESSAGE: usize = 200;
+
 /// Why a dump can't be restored. [`Display`](std::fmt::Display) writes all except
 /// [`RestoreError::Create`] as predicates: put the dump's name before them.
 #[derive(Debug, thiserror::Error)]
@@ -171,7 +174,7 @@ impl Restorer {
             error if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 StatementError::DiskFull(error.to_string())
             }
-            error => StatementError::Sqlite(error.to_string()),
+            error => StatementError::Sqlite(shortened(&error.to_string())),
         })
     }
 
@@ -202,6 +205,14 @@ fn drop_returns(text: &mut Vec<u8>) {
         }
     }
     text.truncate(kept);
+}
+
+/// SQLite's message, which may repeat a value of any length.
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(SHOWN_OF_MESSAGE) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
 }
 
 fn beginning(head: &[u8]) -> String {
