@@ -39,7 +39,9 @@ pub struct ExportParameters {
     #[param(pattern = "^(schema|data)$")]
     pub content: Option<String>,
     /// At most this many rows of each table.
-    pub limit: Option<u64>,
+    #[schema(minimum = 0)]
+    #[param(minimum = 0)]
+    pub limit: Option<i64>,
     /// What will load the dump: `sqlite` or `d1`.
     #[schema(pattern = "^(sqlite|d1)$")]
     #[param(pattern = "^(sqlite|d1)$")]
@@ -229,7 +231,12 @@ impl ExportParameters {
             })?),
         };
         let mut settings = sql_settings(false, target);
-        settings.extend(subset_settings(&self.exclude_tables, content, self.limit));
+        let limit = self.limit.map(|rows| {
+            u64::try_from(rows).map_err(|_| {
+                ApiError::bad_request(format!("the limit {rows} is less than no rows"))
+            })
+        });
+        settings.extend(subset_settings(&self.exclude_tables, content, limit.transpose()?));
         Ok(settings)
     }
 
