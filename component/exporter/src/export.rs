@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use crate::checkpoint::{CheckpointText, SMALLEST_PART};
 use crate::pipe::{Budget, Error, Options, Outcome, Pacing, Parts, Rows};
-use crate::{slice, sql};
+use crate::{slice, sql, text_formats};
 
 /// Checks the options against the schema and gives the first checkpoint.
 ///
@@ -22,7 +22,7 @@ pub fn start(rows: &impl Rows, options: &Options) -> Result<String, Error> {
     }
     match options.format.as_str() {
         "sql" => slice::start::<sql::Plan>(rows, options),
-        other => Err(unknown_format(other)),
+        _ => slice::start::<text_formats::Plan>(rows, options),
     }
 }
 
@@ -42,12 +42,13 @@ pub fn resume(
     let from = CheckpointText::new(from)?;
     match from.format()?.as_str() {
         "sql" => slice::resume::<sql::Plan>(rows, parts, pacing, from, budget),
-        other => Err(unknown_format(other)),
+        _ => slice::resume::<text_formats::Plan>(rows, parts, pacing, from, budget),
     }
 }
 
-fn unknown_format(name: &str) -> Error {
+/// No format has this name.
+pub(crate) fn unknown_format(name: &str) -> Error {
     Error::InvalidOptions(format!(
-        "this component does not know the format {name:?}: it writes \"sql\""
+        "this component does not know the format {name:?}: it writes \"sql\", \"csv\", \"ndjson\" and \"json\""
     ))
 }

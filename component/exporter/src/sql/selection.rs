@@ -1,11 +1,11 @@
 //! Which objects of a schema to export.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::schema_text::has_word;
 use crate::pipe::{Error, Object, ObjectKind, Schema, Text};
+use crate::tables::find_table;
 
 /// The tables to export.
 pub(super) struct Selection {
@@ -19,29 +19,9 @@ impl Selection {
         if names.is_empty() {
             return Ok(Self { tables: None });
         }
-        let tables = names.iter().map(|name| Self::find(schema, name)).collect::<Result<_, _>>()?;
-        Ok(Self { tables: Some(tables) })
-    }
-
-    /// Compares names as SQLite does: ASCII letters without regard to case.
-    fn find(schema: &Schema, name: &str) -> Result<Text, Error> {
-        let named = |object: &&Object| object.name.eq_ignore_ascii_case(name.as_bytes());
-        let refusal = match schema
-            .objects
-            .iter()
-            .filter(|object| matches!(object.kind, ObjectKind::Table | ObjectKind::View))
-            .find(named)
-        {
-            Some(Object { kind: ObjectKind::View, .. }) => {
-                "it is a view, which has no rows of its own"
-            }
-            Some(object) if object.table.as_ref().is_some_and(|table| table.flags.is_virtual) => {
-                "it is a virtual table, whose data is in other tables: export the whole database"
-            }
-            Some(object) => return Ok(object.name.clone()),
-            None => "the database has no such table",
-        };
-        Err(Error::InvalidOptions(format!("table {name:?} can't be exported: {refusal}")))
+        let find = |name| find_table(schema, name, "export the whole database");
+        let tables = names.iter().map(|name| Ok(find(name)?.name.clone()));
+        Ok(Self { tables: Some(tables.collect::<Result<_, Error>>()?) })
     }
 
     /// The names by which `sqlite_sequence` has the counters of the chosen tables; none: all are chosen.
