@@ -26,6 +26,9 @@ use crate::state_folder::state_folder;
 
 /// Runs the command.
 pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
+    if let Some(misplaced) = arguments.misplaced() {
+        return Err(Failure::Usage(anyhow!(misplaced)));
+    }
     let resources = PrebuiltResources::default();
     let resources = Arc::new(resources);
     let redacting = match &arguments.redact {
@@ -71,7 +74,7 @@ fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<Export
         name: arguments.name.clone(),
         format: arguments.format.clone(),
         tables: arguments.tables.clone(),
-        settings: arguments.settings(),
+        settings: arguments.format_options().settings(),
         component: component.map(|path| absolute(path)),
         part_size: arguments.part_size,
         snapshot: arguments.snapshot.into(),

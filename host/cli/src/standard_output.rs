@@ -61,7 +61,7 @@ fn interrupted() -> Failure {
 }
 
 fn options(arguments: &ExportArguments) -> Options {
-    let mut settings = arguments.settings();
+    let mut settings = arguments.format_options().settings();
     // What has been written can't be taken back, so damage is skipped from the start.
     if arguments.component.is_none() {
         settings.push(skip_damaged());

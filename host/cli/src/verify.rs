@@ -25,6 +25,10 @@ use crate::signals::Signals;
 /// How many differences are printed one by one.
 const MAX_PRINTED: usize = 20;
 
+/// What can be done with an object that is no SQL dump.
+const OTHER_FORMATS: &str =
+    "; of csv, ndjson and json, only the SHA-256 can be checked: give it with --sha256";
+
 /// Runs the command.
 pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
     if let Some(database) = &arguments.against {
@@ -71,8 +75,14 @@ struct Verify<'a> {
 impl Verify<'_> {
     async fn run(&self) -> Result<(), Failure> {
         let location = self.source.location();
-        let checked = self.check().await?;
-        let report = checked.map_err(|error| anyhow!("{location} {error}"))?;
+        let report = match self.check().await? {
+            Checked::Dump(report) => report,
+            Checked::Other { bytes, sha256 } => return self.compare_hash(bytes, &sha256),
+            Checked::Wrong(error @ DumpFormatError::NotADump) => {
+                return Err(anyhow!("{location} {error}{OTHER_FORMATS}").into());
+            }
+            Checked::Wrong(error) => return Err(anyhow!("{location} {error}").into()),
+        };
 
         let mut problems: Vec<String> =
             report.problems.iter().map(|problem| format!("{location} {problem}")).collect();
@@ -103,13 +113,33 @@ impl Verify<'_> {
     }
 
     /// Reads the dump, and checks it on another thread meanwhile.
-    async fn check(&self) -> anyhow::Result<Result<DumpReport, DumpFormatError>> {
+    async fn check(&self) -> anyhow::Result<Checked> {
         let checker = match &self.restored {
             Some(database) => DumpChecker::restoring_into(database)
                 .context("the dump can't be restored into a temporary file")?,
             None => DumpChecker::new(),
         };
-        self.source.work_on(move |chunks| check(chunks, checker)).await
+        let arguments = self.arguments;
+        let only_hash = arguments.sha256.is_some() && arguments.against.is_none();
+        self.source.work_on(move |chunks| check(chunks, checker, only_hash)).await
+    }
+
+    /// Compares the hash of an object that is no SQL dump.
+    fn compare_hash(&self, bytes: u64, sha256: &str) -> Result<(), Failure> {
+        let location = self.source.location();
+        if let Some(expected) = &self.arguments.sha256
+            && expected != sha256
+        {
+            return Err(anyhow!("{location} has the SHA-256 {sha256}, not {expected}").into());
+        }
+        message!(
+            "{location} has the expected SHA-256. It is no SQL dump, and was not checked further"
+        );
+        if self.arguments.json {
+            let outcome = serde_json::json!({ "bytes": bytes, "sha256": sha256 });
+            return Ok(print_or_fail(&outcome.to_string())?);
+        }
+        Ok(print_or_fail(&format!("{sha256}  {}", self.source.hashed_name()))?)
     }
 
     /// Compares the restored dump with the database. None: that was not asked for, or not possible.
@@ -181,14 +211,37 @@ impl Verify<'_> {
     }
 }
 
-fn check(
-    mut chunks: mpsc::Receiver<Bytes>,
-    mut checker: DumpChecker,
-) -> Result<DumpReport, DumpFormatError> {
+/// What an object is.
+enum Checked {
+    Dump(DumpReport),
+    /// No dump, of which the hash alone is asked for.
+    Other {
+        bytes: u64,
+        sha256: String,
+    },
+    Wrong(DumpFormatError),
+}
+
+fn check(mut chunks: mpsc::Receiver<Bytes>, mut checker: DumpChecker, only_hash: bool) -> Checked {
     while let Some(chunk) = chunks.blocking_recv() {
-        checker.feed(&chunk)?;
+        match checker.feed(&chunk) {
+            Ok(()) => {}
+            Err(DumpFormatError::NotADump) if only_hash => {
+                while let Some(chunk) = chunks.blocking_recv() {
+                    checker.feed_other(&chunk);
+                }
+                let (bytes, sha256) = checker.hashed();
+                return Checked::Other { bytes, sha256 };
+            }
+            Err(error) => return Checked::Wrong(error),
+        }
     }
-    checker.finish()
+    let (bytes, sha256) = checker.hashed();
+    match checker.finish() {
+        Ok(report) => Checked::Dump(report),
+        Err(DumpFormatError::NotADump) if only_hash => Checked::Other { bytes, sha256 },
+        Err(error) => Checked::Wrong(error),
+    }
 }
 
 /// How two databases differ.

@@ -124,7 +124,7 @@ mod worker;
 pub use admission::Admission;
 pub use callbacks::{Callback, DueCallback};
 pub use clock::{Clock, SystemClock};
-pub use format_settings::{Target, skip_damaged, sql_settings};
+pub use format_settings::{Blobs, FormatOption, FormatOptions, Target, media_type, skip_damaged};
 pub use history::{ExportResult, LastGood};
 pub use incomplete::Incomplete;
 pub use job::Job;

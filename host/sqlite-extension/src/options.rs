@@ -1,7 +1,9 @@
 //! The options that SQL gives, as one JSON object: named as the program's.
 
+use std::str::FromStr;
+
 use bytesize::ByteSize;
-use partway_jobs::{Target, object_name, sql_settings};
+use partway_jobs::{Blobs, FormatOption, FormatOptions, Target, object_name};
 use partway_sqlite::Uncommitted;
 use partway_wasmtime::exporter;
 use serde_json::{Map, Value};
@@ -9,8 +11,18 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 
 /// The options of `partway_parts`.
-const OF_PARTS: [&str; 7] =
-    ["format", "max_loaded_row", "no_rowids", "part_size", "schema", "table", "target"];
+const OF_PARTS: [&str; 10] = [
+    "blobs",
+    "format",
+    "max_loaded_row",
+    "no_header",
+    "no_rowids",
+    "null",
+    "part_size",
+    "schema",
+    "table",
+    "target",
+];
 
 /// The further ones of `partway_export`. Between two parts that are read as rows, a transaction may be rolled back to
 /// anywhere, and nobody is told.
@@ -60,10 +72,6 @@ impl Options {
 
     fn read(json: Option<&str>, known: &[&str]) -> Result<Self, Error> {
         let given = Given::parse(json, known)?;
-        let target = given.text("target")?.map(|target| {
-            let unknown = |()| wrong("target", &Value::from(target), "'sqlite' or 'd1'");
-            target.parse::<Target>().map_err(unknown)
-        });
         let slice_parts = given.number("slice_parts")?.map(|parts| {
             let small = u32::try_from(parts).ok().filter(|parts| *parts > 0);
             small.ok_or_else(|| wrong("slice_parts", &parts.into(), "a number from 1"))
@@ -72,13 +80,14 @@ impl Options {
             let reason = |error| Error::Options(format!("name {name:?} is {error}"));
             object_name(name).map_err(reason)
         });
+        let format = given.text("format")?.unwrap_or("sql");
         Ok(Self {
             name: name.transpose()?,
-            format: given.text("format")?.unwrap_or("sql").to_owned(),
+            format: format.to_owned(),
             tables: given.tables()?,
             part_size: given.size("part_size")?,
             slice_parts: slice_parts.transpose()?,
-            settings: sql_settings(given.flag("no_rowids")?, target.transpose()?),
+            settings: given.settings(format)?,
             max_loaded_row: given.size("max_loaded_row")?,
             schema: given.text("schema")?.unwrap_or("main").to_owned(),
             uncommitted: match given.flag("uncommitted")? {
@@ -131,6 +140,35 @@ impl Given {
         let of_text = || value.as_str()?.parse::<ByteSize>().ok().map(|size| size.as_u64());
         let size = value.as_u64().or_else(of_text);
         size.map(Some).ok_or_else(|| wrong(name, value, "a size like 8388608 or '8MiB'"))
+    }
+
+    /// One of a few words.
+    fn word<T: FromStr>(&self, name: &str, words: &str) -> Result<Option<T>, Error> {
+        let Some(word) = self.text(name)? else { return Ok(None) };
+        word.parse().map(Some).map_err(|_| wrong(name, &Value::from(word), words))
+    }
+
+    /// The settings of a format, which must have the options given.
+    fn settings(&self, format: &str) -> Result<Vec<(String, String)>, Error> {
+        let options = FormatOptions {
+            no_rowids: self.flag("no_rowids")?,
+            target: self.word::<Target>("target", "'sqlite' or 'd1'")?,
+            null: self.text("null")?.map(str::to_owned),
+            no_header: self.flag("no_header")?,
+            blobs: self.word::<Blobs>("blobs", "'hex' or 'base64'")?,
+        };
+        let Some(option) = options.misplaced(format) else { return Ok(options.settings()) };
+        let name = match option {
+            FormatOption::NoRowids => "no_rowids",
+            FormatOption::Target => "target",
+            FormatOption::Null => "null",
+            FormatOption::NoHeader => "no_header",
+            FormatOption::Blobs => "blobs",
+        };
+        Err(Error::Options(format!(
+            "option {name} can't be used with format {format}: it is for {}",
+            option.formats().join(", ")
+        )))
     }
 
     /// Yes or no: SQL has 1 and 0 for true and false.
@@ -193,11 +231,11 @@ mod tests {
     #[test]
     fn what_is_wrong_with_an_option_is_said_with_its_name() {
         for (given, said) in [
-            ("7", "the options are no JSON object: write them like json_object('format', …)"),
+            ("7", "the options are no JSON object: write them like json_object('blobs', …)"),
             (
                 r#"{"colour":1}"#,
-                "there is no option \"colour\": the options are format, max_loaded_row, name, no_rowids, part_size, \
-                 schema, slice_parts, table, target, uncommitted",
+                "there is no option \"colour\": the options are blobs, format, max_loaded_row, name, no_header, \
+                 no_rowids, null, part_size, schema, slice_parts, table, target, uncommitted",
             ),
             (
                 r#"{"part_size":"x"}"#,
@@ -206,6 +244,14 @@ mod tests {
             (r#"{"slice_parts":0}"#, "option slice_parts can't be 0: give a number from 1"),
             (r#"{"no_rowids":"no"}"#, "option no_rowids can't be \"no\": give 1 or 0"),
             (r#"{"target":"d2"}"#, "option target can't be \"d2\": give 'sqlite' or 'd1'"),
+            (
+                r#"{"format":"csv","no_rowids":1}"#,
+                "option no_rowids can't be used with format csv: it is for sql",
+            ),
+            (
+                r#"{"format":"csv","blobs":"raw"}"#,
+                "option blobs can't be \"raw\": give 'hex' or 'base64'",
+            ),
             (
                 r#"{"table":[1]}"#,
                 "option table can't be 1: give a table's name or an array of them",
@@ -219,7 +265,7 @@ mod tests {
         }
         let error = Options::of_parts(Some(r#"{"name":"a"}"#)).unwrap_err().to_string();
         assert!(
-            error.starts_with("there is no option \"name\": the options are format,"),
+            error.starts_with("there is no option \"name\": the options are blobs,"),
             "{error}"
         );
     }

@@ -19,7 +19,8 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "DATABASE")]
     pub against: Option<PathBuf>,
 
-    /// The SHA-256 that the dump must have, as printed by export --json
+    /// The SHA-256 that the dump must have, as printed by export --json. Of an object in another format than sql, nothing
+    /// else is checked
     #[arg(long, value_name = "HEX", value_parser = sha256)]
     pub sha256: Option<String>,
 

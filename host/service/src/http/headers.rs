@@ -3,6 +3,7 @@
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
+use partway_jobs::media_type;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The header by which a client marks a repetition of a request.
@@ -16,9 +17,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// The headers of a file that the client is to save.
 pub fn file_headers(name: &str, format: &str) -> Vec<(HeaderName, String)> {
-    let kind = if format == "sql" { "application/sql" } else { "application/octet-stream" };
     vec![
-        (CONTENT_TYPE, kind.to_owned()),
+        (CONTENT_TYPE, media_type(format).to_owned()),
         (CONTENT_DISPOSITION, disposition(name)),
         (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ]

@@ -1,11 +1,12 @@
 //! The parameters of an export: from the query of a GET, or the JSON body of a POST.
 
 use std::path::Path;
+use std::str::FromStr;
 
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use partway_jobs::{ExportRequest, Target, object_name, sql_settings};
+use partway_jobs::{Blobs, ExportRequest, FormatOption, FormatOptions, Target, object_name};
 use partway_wasmtime::exporter::Options;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -24,7 +25,7 @@ use crate::state::exports::StoreExports;
 pub struct ExportParameters {
     /// One of the served databases; by default, the first.
     pub database: Option<String>,
-    /// The format; by default, `sql`.
+    /// The format: `sql`, `csv` (of one table), `ndjson` or `json`; by default, `sql`.
     pub format: Option<String>,
     /// Only these tables; a query repeats `table` for each.
     #[param(rename = "table")]
@@ -33,6 +34,15 @@ pub struct ExportParameters {
     #[schema(pattern = "^(sqlite|d1)$")]
     #[param(pattern = "^(sqlite|d1)$")]
     pub target: Option<String>,
+    /// CSV: what stands for NULL; by default, nothing.
+    pub null: Option<String>,
+    /// CSV: whether the first line names the columns; by default, it does.
+    pub header: Option<bool>,
+    /// CSV, NDJSON, JSON: how blobs are written as text, `hex` or `base64`; by default, CSV has hex, and the others base64
+    /// in an object `{"blob": "…"}`.
+    #[schema(pattern = "^(hex|base64)$")]
+    #[param(pattern = "^(hex|base64)$")]
+    pub blobs: Option<String>,
     /// The object's name: up to 200 bytes, without slashes, not beginning with a dot.
     pub name: Option<String>,
     /// A URL to POST to when the export has ended: https, or in a network that the service allows.
@@ -55,23 +65,34 @@ impl ExportParameters {
                 "database" => &mut parameters.database,
                 "format" => &mut parameters.format,
                 "target" => &mut parameters.target,
+                "null" => &mut parameters.null,
+                "blobs" => &mut parameters.blobs,
                 "name" => &mut parameters.name,
                 "callbackUrl" => &mut parameters.callback_url,
                 "table" => {
                     parameters.tables.push(value);
                     continue;
                 }
+                "header" => {
+                    let header = value.parse().map_err(|_| {
+                        ApiError::bad_request(format!(
+                            "header can't be {value:?}: use true or false"
+                        ))
+                    })?;
+                    if parameters.header.replace(header).is_some() {
+                        return Err(given_twice("header"));
+                    }
+                    continue;
+                }
                 other => {
                     return Err(ApiError::bad_request(format!(
                         "the query has an unknown parameter {other:?}: it may have database, format, table, target, \
-                         name and callbackUrl"
+                         null, header, blobs, name and callbackUrl"
                     )));
                 }
             };
             if field.replace(value).is_some() {
-                return Err(ApiError::bad_request(format!(
-                    "the query has {name} twice: give it once"
-                )));
+                return Err(given_twice(&name));
             }
         }
         Ok(parameters)
@@ -170,13 +191,22 @@ impl ExportParameters {
 
     /// The settings of the format.
     fn settings(&self) -> Result<Vec<(String, String)>, ApiError> {
-        let target = match &self.target {
-            None => None,
-            Some(word) => Some(word.parse::<Target>().map_err(|_| {
-                ApiError::bad_request(format!("there is no target {word:?}: use sqlite or d1"))
-            })?),
+        let options = FormatOptions {
+            no_rowids: false,
+            target: word::<Target>(self.target.as_deref(), "target", "sqlite or d1")?,
+            null: self.null.clone(),
+            no_header: self.header == Some(false),
+            blobs: word::<Blobs>(self.blobs.as_deref(), "encoding of blobs", "hex or base64")?,
         };
-        Ok(sql_settings(false, target))
+        match options.misplaced(self.format()) {
+            None => Ok(options.settings()),
+            Some(option) => Err(ApiError::bad_request(format!(
+                "{} can't be used with format {}: it is for {}",
+                parameter_name(option),
+                self.format(),
+                option.formats().join(", ")
+            ))),
+        }
     }
 
     /// The object's name, which stays within the store's folder or prefix.
@@ -199,6 +229,26 @@ impl ExportParameters {
     }
 }
 
+/// One of a few words.
+fn word<T: FromStr>(word: Option<&str>, what: &str, words: &str) -> Result<Option<T>, ApiError> {
+    let unknown = |word| ApiError::bad_request(format!("there is no {what} {word:?}: use {words}"));
+    word.map(|word| word.parse().map_err(|_| unknown(word))).transpose()
+}
+
+fn given_twice(name: &str) -> ApiError {
+    ApiError::bad_request(format!("the query has {name} twice: give it once"))
+}
+
+fn parameter_name(option: FormatOption) -> &'static str {
+    match option {
+        FormatOption::NoRowids => "no_rowids",
+        FormatOption::Target => "target",
+        FormatOption::Null => "null",
+        FormatOption::NoHeader => "header",
+        FormatOption::Blobs => "blobs",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,8 +261,20 @@ mod tests {
         assert_eq!(parameters.database.as_deref(), Some("b c"));
         assert_eq!(parameters.tables, ["x", "y"]);
         assert_eq!(ExportParameters::from_query(None).unwrap(), ExportParameters::default());
-        for query in ["databse=a", "database=a&database=b", "callbackurl=x"] {
+        for query in ["databse=a", "database=a&database=b", "callbackurl=x", "header=1"] {
             assert!(ExportParameters::from_query(Some(query)).is_err(), "{query}");
+        }
+    }
+
+    #[test]
+    fn options_are_for_their_formats() {
+        let settings = |query: &str| ExportParameters::from_query(Some(query)).unwrap().settings();
+        let csv = settings("format=csv&null=&header=false&blobs=base64").unwrap();
+        let expected = [("null", ""), ("header", "no"), ("blobs", "base64")];
+        assert_eq!(csv, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(settings("format=csv&header=true").unwrap(), []);
+        for wrong in ["null=x", "format=json&header=false", "format=csv&target=d1", "target=d2"] {
+            assert!(settings(wrong).is_err(), "{wrong}");
         }
     }
 
