@@ -2,8 +2,8 @@
 
     formats.py DATABASE FOLDER
 
-FOLDER has tables.json, names of tables, and of the table with number N the objects N.csv, N.null.csv (NULL is \\N),
-N.ndjson and N.json; and all.ndjson and all.json, of these and other tables. It reads by Python's own sqlite3, csv and json, by the
+FOLDER has tables.json, names of tables, and of the table with number N some of the objects N.csv, N.null.csv (NULL is
+\\N), N.ndjson and N.json; and all.ndjson and all.json, of these and other tables. It reads by Python's own sqlite3, csv and json, by the
 program sqlite3, and by DuckDB and pandas where they are installed. It prints what it has read.
 """
 
@@ -194,7 +194,7 @@ def by_duckdb(path, table, plain, null):
         return []
     columns = {f"c{index}": "VARCHAR" for index in range(len(plain[0]))}
     # The longest line may be the whole file.
-    size = max(os.path.getsize(path), 1_000_000)
+    size = max(os.path.getsize(path), 100_000)
     options = (
         f"columns={columns}, header=true, auto_detect=false, delim=',', quote='\"', escape='\"', nullstr='{null}',"
         f" allow_quoted_nulls=false, max_line_size={size}, buffer_size={2 * size}, parallel=false, new_line='\\r\\n'"
@@ -216,14 +216,17 @@ def by_pandas(path, plain):
     return ["pandas"]
 
 
-def check_json(folder, number, table):
-    expected = table.members()
-    with open(os.path.join(folder, f"{number}.json"), encoding="utf-8") as file:
-        same(f"json of {table.name}", loads(file.read()), expected)
-    path = os.path.join(folder, f"{number}.ndjson")
+def check_json(path, table):
+    with open(path, encoding="utf-8") as file:
+        same(f"{path} of {table.name}", loads(file.read()), table.members())
+    return {"json"}
+
+
+def check_ndjson(path, table):
     with open(path, encoding="utf-8", newline="\n") as file:
         lines = [line for line in file if line != "\n"]
-    same(f"ndjson of {table.name}", [loads(line) for line in lines], expected)
+    same(f"{path} of {table.name}", [loads(line) for line in lines], table.members())
+    return {"json"}
 
 
 def check_all(folder, tables):
@@ -248,6 +251,14 @@ def check_all(folder, tables):
     same("the end of all.ndjson", end, {"end": counts})
 
 
+CHECKS = [
+    ("csv", lambda path, table: check_csv(path, table, "")),
+    ("null.csv", lambda path, table: check_csv(path, table, NULL)),
+    ("ndjson", check_ndjson),
+    ("json", check_json),
+]
+
+
 def main(path, folder):
     connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
     (encoding,) = connection.execute("PRAGMA encoding").fetchone()
@@ -256,9 +267,10 @@ def main(path, folder):
     tables = [Table(connection, name, CODECS[encoding]) for name in names]
     readers = set()
     for number, table in enumerate(tables):
-        readers |= check_csv(os.path.join(folder, f"{number}.csv"), table, "")
-        readers |= check_csv(os.path.join(folder, f"{number}.null.csv"), table, NULL)
-        check_json(folder, number, table)
+        for name, check in CHECKS:
+            path = os.path.join(folder, f"{number}.{name}")
+            if os.path.exists(path):
+                readers |= check(path, table)
     check_all(folder, tables)
     rows = sum(len(table.rows) for table in tables)
     print(f"{len(tables)} tables, {rows} rows, read by {', '.join(sorted(readers))}")

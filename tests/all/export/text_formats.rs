@@ -72,20 +72,18 @@ impl Wanted<'_> {
     }
 }
 
-/// The objects of one table.
-const OF_TABLE: [(&str, &[(&str, &str)]); 4] =
-    [("csv", &[]), ("null.csv", &[("null", "\\N")]), ("ndjson", &[]), ("json", &[])];
+/// The objects of one table, and of how many tables each is made: in JSON, all of them are in one object, too.
+const OF_TABLE: [(&str, &[(&str, &str)], usize); 4] =
+    [("csv", &[], 1), ("null.csv", &[("null", "\\N")], 2), ("ndjson", &[], 4), ("json", &[], 4)];
 
 /// Exports a database in all formats, and has Python compare. Slices change nothing.
 fn come_back(file: &Path, folder: &Path, seed: u64) {
-    // Hundreds of tables of one case are alike.
-    let tables = tables(file).into_iter().filter(|name| !name.starts_with("many_"));
-    let tables: Vec<String> = tables.collect();
+    let tables = tables(file);
     fs::write(folder.join("tables.json"), serde_json::to_string(&tables).unwrap()).unwrap();
     let snapshot = Snapshot::hold(file).unwrap();
     let mut random = Random::new(seed);
     for (number, table) in tables.iter().enumerate() {
-        for (name, settings) in OF_TABLE {
+        for (name, settings, _) in OF_TABLE.iter().filter(|(.., each)| number % each == 0) {
             let (format, tables) = (name.rsplit('.').next().unwrap(), std::slice::from_ref(table));
             let wanted = Wanted { format, tables, settings, part_size: 4096 };
             let object = wanted.export(&snapshot, || 1 + random.below(200) as u32);
@@ -107,31 +105,38 @@ fn come_back(file: &Path, folder: &Path, seed: u64) {
     print!("{}", String::from_utf8_lossy(&output.stdout));
 }
 
-fn hard_cases_come_back(encoding: TextEncoding) {
+/// Of the cases of long values those whose name holds one of these words.
+fn hard_cases_come_back(encoding: TextEncoding, long: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hard cases.db");
-    // Long values are the same in all encodings but one.
     let cases = hard_cases();
-    let long = cases.iter().map(|case| case.name).filter(|name| name.starts_with("long "));
-    let without: Vec<&str> = long.filter(|_| encoding != TextEncoding::Utf16le).collect();
+    let names = cases.iter().map(|case| case.name);
+    let is_left_out = |name: &&str| {
+        // Each slice reads the schema, of these tables too.
+        let is_long = name.starts_with("long ") && !long.iter().any(|word| name.contains(word));
+        is_long || *name == "300 tables"
+    };
+    let without: Vec<&str> = names.filter(is_left_out).collect();
     write_hard_cases(&file, encoding, &without).unwrap();
     come_back(&file, folder.path(), 7);
 }
 
 #[test]
 fn hard_cases_come_back_in_utf_8() {
-    hard_cases_come_back(TextEncoding::Utf8);
+    hard_cases_come_back(TextEncoding::Utf8, &["among"]);
 }
 
 #[test]
-fn hard_cases_come_back_in_utf_16_of_low_bytes_first() {
-    hard_cases_come_back(TextEncoding::Utf16le);
+fn hard_cases_come_back_in_utf_16() {
+    hard_cases_come_back(TextEncoding::Utf16le, &["invalid bytes"]);
 }
 
 #[test]
 #[ignore = "takes long; cargo xtask test --long"]
-fn hard_cases_come_back_in_utf_16_of_high_bytes_first() {
-    hard_cases_come_back(TextEncoding::Utf16be);
+fn all_hard_cases_come_back() {
+    for encoding in TextEncoding::ALL {
+        hard_cases_come_back(encoding, &["long"]);
+    }
 }
 
 fn random_databases_come_back(seeds: std::ops::Range<u64>, size: RandomSize) {
@@ -153,6 +158,19 @@ fn random_databases_come_back_from_each_format() {
 #[ignore = "takes long; cargo xtask test --long"]
 fn hundreds_of_random_databases_come_back_from_each_format() {
     random_databases_come_back(1_000..1_300, RandomSize::Ordinary);
+}
+
+/// The format of `examples/format-python`, of which another judge knows the bytes.
+#[test]
+fn all_tables_in_ndjson_are_what_the_examples_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sample.db");
+    write_sample(&file, 2).unwrap();
+    let judge = Path::new(env!("CARGO_MANIFEST_DIR")).join("judges/ndjson.py");
+    let expected = Command::new("python3").arg(judge).arg(&file).output().unwrap();
+    assert!(expected.status.success() && expected.stdout.len() > 1_000_000);
+    let found = printed(&file, &["--format", "ndjson"]);
+    assert!(found.stdout == expected.stdout);
 }
 
 /// `partway export` to standard output.
