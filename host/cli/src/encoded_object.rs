@@ -12,7 +12,7 @@ use crate::advice::advice;
 /// How much of a decoded object is handed on at a time.
 const PIECE: usize = 256 * 1024;
 
-/// What an object is that was decoded: not what is in it.
+/// What an object is as it is stored: not what is in it.
 pub struct EncodedObject {
     /// Its SHA-256, in lower-case hexadecimal digits.
     pub sha256: String,
