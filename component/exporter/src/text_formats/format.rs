@@ -30,7 +30,7 @@ impl Format for Plan {
         let format =
             FormatName::of(&options.format).ok_or_else(|| unknown_format(&options.format))?;
         let settings = Settings::new(format, &options.settings)?;
-        Self::plan(format, schema, &options.tables, &settings)
+        Self::of(format, schema, &options.tables, &settings)
     }
 
     fn digest(&self) -> u64 {

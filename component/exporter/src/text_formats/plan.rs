@@ -39,7 +39,7 @@ pub(super) enum Values {
 }
 
 impl Plan {
-    pub(super) fn plan(
+    pub(super) fn of(
         format: FormatName,
         schema: &Schema,
         tables: &[String],
