@@ -30,6 +30,7 @@
 //! | `export::read_faults` | a failed read never makes an export mix two states |
 //! | `export::slices` | slices, crashes and repeats do not change the object |
 //! | `export::standard_output` | an interrupted stream leaves nothing behind |
+//! | `export::text_formats` | CSV, NDJSON and JSON mean the database's values to Python, the `sqlite3` program, DuckDB and pandas |
 //! | `jobs` | jobs are listed, cancelled, resumed and pruned, and never run twice at a time |
 //! | `jobs::lost_state` | a deleted state folder damages and loses no object |
 //! | `jobs::objects` | only the object that a job has made is sent or deleted as its own |
@@ -83,6 +84,7 @@ mod export {
     mod read_faults;
     mod slices;
     mod standard_output;
+    mod text_formats;
 }
 mod jobs;
 mod restore;

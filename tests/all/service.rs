@@ -51,6 +51,36 @@ fn a_small_database_comes_in_the_answer() {
 }
 
 #[test]
+fn other_formats_come_with_their_types_and_options() {
+    let case = Case::new(1);
+    let server = case.serve([]);
+    for (query, kind, begin) in [
+        ("format=csv&table=products&null=NULL", "text/csv; charset=utf-8", "\"id\","),
+        ("format=csv&table=products&header=false", "text/csv; charset=utf-8", "1,"),
+        ("format=ndjson", "application/x-ndjson", "{\"table\":"),
+        ("format=json&blobs=hex", "application/json", "{\n\""),
+    ] {
+        let answer = server.get(&format!("/export/dump?{query}"));
+        assert_eq!((answer.status, answer.header("content-type")), (200, kind), "{query}");
+        let format = query.split(['=', '&']).nth(1).unwrap();
+        assert!(answer.header("content-disposition").ends_with(&format!(".{format}\"")));
+        assert!(answer.body.starts_with(begin.as_bytes()), "{query}");
+    }
+    let body = r#"{"format":"csv","tables":["products"],"header":false,"null":"-"}"#;
+    let id = server.post("/export/dump", body).accepted();
+    server.until(&id, |status| status["status"] == "done");
+    assert!(server.get(&format!("/export/download/{id}")).body.starts_with(b"1,"));
+    for (query, told) in [
+        ("format=csv", "choose one with the option table"),
+        ("null=x", "null can't be used with format sql: it is for csv"),
+        ("format=json&header=false", "header can't be used with format json"),
+        ("format=csv&blobs=raw", "there is no encoding of blobs \"raw\": use hex or base64"),
+    ] {
+        assert!(server.get(&format!("/export/dump?{query}")).error(400).contains(told), "{query}");
+    }
+}
+
+#[test]
 fn what_takes_long_is_asked_for_watched_and_downloaded() {
     let case = Case::new(4);
     let server = case.serve(SLOWLY.into_iter().chain(["--inline-within", "300ms"]));

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use crate::checkpoint::{CheckpointText, SMALLEST_PART};
 use crate::pipe::{Budget, Error, Options, Outcome, Pacing, Parts, Rows};
-use crate::{image, slice, sql};
+use crate::{image, slice, sql, text_formats};
 
 /// Checks the options against the schema and gives the first checkpoint.
 ///
@@ -23,7 +23,7 @@ pub fn start(rows: &impl Rows, options: &Options) -> Result<String, Error> {
     match options.format.as_str() {
         "sql" => slice::start::<sql::Plan>(rows, options),
         "sqlite" => image::start(rows, options),
-        other => Err(unknown_format(other)),
+        _ => slice::start::<text_formats::Plan>(rows, options),
     }
 }
 
@@ -44,12 +44,14 @@ pub fn resume(
     match from.format()?.as_str() {
         "sql" => slice::resume::<sql::Plan>(rows, parts, pacing, from, budget),
         "sqlite" => slice::resume::<image::Image>(rows, parts, pacing, from, budget),
-        other => Err(unknown_format(other)),
+        _ => slice::resume::<text_formats::Plan>(rows, parts, pacing, from, budget),
     }
 }
 
-fn unknown_format(name: &str) -> Error {
+/// No format has this name.
+pub(crate) fn unknown_format(name: &str) -> Error {
     Error::InvalidOptions(format!(
-        "this component does not know the format {name:?}: it writes \"sql\" and \"sqlite\""
+        "this component does not know the format {name:?}: it writes \"sql\", \"sqlite\", \"csv\", \"ndjson\" and \
+         \"json\""
     ))
 }

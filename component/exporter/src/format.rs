@@ -98,14 +98,14 @@ pub(crate) trait Format: Sized {
     /// Appends what stands where rows are missing.
     fn write_gap(&self, text: &mut PartBuffer, state: &mut Self::State);
 
-    /// Appends what follows a table's last row. What of the table the object does not keep, if rows have shown
-    /// some.
+    /// Appends what follows a table's last row. What of the table the object does not keep, as rows have shown, one
+    /// sentence each.
     fn end_table(
         &self,
         table: &TableRows<Self::Table>,
         text: &mut PartBuffer,
         state: &mut Self::State,
-    ) -> Option<String>;
+    ) -> Vec<String>;
 
     /// The text of [`Step::End`], after these counts and so many damaged tables and values.
     fn end(&self, counts: Counts, damaged: usize) -> Vec<u8>;

@@ -124,8 +124,8 @@ impl Format for Image {
 
     fn write_gap(&self, _: &mut PartBuffer, (): &mut ()) {}
 
-    fn end_table(&self, _: &TableRows<()>, _: &mut PartBuffer, (): &mut ()) -> Option<String> {
-        None
+    fn end_table(&self, _: &TableRows<()>, _: &mut PartBuffer, (): &mut ()) -> Vec<String> {
+        Vec::new()
     }
 
     /// Nothing, unless there is no page: a database that nothing was ever written to is an empty file, and an object has at

@@ -18,17 +18,23 @@
 //! | `subset` | which tables, definitions and rows are asked for |
 //! | `sql` | the format `sql` |
 //! | `image` | the format `sqlite` |
+//! | `text_formats` | the formats `csv`, `ndjson` and `json` |
+//! | `values` | values as text, as far as all formats write them alike |
+//! | `long_value` | values that are not in their batch |
+//! | `tables`, `digest` | tables by their names; a plan's digest |
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
 
 mod cells;
 mod checkpoint;
+mod digest;
 mod export;
 mod format;
 #[cfg(target_arch = "wasm32")]
 mod guest;
 mod image;
+mod long_value;
 mod open_scans;
 mod output;
 mod part_buffer;
@@ -36,6 +42,9 @@ mod pipe;
 mod slice;
 mod sql;
 mod subset;
+mod tables;
+mod text_formats;
+mod values;
 
 pub use export::{resume, start};
 pub use pipe::{

@@ -10,6 +10,7 @@ use partway_exporter::{
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 /// A database of one table with two columns, whose batches and pieces are what the test says.
 #[derive(Debug, Clone)]
@@ -82,12 +83,22 @@ impl Pacing for Endless {
     }
 }
 
-fn options(target: &str, damaged: &str) -> Options {
+/// The formats, each with a setting that makes a difference here.
+const FORMATS: [(&str, (&str, &str)); 6] = [
+    ("sql", ("target", "sqlite")),
+    ("sql", ("target", "d1")),
+    ("csv", ("blobs", "hex")),
+    ("csv", ("blobs", "base64")),
+    ("ndjson", ("blobs", "hex")),
+    ("json", ("blobs", "base64")),
+];
+
+fn options((format, (name, value)): (&str, (&str, &str)), damaged: &str) -> Options {
     Options {
-        format: "sql".into(),
+        format: format.into(),
         tables: Vec::new(),
         part_size: 4096,
-        settings: vec![("target".into(), target.into()), ("damaged".into(), damaged.into())],
+        settings: vec![(name.into(), value.into()), ("damaged".into(), damaged.into())],
     }
 }
 
@@ -142,18 +153,17 @@ fn sound_batch() -> impl Strategy<Value = Batch> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn batches_of_any_shape_end_in_an_object_or_an_error(
         batches in vec(prop_oneof![batch(), sound_batch()], 0..4),
         pieces in vec(vec(any::<u8>(), 0..50), 0..4),
-        d1 in any::<bool>(),
+        format in select(&FORMATS[..]),
         skip in any::<bool>(),
     ) {
         let host = Host { batches, pieces };
-        let options =
-            options(if d1 { "d1" } else { "sqlite" }, if skip { "skip" } else { "stop" });
+        let options = options(format, if skip { "skip" } else { "stop" });
         let first = start(&host, &options).unwrap();
         if let Err(error) = run(&host, &first, 0) {
             prop_assert!(!error.to_string().is_empty());
@@ -171,10 +181,10 @@ proptest! {
     fn a_checkpoint_with_bytes_changed_ends_in_an_object_or_an_error(
         batches in vec(sound_batch(), 1..4),
         changes in vec((any::<prop::sample::Index>(), 32u8..127), 1..6),
-        d1 in any::<bool>(),
+        format in select(&FORMATS[..]),
     ) {
         let host = Host { batches, pieces: Vec::new() };
-        let first = start(&host, &options(if d1 { "d1" } else { "sqlite" }, "stop")).unwrap();
+        let first = start(&host, &options(format, "stop")).unwrap();
         let saved = match resume(&host, &mut Taken(0), &Endless, &first, Budget { parts: 1 }) {
             Ok(Outcome::More(more)) => more.checkpoint,
             _ => first,

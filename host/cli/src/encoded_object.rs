@@ -15,7 +15,7 @@ const PIECE: usize = 256 * 1024;
 /// How much is still decoded when what is in an object turns out to be wrong: more than the rest of any block of ours.
 const CHECKED_AFTER_ERROR: u64 = 8 * 1024 * 1024;
 
-/// What an object is that was decoded: not what is in it.
+/// What an object is as it is stored: not what is in it.
 pub struct EncodedObject {
     /// Its SHA-256, in lower-case hexadecimal digits.
     pub sha256: String,

@@ -26,6 +26,9 @@ use crate::state_folder::state_folder;
 
 /// Runs the command.
 pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
+    if let Some(misplaced) = arguments.misplaced() {
+        return Err(Failure::usage(anyhow!(misplaced)));
+    }
     let resources = PrebuiltResources::default();
     let resources = Arc::new(resources);
     if arguments.redact.is_some() && reads_pages(&arguments.format) {

@@ -27,6 +27,10 @@ use crate::signals::Signals;
 /// How many differences are printed one by one.
 const MAX_PRINTED: usize = 20;
 
+/// What can be done with an object that is no SQL dump.
+const OTHER_FORMATS: &str =
+    "; of csv, ndjson and json, only the SHA-256 can be checked: give it with --sha256";
+
 /// Runs the command.
 pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
     if let Some(database) = &arguments.against {
@@ -76,13 +80,16 @@ impl Verify<'_> {
     async fn run(&self) -> Result<(), Failure> {
         let location = self.source.location();
         let checked = self.check().await?;
-        let (mut report, object) =
-            checked.map_err(|error| anyhow!("{location} {error}{}", error.advice()))?;
+        let Checked { report, object } = checked.map_err(|error| match error {
+            ObjectError::Content(DumpFormatError::NotADump) => {
+                anyhow!("{location} {error}{OTHER_FORMATS}")
+            }
+            _ => anyhow!("{location} {error}{}", error.advice()),
+        })?;
+        let Some(mut report) = report else { return self.compare_hash(&object) };
         let dump_bytes = report.bytes;
-        if let Some(EncodedObject { sha256, bytes }) = object {
-            // Of the object, not of what is in it: as export tells it.
-            (report.sha256, report.bytes) = (sha256, bytes);
-        }
+        // Of the object, not of what is in it: as export tells it.
+        (report.sha256, report.bytes) = (object.sha256, object.bytes);
 
         let mut problems: Vec<String> =
             report.problems.iter().map(|problem| format!("{location} {problem}")).collect();
@@ -113,14 +120,31 @@ impl Verify<'_> {
     }
 
     /// Reads the dump, and checks it on another thread meanwhile.
-    async fn check(&self) -> anyhow::Result<Result<CheckedObject, ObjectError<DumpFormatError>>> {
+    async fn check(&self) -> anyhow::Result<Result<Checked, ObjectError<DumpFormatError>>> {
         let checker = match &self.restored {
             Some(database) => DumpChecker::restoring_into(database)
                 .context("the dump can't be restored into a temporary file")?,
             None => DumpChecker::new(),
         };
         let identities = self.identities.clone();
-        self.source.work_on(move |chunks| check(chunks, &identities, checker)).await
+        let only_hash = self.arguments.sha256.is_some() && self.arguments.against.is_none();
+        self.source.work_on(move |chunks| check(chunks, &identities, checker, only_hash)).await
+    }
+
+    /// Compares the hash of an object that is no dump.
+    fn compare_hash(&self, EncodedObject { sha256, bytes }: &EncodedObject) -> Result<(), Failure> {
+        let location = self.source.location();
+        if let Some(expected) = &self.arguments.sha256
+            && expected != sha256
+        {
+            return Err(anyhow!("{location} has the SHA-256 {sha256}, not {expected}").into());
+        }
+        message!("{location} has the expected SHA-256. It is no dump, and was not checked further");
+        if self.arguments.json {
+            let outcome = serde_json::json!({ "bytes": bytes, "sha256": sha256 });
+            return Ok(print_or_fail(&outcome.to_string())?);
+        }
+        Ok(print_or_fail(&format!("{sha256}  {}", self.source.hashed_name()))?)
     }
 
     /// Compares the restored dump with the database. None: that was not asked for, or not possible.
@@ -208,16 +232,45 @@ impl Verify<'_> {
     }
 }
 
-/// A dump that was read, and what it is encoded as.
-type CheckedObject = (DumpReport, Option<EncodedObject>);
+/// What an object is.
+struct Checked {
+    /// What is in it. None: no dump, and the hash alone was asked for.
+    report: Option<DumpReport>,
+    /// The object as it is stored.
+    object: EncodedObject,
+}
 
 fn check(
     mut chunks: mpsc::Receiver<Bytes>,
     identities: &Identities,
     mut checker: DumpChecker,
-) -> Result<CheckedObject, ObjectError<DumpFormatError>> {
-    let object = decode(|| chunks.blocking_recv(), identities, |bytes| checker.feed(bytes))?;
-    Ok((checker.finish().map_err(ObjectError::Content)?, object))
+    only_hash: bool,
+) -> Result<Checked, ObjectError<DumpFormatError>> {
+    let mut is_other = false;
+    let object = decode(
+        || chunks.blocking_recv(),
+        identities,
+        |bytes| {
+            if is_other {
+                checker.feed_other(bytes);
+                return Ok(());
+            }
+            match checker.feed(bytes) {
+                Err(DumpFormatError::NotADump) if only_hash => is_other = true,
+                taken => return taken,
+            }
+            Ok(())
+        },
+    )?;
+    let (bytes, sha256) = checker.hashed();
+    let object = object.unwrap_or(EncodedObject { sha256, bytes });
+    let report = match checker.finish() {
+        _ if is_other => None,
+        Ok(report) => Some(report),
+        Err(DumpFormatError::NotADump) if only_hash => None,
+        Err(error) => return Err(ObjectError::Content(error)),
+    };
+    Ok(Checked { report, object })
 }
 
 /// How two databases differ.

@@ -2,16 +2,14 @@
 
 import type { Options } from './component.js';
 import type { Expected } from './estimate.js';
+import { formatSettings, type FormatRequest } from './formats.js';
 import { newId } from './names.js';
 
 export type Status = 'queued' | 'running' | 'failing' | 'done' | 'failed' | 'cancelled';
 
 /** What is asked for. */
-export interface ExportRequest {
-  readonly format: string;
+export interface ExportRequest extends FormatRequest {
   readonly tables: readonly string[];
-  /** What will load the dump: `sqlite` or `d1`. */
-  readonly target: string | null;
   /** The object's name; null: by the time. */
   readonly name: string | null;
   readonly callbackUrl: string | null;
@@ -93,13 +91,8 @@ const UNFINISHED = "status IN ('queued', 'running', 'failing')";
 
 /** The component's options for a request. */
 export function optionsOf(request: ExportRequest, partSize: number): Options {
-  const target = request.target === null ? [] : ([['target', request.target]] as [string, string][]);
-  return {
-    format: request.format,
-    tables: [...request.tables],
-    partSize,
-    settings: request.format === 'sql' ? target : [],
-  };
+  const { format, tables } = request;
+  return { format, tables: [...tables], partSize, settings: formatSettings(request) };
 }
 
 export class State {

@@ -1,5 +1,6 @@
 // An export's object in R2: begun under a name that is free, completed once, or given up.
 
+import { mediaType } from './formats.js';
 import { numberedName } from './names.js';
 import type { MadePart } from './part.js';
 import type { ExportRecord } from './state.js';
@@ -37,7 +38,7 @@ export async function beginUpload(
     const name = numberedName(wanted, number);
     const key = prefix + name;
     if ((await bucket.head(key)) !== null) continue;
-    const contentType = record.request.format === 'sql' ? 'application/sql' : 'application/octet-stream';
+    const contentType = mediaType(record.request.format);
     const upload = await bucket.createMultipartUpload(key, {
       httpMetadata: { contentType },
       customMetadata: { [EXPORT_ID]: record.id },

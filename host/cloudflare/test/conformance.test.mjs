@@ -164,6 +164,19 @@ test('exports are started, watched and downloaded alike', async () => {
   await hosts.same('export/status/ID1/events', { headers: { 'last-event-id': 'other' } });
 });
 
+test('formats and their options are the same', async () => {
+  const hosts = await pair('formats', SMALL);
+  for (const query of ['format=csv&table=t', 'format=csv&table=t&null=%5CN&header=false&blobs=base64', 'format=ndjson', 'format=json&blobs=hex', 'format=json&table=t&header=true']) {
+    assert.equal((await hosts.same(`export/dump?${query}&name=x`)).status, 200, query);
+  }
+  for (const query of ['format=csv', 'format=csv&table=t&null=1', 'null=x', 'format=json&header=false', 'header=1', 'header=true&header=true', 'format=csv&target=d1', 'blobs=raw', 'blobs=hex', 'format=xml', 'format=xml&null=x']) {
+    assert.equal((await hosts.same(`export/dump?${query}`)).status, 400, query);
+  }
+  assert.equal((await hosts.post({ format: 'csv', tables: ['t'], header: false, null: 'NULL', blobs: null })).status, 202);
+  await hosts.ended(6);
+  assert.equal((await hosts.post({ format: 'csv', header: 'no' })).status, 400);
+});
+
 test('ranges and conditions are answered alike', async () => {
   const hosts = await pair('ranges', SMALL);
   await hosts.same('export/dump');

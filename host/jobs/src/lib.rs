@@ -127,7 +127,9 @@ mod worker;
 pub use admission::Admission;
 pub use callbacks::{Callback, DueCallback};
 pub use clock::{Clock, SystemClock};
-pub use format_settings::{Target, reads_pages, skip_damaged, sql_settings};
+pub use format_settings::{
+    Blobs, FormatOption, FormatOptions, Target, media_type, reads_pages, skip_damaged,
+};
 pub use history::{ExportResult, LastGood};
 pub use incomplete::Incomplete;
 pub use job::Job;

@@ -1,8 +1,11 @@
 //! The options that SQL gives, as one JSON object: named as the program's.
 
+use std::str::FromStr;
+
 use bytesize::ByteSize;
 use partway_jobs::{
-    Compression, Content, Encoding, Recipient, Target, object_name, sql_settings, subset_settings,
+    Blobs, Compression, Content, Encoding, FormatOption, FormatOptions, Recipient, Target,
+    object_name, subset_settings,
 };
 use partway_sqlite::Uncommitted;
 use partway_wasmtime::exporter;
@@ -14,13 +17,16 @@ use crate::error::Error;
 const TABLES: &str = "a table's name or an array of them";
 
 /// The options of `partway_parts`.
-const OF_PARTS: [&str; 11] = [
+const OF_PARTS: [&str; 14] = [
+    "blobs",
     "data_only",
     "exclude_table",
     "format",
     "limit",
     "max_loaded_row",
+    "no_header",
     "no_rowids",
+    "null",
     "part_size",
     "schema",
     "schema_only",
@@ -77,10 +83,6 @@ impl Options {
 
     fn read(json: Option<&str>, known: &[&str]) -> Result<Self, Error> {
         let given = Given::parse(json, known)?;
-        let target = given.text("target")?.map(|target| {
-            let unknown = |()| wrong("target", &Value::from(target), "'sqlite' or 'd1'");
-            target.parse::<Target>().map_err(unknown)
-        });
         let slice_parts = given.number("slice_parts")?.map(|parts| {
             let small = u32::try_from(parts).ok().filter(|parts| *parts > 0);
             small.ok_or_else(|| wrong("slice_parts", &parts.into(), "a number from 1"))
@@ -89,25 +91,14 @@ impl Options {
             let reason = |error| Error::Options(format!("name {name:?} is {error}"));
             object_name(name).map_err(reason)
         });
-        let mut settings = sql_settings(given.flag("no_rowids")?, target.transpose()?);
-        let content = match (given.flag("schema_only")?, given.flag("data_only")?) {
-            (true, true) => {
-                let text = "option schema_only can't go with data_only: give one of them";
-                return Err(Error::Options(text.to_owned()));
-            }
-            (true, false) => Some(Content::Schema),
-            (false, true) => Some(Content::Data),
-            (false, false) => None,
-        };
-        let excluded = given.texts("exclude_table", TABLES)?;
-        settings.extend(subset_settings(&excluded, content, given.number("limit")?));
+        let format = given.text("format")?.unwrap_or("sql");
         Ok(Self {
             name: name.transpose()?,
-            format: given.text("format")?.unwrap_or("sql").to_owned(),
+            format: format.to_owned(),
             tables: given.texts("table", TABLES)?,
             part_size: given.size("part_size")?,
             slice_parts: slice_parts.transpose()?,
-            settings,
+            settings: given.settings(format)?,
             encoding: given.encoding()?,
             max_loaded_row: given.size("max_loaded_row")?,
             schema: given.text("schema")?.unwrap_or("main").to_owned(),
@@ -159,6 +150,53 @@ impl Given {
         let of_text = || value.as_str()?.parse::<ByteSize>().ok().map(|size| size.as_u64());
         let size = value.as_u64().or_else(of_text);
         size.map(Some).ok_or_else(|| wrong(name, value, "a size like 8388608 or '8MiB'"))
+    }
+
+    /// One of a few words.
+    fn word<T: FromStr>(&self, name: &str, words: &str) -> Result<Option<T>, Error> {
+        let Some(word) = self.text(name)? else { return Ok(None) };
+        word.parse().map(Some).map_err(|_| wrong(name, &Value::from(word), words))
+    }
+
+    /// The settings of a format, which must have the options given, and of the part that is asked for.
+    fn settings(&self, format: &str) -> Result<Vec<(String, String)>, Error> {
+        let options = FormatOptions {
+            no_rowids: self.flag("no_rowids")?,
+            target: self.word::<Target>("target", "'sqlite' or 'd1'")?,
+            null: self.text("null")?.map(str::to_owned),
+            no_header: self.flag("no_header")?,
+            blobs: self.word::<Blobs>("blobs", "'hex' or 'base64'")?,
+        };
+        if let Some(option) = options.misplaced(format) {
+            let name = match option {
+                FormatOption::NoRowids => "no_rowids",
+                FormatOption::Target => "target",
+                FormatOption::Null => "null",
+                FormatOption::NoHeader => "no_header",
+                FormatOption::Blobs => "blobs",
+            };
+            return Err(Error::Options(format!(
+                "option {name} can't be used with format {format}: it is for {}",
+                option.formats().join(", ")
+            )));
+        }
+        let mut settings = options.settings();
+        let excluded = self.texts("exclude_table", TABLES)?;
+        settings.extend(subset_settings(&excluded, self.content()?, self.number("limit")?));
+        Ok(settings)
+    }
+
+    /// Definitions alone, or rows alone; none: both.
+    fn content(&self) -> Result<Option<Content>, Error> {
+        match (self.flag("schema_only")?, self.flag("data_only")?) {
+            (true, true) => {
+                let text = "option schema_only can't go with data_only: give one of them";
+                Err(Error::Options(text.to_owned()))
+            }
+            (true, false) => Ok(Some(Content::Schema)),
+            (false, true) => Ok(Some(Content::Data)),
+            (false, false) => Ok(None),
+        }
     }
 
     /// Yes or no: SQL has 1 and 0 for true and false.
@@ -248,8 +286,9 @@ mod tests {
             ("7", "the options are no JSON object: write them like json_object('format', …)"),
             (
                 r#"{"colour":1}"#,
-                "there is no option \"colour\": the options are compress, data_only, encrypt_to, exclude_table, format, limit, \
-                 max_loaded_row, name, no_rowids, part_size, schema, schema_only, slice_parts, table, target, uncommitted",
+                "there is no option \"colour\": the options are blobs, compress, data_only, encrypt_to, exclude_table, \
+                 format, limit, max_loaded_row, name, no_header, no_rowids, null, part_size, schema, schema_only, \
+                 slice_parts, table, target, uncommitted",
             ),
             (
                 r#"{"part_size":"x"}"#,
@@ -267,6 +306,14 @@ mod tests {
             ),
             (r#"{"target":"d2"}"#, "option target can't be \"d2\": give 'sqlite' or 'd1'"),
             (
+                r#"{"format":"csv","no_rowids":1}"#,
+                "option no_rowids can't be used with format csv: it is for sql",
+            ),
+            (
+                r#"{"format":"csv","blobs":"raw"}"#,
+                "option blobs can't be \"raw\": give 'hex' or 'base64'",
+            ),
+            (
                 r#"{"table":[1]}"#,
                 "option table can't be 1: give a table's name or an array of them",
             ),
@@ -279,7 +326,7 @@ mod tests {
         }
         let error = Options::of_parts(Some(r#"{"name":"a"}"#)).unwrap_err().to_string();
         assert!(
-            error.starts_with("there is no option \"name\": the options are data_only,"),
+            error.starts_with("there is no option \"name\": the options are blobs,"),
             "{error}"
         );
     }

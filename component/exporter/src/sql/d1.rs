@@ -8,10 +8,11 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::name::write_name;
-use super::plan_builder::{PlanBuilder, is_internal, quoted_name};
+use super::plan_builder::PlanBuilder;
 use super::schema_text::open_comment;
 use crate::pipe::{ColumnKind, Error, Object, ObjectKind, Schema, Table, Text};
 use crate::subset::Content;
+use crate::tables::{is_internal, quoted_name};
 
 /// The longest text for one call of `sql.exec`.
 const MAX_STATEMENT_BYTES: usize = 100_000;

@@ -2,11 +2,12 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::long_values::LongRow;
 use super::plan::{Insert, Plan};
-use super::plan_builder::{PlanBuilder, quoted_name};
+use super::plan_builder::PlanBuilder;
 use super::selection::Selection;
 use super::settings::Settings;
 use super::state::State;
@@ -18,6 +19,7 @@ use crate::format::{Format, Step, TableRows};
 use crate::output::{Flow, Output};
 use crate::part_buffer::PartBuffer;
 use crate::pipe::{Cursor, Error, Object, Options, Schema};
+use crate::tables::quoted_name;
 
 impl Format for Plan {
     type Table = Insert;
@@ -100,15 +102,16 @@ impl Format for Plan {
         table: &TableRows<Insert>,
         text: &mut PartBuffer,
         state: &mut State,
-    ) -> Option<String> {
+    ) -> Vec<String> {
         insert::end_statement(text, state);
-        (state.unconverted > 0).then(|| {
-            format!(
-                "characters of table {} that are invalid in UTF-16 are U+FFFD in the dump: {} of them",
-                quoted_name(&table.table),
-                state.unconverted
-            )
-        })
+        if state.unconverted == 0 {
+            return Vec::new();
+        }
+        vec![format!(
+            "characters of table {} that are invalid in UTF-16 are U+FFFD in the dump: {} of them",
+            quoted_name(&table.table),
+            state.unconverted
+        )]
     }
 
     /// The comment at the end: a dump that has it has not been cut off. Where something was damaged the

@@ -4,13 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell as Counter;
 
-use super::hex::write_hex;
-use super::integer::write_integer;
 use super::real::write_real;
 use super::text::{write_quoted, write_without_carriage_returns};
-use super::utf16::{Converted, to_utf8};
 use crate::cells::Cell;
 use crate::pipe::Encoding;
+use crate::values::{Converted, from_utf16, write_hex, write_integer};
 
 /// Writes the values of a database.
 pub(crate) struct LiteralWriter {
@@ -43,7 +41,7 @@ impl LiteralWriter {
     /// A piece of text in UTF-8, and how many of its bytes that is. A character may be cut off at the end of a piece that
     /// is not the `last`.
     pub(crate) fn convert(&self, piece: &[u8], last: bool) -> (String, usize) {
-        let Converted { text, bytes, replaced } = to_utf8(piece, self.encoding, last);
+        let Converted { text, bytes, replaced } = from_utf16(piece, self.encoding, last);
         self.unconverted.set(self.unconverted.get() + replaced);
         (text, bytes)
     }
@@ -114,7 +112,7 @@ impl LiteralWriter {
     pub(crate) fn plain_up_to(&self, piece: &[u8], last: bool) -> Option<usize> {
         let refused = |byte: &u8| *byte == 0 || (*byte == b'\r' && !self.carriage_returns);
         if self.converts {
-            let Converted { text, bytes, .. } = to_utf8(piece, self.encoding, last);
+            let Converted { text, bytes, .. } = from_utf16(piece, self.encoding, last);
             return (!text.as_bytes().iter().any(refused)).then_some(bytes);
         }
         if self.encoding != Encoding::Utf8 || piece.iter().any(refused) {

@@ -1,8 +1,6 @@
 //! Rows with values too long for a batch: read and written piece by piece, with checkpoints inside them.
 //! Values too long for a statement are rebuilt in the scratch table first.
 
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::insert::{CLOSING, end_statement};
@@ -11,8 +9,9 @@ use super::plan::{Insert, Plan};
 use super::state::{State, ValueProgress};
 use crate::cells::{Cell, Cells};
 use crate::format::TableRows;
+use crate::long_value::{cut_off, inconsistent, no_such_value, read_piece};
 use crate::output::{Flow, Output};
-use crate::pipe::{Cursor, Error, RowsError};
+use crate::pipe::{Cursor, Error};
 
 /// A row of the cursor's last batch that has long values.
 pub(super) struct LongRow<'r, 'o, C> {
@@ -265,37 +264,17 @@ impl<C: Cursor> LongRow<'_, '_, C> {
         offset: u32,
         until: u32,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let left = until - offset;
-        let length = left.min(self.plan.limits.batch);
-        match self.cursor.read(self.row, value.column, offset, length) {
-            Ok(piece) if !piece.is_empty() && piece.len() <= left as usize => Ok(Some(piece)),
-            Ok(_) => Err(inconsistent()),
-            Err(RowsError::Corrupt(_)) if self.plan.skip_damaged => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let most = self.plan.limits.batch;
+        let cell = (self.row, value.column);
+        read_piece(self.cursor, cell, (offset, until), most, self.plan.skip_damaged)
     }
 
     /// Reports a value that is not whole.
     fn add_cut_off(&mut self, value: LongValue, offset: u32) {
-        let column = self.table.columns.get(value.column as usize);
-        let column = String::from_utf8_lossy(column.map(Vec::as_slice).unwrap_or_default());
-        self.output.damaged.push(format!(
-            "{}, where a value of {} bytes in column {column} is cut off at byte {offset}",
-            String::from_utf8_lossy(&self.table.table),
-            value.length
-        ));
+        self.output.damaged.push(cut_off(self.table, value.column, value.length, offset));
     }
 
     fn append(&mut self, text: &[u8]) {
         self.output.buffer.text().extend_from_slice(text);
     }
-}
-
-fn inconsistent() -> Error {
-    Error::ReadFailed(String::from("a long value does not have the length that its batch gave"))
-}
-
-fn no_such_value() -> Error {
-    let text = "the checkpoint points into a value that does not exist: start the export over";
-    Error::InvalidCheckpoint(String::from(text))
 }

@@ -9,15 +9,12 @@
 //! | `insert` | rows as INSERT statements |
 //! | `long_values`, `scratch_table` | values too long for a batch, or for a statement |
 //! | `state` | what a checkpoint remembers of an open statement |
-//! | `literal`, `text`, `integer`, `real`, `hex` | values as SQL literals |
-//! | `utf16` | text for targets that store UTF-8 only |
+//! | `literal`, `text`, `real` | values as SQL literals |
 //! | `name`, `schema_text` | names and definitions |
 
 mod d1;
 mod format;
-mod hex;
 mod insert;
-mod integer;
 mod literal;
 mod long_values;
 mod name;
@@ -32,6 +29,5 @@ mod sqlite;
 mod state;
 mod target;
 mod text;
-mod utf16;
 
 pub(crate) use plan::Plan;

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::literal::LiteralWriter;
 use super::scratch_table::ScratchTable;
 use super::target::Limits;
+use crate::digest::Digest;
 use crate::format::{Step, TableRows};
 use crate::pipe::Encoding;
 
@@ -35,9 +36,9 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// A digest of all steps (FNV-1a): tells one schema from another, and is no protection against forgery.
+    /// A digest of all steps.
     pub(super) fn digest(&self) -> u64 {
-        let mut digest = Fnv::new();
+        let mut digest = Digest::new();
         for step in &self.steps {
             match step {
                 Step::Text(text) => digest.field(text),
@@ -55,21 +56,6 @@ impl Plan {
         if let Some(max_rows) = self.max_rows {
             digest.field(&max_rows.to_be_bytes());
         }
-        digest.0
-    }
-}
-
-struct Fnv(u64);
-
-impl Fnv {
-    const fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    /// Takes in a field, its length first, so that no two lists of fields read the same.
-    fn field(&mut self, bytes: &[u8]) {
-        for byte in (bytes.len() as u64).to_le_bytes().iter().chain(bytes) {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        digest.value()
     }
 }

@@ -15,19 +15,10 @@ use super::text::write_text_literal;
 use crate::format::{Step, TableRows};
 use crate::pipe::{ColumnKind, Encoding, Error, Object, ObjectKind, Schema, Table, Text};
 use crate::subset::{Content, Subset};
+use crate::tables::{is_internal, quoted_name};
 
 /// Goes up with changes that readers of dumps have to know of.
 const FORMAT_VERSION: u32 = 1;
-
-/// Whether a name is one that SQLite keeps for itself.
-pub(super) fn is_internal(name: &[u8]) -> bool {
-    name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"sqlite_"))
-}
-
-/// A name, in quotes, for messages.
-pub(super) fn quoted_name(name: &[u8]) -> String {
-    format!("{:?}", String::from_utf8_lossy(name))
-}
 
 /// The steps so far. Text after text joins the same step.
 pub(super) struct PlanBuilder {

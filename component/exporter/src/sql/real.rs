@@ -11,13 +11,10 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::integer::write_unsigned;
+use crate::values::{decimal, parts, write_plain, write_unsigned};
 
 /// Within these bounds every version of SQLite reads digits correctly that are clear of the middle.
 const DECIMALS: core::ops::Range<f64> = 1e-80..1e115;
-
-/// From here on not every integer is a float.
-const FIRST_GAP: f64 = 9_007_199_254_740_992.0;
 
 /// Appends a float. It always holds a point, an exponent or a division by such, so that it
 /// is not taken for an integer. NaN, which SQLite can't store, is NULL.
@@ -29,19 +26,10 @@ pub(super) fn write_real(to: &mut Vec<u8>, value: f64) {
         to.push(b'-');
     }
     let value = value.abs();
-    let integer = value as u64;
-    if value < FIRST_GAP && integer as f64 == value {
-        write_unsigned(to, integer);
-        to.extend_from_slice(b".0");
-    } else if let Some(hundredths) = hundredths(value) {
-        write_unsigned(to, hundredths / 100);
-        let digits = (hundredths % 100) as u8;
-        let (tenth, hundredth) = (b'0' + digits / 10, b'0' + digits % 10);
-        to.extend_from_slice(&[b'.', tenth, hundredth]);
-        if hundredth == b'0' {
-            to.pop();
-        }
-    } else if value.is_infinite() {
+    if write_plain(to, value) {
+        return;
+    }
+    if value.is_infinite() {
         to.extend_from_slice(b"9e999");
     } else if !DECIMALS.contains(&value) {
         write_exactly(to, value);
@@ -56,25 +44,6 @@ pub(super) fn write_real(to: &mut Vec<u8>, value: f64) {
     }
 }
 
-/// The number of hundredths that reads as this positive float: prices, seconds, percentages. They are
-/// frequent, and their digits are known without a search for the shortest.
-///
-/// In units of a hundredth of the last place the number is a whole number off the float; up to 49 of
-/// them it is nearer than any other float's, and at least 1/50 of the way clear of the middle.
-fn hundredths(value: f64) -> Option<u64> {
-    const LARGEST: f64 = (1u64 << 46) as f64;
-    if !(0.01..LARGEST).contains(&value) {
-        return None;
-    }
-    let hundredths = (value * 100.0 + 0.5) as u64;
-    // Within these bounds the exponent is -59 at least, and both products are below 2^60.
-    let (mantissa, exponent) = parts(value);
-    let off = (mantissa * 100).abs_diff(hundredths << -exponent);
-    // Below a power of two the next float is half as far.
-    let limit = if mantissa == 1 << 52 { 24 } else { 49 };
-    (off <= limit).then_some(hundredths)
-}
-
 /// An integer multiplied or divided by powers of two: each step is exact, and the last one gives the float.
 fn write_exactly(to: &mut Vec<u8>, value: f64) {
     let (mantissa, exponent) = parts(value);
@@ -86,16 +55,6 @@ fn write_exactly(to: &mut Vec<u8>, value: f64) {
         write_unsigned(to, 1 << step);
         to.extend_from_slice(b".0");
         left -= step;
-    }
-}
-
-/// A positive float as mantissa × 2^exponent.
-fn parts(value: f64) -> (u64, i32) {
-    let bits = value.to_bits();
-    let fraction = bits & ((1 << 52) - 1);
-    match (bits >> 52) as i32 {
-        0 => (fraction, -1074),
-        exponent => (fraction | 1 << 52, exponent - 1075),
     }
 }
 
@@ -147,32 +106,6 @@ fn exact_product(one: f64, other: f64) -> (f64, f64) {
     (product, error + one_low * other_low)
 }
 
-/// Digits, at most 17, with an optional point and exponent as integer × 10^exponent.
-fn decimal(digits: &str) -> (u64, i32) {
-    let mut significand: u64 = 0;
-    let mut exponent = 0;
-    let mut after_point = false;
-    let mut bytes = digits.bytes();
-    for byte in bytes.by_ref() {
-        match byte {
-            b'0'..=b'9' => {
-                significand = significand.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-                exponent -= i32::from(after_point);
-            }
-            b'.' => after_point = true,
-            _ => break,
-        }
-    }
-    let (mut written, mut negative) = (0, false);
-    for byte in bytes {
-        match byte {
-            b'0'..=b'9' => written = written * 10 + i32::from(byte - b'0'),
-            _ => negative |= byte == b'-',
-        }
-    }
-    (significand, exponent + if negative { -written } else { written })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,26 +150,6 @@ mod tests {
     }
 
     #[test]
-    fn hundredths_are_written_as_the_shortest_digits_are() {
-        let mut numbers: u64 = 7;
-        for step in 0..300_000 {
-            numbers = numbers
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            let value = (numbers >> (11 + step % 53)) as f64 / 100.0;
-            for value in [value, value.next_up(), value.next_down().abs()] {
-                let shortest = zmij::Buffer::new().format(value).to_owned();
-                assert!(hundredths(value).is_none() || written(value) == shortest, "{shortest}");
-            }
-        }
-        for value in [0.01, 0.07, 0.29, 1.1, 99.99, 1234.5, 123_456_789.01] {
-            assert!(hundredths(value).is_some(), "{value}");
-        }
-        assert_eq!(hundredths(0.125), None);
-        assert_eq!(hundredths(1.005), None);
-    }
-
-    #[test]
     fn digits_near_the_middle_are_not_clear() {
         // The next float is 2 further on, so the middle is at …995.
         let value = 9_007_199_254_740_994.0;
@@ -253,8 +166,8 @@ mod tests {
             assert_eq!(is_clear(value, digits), clear, "{digits}");
         }
         // Below a power of two the floats lie twice as close.
-        assert!(is_clear(FIRST_GAP, "9007199254740991.6"));
-        assert!(!is_clear(FIRST_GAP, "9007199254740991.501"));
+        assert!(is_clear(9_007_199_254_740_992.0, "9007199254740991.6"));
+        assert!(!is_clear(9_007_199_254_740_992.0, "9007199254740991.501"));
         // 10^22 is a float, and 10^23 lies close to the middle of two.
         assert!(is_clear(1e22, "1e22"));
         assert!(is_clear(1.5e17, "150000000000000000"));

@@ -34,7 +34,7 @@ impl Settings {
                 _ => {
                     return Err(Error::InvalidOptions(format!(
                         "format \"sql\" has no setting {name}={value}: use rowids=keep|drop, \
-                         target=sqlite|d1, damaged=stop|skip, {SETTINGS}"
+                         target=sqlite|d1, damaged=stop|skip, content=all|schema|data, {SETTINGS}"
                     )));
                 }
             }

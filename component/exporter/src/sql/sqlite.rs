@@ -3,10 +3,11 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::plan_builder::{PlanBuilder, is_internal, quoted_name};
+use super::plan_builder::PlanBuilder;
 use super::text::write_text_literal;
 use crate::pipe::{AutoVacuum, Encoding, Error, Object, ObjectKind, Schema, Text};
 use crate::subset::Content;
+use crate::tables::{is_internal, quoted_name};
 
 /// SQLite's page size for a new database.
 const DEFAULT_PAGE_SIZE: u32 = 4096;

@@ -7,8 +7,7 @@ use alloc::vec::Vec;
 
 use wide::u8x16;
 
-/// Bytes of text that are checked and copied at a time.
-const CHUNK: usize = 16;
+use crate::values::{Escape, write_escaped};
 
 /// What may keep a text from being written as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -29,76 +28,40 @@ impl Marks {
     }
 }
 
-/// Appends text with its quotes doubled, and tells what else it holds. Text is checked and copied in one
-/// pass, in chunks of known length: a copy of unknown length is a call in WebAssembly.
+/// Appends text with its quotes doubled, and tells what else it holds.
 pub(super) fn write_quoted(to: &mut Vec<u8>, text: &[u8]) -> Marks {
-    to.reserve(2 * text.len() + CHUNK);
-    let mut found = Found::default();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let chunk = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
-        found.check(&chunk);
-        let quotes = u8x16::from(chunk).simd_eq(u8x16::splat(b'\'')).to_bitmask();
-        // Up to a quote and with it, or all of it; what is copied beyond is taken back.
-        let length = rest.len().min(CHUNK).min(quotes.trailing_zeros() as usize + 1);
-        to.extend_from_slice(&chunk);
-        to.truncate(to.len() - (CHUNK - length));
-        if quotes != 0 {
-            to.push(b'\'');
-        }
-        rest = &rest[length..];
-    }
-    found.marks()
+    write_escaped::<Quotes>(to, text).marks()
 }
 
-/// The last bytes of a text, fewer than a chunk, padded with spaces: by words that may overlap.
-#[inline(always)]
-fn padded(rest: &[u8]) -> [u8; CHUNK] {
-    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
-    // Words of which only the lower bytes count. A shift by all 64 bits would leave a word as it is.
-    let filled = |word: u64, bytes: usize| match bytes {
-        0 => SPACES,
-        _ => word | SPACES.checked_shl(8 * bytes as u32).unwrap_or(0),
-    };
-    let length = rest.len();
-    let (lower, upper) = if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk())
-    {
-        let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
-        let upper = last.checked_shr(8 * (CHUNK - length) as u32).unwrap_or(0);
-        (first, filled(upper, length - 8))
-    } else if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {
-        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
-        let lower = u64::from(first) | (u64::from(last) << (8 * (length - 4)));
-        (filled(lower, length), SPACES)
-    } else {
-        let byte = |at: usize| u64::from(rest.get(at).copied().unwrap_or(0)) << (8 * at);
-        (filled(byte(0) | byte(1) | byte(2), length), SPACES)
-    };
-    let mut chunk = [0; CHUNK];
-    let (words, _) = chunk.as_chunks_mut::<8>();
-    words[0] = lower.to_le_bytes();
-    words[1] = upper.to_le_bytes();
-    chunk
-}
-
-/// What has been found at each byte of a chunk, over all chunks, without a branch.
+/// Quotes are doubled. What has been found at each byte of a chunk, over all chunks, without a branch.
 #[derive(Default)]
-struct Found {
+struct Quotes {
     nul: u8x16,
     carriage_return: u8x16,
     /// All bytes, of which the highest bit counts.
     high: u8x16,
 }
 
-impl Found {
+impl Escape for Quotes {
     #[inline(always)]
-    fn check(&mut self, chunk: &[u8; CHUNK]) {
-        let bytes = u8x16::from(*chunk);
-        self.nul |= bytes.simd_eq(u8x16::ZERO);
-        self.carriage_return |= bytes.simd_eq(u8x16::splat(b'\r'));
-        self.high |= bytes;
+    fn escaped(chunk: u8x16) -> u8x16 {
+        chunk.simd_eq(u8x16::splat(b'\''))
     }
 
+    #[inline(always)]
+    fn look_at(&mut self, chunk: u8x16) {
+        self.nul |= chunk.simd_eq(u8x16::ZERO);
+        self.carriage_return |= chunk.simd_eq(u8x16::splat(b'\r'));
+        self.high |= chunk;
+    }
+
+    #[inline(always)]
+    fn escape(to: &mut Vec<u8>, quote: u8) {
+        to.push(quote);
+    }
+}
+
+impl Quotes {
     #[inline(always)]
     fn marks(&self) -> Marks {
         Marks {
@@ -177,16 +140,6 @@ mod tests {
         assert!(!quoted(text).1.undecodable(text));
         assert_eq!(quoted(b"").0, b"");
         assert_eq!(quoted("'".repeat(50).as_bytes()).0, "'".repeat(100).as_bytes());
-    }
-
-    #[test]
-    fn what_is_filled_up_is_the_text_and_spaces() {
-        let text = b"abcdefghijklmno";
-        for length in 0..text.len() {
-            let mut expected = [b' '; CHUNK];
-            expected[..length].copy_from_slice(&text[..length]);
-            assert_eq!(padded(&text[..length]), expected);
-        }
     }
 
     #[test]

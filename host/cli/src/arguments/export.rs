@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use partway_codec::{Compression, Encoding};
-use partway_jobs::{Content, filtered, sql_settings, subset_settings};
+use partway_jobs::{Content, FormatOption, FormatOptions, filtered, subset_settings};
 use partway_store::StoreAddress;
 
 use super::keys::{EncryptionArguments, encoding};
@@ -22,12 +22,13 @@ pub struct ExportArguments {
     #[arg(long, value_name = "STORE")]
     pub to: Option<StoreAddress>,
 
-    /// The object's name; a number is added if it is taken [default: dump_YYYYMMDD-HHMMSS.sql, in
+    /// The object's name; a number is added if it is taken [default: dump_YYYYMMDD-HHMMSS.FORMAT, in
     /// UTC, with .zst, .gz or .age behind it if it is encoded]
     #[arg(long, requires = "to", value_parser = name)]
     pub name: Option<String>,
 
-    /// The dump's format: sql; sqlite, the database file itself; or another one that the component knows
+    /// The object's format: sql, which restores the database; sqlite, the database file itself; csv, of one table; ndjson,
+    /// a line a row; json; or one that --component knows
     #[arg(long, default_value = "sql")]
     pub format: String,
 
@@ -39,8 +40,8 @@ pub struct ExportArguments {
     #[command(flatten)]
     pub encryption: EncryptionArguments,
 
-    /// Export only this table, with its indexes and triggers, or the tables with a name like this, such as 'log_*' or
-    /// 'log_202?'; may be repeated
+    /// Export only this table, in SQL with its indexes and triggers, or the tables with a name like this, such as 'log_*'
+    /// or 'log_202?'; may be repeated
     #[arg(long = "table", value_name = "TABLE")]
     pub tables: Vec<String>,
 
@@ -117,6 +118,19 @@ pub struct ExportArguments {
     #[arg(long, value_enum)]
     pub target: Option<Target>,
 
+    /// CSV: what stands for NULL, such as NULL or \N [default: nothing between the commas; empty text is ""]
+    #[arg(long, value_name = "TEXT")]
+    pub null: Option<String>,
+
+    /// CSV: leave out the first line, which names the columns
+    #[arg(long)]
+    pub no_header: bool,
+
+    /// CSV, NDJSON, JSON: write blobs as text in this encoding [default: csv: hex; ndjson and json: base64, in an object
+    /// {"blob":"…"}]
+    #[arg(long, value_enum, value_name = "ENCODING")]
+    pub blobs: Option<Blobs>,
+
     /// The largest row of a WITHOUT ROWID table, which can't be read in pieces: it takes three times as much memory
     /// [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -153,6 +167,24 @@ impl From<Target> for partway_jobs::Target {
     }
 }
 
+/// `--blobs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Blobs {
+    /// Two hexadecimal digits a byte
+    Hex,
+    /// Base64
+    Base64,
+}
+
+impl From<Blobs> for partway_jobs::Blobs {
+    fn from(blobs: Blobs) -> Self {
+        match blobs {
+            Blobs::Hex => Self::Hex,
+            Blobs::Base64 => Self::Base64,
+        }
+    }
+}
+
 /// `--on-change`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnChange {
@@ -181,20 +213,46 @@ impl ExportArguments {
         encoding(self.compress, &self.encryption)
     }
 
-    /// The format's settings that differ from their defaults: a component by somebody else may know none of
-    /// them.
+    /// The settings that differ from their defaults: a component by somebody else may know none of them.
     pub fn settings(&self) -> Vec<(String, String)> {
         let content = match (self.schema_only, self.data_only) {
             (true, _) => Some(Content::Schema),
             (_, true) => Some(Content::Data),
             _ => None,
         };
-        let mut settings = sql_settings(self.no_rowids, self.target.map(Into::into));
+        let mut settings = self.format_options().settings();
         settings.extend(subset_settings(&self.excluded_tables, content, self.limit));
         // It changes nothing that a component does, but what the object says of itself.
         if self.component.is_none() {
             settings.extend(self.conditions.iter().map(|(table, _)| filtered(table)));
         }
         settings
+    }
+
+    fn format_options(&self) -> FormatOptions {
+        FormatOptions {
+            no_rowids: self.no_rowids,
+            target: self.target.map(Into::into),
+            null: self.null.clone(),
+            no_header: self.no_header,
+            blobs: self.blobs.map(Into::into),
+        }
+    }
+
+    /// What is wrong with the options of the format. A component by somebody else knows that for itself.
+    pub fn misplaced(&self) -> Option<String> {
+        if self.component.is_some() {
+            return None;
+        }
+        let option = self.format_options().misplaced(&self.format)?;
+        let name = match option {
+            FormatOption::NoRowids => "--no-rowids",
+            FormatOption::Target => "--target",
+            FormatOption::Null => "--null",
+            FormatOption::NoHeader => "--no-header",
+            FormatOption::Blobs => "--blobs",
+        };
+        let formats = option.formats().join(", ");
+        Some(format!("{name} can't be used with --format {}: it is for {formats}", self.format))
     }
 }

@@ -1,6 +1,7 @@
 // The parameters of an export: from the query of a GET, or the JSON body of a POST.
 
 import { callbackUrlError } from '../callbacks.js';
+import { misplacedOption } from '../formats.js';
 import { isPlainName } from '../names.js';
 import type { Settings } from '../options.js';
 import type { ExportRequest } from '../state.js';
@@ -10,7 +11,9 @@ import { ApiError } from './responses.js';
 const MAX_BODY = 64 * 1024;
 const MAX_DRAINED = 1024 * 1024;
 
-const NAMES = 'database, format, table, target, name and callbackUrl';
+const NAMES = 'database, format, table, target, null, header, blobs, name and callbackUrl';
+
+const TEXTS = ['database', 'format', 'target', 'null', 'blobs', 'name', 'callbackUrl'] as const;
 
 type Fields = {
   -readonly [Name in keyof ExportRequest]?: ExportRequest[Name];
@@ -23,6 +26,12 @@ export function fromQuery(query: URLSearchParams, settings: Settings): ExportReq
   for (const [name, value] of query) {
     if (name === 'table') {
       tables.push(value);
+    } else if (name === 'header') {
+      if (value !== 'true' && value !== 'false') {
+        throw bad(`header can't be ${JSON.stringify(value)}: use true or false`);
+      }
+      if (fields.header !== undefined) throw bad('the query has header twice: give it once');
+      fields.header = value === 'true';
     } else if (isField(name)) {
       if (fields[name] !== undefined) throw bad(`the query has ${name} twice: give it once`);
       fields[name] = value;
@@ -95,6 +104,11 @@ function fieldsOf(body: Record<string, unknown>): Fields {
         throw bad("the body can't be read: tables must be a list of names");
       }
       fields.tables = value as string[];
+    } else if (name === 'header') {
+      if (value !== null && typeof value !== 'boolean') {
+        throw bad("the body can't be read: header must be true or false");
+      }
+      fields.header = value;
     } else if (isField(name)) {
       if (value !== null && typeof value !== 'string') {
         throw bad(`the body can't be read: ${name} must be text`);
@@ -107,17 +121,23 @@ function fieldsOf(body: Record<string, unknown>): Fields {
   return fields;
 }
 
-function isField(name: string): name is 'database' | 'format' | 'target' | 'name' | 'callbackUrl' {
-  return ['database', 'format', 'target', 'name', 'callbackUrl'].includes(name);
+function isField(name: string): name is (typeof TEXTS)[number] {
+  return (TEXTS as readonly string[]).includes(name);
 }
 
 function checked(fields: Fields, settings: Settings): ExportRequest {
   const { database, format = 'sql', tables = [], target = null, name = null } = fields;
-  const { callbackUrl = null } = fields;
+  const { header = null, blobs = null, callbackUrl = null } = fields;
   checkDatabase(database ?? null, settings);
   if (target !== null && target !== 'sqlite' && target !== 'd1') {
     throw bad(`there is no target ${JSON.stringify(target)}: use sqlite or d1`);
   }
+  if (blobs !== null && blobs !== 'hex' && blobs !== 'base64') {
+    throw bad(`there is no encoding of blobs ${JSON.stringify(blobs)}: use hex or base64`);
+  }
+  const request = { format, tables, target, null: fields.null ?? null, header, blobs, name, callbackUrl };
+  const misplaced = misplacedOption(request);
+  if (misplaced !== null) throw bad(misplaced);
   if (name !== null && !isPlainName(name)) {
     throw bad(
       `the name ${JSON.stringify(name)} can't be used: give a plain name of 1 to 200 bytes, without slashes, that does not begin with a dot`,
@@ -127,7 +147,7 @@ function checked(fields: Fields, settings: Settings): ExportRequest {
     throw bad("the name can't be used: it has control characters");
   }
   if (callbackUrl !== null) checkCallback(callbackUrl, settings);
-  return { format, tables, target, name, callbackUrl };
+  return request;
 }
 
 function checkDatabase(database: string | null, settings: Settings): void {

@@ -1,5 +1,7 @@
 // Responses: `{"result": …}`, or `{"result": null, "error": …}`.
 
+import { mediaType } from '../formats.js';
+
 /** An error, as a response: what happened, what it concerns, and what to do. */
 export class ApiError extends Error {
   readonly status: number;
@@ -33,7 +35,7 @@ function json(status: number, body: unknown, headers: Readonly<Record<string, st
 /** The headers of a file that the client is to save under this name. */
 export function fileHeaders(name: string, format: string): Record<string, string> {
   return {
-    'content-type': format === 'sql' ? 'application/sql' : 'application/octet-stream',
+    'content-type': mediaType(format),
     'content-disposition': disposition(name),
     'x-content-type-options': 'nosniff',
   };

@@ -4,6 +4,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIO
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use partway_codec::Encoding;
+use partway_jobs::media_type;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The header by which a client marks a repetition of a request.
@@ -18,11 +19,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// The headers of a file that the client is to save. A compressed one is what it is: it has no `Content-Encoding`, by which
 /// the client would decompress it.
 pub fn file_headers(name: &str, format: &str, encoding: &Encoding) -> Vec<(HeaderName, String)> {
-    let kind = encoding.media_type().unwrap_or(match format {
-        "sql" => "application/sql",
-        "sqlite" => "application/vnd.sqlite3",
-        _ => "application/octet-stream",
-    });
+    let kind = encoding.media_type().unwrap_or_else(|| media_type(format));
     vec![
         (CONTENT_TYPE, kind.to_owned()),
         (CONTENT_DISPOSITION, disposition(name)),

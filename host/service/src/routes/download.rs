@@ -19,6 +19,7 @@ use url::form_urlencoded;
 use super::id::Id;
 use super::openapi::Dump;
 use super::status::retry_after;
+
 use crate::http::error::{ApiError, CommonErrors, ErrorBody};
 use crate::http::headers::{disposition, file_headers, set_headers};
 use crate::http::range::{Selection, select};
@@ -46,14 +47,16 @@ const PRESIGNED_FOR: Duration = Duration::from_secs(5 * 60);
     responses(
         CommonErrors,
         (status = 200, description = "The object",
-            content((Dump = "application/sql"), (Dump = "application/vnd.sqlite3"), (Dump = "application/octet-stream")),
+            content((Dump = "application/sql"), (Dump = "application/vnd.sqlite3"), (Dump = "text/csv"),
+                (Dump = "application/x-ndjson"), (Value = "application/json"), (Dump = "application/octet-stream")),
             headers(
                 ("Accept-Ranges" = String, description = "bytes"),
                 ("Content-Disposition" = String, description = "The name to save it under"),
                 ("ETag" = String, description = "Its SHA-256, in quotes"),
             )),
         (status = 206, description = "The requested bytes",
-            content((Dump = "application/sql"), (Dump = "application/vnd.sqlite3"), (Dump = "application/octet-stream")),
+            content((Dump = "application/sql"), (Dump = "application/vnd.sqlite3"), (Dump = "text/csv"),
+                (Dump = "application/x-ndjson"), (Value = "application/json"), (Dump = "application/octet-stream")),
             headers(
                 ("Content-Range" = String, description = "Which bytes these are, and how many there are"),
                 ("Content-Disposition" = String, description = "The name to save the whole object under"),

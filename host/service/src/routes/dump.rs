@@ -13,6 +13,7 @@ use super::openapi::Dump;
 use super::parameters::ExportParameters;
 use super::status::{Accepted, retry_after};
 use super::stream;
+
 use crate::callbacks::client::UrlError;
 use crate::error::with_causes;
 use crate::http::body::LimitedBody;
@@ -41,7 +42,8 @@ const CHECK_PART_SIZE: u32 = 5 * 1024 * 1024;
     responses(
         CommonErrors,
         (status = 200, description = "The dump. A service without a store streams it as it is made, without an ETag",
-            content((Dump = "application/sql"), (Dump = "application/vnd.sqlite3"), (Dump = "application/octet-stream")),
+            content((Dump = "application/sql"), (Dump = "application/vnd.sqlite3"), (Dump = "text/csv"),
+                (Dump = "application/x-ndjson"), (Value = "application/json"), (Dump = "application/octet-stream")),
             headers(
                 ("Content-Disposition" = String, description = "The name to save it under"),
                 ("Content-Location" = String, description = "Where it can be downloaded again"),
@@ -52,7 +54,7 @@ const CHECK_PART_SIZE: u32 = 5 * 1024 * 1024;
                 ("Location" = String, description = "The path of its status"),
                 ("Retry-After" = u64, description = "When to request the status, in seconds"),
             )),
-        (status = 400, description = "The query is invalid, or names a format, table or target that does not exist", body = ErrorBody),
+        (status = 400, description = "The query is invalid, or names a format, table or option that does not exist or does not fit", body = ErrorBody),
         (status = 404, description = "There is no database of this name", body = ErrorBody),
         (status = 409, description = "The export was cancelled before it was done", body = ErrorBody),
         (status = 410, description = "The object is no longer in the store", body = ErrorBody),
@@ -132,7 +134,7 @@ fn callback_error(error: &UrlError) -> ApiError {
     responses(
         CommonErrors,
         (status = 200, description = "The URL", body = ResultBody<SignedUrl>),
-        (status = 400, description = "The query is invalid, or names a format, table or target that does not exist", body = ErrorBody),
+        (status = 400, description = "The query is invalid, or names a format, table or option that does not exist or does not fit", body = ErrorBody),
         (status = 404, description = "There is no database of this name", body = ErrorBody),
     )
 )]

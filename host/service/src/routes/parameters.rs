@@ -1,12 +1,16 @@
 //! The parameters of an export: from the query of a GET, or the JSON body of a POST.
 
 use std::path::Path;
+use std::str::FromStr;
 
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use partway_codec::{CompressionError, Encoding};
-use partway_jobs::{Content, ExportRequest, Target, object_name, sql_settings, subset_settings};
+use partway_jobs::{
+    Blobs, Content, ExportRequest, FormatOption, FormatOptions, Target, object_name,
+    subset_settings,
+};
 use partway_wasmtime::exporter::Options;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -25,7 +29,7 @@ use crate::state::exports::StoreExports;
 pub struct ExportParameters {
     /// One of the served databases; by default, the first.
     pub database: Option<String>,
-    /// The format: `sql`, by default, or `sqlite`, the database file itself.
+    /// The format: `sql`, `sqlite` (the database file itself), `csv` (of one table), `ndjson` or `json`; by default, `sql`.
     pub format: Option<String>,
     /// Only these tables, by their names or patterns with `*` and `?`; a query repeats `table` for each.
     #[param(rename = "table")]
@@ -46,6 +50,15 @@ pub struct ExportParameters {
     #[schema(pattern = "^(sqlite|d1)$")]
     #[param(pattern = "^(sqlite|d1)$")]
     pub target: Option<String>,
+    /// CSV: what stands for NULL; by default, nothing.
+    pub null: Option<String>,
+    /// CSV: whether the first line names the columns; by default, it does.
+    pub header: Option<bool>,
+    /// CSV, NDJSON, JSON: how blobs are written as text, `hex` or `base64`; by default, CSV has hex, and the others base64
+    /// in an object `{"blob": "…"}`.
+    #[schema(pattern = "^(hex|base64)$")]
+    #[param(pattern = "^(hex|base64)$")]
+    pub blobs: Option<String>,
     /// How the object is compressed: `zstd` or `gzip`, with a level such as `zstd:9`, or `none`; by default, as the service
     /// is set up.
     pub compress: Option<String>,
@@ -72,6 +85,8 @@ impl ExportParameters {
                 "format" => &mut parameters.format,
                 "target" => &mut parameters.target,
                 "compress" => &mut parameters.compress,
+                "null" => &mut parameters.null,
+                "blobs" => &mut parameters.blobs,
                 "name" => &mut parameters.name,
                 "callbackUrl" => &mut parameters.callback_url,
                 "content" => &mut parameters.content,
@@ -83,25 +98,23 @@ impl ExportParameters {
                     parameters.exclude_tables.push(value);
                     continue;
                 }
-                "limit" if parameters.limit.is_none() => {
-                    let rows = value.parse().map_err(|_| {
-                        ApiError::bad_request(format!(
-                            "the limit {value:?} is not a number of rows"
-                        ))
-                    })?;
-                    parameters.limit = Some(rows);
+                "limit" => {
+                    set_once(&mut parameters.limit, "limit", &value, "a number of rows")?;
                     continue;
                 }
-                "limit" => return Err(twice("limit")),
+                "header" => {
+                    set_once(&mut parameters.header, "header", &value, "true or false")?;
+                    continue;
+                }
                 other => {
                     return Err(ApiError::bad_request(format!(
                         "the query has an unknown parameter {other:?}: it may have database, format, table, \
-                         excludeTable, content, limit, target, compress, name and callbackUrl"
+                         excludeTable, content, limit, target, null, header, blobs, compress, name and callbackUrl"
                     )));
                 }
             };
             if field.replace(value).is_some() {
-                return Err(twice(&name));
+                return Err(given_twice(&name));
             }
         }
         Ok(parameters)
@@ -218,24 +231,28 @@ impl ExportParameters {
 
     /// The settings of the format.
     fn settings(&self) -> Result<Vec<(String, String)>, ApiError> {
-        let target = match &self.target {
-            None => None,
-            Some(word) => Some(word.parse::<Target>().map_err(|_| {
-                ApiError::bad_request(format!("there is no target {word:?}: use sqlite or d1"))
-            })?),
+        let options = FormatOptions {
+            no_rowids: false,
+            target: word::<Target>(self.target.as_deref(), "target", "sqlite or d1")?,
+            null: self.null.clone(),
+            no_header: self.header == Some(false),
+            blobs: word::<Blobs>(self.blobs.as_deref(), "encoding of blobs", "hex or base64")?,
         };
-        let content = match &self.content {
-            None => None,
-            Some(word) => Some(word.parse::<Content>().map_err(|()| {
-                ApiError::bad_request(format!("there is no content {word:?}: use schema or data"))
-            })?),
-        };
-        let mut settings = sql_settings(false, target);
+        let content = word::<Content>(self.content.as_deref(), "content", "schema or data")?;
+        if let Some(option) = options.misplaced(self.format()) {
+            return Err(ApiError::bad_request(format!(
+                "{} can't be used with format {}: it is for {}",
+                parameter_name(option),
+                self.format(),
+                option.formats().join(", ")
+            )));
+        }
         let limit = self.limit.map(|rows| {
             u64::try_from(rows).map_err(|_| {
                 ApiError::bad_request(format!("the limit {rows} is less than no rows"))
             })
         });
+        let mut settings = options.settings();
         settings.extend(subset_settings(&self.exclude_tables, content, limit.transpose()?));
         Ok(settings)
     }
@@ -260,8 +277,40 @@ impl ExportParameters {
     }
 }
 
-fn twice(name: &str) -> ApiError {
+/// Reads a parameter of a query that is no text.
+fn set_once<T: FromStr>(
+    field: &mut Option<T>,
+    name: &str,
+    value: &str,
+    wanted: &str,
+) -> Result<(), ApiError> {
+    let parsed = value
+        .parse()
+        .map_err(|_| ApiError::bad_request(format!("{name} can't be {value:?}: give {wanted}")))?;
+    match field.replace(parsed) {
+        None => Ok(()),
+        Some(_) => Err(given_twice(name)),
+    }
+}
+
+/// One of a few words.
+fn word<T: FromStr>(word: Option<&str>, what: &str, words: &str) -> Result<Option<T>, ApiError> {
+    let unknown = |word| ApiError::bad_request(format!("there is no {what} {word:?}: use {words}"));
+    word.map(|word| word.parse().map_err(|_| unknown(word))).transpose()
+}
+
+fn given_twice(name: &str) -> ApiError {
     ApiError::bad_request(format!("the query has {name} twice: give it once"))
+}
+
+fn parameter_name(option: FormatOption) -> &'static str {
+    match option {
+        FormatOption::NoRowids => "no_rowids",
+        FormatOption::Target => "target",
+        FormatOption::Null => "null",
+        FormatOption::NoHeader => "header",
+        FormatOption::Blobs => "blobs",
+    }
 }
 
 #[cfg(test)]
@@ -283,9 +332,23 @@ mod tests {
             "callbackurl=x",
             "limit=many",
             "limit=1&limit=1",
+            "header=1",
+            "header=true&header=true",
             "where=t%3D1",
         ] {
             assert!(ExportParameters::from_query(Some(query)).is_err(), "{query}");
+        }
+    }
+
+    #[test]
+    fn options_are_for_their_formats() {
+        let settings = |query: &str| ExportParameters::from_query(Some(query)).unwrap().settings();
+        let csv = settings("format=csv&null=&header=false&blobs=base64").unwrap();
+        let expected = [("null", ""), ("header", "no"), ("blobs", "base64")];
+        assert_eq!(csv, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(settings("format=csv&header=true").unwrap(), []);
+        for wrong in ["null=x", "format=json&header=false", "format=csv&target=d1", "target=d2"] {
+            assert!(settings(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -155,6 +155,17 @@ impl DumpChecker {
         Ok(())
     }
 
+    /// Takes the next bytes of what is no dump, for its hash alone.
+    pub fn feed_other(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
+    /// The number of all bytes taken, and their SHA-256 in lower-case hexadecimal digits.
+    pub fn hashed(&self) -> (u64, String) {
+        (self.bytes, base16ct::lower::encode_string(&self.hash.clone().finalize()))
+    }
+
     /// Why restoring has failed already, once. The statements after that are not run, and only counted.
     pub fn take_restore_error(&mut self) -> Option<RestoreError> {
         match &mut self.image {

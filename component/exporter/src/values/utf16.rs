@@ -1,17 +1,17 @@
-//! Text in UTF-16, converted to UTF-8 for a target that stores nothing else.
+//! Text in UTF-16, converted to UTF-8.
 
 use alloc::string::String;
 
 use crate::pipe::Encoding;
 
 /// The beginning of a text, converted.
-pub(super) struct Converted {
-    pub(super) text: String,
+pub(crate) struct Converted {
+    pub(crate) text: String,
     /// How many bytes of UTF-16 it was.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
     /// How many times something that is no character became U+FFFD: a surrogate without its other half, or a
     /// single byte at the end.
-    pub(super) replaced: u64,
+    pub(crate) replaced: u64,
 }
 
 /// Converts a piece of text. Half a character at the end of a piece that is not the `last` is left for the next piece.
@@ -19,7 +19,7 @@ pub(super) struct Converted {
 /// SQLite's own conversion makes something else of a surrogate without its other half: it takes the next character for
 /// the other half, whatever that is, or writes bytes that are no UTF-8. Compiled with `SQLITE_REPLACE_INVALID_UTF`, it
 /// writes U+FFFD too.
-pub(super) fn to_utf8(piece: &[u8], encoding: Encoding, last: bool) -> Converted {
+pub(crate) fn from_utf16(piece: &[u8], encoding: Encoding, last: bool) -> Converted {
     let (units, rest) = piece.as_chunks::<2>();
     let unit = |bytes: &[u8; 2]| match encoding {
         Encoding::Utf16be => u16::from_be_bytes(*bytes),
@@ -65,23 +65,23 @@ mod tests {
             let little = bytes(units);
             let big: Vec<u8> = little.chunks(2).flat_map(|unit| [unit[1], unit[0]]).collect();
             for (bytes, encoding) in [(little, Encoding::Utf16le), (big, Encoding::Utf16be)] {
-                let converted = to_utf8(&bytes, encoding, true);
+                let converted = from_utf16(&bytes, encoding, true);
                 assert_eq!((&*converted.text, converted.replaced), (text, replaced));
                 assert_eq!(converted.bytes, bytes.len());
             }
         }
-        let odd = to_utf8(b"a\0b", Encoding::Utf16le, true);
+        let odd = from_utf16(b"a\0b", Encoding::Utf16le, true);
         assert_eq!((&*odd.text, odd.replaced, odd.bytes), ("a\u{fffd}", 1, 3));
     }
 
     #[test]
     fn pieces_give_what_the_whole_gives_wherever_they_end() {
         let whole = bytes(&[0x61, 0xd83d, 0xde00, 0xd83d, 0x62, 0xde00, 0xd83d, 0xde01]);
-        let expected = to_utf8(&whole, Encoding::Utf16le, true);
+        let expected = from_utf16(&whole, Encoding::Utf16le, true);
         for end in 0..=whole.len() {
             let is_last = end == whole.len();
-            let first = to_utf8(&whole[..end], Encoding::Utf16le, is_last);
-            let rest = to_utf8(&whole[first.bytes..], Encoding::Utf16le, true);
+            let first = from_utf16(&whole[..end], Encoding::Utf16le, is_last);
+            let rest = from_utf16(&whole[first.bytes..], Encoding::Utf16le, true);
             assert_eq!(first.text + &rest.text, expected.text, "{end}");
             assert_eq!(first.replaced + rest.replaced, expected.replaced, "{end}");
         }

@@ -1,0 +1,58 @@
+// The component's formats: which options each has, by which settings it knows them, and what an object in it is.
+
+/** A format, and its options: null where none is given. */
+export interface FormatRequest {
+  readonly format: string;
+  /** What will load a SQL dump: `sqlite` or `d1`. */
+  readonly target: string | null;
+  /** CSV: what stands for NULL. */
+  readonly null?: string | null;
+  /** CSV: whether the first line names the columns. */
+  readonly header?: boolean | null;
+  /** How CSV, NDJSON and JSON write blobs: `hex` or `base64`. */
+  readonly blobs?: string | null;
+}
+
+/** The formats that have an option. */
+const FORMATS_WITH = { target: ['sql'], null: ['csv'], header: ['csv'], blobs: ['csv', 'ndjson', 'json'] } as const;
+
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  sql: 'application/sql',
+  csv: 'text/csv; charset=utf-8',
+  ndjson: 'application/x-ndjson',
+  json: 'application/json',
+};
+
+/** The media type of an object. */
+export function mediaType(format: string): string {
+  return Object.hasOwn(MEDIA_TYPES, format) ? (MEDIA_TYPES[format] as string) : 'application/octet-stream';
+}
+
+/** What is wrong with the options of a request's format; null: nothing. A format that is none, the component refuses. */
+export function misplacedOption(request: FormatRequest): string | null {
+  const { format } = request;
+  if (!Object.hasOwn(MEDIA_TYPES, format)) return null;
+  const given = {
+    target: request.target !== null,
+    null: (request.null ?? null) !== null,
+    header: request.header === false,
+    blobs: (request.blobs ?? null) !== null,
+  };
+  for (const [name, formats] of Object.entries(FORMATS_WITH)) {
+    if (given[name as keyof typeof given] && !(formats as readonly string[]).includes(format)) {
+      return `${name} can't be used with format ${format}: it is for ${formats.join(', ')}`;
+    }
+  }
+  return null;
+}
+
+/** The settings of a request's format that differ from the component's defaults. */
+export function formatSettings(request: FormatRequest): [string, string][] {
+  const settings: [string, string | null | undefined][] = [
+    ['target', request.target === 'd1' ? 'd1' : null],
+    ['null', request.null],
+    ['header', request.header === false ? 'no' : null],
+    ['blobs', request.blobs],
+  ];
+  return settings.flatMap(([name, value]) => (value === null || value === undefined ? [] : [[name, value]]));
+}
