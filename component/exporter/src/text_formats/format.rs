@@ -30,7 +30,7 @@ impl Format for Plan {
         let format =
             FormatName::of(&options.format).ok_or_else(|| unknown_format(&options.format))?;
         let settings = Settings::new(format, &options.settings)?;
-        Self::of_schema(format, schema, options, &settings)
+        Self::of(format, schema, options, &settings)
     }
 
     fn digest(&self) -> u64 {

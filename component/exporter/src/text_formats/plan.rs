@@ -41,7 +41,7 @@ pub(super) enum Values {
 }
 
 impl Plan {
-    pub(super) fn of_schema(
+    pub(super) fn of(
         format: FormatName,
         schema: &Schema,
         options: &Options,
