@@ -445,17 +445,20 @@ fn a_part_of_a_database_is_the_same_however_it_is_sliced() {
     // The limit falls behind a value that is longer than many parts.
     let long = vec![Value::Integer(1), Value::Text(b"x".repeat(300_000))];
     let with_long = Host { others, ..self::host(vec![row(0), long, row(2)]) };
-    let cases = [(&host, 0), (&host, 1), (&host, 25), (&host, 41), (&with_long, 2)];
+    let cases = [(&host, 0, 4096), (&host, 25, 4096), (&host, 41, 4096), (&with_long, 2, 65_536)];
     for format in FORMATS {
         let tables: u32 = if format == "csv" { 1 } else { 2 };
-        for (host, limit) in cases {
-            let options = part(format, &[("limit", &limit.to_string())]);
+        for (host, limit, part_size) in cases {
+            let part = part(format, &[("limit", &limit.to_string())]);
+            let options = Options { part_size, ..part };
             let (whole, summary) = export(host, &options, u32::MAX, false);
             let of_each = limit.min(host.rows.len());
             let rows = u64::from(tables) * of_each as u64;
             assert_eq!((summary.tables, summary.rows), (tables, rows), "{format}, {limit}");
             let text = String::from_utf8(whole.clone()).unwrap();
-            let has = |row: usize| text.contains(&format!("{row},\""));
+            let has = |row: usize| {
+                text.contains(&format!("\n{row},\"x")) || text.contains(&format!("\"id\":{row},"))
+            };
             assert!(of_each == 0 || has(of_each - 1), "{format}, {limit}");
             assert!(!has(of_each), "{format}, {limit}");
             for (parts, hurry) in [(1, false), (9, true)] {
