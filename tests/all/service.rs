@@ -66,12 +66,16 @@ fn other_formats_come_with_their_types_and_options() {
         assert!(answer.header("content-disposition").ends_with(&format!(".{format}\"")));
         assert!(answer.body.starts_with(begin.as_bytes()), "{query}");
     }
+    let answer = server.get("/export/dump?format=csv&table=products&limit=1&compress=gzip");
+    assert_eq!(answer.header("content-type"), "application/gzip");
+    assert!(answer.header("content-disposition").ends_with(".csv.gz\""));
     let body = r#"{"format":"csv","tables":["products"],"header":false,"null":"-"}"#;
     let id = server.post("/export/dump", body).accepted();
     server.until(&id, |status| status["status"] == "done");
     assert!(server.get(&format!("/export/download/{id}")).body.starts_with(b"1,"));
     for (query, told) in [
         ("format=csv", "choose one with the option table"),
+        ("format=csv&content=schema", "format \"csv\" has rows alone"),
         ("null=x", "null can't be used with format sql: it is for csv"),
         ("format=json&header=false", "header can't be used with format json"),
         ("format=csv&blobs=raw", "there is no encoding of blobs \"raw\": use hex or base64"),

@@ -439,25 +439,30 @@ fn part(format: &str, settings: &[(&str, &str)]) -> Options {
 
 #[test]
 fn a_part_of_a_database_is_the_same_however_it_is_sliced() {
-    let row = |number: i64| {
-        let length = if number == 20 { 300_000 } else { 300 };
-        vec![Value::Integer(number), Value::Text(b"x".repeat(length))]
-    };
     let others = &["u", "log_1", "log_2"];
-    let host = Host { others, ..host((0..100).map(row).collect()) };
+    let row = |number| vec![Value::Integer(number), Value::Text(b"x".repeat(300))];
+    let host = Host { others, ..host((0..40).map(row).collect()) };
+    // The limit falls behind a value that is longer than many parts.
+    let long = vec![Value::Integer(1), Value::Text(b"x".repeat(300_000))];
+    let with_long = Host { others, ..self::host(vec![row(0), long, row(2)]) };
+    let cases = [(&host, 0, 4096), (&host, 25, 4096), (&host, 41, 4096), (&with_long, 2, 65_536)];
     for format in FORMATS {
         let tables: u32 = if format == "csv" { 1 } else { 2 };
-        for limit in [0, 1, 7, 21, 40, 100, 101] {
-            let options = part(format, &[("limit", &limit.to_string())]);
-            let (whole, summary) = export(&host, &options, u32::MAX, false);
-            let rows = u64::from(tables) * limit.min(100);
+        for (host, limit, part_size) in cases {
+            let part = part(format, &[("limit", &limit.to_string())]);
+            let options = Options { part_size, ..part };
+            let (whole, summary) = export(host, &options, u32::MAX, false);
+            let of_each = limit.min(host.rows.len());
+            let rows = u64::from(tables) * of_each as u64;
             assert_eq!((summary.tables, summary.rows), (tables, rows), "{format}, {limit}");
-            let ids = |number: i64| format!("{number},\"");
             let text = String::from_utf8(whole.clone()).unwrap();
-            assert!(limit == 0 || text.contains(&ids(limit.min(100) as i64 - 1)));
-            assert!(!text.contains(&ids(limit.min(100) as i64)), "{format}, {limit}");
-            for (parts, hurry) in [(1, false), (3, false), (9, true)] {
-                assert!(export(&host, &options, parts, hurry).0 == whole, "{format}, {limit}");
+            let has = |row: usize| {
+                text.contains(&format!("\n{row},\"x")) || text.contains(&format!("\"id\":{row},"))
+            };
+            assert!(of_each == 0 || has(of_each - 1), "{format}, {limit}");
+            assert!(!has(of_each), "{format}, {limit}");
+            for (parts, hurry) in [(1, false), (9, true)] {
+                assert!(export(host, &options, parts, hurry).0 == whole, "{format}, {limit}");
             }
         }
         let all = export(&host, &part(format, &[]), 5, false).0;

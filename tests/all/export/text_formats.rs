@@ -250,7 +250,9 @@ fn options_are_refused_with_a_format_that_has_them_not() {
         (&["--format", "csv", "--table", "a", "--null", "7"], "\"7\" can't stand for NULL"),
         (&["--format", "csv", "--table", "w"], "it is a view"),
         (&["--format", "json", "--table", "v"], "it is a virtual table"),
-        (&["--format", "xml"], "\"sql\", \"csv\", \"ndjson\" and \"json\""),
+        (&["--format", "csv", "--exclude-table", "*"], "there is no table to export as CSV"),
+        (&["--format", "json", "--schema-only"], "format \"json\" has rows alone"),
+        (&["--format", "xml"], "\"sql\", \"sqlite\", \"csv\", \"ndjson\" and \"json\""),
     ] {
         let output = printed(&file, arguments);
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -320,4 +322,55 @@ fn verify_says_what_it_can_not_check() {
             Program::verify(done["location"].as_str().unwrap()).with(["--sha256", &wrong]).run();
         assert_eq!(wrong.status.code(), Some(1));
     }
+}
+
+/// What Python makes of an object.
+fn decompressed(object: &str) -> Vec<u8> {
+    let read = "import gzip, sys; sys.stdout.buffer.write(gzip.open(sys.argv[1]).read())";
+    let output = Command::new("python3").args(["-c", read, object]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+#[test]
+fn a_compressed_part_of_a_database_is_read_by_others_and_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("orders.db");
+    let sql = "CREATE TABLE orders (id INTEGER PRIMARY KEY, note); CREATE TABLE orders_old (x);
+               CREATE TABLE users (x); WITH n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
+               INSERT INTO orders SELECT i, hex(randomblob(50)) FROM n;";
+    drop(database(&file, sql));
+    let part = ["--format", "csv", "--table", "orders*", "--exclude-table", "*_old", "--limit"]
+        .into_iter()
+        .chain(["25000", "--where", "orders=id % 2 = 0"]);
+    let plain = printed(&file, &part.clone().collect::<Vec<_>>()).stdout;
+    let text = String::from_utf8_lossy(&plain);
+    assert_eq!(text.lines().count(), 25_001);
+    assert!(text.lines().last().unwrap().starts_with("50000,"));
+    let done = Program::export(&file, folder.path().to_str().unwrap(), folder.path())
+        .with(part)
+        .with(["--compress", "gzip", "--part-size", "64KiB", "--slice-parts", "1"])
+        .succeed();
+    assert!(done["slices"].as_u64().unwrap() > 1, "{done}");
+    let object = done["location"].as_str().unwrap();
+    assert!(object.ends_with(".csv.gz"), "{object}");
+    assert!(decompressed(object) == plain);
+    let verify = |arguments: &[&str]| {
+        let output = Program::verify(object).with(arguments.iter().copied()).run();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), message, String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, message, _) = verify(&[]);
+    assert_eq!(code, Some(1));
+    assert!(message.contains("only the SHA-256 can be checked"), "{message}");
+    let hash = done["sha256"].as_str().unwrap();
+    let (code, message, printed) = verify(&["--sha256", hash, "--json"]);
+    assert_eq!(code, Some(0), "{message}");
+    let verified: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&verified["bytes"], &verified["sha256"]), (&done["bytes"], &done["sha256"]));
+    let bytes = fs::read(object).unwrap();
+    assert_eq!(done["bytes"], bytes.len());
+    fs::write(object, &bytes[..bytes.len() - 1]).unwrap();
+    let (code, message, _) = verify(&["--sha256", hash]);
+    assert_eq!(code, Some(1), "{message}");
 }
