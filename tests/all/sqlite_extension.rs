@@ -190,7 +190,7 @@ fn what_is_asked_for_wrongly_is_named_and_leaves_nothing() {
     for (call, said) in [
         (
             format!("partway_export({store}, json_object('colour', 1))"),
-            "there is no option \"colour\": the options are data_only,",
+            "there is no option \"colour\": the options are blobs, compress,",
         ),
         (format!("partway_export({store}, 'x')"), "the options are no JSON object"),
         (
