@@ -28,7 +28,7 @@ impl<R: Read> ZstdFrames<R> {
 
     /// Begins the next frame; false: there is none.
     fn begin_frame(&mut self) -> io::Result<bool> {
-        while self.input.peek(4)? == SKIPPABLE_MAGIC {
+        while self.input.peek(4)?.starts_with(&SKIPPABLE_MAGIC) {
             self.read_table()?;
         }
         self.current = (0, 0);
@@ -39,17 +39,14 @@ impl<R: Read> ZstdFrames<R> {
     /// Reads a table, which must be that of the frames before it.
     fn read_table(&mut self) -> io::Result<()> {
         let size = match self.input.peek(8)? {
-            [.., a, b, c, d] => u32::from_le_bytes([*a, *b, *c, *d]) as usize,
+            [_, _, _, _, a, b, c, d, ..] => u32::from_le_bytes([*a, *b, *c, *d]) as usize,
             _ => return Err(cut_off()),
         };
         if size > largest_content(self.frames.len()) {
             return Err(damaged("the table at its end is not that of its frames"));
         }
         self.input.consume(8);
-        let content = self.input.peek(size)?;
-        if content.len() < size {
-            return Err(cut_off());
-        }
+        let Some(content) = self.input.peek(size)?.get(..size) else { return Err(cut_off()) };
         if !is_table_of(content, &self.frames) {
             return Err(damaged("the table at its end is not that of its frames"));
         }
@@ -115,7 +112,7 @@ struct Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    /// What is there, at least so many bytes unless the end comes first.
+    /// What has been read: at least so many bytes, unless the end comes first, and perhaps more.
     fn peek(&mut self, least: usize) -> io::Result<&[u8]> {
         while self.buffer.len() - self.start < least {
             self.buffer.drain(..self.start);
