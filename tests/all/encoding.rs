@@ -269,7 +269,7 @@ fn a_damaged_object_or_a_wrong_key_is_named_and_restores_nothing() {
             "damaged",
             "is incomplete",
             "is not a SQL dump",
-            "unknown",
+            "is encrypted to others",
         ];
         // Cut off: in the header, in a block, before the last bytes.
         for length in [1, 3, 20, 40, 200, bytes.len() / 2, bytes.len() - 12, bytes.len() - 1] {

@@ -26,7 +26,7 @@ pub enum DecodeError {
     #[error("is encrypted")]
     NoIdentity,
     /// It is encrypted to others.
-    #[error("is encrypted to others: none of the keys given decrypts it")]
+    #[error("is encrypted to others, or its header is damaged: none of the keys given decrypts it")]
     WrongIdentity,
     /// Its header is damaged, or of a newer version of age.
     #[error("is encrypted, but its header is damaged or newer than this program: {0}")]

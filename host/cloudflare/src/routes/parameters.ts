@@ -28,7 +28,7 @@ export function fromQuery(query: URLSearchParams, settings: Settings): ExportReq
       tables.push(value);
     } else if (name === 'header') {
       if (value !== 'true' && value !== 'false') {
-        throw bad(`header can't be ${JSON.stringify(value)}: use true or false`);
+        throw bad(`header can't be ${JSON.stringify(value)}: give true or false`);
       }
       if (fields.header !== undefined) throw bad('the query has header twice: give it once');
       fields.header = value === 'true';
