@@ -15,6 +15,7 @@ use crate::job::Job;
 use crate::job_error::JobError;
 use crate::job_store::JobStore;
 use crate::lease::Lease;
+use crate::object_name::default_name;
 use crate::observer::{JobEvent, Observer};
 use crate::options::options;
 use crate::pacing::SlicePacing;
@@ -334,10 +335,7 @@ impl ActiveJob {
         let request = &self.record.request;
         let wanted = match &request.name {
             Some(name) => name.clone(),
-            None => {
-                let dump = now.strftime("dump_%Y%m%d-%H%M%S");
-                format!("{dump}.{}{}", request.format, request.encoding.suffix())
-            }
+            None => default_name(now, &request.format, &request.encoding),
         };
         // Nobody is to take one with gaps for a whole one.
         if self.record.skips_damaged { format!("{wanted}.incomplete") } else { wanted }

@@ -158,9 +158,7 @@ impl Sequencer {
 impl PendingEncoding {
     /// Waits until all blocks are handed on, but for the bytes that make no whole part: they are in the stream. If this was
     /// the last slice, nothing is left. The [`EncodedParts`] must be dropped before or meanwhile.
-    ///
-    /// Gives the stream and the number of parts so far.
-    pub(crate) async fn finish(mut self, is_last: bool) -> Result<(EncodedStream, u32), JobError> {
+    pub(crate) async fn finish(mut self, is_last: bool) -> Result<EncodedStream, JobError> {
         let ended = (&mut self.sequencer).await;
         let mut sequencer = match ended {
             Ok(result) => result?,
@@ -169,7 +167,7 @@ impl PendingEncoding {
         if is_last {
             sequencer.end().await?;
         }
-        Ok((sequencer.stream, sequencer.target.written))
+        Ok(sequencer.stream)
     }
 }
 

@@ -136,7 +136,7 @@ pub use job::Job;
 pub use job_error::JobError;
 pub use job_store::{DueJob, JobStore};
 pub use object_check::{ObjectCheck, ObjectError};
-pub use object_name::{ObjectNameError, object_name};
+pub use object_name::{ObjectNameError, default_name, object_name};
 pub use observer::{JobEvent, Observer};
 pub use outcome::StepOutcome;
 /// What a [`Source`] reports about itself.

@@ -1,8 +1,16 @@
 //! Names of objects: plain ones, that stay within a store's folder or prefix.
 
+use jiff::Timestamp;
+use partway_codec::Encoding;
+
 /// The longest name, in bytes. Folders allow 255, and hidden, numbered and incomplete files have
 /// longer names.
 const MAX_NAME_BYTES: usize = 200;
+
+/// The name of an object that is given none: `dump_YYYYMMDD-HHMMSS.FORMAT`, in UTC, and what says how it is encoded.
+pub fn default_name(now: Timestamp, format: &str, encoding: &Encoding) -> String {
+    format!("{}.{format}{}", now.strftime("dump_%Y%m%d-%H%M%S"), encoding.suffix())
+}
 
 /// Why a name can't be used for an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use partway_codec::{EncodedStream, Encoding};
-use partway_store::PendingUpload;
-use partway_store::{DamagedHash, Store, Upload, UploadedParts};
+use partway_store::{DamagedHash, PendingUpload, Store, Upload, UploadedParts};
 use partway_wasmtime::parts::Parts;
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +40,8 @@ impl SliceOutput {
         store: &Arc<dyn Store>,
     ) -> Result<(Box<dyn Parts>, Self), JobError> {
         let written = job.totals.parts;
-        let upload = (store.clone(), job.upload.clone());
-        let (parts, upload) = Upload::new(upload.0, upload.1, job.part_size(), written, &job.hash)
+        let (store, id) = (store.clone(), job.upload.clone());
+        let (parts, upload) = Upload::new(store, id, job.part_size(), written, &job.hash)
             .map_err(|DamagedHash| JobError::Damaged)?;
         Ok(match &job.encoded {
             None => (Box::new(parts), Self { upload, encoding: None }),
@@ -66,7 +65,7 @@ impl SliceOutput {
             None => None,
         };
         let uploaded = self.upload.finish().await?;
-        let stream = encoded.transpose()?.map(|(stream, _)| stream);
+        let stream = encoded.transpose()?;
         Ok(SliceWritten { uploaded, stream })
     }
 }

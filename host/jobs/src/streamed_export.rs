@@ -163,8 +163,7 @@ impl<P: Parts + Clone + 'static> StreamTarget<'_, P> {
 
     fn end(&mut self, encoding: Option<PendingEncoding>, is_last: bool) -> Result<(), JobError> {
         let Some(pending) = encoding else { return Ok(()) };
-        let (stream, _) = Handle::current().block_on(pending.finish(is_last))?;
-        self.stream = Some(stream);
+        self.stream = Some(Handle::current().block_on(pending.finish(is_last))?);
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use partway_jobs::{Finished, Job, JobError};
+use partway_jobs::{Finished, Job, JobError, default_name};
 use partway_sqlite::Snapshot;
 use partway_store::{Store, StoreAddress, part_size};
 use partway_wasmtime::exporter::{Budget, Exporter};
@@ -49,12 +49,10 @@ async fn run(
     let store = address.open()?;
     let part_size = part_size(options.part_size, snapshot.bytes(), store.limits())?;
     let exporter = Exporter::prebuilt()?;
-    let name = options.name.clone().unwrap_or_else(|| {
-        let dump = Timestamp::now().strftime("dump_%Y%m%d-%H%M%S");
-        format!("{dump}.{}{}", options.format, options.encoding.suffix())
-    });
-    let for_component = options.for_component(part_size);
     let encoding = &options.encoding;
+    let unnamed = || default_name(Timestamp::now(), &options.format, encoding);
+    let name = options.name.clone().unwrap_or_else(unnamed);
+    let for_component = options.for_component(part_size);
     let begin = Job::begin_encoded(&exporter, &snapshot, &store, &name, for_component, encoding);
     let mut job = awaited(begin, stop).await?;
     let written = write(&mut job, &exporter, snapshot, &store, options, stop).await;

@@ -61,10 +61,12 @@ fn is_harmless(pragma: Option<&[u8]>, value: Option<&[u8]>) -> bool {
     PRAGMAS.iter().any(|known| known.as_bytes() == pragma) && (of_an_object || value.is_none())
 }
 
+/// What SQLite tells an authorizer.
+///
 /// # Safety
 ///
 /// Must be null, or a string that is valid for 'a.
-unsafe fn text<'a>(text: *const c_char) -> Option<&'a [u8]> {
+pub(crate) unsafe fn text<'a>(text: *const c_char) -> Option<&'a [u8]> {
     // SAFETY: as the caller promises.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
 }

@@ -4,12 +4,12 @@
 //! expression, can only read, and gives the same for the same state of the database, in any process and at any time.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use rusqlite::{Connection, ffi};
 
-use crate::authorizer::only_read;
+use crate::authorizer::{only_read, text};
 use crate::catalog::Catalog;
 use crate::database::Database;
 use crate::error::reason;
@@ -176,18 +176,18 @@ unsafe extern "C" fn authorize(
     _: *const c_char,
 ) -> c_int {
     // SAFETY: SQLite gives strings or null, which stay for the length of the call.
-    let text = |text: *const c_char| (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) });
+    let lower = |name| unsafe { text(name) }.unwrap_or_default().to_ascii_lowercase();
     let allowed = match action {
         ffi::SQLITE_SELECT => true,
         // What was deleted may be in the pages themselves, and a pragma is refused when it is run.
         ffi::SQLITE_READ => {
-            let table = text(first).map(CStr::to_bytes).unwrap_or_default().to_ascii_lowercase();
+            let table = lower(first);
             table != b"sqlite_dbpage" && !table.starts_with(b"pragma_")
         }
         ffi::SQLITE_FUNCTION => {
             // SAFETY: it is what `Strict::set` has given.
             let refused = unsafe { &*refused.cast::<HashSet<Vec<u8>>>() };
-            let name = text(second).map(CStr::to_bytes).unwrap_or_default().to_ascii_lowercase();
+            let name = lower(second);
             !refused.contains(&name) && !name.starts_with(b"current_")
         }
         _ => false,

@@ -12,7 +12,7 @@ use futures_util::stream;
 use partway_codec::Encoding;
 use partway_jobs::{
     Clock, Incomplete, JobError, SnapshotMode, StreamError, StreamedExport, SystemClock,
-    reads_pages, skip_damaged,
+    default_name, reads_pages, skip_damaged,
 };
 use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::{ExportError as ComponentError, Exporter, Options};
@@ -67,10 +67,9 @@ pub async fn respond(
     })?;
     let format = parameters.format();
     let encoding = parameters.encoding(&state.encoding)?;
-    let name = parameters.object_name()?.unwrap_or_else(|| {
-        let dump = SystemClock.now().strftime("dump_%Y%m%d-%H%M%S");
-        format!("{dump}.{format}{}", encoding.suffix())
-    });
+    let name = parameters
+        .object_name()?
+        .unwrap_or_else(|| default_name(SystemClock.now(), format, &encoding));
     let headers = file_headers(&name, format, &encoding);
     let database = parameters.database(&state.databases)?;
     let dump = Dump {

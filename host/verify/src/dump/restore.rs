@@ -13,8 +13,8 @@ use crate::statement::Statement;
 /// How many characters of a statement an error shows.
 const MAX_SHOWN: usize = 80;
 
-/// How much of SQLite's message is shown, in characters.
-const SHOWN_OF_MESSAGE: usize = 200;
+/// How many characters of SQLite's message an error shows: it may repeat a value of any length.
+const MAX_MESSAGE: usize = 200;
 
 /// Why a dump can't be restored. [`Display`](std::fmt::Display) writes all except
 /// [`RestoreError::Create`] as predicates: put the dump's name before them.
@@ -145,7 +145,7 @@ impl Restorer {
             return;
         }
         if let Err(reason) = self.execute() {
-            let statement = beginning(&span.head);
+            let statement = shortened(&String::from_utf8_lossy(&span.head), MAX_SHOWN);
             self.failure = Some(RestoreError::Statement { start: span.start, statement, reason });
             self.has_failed = true;
         }
@@ -174,7 +174,7 @@ impl Restorer {
             error if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 StatementError::DiskFull(error.to_string())
             }
-            error => StatementError::Sqlite(shortened(&error.to_string())),
+            error => StatementError::Sqlite(shortened(&error.to_string(), MAX_MESSAGE)),
         })
     }
 
@@ -207,19 +207,11 @@ fn drop_returns(text: &mut Vec<u8>) {
     text.truncate(kept);
 }
 
-/// SQLite's message, which may repeat a value of any length.
-fn shortened(message: &str) -> String {
-    match message.char_indices().nth(SHOWN_OF_MESSAGE) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
-    }
-}
-
-fn beginning(head: &[u8]) -> String {
-    let text = String::from_utf8_lossy(head);
-    match text.char_indices().nth(MAX_SHOWN) {
+/// The first `most` characters of a text.
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.into_owned(),
+        None => text.to_owned(),
     }
 }
 
