@@ -20,7 +20,7 @@ use rusqlite::Connection;
 
 use crate::support::{
     Program, WAIT_LIMIT, assert_sentences, damage, database, export, jobs, of_many_pages,
-    saved_parts, sha256, signal, summary, wait_for_parts,
+    saved_parts, sha256, signal, stored, summary, wait_for_parts,
 };
 
 struct Case {
@@ -80,8 +80,7 @@ impl Case {
 
     /// Everything in the store, hidden or not.
     fn stored(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.store).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+        stored(&self.store)
     }
 
     fn in_state(&self, sql: &str) {

@@ -14,6 +14,7 @@
 //! | `component::redaction` | a policy keeps personal data back, and what does not fit it exports nothing |
 //! | `component::redaction_enemy` | what random policies keep back is nowhere in the object |
 //! | `component::importer` | a dump restores statement by statement, in ranges, whatever interrupts it |
+//! | `component::same_object` | every host makes the same object of one database |
 //! | `component::rows_check` | the check of `rows` finds nothing wrong with ours, and finds planted faults |
 //! | `dump` | the stock `sqlite3` program restores a dump to the same database |
 //! | `dump::d1` | a dump for D1 loads into the real workerd (feature `workerd`) |
@@ -37,6 +38,7 @@
 //! | `jobs::privacy` | state files, copies and secrets are for their owner alone |
 //! | `jobs::simulation` | jobs end well under every failure of hosts, stores and clocks |
 //! | `jobs::timer` | timers finish jobs that nobody waits for |
+//! | `manifest` | what a manifest lists is in the object, and `verify` names what is not |
 //! | `restore` | `partway restore` makes a database of a dump that is whole, and of no other |
 //! | `service` | exports over HTTP: answers, tokens, limits, events, logs, metrics, readiness, the page in a browser |
 //! | `service::chaos` | breaking clients, a failing store and restarts lose nothing (ten minutes with `--long`) |
@@ -71,6 +73,7 @@ mod component {
     mod redaction_enemy;
     mod redactor_host;
     mod rows_check;
+    mod same_object;
 }
 mod dump;
 mod encoding;
@@ -87,6 +90,7 @@ mod export {
     mod text_formats;
 }
 mod jobs;
+mod manifest;
 mod restore;
 mod service;
 mod sqlite_extension;

@@ -16,6 +16,7 @@ mod receiver;
 mod round_trip;
 mod s3;
 mod server;
+mod stored;
 mod turn;
 mod wasmtime_program;
 
@@ -40,6 +41,7 @@ pub use receiver::{Received, Receiver, Reply, ReservedAddress};
 pub use round_trip::round_trip;
 pub use s3::{Fault, Request, S3Server, s3_against};
 pub use server::{ReadResponse, Server, read};
+pub use stored::stored;
 pub use turn::{Turn, turn};
 pub use wasmtime_program::wasmtime;
 

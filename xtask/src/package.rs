@@ -14,7 +14,7 @@ use crate::setup::setup;
 
 /// The crates that are published, each after those that it needs. `partway-component-build` and `partway-testbed` are
 /// not: they may be packaged only because cargo refuses crates that depend on one it may not.
-const CRATES: [&str; 15] = [
+const CRATES: [&str; 16] = [
     "partway-rows",
     "partway-exporter",
     "partway-importer",
@@ -24,6 +24,7 @@ const CRATES: [&str; 15] = [
     "partway-sqlite",
     "partway-store",
     "partway-codec",
+    "partway-manifest",
     "partway-jobs",
     "partway-verify",
     "partway-restore",

@@ -178,7 +178,7 @@ impl Pacing for Unpaced {
 /// One slice that is the whole export; gives its bytes.
 fn export(rows: &Repeated, checkpoint: &str) -> u64 {
     let budget = Budget { parts: u32::MAX };
-    match resume(rows, &mut Nowhere, &Unpaced, checkpoint, budget) {
+    match resume(rows, &mut Nowhere, &Unpaced, checkpoint, budget).map(|slice| slice.outcome) {
         Ok(Outcome::Done(summary)) => summary.bytes,
         other => panic!("the export did not end: {other:?}"),
     }

@@ -11,10 +11,11 @@ use alloc::vec::Vec;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::contents::OpenTable;
 use crate::pipe::{Error, Options, Position};
 
 /// Goes up with every change that an older component could not read.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The smallest part: one page of a disk or of SQLite. Smaller ones cost more than they carry.
 pub(crate) const SMALLEST_PART: u32 = 4096;
@@ -38,6 +39,9 @@ pub(crate) struct Checkpoint<S> {
     /// What rows have shown that the object does not keep.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
+    /// The table whose rows are being written there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) table: Option<OpenTable>,
     /// Text after the last part's end.
     #[serde(with = "base64_bytes")]
     pub(crate) carry: Vec<u8>,
@@ -84,6 +88,7 @@ impl<S: Default + Serialize> Checkpoint<S> {
             counts: Counts::default(),
             damaged: Vec::new(),
             warnings: Vec::new(),
+            table: None,
             carry: Vec::new(),
         }
     }
@@ -230,6 +235,7 @@ mod tests {
         };
         checkpoint.damaged = vec!["t".into()];
         checkpoint.warnings = vec!["something".into()];
+        checkpoint.table = Some(OpenTable::begin(4000, 9));
         checkpoint.carry = b"it's".to_vec();
         checkpoint
     }
@@ -257,8 +263,8 @@ mod tests {
     #[test]
     fn another_version_is_named_in_the_refusal() {
         let text = checkpoint().encode().unwrap();
-        for version in [1, 3] {
-            let other = text.replace("\"version\":2", &format!("\"version\":{version}"));
+        for version in [1, 4] {
+            let other = text.replace("\"version\":3", &format!("\"version\":{version}"));
             let error = decode(&other).unwrap_err();
             assert!(error.to_string().contains(&format!("version {version}")), "{error}");
         }

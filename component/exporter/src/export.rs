@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::checkpoint::{CheckpointText, SMALLEST_PART};
-use crate::pipe::{Budget, Error, Options, Outcome, Pacing, Parts, Rows};
+use crate::pipe::{Budget, Error, Options, Pacing, Parts, Rows, SliceResult};
 use crate::{image, slice, sql, text_formats};
 
 /// Checks the options against the schema and gives the first checkpoint.
@@ -39,7 +39,7 @@ pub fn resume(
     pacing: &impl Pacing,
     from: &str,
     budget: Budget,
-) -> Result<Outcome, Error> {
+) -> Result<SliceResult, Error> {
     let from = CheckpointText::new(from)?;
     match from.format()?.as_str() {
         "sql" => slice::resume::<sql::Plan>(rows, parts, pacing, from, budget),

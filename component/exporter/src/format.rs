@@ -41,6 +41,9 @@ pub(crate) struct TableRows<T> {
 
 /// An export in one format, planned.
 pub(crate) trait Format: Sized {
+    /// Whether the tables that are counted are tables, with bytes of their own in the object.
+    const LISTS_TABLES: bool = true;
+
     /// What the format has to know to write one table's rows.
     type Table;
 

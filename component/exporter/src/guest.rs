@@ -6,18 +6,20 @@ use alloc::vec::Vec;
 
 use crate::pipe::{
     AutoVacuum, Batch, Budget, Column, ColumnKind, Encoding, Error, Object, ObjectKind, Options,
-    Outcome, PartsError, Position, Progress, Rows, RowsError, Schema, Table, TableFlags, Text,
+    Outcome, PartsError, Position, Progress, Rows, RowsError, Schema, SliceResult, Table,
+    TableContents, TableFlags, Text,
 };
 use crate::{export, pipe};
-use bindings::exports::partway::pipe::exporter;
+use bindings::exports::partway::pipe::{contents, exporter};
 use bindings::partway::pipe::{pacing, parts, rows};
+use spin::Mutex;
 
 mod bindings {
     #![allow(missing_docs, reason = "generated; the WIT package documents each item")]
     #![allow(clippy::allow_attributes_without_reason, reason = "generated")]
     wit_bindgen::generate!({
         path: "wit",
-        world: "export-component",
+        world: "export-component-with-contents",
     });
     use super::Exporter;
     export!(Exporter);
@@ -50,7 +52,26 @@ impl exporter::Guest for Exporter {
         budget: exporter::Budget,
     ) -> Result<exporter::Outcome, exporter::Error> {
         let budget = Budget { parts: budget.parts };
-        Ok(export::resume(&HostRows, &mut HostParts, &HostPacing, &from, budget)?.into())
+        let SliceResult { outcome, tables } =
+            export::resume(&HostRows, &mut HostParts, &HostPacing, &from, budget)?;
+        *ENDED_TABLES.lock() = tables;
+        Ok(outcome.into())
+    }
+}
+
+/// The tables whose rows ended in the last slice.
+static ENDED_TABLES: Mutex<Vec<TableContents>> = Mutex::new(Vec::new());
+
+impl contents::Guest for Exporter {
+    fn tables() -> Vec<contents::Table> {
+        let table = |TableContents { name, rows, start, end, xxh64 }| contents::Table {
+            name,
+            rows,
+            start,
+            end,
+            xxh64,
+        };
+        ENDED_TABLES.lock().iter().cloned().map(table).collect()
     }
 }
 

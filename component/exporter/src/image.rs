@@ -44,6 +44,7 @@ pub(crate) fn start(rows: &impl Rows, options: &Options) -> Result<String, Error
 }
 
 impl Format for Image {
+    const LISTS_TABLES: bool = false;
     type Table = ();
     type State = ();
 

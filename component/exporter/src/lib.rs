@@ -13,6 +13,7 @@
 //! | `open_scans` | scans opened before they are needed |
 //! | `cells` | reading a batch's cells |
 //! | `output`, `part_buffer` | the text, where parts are cut, and when to stop |
+//! | `contents` | which bytes are which table's rows |
 //! | `checkpoint` | all that a slice needs to resume, as JSON text |
 //! | `format` | what a format is to a slice |
 //! | `subset` | which tables, definitions and rows are asked for |
@@ -28,6 +29,7 @@ extern crate alloc;
 
 mod cells;
 mod checkpoint;
+mod contents;
 mod digest;
 mod export;
 mod format;
@@ -50,5 +52,5 @@ pub use export::{resume, start};
 pub use pipe::{
     AutoVacuum, Batch, Budget, Column, ColumnKind, Cursor, Encoding, Error, More, Object,
     ObjectKind, Options, Outcome, Pacing, Parts, PartsError, Position, Progress, Rows, RowsError,
-    Schema, Summary, Table, TableFlags, Text,
+    Schema, SliceResult, Summary, Table, TableContents, TableFlags, Text,
 };

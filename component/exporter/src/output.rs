@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::checkpoint::{Checkpoint, Counts, ResumePoint};
+use crate::contents::EndedTables;
 use crate::part_buffer::PartBuffer;
-use crate::pipe::{Budget, Error, Pacing, Parts};
+use crate::pipe::{Budget, Error, Pacing, Parts, TableContents};
 
 /// Whether a slice continues.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,6 +38,7 @@ pub(crate) struct Output<'a, S> {
     pub(crate) warnings: Vec<String>,
     /// The checkpoint as of the last part's end.
     saved: Checkpoint<S>,
+    tables: EndedTables,
 }
 
 impl<'a, S: Clone + Default + Serialize + DeserializeOwned> Output<'a, S> {
@@ -52,12 +54,18 @@ impl<'a, S: Clone + Default + Serialize + DeserializeOwned> Output<'a, S> {
             pacing,
             budget: budget.parts.max(1),
             written: 0,
-            buffer: PartBuffer::new(from.options.part_size, from.parts, &from.carry),
+            buffer: PartBuffer::new(
+                from.options.part_size,
+                from.parts,
+                &from.carry,
+                from.table.clone(),
+            ),
             end: from.resume_at.clone(),
             counts: from.counts,
             damaged: from.damaged.clone(),
             warnings: from.warnings.clone(),
             saved: from,
+            tables: EndedTables::default(),
         }
     }
 
@@ -84,8 +92,22 @@ impl<'a, S: Clone + Default + Serialize + DeserializeOwned> Output<'a, S> {
         self.saved.damaged.clone_from(&self.damaged);
         self.saved.warnings.clone_from(&self.warnings);
         self.saved.parts = self.buffer.written();
+        self.saved.table = self.buffer.table().cloned();
         self.saved.carry = self.buffer.carry().to_vec();
+        self.tables.save();
         Ok(if self.written == self.budget { Flow::Stop } else { Flow::Continue })
+    }
+
+    /// The rows of one of the user's tables begin, unless a slice before has begun them.
+    pub(crate) fn begin_table(&mut self) {
+        self.buffer.begin_table(self.counts.rows);
+    }
+
+    /// The rows of a table end.
+    pub(crate) fn end_table(&mut self, name: &[u8]) {
+        if let Some(table) = self.buffer.end_table(name, self.counts.rows) {
+            self.tables.push(table);
+        }
     }
 
     /// Reports the places in a table where rows are missing.
@@ -100,11 +122,13 @@ impl<'a, S: Clone + Default + Serialize + DeserializeOwned> Output<'a, S> {
 
     /// Hands over what is left as the last part, and gives the object's length in bytes.
     pub(crate) fn finish(&mut self) -> Result<u64, Error> {
+        self.tables.save();
         self.buffer.finish(self.parts)
     }
 
-    /// The checkpoint as of the last part's end. Text beyond is thrown away.
-    pub(crate) fn into_saved(self) -> Checkpoint<S> {
-        self.saved
+    /// The checkpoint as of the last part's end, and the tables whose rows have ended before it. Text beyond is thrown
+    /// away.
+    pub(crate) fn into_saved(self) -> (Checkpoint<S>, Vec<TableContents>) {
+        (self.saved, self.tables.into_saved())
     }
 }

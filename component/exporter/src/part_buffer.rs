@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::pipe::{Error, Parts};
+use crate::contents::OpenTable;
+use crate::pipe::{Error, Parts, TableContents};
 
 /// Bytes beyond one part, for the row that crosses its end, so that the buffer is not reallocated.
 const ROW_ROOM: usize = 1024 * 1024;
@@ -13,15 +14,22 @@ pub(crate) struct PartBuffer {
     part_size: usize,
     /// Parts handed over since the export began.
     written: u32,
+    /// The table whose rows the text goes on with.
+    table: Option<OpenTable>,
 }
 
 impl PartBuffer {
-    /// A buffer that begins with `carry`, after `written` parts.
-    pub(crate) fn new(part_size: u32, written: u32, carry: &[u8]) -> Self {
+    /// A buffer that begins with `carry`, after `written` parts, within the rows of `table`.
+    pub(crate) fn new(
+        part_size: u32,
+        written: u32,
+        carry: &[u8],
+        table: Option<OpenTable>,
+    ) -> Self {
         let part_size = part_size as usize;
         let mut bytes = Vec::with_capacity(carry.len().max(part_size) + ROW_ROOM);
         bytes.extend_from_slice(carry);
-        Self { bytes, part_size, written }
+        Self { bytes, part_size, written, table }
     }
 
     /// The text not yet handed over, to append to.
@@ -49,6 +57,25 @@ impl PartBuffer {
         self.bytes_written() + self.bytes.len() as u64
     }
 
+    /// A table's rows begin here, unless they have begun before; so many rows were exported before them.
+    pub(crate) fn begin_table(&mut self, rows: u64) {
+        if self.table.is_none() {
+            self.table = Some(OpenTable::begin(self.offset(), rows));
+        }
+    }
+
+    /// The table's rows end here, after so many rows in all; none if none have begun.
+    pub(crate) fn end_table(&mut self, name: &[u8], rows: u64) -> Option<TableContents> {
+        let mut table = self.table.take()?;
+        table.update(self.bytes_written(), &self.bytes);
+        Some(table.end(name, self.offset(), rows))
+    }
+
+    /// The table whose rows have begun and not ended.
+    pub(crate) fn table(&self) -> Option<&OpenTable> {
+        self.table.as_ref()
+    }
+
     /// Whether a part can be cut.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.len() >= self.part_size
@@ -62,6 +89,9 @@ impl PartBuffer {
             && let Some((part, after)) = rest.split_at_checked(self.part_size)
         {
             parts.write(self.written + 1, part)?;
+            if let Some(table) = &mut self.table {
+                table.update(u64::from(self.written) * self.part_size as u64, part);
+            }
             self.written += 1;
             count += 1;
             rest = after;

@@ -10,7 +10,7 @@ use crate::open_scans::OpenScans;
 use crate::output::{Flow, Output};
 use crate::pipe::{
     Batch, Budget, Cursor, Error, More, Options, Outcome, Pacing, Parts, Progress, Rows, RowsError,
-    Summary,
+    SliceResult, Summary,
 };
 
 /// Checks the options against the schema and gives the first checkpoint.
@@ -26,7 +26,7 @@ pub(crate) fn resume<F: Format>(
     pacing: &dyn Pacing,
     from: CheckpointText<'_>,
     budget: Budget,
-) -> Result<Outcome, Error> {
+) -> Result<SliceResult, Error> {
     let checkpoint: Checkpoint<F::State> = from.decode()?;
     let format = F::new(&rows.describe()?, &checkpoint.options)?;
     if format.digest() != checkpoint.plan {
@@ -52,7 +52,7 @@ struct Slice<'a, R: Rows, F: Format> {
 }
 
 impl<R: Rows, F: Format> Slice<'_, R, F> {
-    fn run(mut self) -> Result<Outcome, Error> {
+    fn run(mut self) -> Result<SliceResult, Error> {
         let format = self.format;
         // The carry of a row much larger than a part holds whole parts.
         let mut flow = self.output.cut()?;
@@ -76,22 +76,24 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
         }
     }
 
-    fn done(mut self) -> Result<Outcome, Error> {
+    fn done(mut self) -> Result<SliceResult, Error> {
         let bytes = self.output.finish()?;
-        Ok(Outcome::Done(Summary {
+        let summary = Summary {
             tables: self.output.counts.tables,
             rows: self.output.counts.rows,
             bytes,
             parts: self.output.buffer.written(),
             warnings: [self.format.warnings(), &self.output.warnings].concat(),
-            damaged: self.output.damaged,
-        }))
+            damaged: self.output.damaged.clone(),
+        };
+        let (_, tables) = self.output.into_saved();
+        Ok(SliceResult { outcome: Outcome::Done(summary), tables })
     }
 
     /// Ends the slice at the last part's end.
-    fn more(self) -> Result<Outcome, Error> {
+    fn more(self) -> Result<SliceResult, Error> {
         let bytes = self.output.buffer.bytes_written();
-        let saved = self.output.into_saved();
+        let (saved, tables) = self.output.into_saved();
         let table = match self.format.steps().get(saved.resume_at.step as usize) {
             Some(Step::Rows(table)) => Some(String::from_utf8_lossy(&table.table).into_owned()),
             _ => None,
@@ -103,7 +105,8 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
             bytes,
             parts: saved.parts,
         };
-        Ok(Outcome::More(More { checkpoint: saved.encode()?, progress }))
+        let outcome = Outcome::More(More { checkpoint: saved.encode()?, progress });
+        Ok(SliceResult { outcome, tables })
     }
 
     fn text(&mut self, text: &[u8]) -> Result<Flow, Error> {
@@ -115,6 +118,9 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
     fn table(&mut self, table: &TableRows<F::Table>) -> Result<Flow, Error> {
         let format = self.format;
         let step = self.output.end.step;
+        if F::LISTS_TABLES && table.counted {
+            self.output.begin_table();
+        }
         let max_rows = format.max_rows().filter(|_| table.counted);
         if max_rows == Some(0) {
             return self.end_table(table, 0);
@@ -172,6 +178,7 @@ impl<R: Rows, F: Format> Slice<'_, R, F> {
         self.open_scans.table_read(batches);
         let (text, state) = (&mut self.output.buffer, &mut self.output.end.state);
         self.output.warnings.extend(format.end_table(table, text, state));
+        self.output.end_table(&table.table);
         self.output.report_gaps(&table.table);
         self.output.counts.tables += u32::from(table.counted);
         self.output.end_step()

@@ -105,6 +105,7 @@ fn options((format, (name, value)): (&str, (&str, &str)), damaged: &str) -> Opti
 /// One slice as long as it takes.
 fn run(host: &Host, checkpoint: &str, written: u32) -> Result<Outcome, Error> {
     resume(host, &mut Taken(written), &Endless, checkpoint, Budget { parts: u32::MAX })
+        .map(|slice| slice.outcome)
 }
 
 fn batch() -> impl Strategy<Value = Batch> {
@@ -185,7 +186,9 @@ proptest! {
     ) {
         let host = Host { batches, pieces: Vec::new() };
         let first = start(&host, &options(format, "stop")).unwrap();
-        let saved = match resume(&host, &mut Taken(0), &Endless, &first, Budget { parts: 1 }) {
+        let saved = match resume(&host, &mut Taken(0), &Endless, &first, Budget { parts: 1 })
+            .map(|slice| slice.outcome)
+        {
             Ok(Outcome::More(more)) => more.checkpoint,
             _ => first,
         };

@@ -170,7 +170,10 @@ fn export(host: &Host, options: &Options, parts: u32, hurry: bool) -> (Vec<u8>, 
     let mut object = Object::default();
     let mut checkpoint = start(&host, options).unwrap();
     loop {
-        match resume(&host, &mut object, &Hurry(hurry), &checkpoint, Budget { parts }).unwrap() {
+        match resume(&host, &mut object, &Hurry(hurry), &checkpoint, Budget { parts })
+            .unwrap()
+            .outcome
+        {
             Outcome::More(more) => checkpoint = more.checkpoint,
             Outcome::Done(summary) => return (object.0, summary),
         }
@@ -395,6 +398,7 @@ fn a_checkpoint_is_of_one_format() {
         let one = Budget { parts: 30 };
         let Ok(Outcome::More(more)) =
             resume(&&host, &mut Object::default(), &Hurry(false), &first, one)
+                .map(|slice| slice.outcome)
         else {
             panic!("{format} has ended");
         };

@@ -58,6 +58,9 @@ impl Observer for Console {
                      partway jobs prune deletes it later"
                 ));
             }
+            JobEvent::NoManifest(error) => above(progress, || {
+                message!("warning: there is no manifest beside the object: {error}");
+            }),
             // A job that ends with its data left says so itself.
             JobEvent::Ended(record) if record.last_error.is_some() => *upload_left = None,
             JobEvent::Finished => *progress = None,

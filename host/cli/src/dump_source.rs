@@ -4,9 +4,11 @@ use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::thread;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
+use bytesize::ByteSize;
 use futures_util::stream::{self, BoxStream, StreamExt};
+use partway_jobs::manifest_name;
 use partway_store::{HttpObject, Store, read_in_ranges};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -46,6 +48,30 @@ impl DumpSource {
                 Self::Url(HttpObject::new(url.clone(), token.as_deref())?)
             }
         })
+    }
+
+    /// The object's manifest, if there is one beside it.
+    pub async fn manifest(&self) -> anyhow::Result<Option<Self>> {
+        let Self::Object { store, name } = self else { return Ok(None) };
+        let name = manifest_name(name);
+        Ok(match store.stat(&name).await {
+            Ok(_) => Some(Self::Object { store: store.clone(), name }),
+            // Not there, or not to be seen: it is an addition.
+            Err(_) => None,
+        })
+    }
+
+    /// All of it.
+    pub async fn read_whole(&self, most: usize) -> anyhow::Result<Vec<u8>> {
+        let mut chunks = self.read().await?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            bytes.extend_from_slice(&chunk?);
+            if bytes.len() > most {
+                bail!("{} is larger than {}", self.location(), ByteSize::b(most as u64));
+            }
+        }
+        Ok(bytes)
     }
 
     /// What it is called in messages.

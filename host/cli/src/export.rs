@@ -85,6 +85,7 @@ fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<Export
         tables: arguments.tables.clone(),
         settings: arguments.settings(),
         encoding: arguments.encoding()?,
+        manifest: !arguments.no_manifest,
         filters: arguments.conditions.clone(),
         component: component.map(|path| absolute(path)),
         part_size: arguments.part_size,

@@ -9,6 +9,7 @@ mod export;
 mod failure;
 mod jobs;
 mod log;
+mod object_manifest;
 mod output;
 mod progress;
 mod read_progress;

@@ -1,11 +1,13 @@
 //! `partway verify`.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use bytesize::ByteSize;
 use partway_codec::Identities;
+use partway_manifest::{Manifest, ManifestChecker, ManifestProblem};
 use partway_sqlite::Snapshot;
 use partway_verify::{
     CompareError, Difference, DumpChecker, DumpFormatError, DumpReport, InsertedColumns,
@@ -21,6 +23,7 @@ use crate::arguments::VerifyArguments;
 use crate::dump_source::DumpSource;
 use crate::encoded_object::{EncodedObject, ObjectError, decode};
 use crate::failure::Failure;
+use crate::object_manifest::{self, printable};
 use crate::output::{message, print_or_fail};
 use crate::signals::Signals;
 
@@ -39,6 +42,10 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
     }
     let identities = arguments.decryption.identities()?;
     let source = DumpSource::open(&arguments.dump)?;
+    let manifest = match arguments.no_manifest {
+        true => None,
+        false => object_manifest::checker(&source, arguments.manifest.as_ref()).await?,
+    };
     let folder = match arguments.against {
         Some(_) => Some(
             private_folder()
@@ -48,9 +55,10 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
     };
     let restored = folder.as_ref().map(|folder| folder.path().join("restored.db"));
     let verify = Verify { arguments: &arguments, source, identities, restored };
+    let verified = verify.run(manifest);
     let mut signals = Signals::new().context("can't listen for signals")?;
     tokio::select! {
-        result = verify.run() => result,
+        result = verified => result,
         _ = signals.next() => {
             // The threads that work on it are not waited for.
             drop(folder);
@@ -77,22 +85,34 @@ struct Verify<'a> {
 }
 
 impl Verify<'_> {
-    async fn run(&self) -> Result<(), Failure> {
+    async fn run(&self, manifest: Option<ManifestChecker>) -> Result<(), Failure> {
         let location = self.source.location();
-        let checked = self.check().await?;
-        let Checked { report, object } = checked.map_err(|error| match error {
-            ObjectError::Content(DumpFormatError::NotADump) => {
-                anyhow!("{location} {error}{OTHER_FORMATS}")
+        let listed = manifest.as_ref().map(|checker| Listed::of(checker.manifest()));
+        let (checked, different) = self.check(manifest).await?;
+        let mut problems = printable(&location, &different);
+        let Checked { report, object } = match checked {
+            Ok(checked) => checked,
+            Err(error) => {
+                for problem in problems {
+                    message!("{problem}");
+                }
+                return Err(match error {
+                    ObjectError::Content(DumpFormatError::NotADump) => {
+                        anyhow!("{location} {error}{OTHER_FORMATS}")
+                    }
+                    _ => anyhow!("{location} {error}{}", error.advice()),
+                }
+                .into());
             }
-            _ => anyhow!("{location} {error}{}", error.advice()),
-        })?;
-        let Some(mut report) = report else { return self.compare_hash(&object) };
+        };
+        let Some(mut report) = report else {
+            return self.finish_other(&object, problems, listed.as_ref());
+        };
         let dump_bytes = report.bytes;
         // Of the object, not of what is in it: as export tells it.
         (report.sha256, report.bytes) = (object.sha256, object.bytes);
 
-        let mut problems: Vec<String> =
-            report.problems.iter().map(|problem| format!("{location} {problem}")).collect();
+        problems.extend(report.problems.iter().map(|problem| format!("{location} {problem}")));
         if let Some(expected) = &self.arguments.sha256
             && *expected != report.sha256
         {
@@ -110,36 +130,43 @@ impl Verify<'_> {
             };
             print_or_fail(&serde_json::to_string(&outcome)?)?;
         }
-        let Some(last) = problems.pop() else {
-            return Ok(self.print_success(&report, dump_bytes, differences.as_ref())?);
-        };
-        for problem in problems {
-            message!("{problem}");
+        if problems.is_empty() {
+            self.print_success(&report, dump_bytes, differences.as_ref(), listed.as_ref())?;
         }
-        Err(Failure::Failed(anyhow!(last)))
+        failed(problems)
     }
 
     /// Reads the dump, and checks it on another thread meanwhile.
-    async fn check(&self) -> anyhow::Result<Result<Checked, ObjectError<DumpFormatError>>> {
+    async fn check(&self, manifest: Option<ManifestChecker>) -> anyhow::Result<Outcomes> {
         let checker = match &self.restored {
             Some(database) => DumpChecker::restoring_into(database)
                 .context("the dump can't be restored into a temporary file")?,
             None => DumpChecker::new(),
         };
         let identities = self.identities.clone();
-        let only_hash = self.arguments.sha256.is_some() && self.arguments.against.is_none();
-        self.source.work_on(move |chunks| check(chunks, &identities, checker, only_hash)).await
+        let has_hash = self.arguments.sha256.is_some() || manifest.is_some();
+        let only_hash = has_hash && self.arguments.against.is_none();
+        self.source
+            .work_on(move |chunks| check(chunks, &identities, checker, only_hash, manifest))
+            .await
     }
 
-    /// Compares the hash of an object that is no dump.
-    fn compare_hash(&self, EncodedObject { sha256, bytes }: &EncodedObject) -> Result<(), Failure> {
+    /// Ends with an object that is no dump: its hash tells whether it is as it was.
+    fn finish_other(
+        &self,
+        EncodedObject { sha256, bytes }: &EncodedObject,
+        mut problems: Vec<String>,
+        listed: Option<&Listed>,
+    ) -> Result<(), Failure> {
         let location = self.source.location();
         if let Some(expected) = &self.arguments.sha256
             && expected != sha256
         {
-            return Err(anyhow!("{location} has the SHA-256 {sha256}, not {expected}").into());
+            problems.push(format!("{location} has the SHA-256 {sha256}, not {expected}"));
         }
+        failed(problems)?;
         message!("{location} has the expected SHA-256. It is no dump, and was not checked further");
+        print_listed(listed);
         if self.arguments.json {
             let outcome = serde_json::json!({ "bytes": bytes, "sha256": sha256 });
             return Ok(print_or_fail(&outcome.to_string())?);
@@ -201,6 +228,7 @@ impl Verify<'_> {
         report: &DumpReport,
         dump_bytes: u64,
         differences: Option<&Differences>,
+        listed: Option<&Listed>,
     ) -> anyhow::Result<()> {
         let bytes = ByteSize::b(dump_bytes);
         match report.pages {
@@ -216,6 +244,7 @@ impl Verify<'_> {
         if let Some(part) = &report.part {
             message!("it is of a part of a database only: {part}");
         }
+        print_listed(listed);
         if let Some(database) = &self.arguments.against {
             let without = if differences.is_some_and(|differences| !differences.with_rowids) {
                 ", without rowids: the dump was made with --no-rowids"
@@ -240,28 +269,58 @@ struct Checked {
     object: EncodedObject,
 }
 
+/// What reading an object comes to, and where it is not what its manifest says.
+type Outcomes = (Result<Checked, ObjectError<DumpFormatError>>, Vec<ManifestProblem>);
+
 fn check(
     mut chunks: mpsc::Receiver<Bytes>,
     identities: &Identities,
+    checker: DumpChecker,
+    only_hash: bool,
+    manifest: Option<ManifestChecker>,
+) -> Outcomes {
+    let manifest = RefCell::new(manifest);
+    let mut next = || {
+        let chunk = chunks.blocking_recv()?;
+        if let Some(manifest) = &mut *manifest.borrow_mut() {
+            manifest.object_bytes(&chunk);
+        }
+        Some(chunk)
+    };
+    let checked = check_contents(&mut next, identities, checker, only_hash, |bytes| {
+        if let Some(manifest) = &mut *manifest.borrow_mut() {
+            manifest.content_bytes(bytes);
+        }
+    });
+    // Where it is no dump, or can't be decoded any further, the rest still has to be what it was.
+    if manifest.borrow().is_some() {
+        while next().is_some() {}
+    }
+    let sha256 = checked.as_ref().ok().map(|checked| checked.object.sha256.as_str());
+    let different = manifest.into_inner().map(|manifest| manifest.finish(sha256));
+    (checked, different.unwrap_or_default())
+}
+
+fn check_contents(
+    next: impl FnMut() -> Option<Bytes>,
+    identities: &Identities,
     mut checker: DumpChecker,
     only_hash: bool,
+    mut tell: impl FnMut(&[u8]),
 ) -> Result<Checked, ObjectError<DumpFormatError>> {
     let mut is_other = false;
-    let object = decode(
-        || chunks.blocking_recv(),
-        identities,
-        |bytes| {
-            if is_other {
-                checker.feed_other(bytes);
-                return Ok(());
-            }
-            match checker.feed(bytes) {
-                Err(DumpFormatError::NotADump) if only_hash => is_other = true,
-                taken => return taken,
-            }
-            Ok(())
-        },
-    )?;
+    let object = decode(next, identities, |bytes| {
+        tell(bytes);
+        if is_other {
+            checker.feed_other(bytes);
+            return Ok(());
+        }
+        match checker.feed(bytes) {
+            Err(DumpFormatError::NotADump) if only_hash => is_other = true,
+            taken => return taken,
+        }
+        Ok(())
+    })?;
     let (bytes, sha256) = checker.hashed();
     let object = object.unwrap_or(EncodedObject { sha256, bytes });
     let report = match checker.finish() {
@@ -271,6 +330,37 @@ fn check(
         Err(error) => return Err(ObjectError::Content(error)),
     };
     Ok(Checked { report, object })
+}
+
+/// How much a manifest lists.
+struct Listed {
+    parts: u64,
+    tables: u64,
+}
+
+impl Listed {
+    fn of(manifest: &Manifest) -> Self {
+        Self { parts: manifest.parts.len() as u64, tables: manifest.tables.len() as u64 }
+    }
+}
+
+/// Prints that an object is what its manifest says.
+fn print_listed(listed: Option<&Listed>) {
+    let Some(Listed { parts, tables }) = listed else { return };
+    let tables = match tables {
+        0 => String::new(),
+        tables => format!(" and {}", pluralize(*tables, "table")),
+    };
+    message!("it is what its manifest says: {}{tables}", pluralize(*parts, "part"));
+}
+
+/// Prints all problems but the last, which is the failure.
+fn failed(mut problems: Vec<String>) -> Result<(), Failure> {
+    let Some(last) = problems.pop() else { return Ok(()) };
+    for problem in problems {
+        message!("{problem}");
+    }
+    Err(Failure::Failed(anyhow!(last)))
 }
 
 /// How two databases differ.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use partway_manifest::manifest_name;
 use partway_sqlite::Expected;
 use partway_store::{SLOWEST_UPLOAD_BYTES_PER_SECOND, Store, StoreError, numbered_name, part_size};
 use partway_wasmtime::Counters;
@@ -15,6 +16,7 @@ use crate::job::Job;
 use crate::job_error::JobError;
 use crate::job_store::JobStore;
 use crate::lease::Lease;
+use crate::manifest::{ListingLengths, NoManifest, write_manifest};
 use crate::object_name::default_name;
 use crate::observer::{JobEvent, Observer};
 use crate::options::options;
@@ -44,6 +46,8 @@ pub(crate) struct ActiveJob {
     pub(crate) failure: Option<StepError>,
     /// Why the data of an earlier start could not be deleted from the store, if it could not.
     pub(crate) upload_left: Option<StoreError>,
+    /// Why there is no manifest beside the object, if there is none.
+    pub(crate) no_manifest: Option<NoManifest>,
     store: Option<Arc<dyn Store>>,
     source: Option<(Exporter, Arc<dyn Source>)>,
 }
@@ -53,7 +57,7 @@ pub(crate) enum StepResult {
     /// The upload has begun.
     Begun(Box<Job>, Expected),
     /// A slice is done, after this many parts.
-    Sliced { parts_before: usize },
+    Sliced { before: ListingLengths },
     /// The object has appeared.
     Completed(Finished),
     /// The data in the store has been deleted, or can't be.
@@ -92,6 +96,7 @@ impl ActiveJob {
             cancel,
             failure: None,
             upload_left: None,
+            no_manifest: None,
             store: None,
             source: None,
         }
@@ -160,9 +165,20 @@ impl ActiveJob {
                 let (store, job) = (self.opened_store()?, self.loaded_job()?);
                 let finished = job.complete(store).await.map_err(StepError::from)?;
                 remove_copies(jobs, &self.record.id);
+                self.no_manifest = self.write_manifest(&finished).await.err();
                 Ok(StepResult::Completed(finished))
             }
             _ => self.clean_up(jobs).await,
+        }
+    }
+
+    /// Writes the manifest, if there is to be one.
+    async fn write_manifest(&self, finished: &Finished) -> Result<(), NoManifest> {
+        match (&self.store, &self.job) {
+            (Some(store), Some(job)) if self.record.request.manifest => {
+                write_manifest(store, &self.record, job, finished).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -170,7 +186,10 @@ impl ActiveJob {
     async fn clean_up(&mut self, jobs: &JobStore) -> Result<StepResult, StepFailure> {
         remove_copies(jobs, &self.record.id);
         Ok(match self.abort_unless_complete(jobs).await? {
-            Ok(Some(finished)) => StepResult::Completed(finished),
+            Ok(Some(finished)) => {
+                self.no_manifest = self.write_manifest(&finished).await.err();
+                StepResult::Completed(finished)
+            }
             Ok(None) => StepResult::CleanedUp(Ok(())),
             Err(error) => StepResult::CleanedUp(Err(error)),
         })
@@ -353,13 +372,20 @@ impl ActiveJob {
         loop {
             let name = numbered_name(wanted, number);
             number += 1;
-            if taken.contains(&name) || store.is_taken(&name).await.map_err(JobError::from)? {
+            if taken.contains(&name) || self.is_taken(store, &name).await? {
                 continue;
             }
             if jobs.take_name(&self.lease, &name)? {
                 return Ok(name);
             }
         }
+    }
+
+    /// Whether there is an object of this name, or of that of its manifest.
+    async fn is_taken(&self, store: &Arc<dyn Store>, name: &str) -> Result<bool, JobError> {
+        let is_taken = store.is_taken(name).await?;
+        Ok(is_taken
+            || (self.record.request.manifest && store.is_taken(&manifest_name(name)).await?))
     }
 
     async fn slice(&mut self, stop: &CancellationToken) -> Result<StepResult, StepError> {
@@ -375,9 +401,9 @@ impl ActiveJob {
             cancel: self.cancel.clone(),
         };
         let budget = Budget { parts: pace.slice_parts.unwrap_or(u32::MAX) };
-        let parts_before = job.part_ids.len();
+        let before = job.listing.lengths();
         job.slice(exporter, &**source, store, pacing, budget, &self.counters).await?;
-        Ok(StepResult::Sliced { parts_before })
+        Ok(StepResult::Sliced { before })
     }
 
     async fn exporter(&self, resources: &Arc<dyn Resources>) -> Result<Exporter, StepError> {

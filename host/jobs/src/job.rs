@@ -6,13 +6,14 @@ use std::time::Instant;
 use partway_codec::{EncodedStream, Encoding};
 use partway_sqlite::Fingerprint;
 use partway_store::{CompletedObject, HashState, PartId, Store, StoreError, UploadId};
-use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome};
+use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome, SliceResult};
 use partway_wasmtime::pacing::Pacing;
 use partway_wasmtime::{CallError, Counters, Limits, PipeCtx};
 use serde::{Deserialize, Serialize};
 
 use crate::blocking::spawn_blocking;
 use crate::job_error::JobError;
+use crate::manifest::Listing;
 use crate::options::SavedOptions;
 use crate::pacing::CutOffGuard;
 use crate::slice_output::{EncodedObject, SliceOutput, SliceWritten};
@@ -23,8 +24,8 @@ use crate::totals::{Finished, Totals};
 ///
 /// Save all of it (it is [`Serialize`]) after [`Job::begin`], and again after every successful
 /// [`Job::slice`]: by then the slice's parts are safe in the store, and the next slice begins after
-/// them. Its saved form grows by one part id per part; apart from that, it contains at most a row's
-/// text. Resuming from an older save repeats slices, and the object is the same. Resuming needs a
+/// them. Its saved form grows by one part id and a line of the manifest per part and table; apart from that, it contains
+/// at most a row's text. Resuming from an older save repeats slices, and the object is the same. Resuming needs a
 /// [`Source`] in the same state (compare [`Job::fingerprint`]) and the same component (compare
 /// [`Job::component`]). When [`Job::is_ended`], only [`Job::complete`] is left, which may be
 /// repeated too. [`Worker`](crate::Worker) does all of this.
@@ -50,6 +51,9 @@ pub struct Job {
     /// How the object is encoded. None: it is what the component writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) encoded: Option<EncodedObject>,
+    /// What its manifest will list.
+    #[serde(default, skip_serializing_if = "Listing::is_empty")]
+    pub(crate) listing: Listing,
 }
 
 impl Job {
@@ -118,6 +122,7 @@ impl Job {
             hash: HashState::default(),
             ended: false,
             encoded,
+            listing: Listing::default(),
         })
     }
 
@@ -127,7 +132,7 @@ impl Job {
     }
 
     /// The bytes that the component has written, and its parts: before they are encoded.
-    fn made(&self) -> (u64, u32) {
+    pub(crate) fn made(&self) -> (u64, u32) {
         match &self.encoded {
             Some(EncodedObject { stream, .. }) => (stream.decoded_bytes(), stream.blocks()),
             None => (self.totals.bytes, self.totals.parts),
@@ -173,18 +178,19 @@ impl Job {
             .limits(Limits::for_part_size(part_size))
             .build(source.rows(), parts);
         let (exporter, checkpoint) = (exporter.clone(), self.checkpoint.clone());
-        let outcome = blocking(move || exporter.resume(ctx, &checkpoint, budget)).await;
-        let written = output.finish(matches!(outcome, Ok(Outcome::Done(_)))).await;
+        let slice = blocking(move || exporter.slice(ctx, &checkpoint, budget)).await;
+        let is_last = matches!(&slice, Ok(slice) if matches!(slice.outcome, Outcome::Done(_)));
+        let written = output.finish(is_last).await;
         cut_off.disarm();
-        let (outcome, written) = match (outcome, written) {
-            (Ok(outcome), written) => (outcome, written?),
+        let (slice, written) = match (slice, written) {
+            (Ok(slice), written) => (slice, written?),
             // A part that was not taken is the store's failure, and the store knows why.
             (Err(CallError::Exporter(ExportError::WriteFailed(_))), Err(error)) => {
                 return Err(error);
             }
             (Err(error), _) => return Err(error.into()),
         };
-        self.advance(outcome, written, counters, began)?;
+        self.advance(slice, written, counters, began)?;
         self.count(counters);
         tracing::info!(
             slice = self.totals.slices,
@@ -199,7 +205,7 @@ impl Job {
     /// Takes over the result of a slice; nothing if it breaks the contract.
     fn advance(
         &mut self,
-        outcome: Outcome,
+        slice: SliceResult,
         written: SliceWritten,
         counters: &Counters,
         began: Instant,
@@ -212,7 +218,7 @@ impl Job {
             None => (bytes, parts),
         };
         let is_whole = made.is_multiple_of(u64::from(self.options.part_size));
-        match outcome {
+        match slice.outcome {
             Outcome::More(_) if made_parts == self.made().1 => return Err(JobError::NoProgress),
             Outcome::Done(_) if made_parts == 0 => return Err(JobError::NoProgress),
             Outcome::More(_) if !is_whole => return Err(JobError::ShortPart),
@@ -235,6 +241,8 @@ impl Job {
         self.totals.parts = parts;
         self.totals.slices += 1;
         self.totals.seconds += began.elapsed().as_secs_f64();
+        let part_size = self.part_size();
+        self.listing.extend(&uploaded.part_hashes, part_size, uploaded.bytes, slice.tables);
         self.part_ids.extend(uploaded.part_ids);
         self.hash = uploaded.hash;
         if let (Some(encoded), Some(stream)) = (&mut self.encoded, stream) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::manifest::NoManifest;
 use crate::record::{JobId, JobRecord};
 use crate::step_error::StepError;
 use crate::totals::Totals;
@@ -47,6 +48,8 @@ pub enum JobEvent<'a> {
     },
     /// The data in the store could not be deleted: pruning deletes it later.
     UploadLeft(&'a StoreError),
+    /// Its object is there, but no manifest could be written beside it.
+    NoManifest(&'a NoManifest),
     /// It is done, failed or cancelled, and that is saved.
     Ended(&'a JobRecord),
     /// This process no longer works on it: it has ended, is stopped for now, or belongs to another

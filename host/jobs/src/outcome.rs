@@ -80,20 +80,23 @@ impl Settlement<'_> {
                 let next = NextStep { wake_at: now, keeps_lease };
                 self.save_begun(active, *job, expected, next, now).await
             }
-            StepResult::Sliced { parts_before } => {
+            StepResult::Sliced { before } => {
                 let Some(job) = &active.job else { return Ok(lost()) };
                 let pause =
                     if job.ended { Duration::ZERO } else { active.record.request.pace.pause };
                 let wake_at = now.checked_add(pause).unwrap_or(Timestamp::MAX);
                 // The lease is kept during the pause, so that the database's state stays at hand.
                 let next = NextStep { wake_at, keeps_lease };
-                active.record =
-                    self.jobs.save_slice(&active.lease, job, parts_before, next, now)?;
+                active.record = self.jobs.save_slice(&active.lease, job, before, next, now)?;
                 self.observer.event(&active.lease.id, &JobEvent::Slice(&job.totals));
                 Ok(rest_or_stop(active, next))
             }
             StepResult::Completed(finished) => {
                 let record = self.jobs.save_done(&active.lease, &finished, now)?;
+                if let Some(error) = &active.no_manifest {
+                    tracing::warn!(%error, "no manifest");
+                    self.observer.event(&active.lease.id, &JobEvent::NoManifest(error));
+                }
                 Ok(self.finished(active, record))
             }
             StepResult::CleanedUp(result) => self.save_clean_up(active, result, now),

@@ -2,21 +2,23 @@
 //! returns the job as saved.
 
 use jiff::Timestamp;
-use rusqlite::{Transaction, params};
+use partway_manifest::{ManifestPart, ManifestTable};
+use rusqlite::{Connection, Row, Transaction, params};
 
 use crate::columns::{from_json, json};
 use crate::history::remember;
 use crate::job::Job;
 use crate::job_store::{JobStore, TransactionError};
 use crate::lease::{Lease, lease_end, release};
+use crate::manifest::{Listing, ListingLengths};
 use crate::options::options;
-use crate::record::{JobRecord, JobState};
+use crate::record::{JobId, JobRecord, JobState};
 use crate::slice_output::EncodedObject;
 use crate::state_error::StateError;
 use crate::totals::Finished;
 use crate::transitions::{after_clean_up, after_slice};
 use partway_sqlite::Expected;
-use partway_store::{HashState, UploadId};
+use partway_store::{HashState, PartId, UploadId};
 
 /// What follows a save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +35,7 @@ impl JobStore {
             return Ok(None);
         };
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT part_id FROM export_parts WHERE job = ?1 ORDER BY number",
-            )?;
-            let part_ids =
-                statement.query_map([&record.id.0], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let (part_ids, listing) = load_parts(connection, &record.id)?;
             let mut statement =
                 connection.prepare_cached("SELECT * FROM export_jobs WHERE id = ?1")?;
             let job = statement.query_row([&record.id.0], |row| {
@@ -58,6 +56,7 @@ impl JobStore {
                     hash: from_json(row, "hash")?.unwrap_or_default(),
                     ended: row.get("ended")?,
                     encoded,
+                    listing,
                 };
                 Ok(Some(job))
             });
@@ -76,7 +75,7 @@ impl JobStore {
     ) -> Result<JobRecord, StateError> {
         let fingerprint = job.fingerprint.as_ref().map(json).transpose()?;
         self.save(lease, |transaction| {
-            transaction.execute("DELETE FROM export_parts WHERE job = ?1", [&lease.id.0])?;
+            forget_parts(transaction, lease)?;
             transaction.execute(
                 "UPDATE export_jobs SET object = ?2, upload_id = ?3, part_size = ?4, component = ?5, \
                      fingerprint = ?6, expected = ?7, starts = starts + 1 \
@@ -95,22 +94,18 @@ impl JobStore {
         })
     }
 
-    /// Saves a slice: the checkpoint, and the ids of parts that are all safe in the store.
+    /// Saves a slice: the checkpoint, and what is new in the job's lists of parts, which are all safe in the store, and of
+    /// tables.
     pub(crate) fn save_slice(
         &self,
         lease: &Lease,
         job: &Job,
-        parts_before: usize,
+        before: ListingLengths,
         next: NextStep,
         now: Timestamp,
     ) -> Result<JobRecord, StateError> {
         self.save(lease, |transaction| {
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO export_parts (job, number, part_id) VALUES (?1, ?2, ?3)",
-            )?;
-            for (number, part_id) in job.part_ids.iter().enumerate().skip(parts_before) {
-                insert.execute(params![lease.id.0, number as i64 + 1, part_id])?;
-            }
+            save_parts(transaction, lease, job, before)?;
             save_progress(transaction, lease, job, next, now)
         })
     }
@@ -142,7 +137,7 @@ impl JobStore {
         now: Timestamp,
     ) -> Result<JobRecord, StateError> {
         self.save(lease, |transaction| {
-            transaction.execute("DELETE FROM export_parts WHERE job = ?1", [&lease.id.0])?;
+            forget_parts(transaction, lease)?;
             transaction.execute(
                 "UPDATE export_jobs SET state = 'waiting', checkpoint = '', hash = NULL, encoded = NULL, ended = 0, \
                      fingerprint = NULL, totals = NULL, last_error = ?2, skips_damaged = ?3, wake_at = ?4 \
@@ -246,6 +241,69 @@ impl JobStore {
     }
 }
 
+fn load_parts(connection: &Connection, id: &JobId) -> rusqlite::Result<(Vec<PartId>, Listing)> {
+    let mut part_ids = Vec::new();
+    let mut listing = Listing::default();
+    let query = "SELECT part_id, bytes, xxh64 FROM export_parts WHERE job = ?1 ORDER BY number";
+    let mut statement = connection.prepare_cached(query)?;
+    let mut rows = statement.query([&id.0])?;
+    while let Some(row) = rows.next()? {
+        part_ids.push(row.get(0)?);
+        listing.parts.push(ManifestPart { bytes: row.get(1)?, xxh64: hash(row, 2)? });
+    }
+    let query =
+        "SELECT name, rows, offset, bytes, xxh64 FROM export_tables WHERE job = ?1 ORDER BY number";
+    let mut statement = connection.prepare_cached(query)?;
+    let mut rows = statement.query([&id.0])?;
+    while let Some(row) = rows.next()? {
+        listing.tables.push(ManifestTable {
+            name: row.get(0)?,
+            rows: row.get(1)?,
+            offset: row.get(2)?,
+            bytes: row.get(3)?,
+            xxh64: hash(row, 4)?,
+        });
+    }
+    Ok((part_ids, listing))
+}
+
+/// A hash is saved as the signed number of the same bits.
+fn hash(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::cast_unsigned)
+}
+
+/// Saves what a job lists beyond what it did before.
+fn save_parts(
+    transaction: &Transaction<'_>,
+    lease: &Lease,
+    job: &Job,
+    before: ListingLengths,
+) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO export_parts (job, number, part_id, bytes, xxh64) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    let parts = job.part_ids.iter().zip(&job.listing.parts);
+    for (number, (part_id, part)) in parts.enumerate().skip(before.parts) {
+        let xxh64 = part.xxh64.cast_signed();
+        insert.execute(params![lease.id.0, number as i64 + 1, part_id, part.bytes, xxh64])?;
+    }
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO export_tables (job, number, name, rows, offset, bytes, xxh64) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for (number, table) in job.listing.tables.iter().enumerate().skip(before.tables) {
+        let ManifestTable { name, rows, offset, bytes, xxh64 } = table;
+        let xxh64 = xxh64.cast_signed();
+        insert.execute(params![lease.id.0, number as i64 + 1, name, rows, offset, bytes, xxh64])?;
+    }
+    Ok(())
+}
+
+fn forget_parts(transaction: &Transaction<'_>, lease: &Lease) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM export_parts WHERE job = ?1", [&lease.id.0])?;
+    transaction.execute("DELETE FROM export_tables WHERE job = ?1", [&lease.id.0])?;
+    Ok(())
+}
+
 fn save_progress(
     transaction: &Transaction<'_>,
     lease: &Lease,
@@ -282,7 +340,7 @@ fn finish(
     state: JobState,
     now: Timestamp,
 ) -> Result<(), TransactionError> {
-    transaction.execute("DELETE FROM export_parts WHERE job = ?1", [&lease.id.0])?;
+    forget_parts(transaction, lease)?;
     transaction.execute(
         "UPDATE export_jobs SET state = ?2, finished_at = ?3, wake_at = NULL, upload_id = NULL, \
              checkpoint = NULL, hash = NULL, encoded = NULL \

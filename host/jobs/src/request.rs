@@ -29,6 +29,9 @@ pub struct ExportRequest {
     /// How the object is compressed and encrypted.
     #[serde(default, skip_serializing_if = "Encoding::is_none")]
     pub encoding: Encoding,
+    /// Whether a manifest is written beside the object, as `NAME.manifest.json`.
+    #[serde(default)]
+    pub manifest: bool,
     /// Conditions, each for the table of a name: rows that do not meet theirs are left out, as by
     /// [`Snapshot::with_filters`](partway_sqlite::Snapshot::with_filters). Only of trusted people: they may take any time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -118,6 +121,7 @@ impl ExportRequest {
             tables: vec![],
             settings: vec![],
             encoding: Encoding::default(),
+            manifest: true,
             filters: vec![],
             component: None,
             part_size: None,

@@ -205,6 +205,7 @@ mod tests {
                 tables: vec![],
                 settings: vec![],
                 encoding: Encoding::default(),
+                manifest: false,
                 filters: vec![],
                 component: None,
                 part_size: Some(4096),

@@ -144,6 +144,20 @@ const MIGRATIONS: &[&str] = &["
 ", "
     -- How the object is encoded, and how far that is, as JSON. With the key of an object that is encrypted.
     ALTER TABLE export_jobs ADD COLUMN encoded TEXT;
+", "
+    -- What the manifest lists. Hashes are XXH64, as signed numbers.
+    ALTER TABLE export_parts ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE export_parts ADD COLUMN xxh64 INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE export_tables (
+        job TEXT NOT NULL REFERENCES export_jobs (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        rows INTEGER NOT NULL,
+        offset INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        xxh64 INTEGER NOT NULL,
+        PRIMARY KEY (job, number)
+    ) STRICT, WITHOUT ROWID;
 "];
 
 /// How long to wait for another process that writes.

@@ -91,6 +91,8 @@ pub struct StoreConfig {
     /// The size of every part except the last, in bytes, within the store's limits. None: 5 MiB,
     /// more for databases over 9 GiB.
     pub part_size: Option<u64>,
+    /// Whether a manifest is written beside each object, as `NAME.manifest.json`. Default: true.
+    pub manifests: bool,
     /// How the work of an export is divided into slices, and how often a failed one is retried.
     pub pace: Pace,
     /// How many unfinished exports there may be, including waiting ones; further ones are refused
@@ -116,6 +118,7 @@ impl StoreConfig {
             address,
             state: state.into(),
             part_size: None,
+            manifests: true,
             pace: Pace::default(),
             max_unfinished: 100,
             concurrent_downloads: 16,

@@ -370,6 +370,7 @@ async fn open_exports(
         max_loaded_row: config.max_loaded_row,
         encoding: config.encoding.clone(),
         part_size: store_config.part_size,
+        manifests: store_config.manifests,
         pace,
         max_unfinished: store_config.max_unfinished,
         inline,

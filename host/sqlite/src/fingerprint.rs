@@ -51,6 +51,12 @@ impl Fingerprint {
     }
 }
 
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// For another kind of database: any text that no other state has.
 impl From<String> for Fingerprint {
     fn from(text: String) -> Self {

@@ -70,6 +70,7 @@ mod part_sequence;
 mod part_size;
 #[cfg(feature = "s3")]
 mod s3;
+mod small_object;
 mod store;
 mod upload;
 
@@ -85,6 +86,7 @@ pub use parallel_read::read_in_ranges;
 pub use part_buffers::{BufferReturn, FreeBuffers, part_buffers};
 pub use part_sequence::PartSequence;
 pub use part_size::{PartSizeError, part_size};
+pub use small_object::write_object;
 pub use store::{
     CompletedObject, IncompleteUpload, ObjectBytes, ObjectStat, ObjectVersion, PartId,
     SLOWEST_UPLOAD_BYTES_PER_SECOND, Store, StoreLimits, UploadId,

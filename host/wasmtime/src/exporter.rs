@@ -21,7 +21,18 @@ pub use crate::bindings::exporter::{
     Budget, Error as ExportError, More, Options, Outcome, Progress, Summary,
 };
 
+pub use crate::contents::TableContents;
+
 const WORLD: &str = "partway:pipe/export-component@0.1.0";
+
+/// What a slice has done.
+#[derive(Debug, Clone)]
+pub struct SliceResult {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The tables whose rows ended in it, in the object's order. Empty if the component does not tell.
+    pub tables: Vec<TableContents>,
+}
 
 impl Options {
     /// Options to export everything, in a format of the component, in parts of this many bytes (at
@@ -155,8 +166,28 @@ impl Exporter {
         checkpoint: &str,
         budget: Budget,
     ) -> Result<Outcome, CallError> {
+        self.slice(ctx, checkpoint, budget).map(|slice| slice.outcome)
+    }
+
+    /// Like [`Exporter::resume`]. Returns also which tables the slice has completed, as far as the component tells.
+    ///
+    /// # Errors
+    ///
+    /// All of [`CallError`]. The same checkpoint may be used again.
+    pub fn slice(
+        &self,
+        ctx: PipeCtx,
+        checkpoint: &str,
+        budget: Budget,
+    ) -> Result<SliceResult, CallError> {
         let checkpoint = checkpoint.to_owned();
-        self.call(ctx, |component, store| component.call_resume(store, checkpoint, budget))
+        self.call(ctx, |component, store| {
+            let outcome = component.call_resume(&mut *store, checkpoint, budget)?;
+            Ok(match outcome {
+                Ok(outcome) => Ok(SliceResult { outcome, tables: component.call_tables(store)? }),
+                Err(error) => Err(error),
+            })
+        })
     }
 
     fn call<T>(

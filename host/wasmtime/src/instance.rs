@@ -7,10 +7,12 @@ use wasmtime::{AsContextMut, Error as WasmtimeError, Result as WasmtimeResult};
 
 use crate::answer;
 use crate::bindings::exporter::{Budget, Error, Options, Outcome};
+use crate::contents::{self, TableContents};
 use crate::context::PipeView;
 use crate::limits::{Limiter, Limits};
 
 const EXPORTER: &str = "partway:pipe/exporter@0.1.0";
+const CONTENTS: &str = "partway:pipe/contents@0.1.0";
 
 /// An instance of the world `export-component` in your own store. Its functions return what
 /// `exporter.wit` says; an error of wasmtime means that the component failed or was interrupted,
@@ -19,6 +21,8 @@ const EXPORTER: &str = "partway:pipe/exporter@0.1.0";
 pub struct ExportComponent {
     start: TypedFunc<(Options,), (Result<String, Error>,)>,
     resume: TypedFunc<(String, Budget), (Result<Outcome, Error>,)>,
+    /// None: the component does not tell its contents.
+    tables: Option<TypedFunc<(), (Vec<TableContents>,)>>,
 }
 
 impl std::fmt::Debug for ExportComponent {
@@ -65,8 +69,13 @@ impl ExportComponent {
     ///
     /// If the instance is of another world.
     pub fn new(mut store: impl AsContextMut, instance: &Instance) -> WasmtimeResult<Self> {
-        let start = function(&mut store, instance, "start")?;
-        Ok(Self { start, resume: function(store, instance, "resume")? })
+        let start = function(&mut store, instance, EXPORTER, "start")?;
+        let resume = function(&mut store, instance, EXPORTER, "resume")?;
+        let tables = match instance.get_export_index(&mut store, None, CONTENTS) {
+            Some(_) => Some(function(store, instance, CONTENTS, "tables")?),
+            None => None,
+        };
+        Ok(Self { start, resume, tables })
     }
 
     /// Checks the options against the schema and returns the first checkpoint.
@@ -97,6 +106,21 @@ impl ExportComponent {
         limiter(&mut store, |limiter| limiter.begin_slice(budget.parts));
         let (outcome,) = self.resume.call(&mut store, (checkpoint, budget))?;
         Ok(answer::outcome(outcome, &limits(&mut store))?)
+    }
+
+    /// The tables whose rows ended in the slice that this instance has just run: what `contents.wit` says. None from a
+    /// component that does not have this interface.
+    ///
+    /// # Errors
+    ///
+    /// If the component fails, or returns more than fits into its memory.
+    pub fn call_tables(
+        &self,
+        mut store: impl AsContextMut<Data: PipeView>,
+    ) -> WasmtimeResult<Vec<TableContents>> {
+        let Some(tables) = &self.tables else { return Ok(Vec::new()) };
+        let (tables,) = tables.call(&mut store, ())?;
+        Ok(contents::bounded(tables, &limits(&mut store))?)
     }
 
     /// Like [`ExportComponent::call_start`], for an instance that was created asynchronously.
@@ -131,6 +155,21 @@ impl ExportComponent {
         let (outcome,) = self.resume.call_async(&mut store, (checkpoint, budget)).await?;
         Ok(answer::outcome(outcome, &limits(&mut store))?)
     }
+
+    /// Like [`ExportComponent::call_tables`], for an instance that was created asynchronously.
+    ///
+    /// # Errors
+    ///
+    /// If the component fails, or returns more than fits into its memory.
+    #[cfg(feature = "async")]
+    pub async fn call_tables_async(
+        &self,
+        mut store: impl AsContextMut<Data: PipeView>,
+    ) -> WasmtimeResult<Vec<TableContents>> {
+        let Some(tables) = &self.tables else { return Ok(Vec::new()) };
+        let (tables,) = tables.call_async(&mut store, ()).await?;
+        Ok(contents::bounded(tables, &limits(&mut store))?)
+    }
 }
 
 fn limiter<T>(
@@ -147,15 +186,17 @@ fn limits(store: &mut impl AsContextMut<Data: PipeView>) -> Limits {
 fn function<Params, Return>(
     mut store: impl AsContextMut,
     instance: &Instance,
+    interface: &str,
     name: &str,
 ) -> WasmtimeResult<TypedFunc<Params, Return>>
 where
     Params: ComponentNamedList + Lower,
     Return: ComponentNamedList + Lift,
 {
-    let missing = || WasmtimeError::msg(format!("the component does not export {EXPORTER} {name}"));
-    let exporter = instance.get_export_index(&mut store, None, EXPORTER).ok_or_else(missing)?;
+    let missing =
+        || WasmtimeError::msg(format!("the component does not export {interface} {name}"));
+    let exports = instance.get_export_index(&mut store, None, interface).ok_or_else(missing)?;
     let function =
-        instance.get_export_index(&mut store, Some(&exporter), name).ok_or_else(missing)?;
+        instance.get_export_index(&mut store, Some(&exports), name).ok_or_else(missing)?;
     instance.get_typed_func(store, function)
 }

@@ -97,6 +97,7 @@
 mod answer;
 pub mod bindings;
 mod clock;
+mod contents;
 mod context;
 mod counters;
 mod cursor_resource;

@@ -51,19 +51,19 @@ fn compose() -> Vec<u8> {
 }
 
 /// A folder that the program may use, as `/data`, and nothing else.
-struct Case {
+pub(super) struct Case {
     folder: tempfile::TempDir,
     wasmtime: PathBuf,
 }
 
 impl Case {
     /// None, and a line that says so, where there is no wasmtime.
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let wasmtime = wasmtime()?;
         Some(Self { folder: tempfile::tempdir().unwrap(), wasmtime })
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -78,7 +78,7 @@ impl Case {
     }
 
     /// Runs it to a good end; what it prints.
-    fn succeed(&self, database: &str, output: &str, slices: &[&str]) -> String {
+    pub(super) fn succeed(&self, database: &str, output: &str, slices: &[&str]) -> String {
         let done = self.export(database, output, slices).output().expect("wasmtime starts");
         assert!(done.status.success(), "{database}: {}", printed(&done));
         printed(&done)

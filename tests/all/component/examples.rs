@@ -11,14 +11,14 @@ use rusqlite::Connection;
 use crate::support::{TOO_WIDE, built, database, node, program, python_tools, rows_check, sha256};
 
 /// A host: what starts it, for an export and for a check of its rows.
-struct Host {
-    name: &'static str,
-    export: Vec<PathBuf>,
+pub(super) struct Host {
+    pub(super) name: &'static str,
+    pub(super) export: Vec<PathBuf>,
     check: Vec<PathBuf>,
 }
 
 /// Those that can run here.
-fn hosts() -> Vec<Host> {
+pub(super) fn hosts() -> Vec<Host> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     let mut hosts = vec![Host {
         name: "host-rust",

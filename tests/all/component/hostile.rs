@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use partway_wasmtime::{Limits, PipeCtx, exporter, parts};
 use tempfile::TempDir;
 
 use crate::support::{
-    Program, assert_sentences, database, export_with, hostile, job_options, memory,
+    Program, assert_sentences, database, export_with, hostile, job_options, memory, stored,
 };
 
 /// What is said of each way.
@@ -198,8 +198,8 @@ fn the_program_spends_little_on_a_hostile_component_and_leaves_nothing() {
         assert!(printed.len() < MOST_OUTPUT, "{way}: {} bytes", printed.len());
         assert_sentences(&printed);
         assert!(!printed.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{way}: {printed}");
-        let left = names(&store).iter().filter(|name| *name != "state").count();
-        assert_eq!(left, usize::from(ODD.contains(&way)), "{way}: {:?}", names(&store));
+        let left = stored(&store).iter().filter(|name| *name != "state").count();
+        assert_eq!(left, usize::from(ODD.contains(&way)), "{way}: {:?}", stored(&store));
     }
 }
 
@@ -213,11 +213,6 @@ fn watch(mut child: Child) -> (ExitStatus, u64) {
         }
         thread::sleep(Duration::from_millis(2));
     }
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// Wants every slice to end at once.

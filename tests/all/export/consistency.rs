@@ -14,7 +14,7 @@ use partway_wasmtime::exporter::Budget;
 use partway_wasmtime::exporter::Exporter;
 use rusqlite::Connection;
 
-use crate::support::{Never, Program, database, job_options, runtime, saved_parts};
+use crate::support::{Never, Program, database, job_options, runtime, saved_parts, stored};
 
 const ACCOUNTS: i64 = 60_000;
 
@@ -141,9 +141,7 @@ fn kill_behind_some_parts(file: &Path, store: &Path, folder: &Path, more: &[&str
 
 /// What there is of uploads.
 fn hidden(store: &Path) -> Vec<String> {
-    let names = std::fs::read_dir(store).unwrap().map(|entry| entry.unwrap().file_name());
-    let names = names.map(|name| name.to_string_lossy().into_owned());
-    names.filter(|name| name.starts_with('.')).collect()
+    stored(store).into_iter().filter(|name| name.starts_with('.')).collect()
 }
 
 #[test]

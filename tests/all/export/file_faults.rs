@@ -16,6 +16,7 @@ use std::thread;
 use std::time::Instant;
 
 use rusqlite::Connection;
+use serde_json::Value;
 
 use crate::support::{Program, preload, sha256, summary, turn};
 
@@ -128,7 +129,7 @@ impl Ground {
         (output, Report::read(&counts))
     }
 
-    /// The files in the store, all of them whole objects or hidden.
+    /// The objects in the store and what is hidden there. All objects, and manifests, are whole.
     fn stored(&self, reference: &str) -> Result<(Vec<String>, Vec<String>), String> {
         let (mut objects, mut hidden) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(self.root.join("store")).unwrap() {
@@ -136,6 +137,12 @@ impl Ground {
             let name = entry.file_name().into_string().unwrap();
             if name.starts_with('.') && name.ends_with(".partway") {
                 hidden.push(name);
+            } else if name.ends_with(".manifest.json") {
+                let manifest = fs::read(entry.path()).unwrap();
+                let manifest: Value = serde_json::from_slice(&manifest).unwrap_or_default();
+                if manifest["object"]["sha256"] != reference {
+                    return Err(format!("{name} is in the store, and is not whole"));
+                }
             } else if sha256(&entry.path()) == reference {
                 objects.push(name);
             } else {

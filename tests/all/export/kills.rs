@@ -18,7 +18,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::support::{
-    GarageServer, Program, contents, export, garage, jobs, runtime, sha256, summary, turn,
+    GarageServer, Program, contents, export, garage, jobs, runtime, sha256, stored, summary, turn,
 };
 
 const KILLS: u32 = 100;
@@ -162,7 +162,7 @@ fn survives_kills_in_a_folder(
     // A kill between the beginning of an upload and its being saved leaves one that nobody knows of.
     let prune = Program::jobs(folder.path(), ["prune", "--uploads-older-than", "0s"]).run();
     assert!(prune.status.success());
-    assert_eq!(fs::read_dir(&store).unwrap().count(), 1, "something hidden is left");
+    assert_eq!(stored(&store).len(), 1, "something hidden is left");
 }
 
 fn survives_kills_in_garage(
@@ -246,7 +246,7 @@ fn beside_others(folder: &Path, kill: &mut dyn FnMut()) {
         }
         assert!(exports >= 3, "{exports}");
     });
-    assert_eq!(fs::read_dir(&store).unwrap().count(), 0, "something hidden is left");
+    assert_eq!(stored(&store).len(), 0, "something hidden is left");
 }
 
 #[test]

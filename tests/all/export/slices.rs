@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use partway_testbed::{Random, compare, restore, write_sample};
 
-use crate::support::{Program, WAIT_LIMIT, database, export, sha256, signal, summary};
+use crate::support::{Program, WAIT_LIMIT, database, export, sha256, signal, stored, summary};
 
 /// Parts a slice that never ends before the export.
 const ALL: u32 = u32::MAX;
@@ -140,7 +140,7 @@ fn the_program_killed_between_and_within_slices_ends_with_the_same_object() {
     // A kill between the beginning of an upload and its being saved leaves one that nobody knows of.
     let prune = Program::jobs(folder.path(), ["prune", "--uploads-older-than", "0s"]);
     assert!(prune.run().status.success());
-    assert_eq!(fs::read_dir(store).unwrap().count(), 1, "something hidden is left");
+    assert_eq!(stored(store).len(), 1, "something hidden is left");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_database_that_has_changed_is_exported_from_its_start() {
     let restored = folder.path().join("restored.db");
     restore(&store.join(&visible(store)[0]), &restored).unwrap();
     assert_eq!(compare(file, &restored).unwrap(), []);
-    assert_eq!(fs::read_dir(store).unwrap().count(), 1, "the first upload is left");
+    assert_eq!(stored(store).len(), 1, "the first upload is left");
 }
 
 #[test]
@@ -262,9 +262,7 @@ impl Sample {
 
 /// The names in a folder that are not hidden.
 fn visible(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-    let names = names.map(|name| name.to_string_lossy().into_owned());
-    names.filter(|name| !name.starts_with('.')).collect()
+    stored(folder).into_iter().filter(|name| !name.starts_with('.')).collect()
 }
 
 /// Waits until an unfinished object has so many bytes.

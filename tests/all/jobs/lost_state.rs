@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use partway_testbed::write_sample;
 
-use crate::support::{Program, export, sha256, summary, wait_for_parts};
+use crate::support::{Program, export, sha256, stored, summary, wait_for_parts};
 
 struct Case {
     folder: tempfile::TempDir,
@@ -44,11 +44,7 @@ impl Case {
     }
 
     fn objects(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.store).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
+        stored(&self.store)
     }
 }
 

@@ -30,6 +30,7 @@ fn request(
         format: "sql".into(),
         tables: vec![],
         settings: vec![],
+        manifest: false,
         filters: vec![],
         component: None,
         part_size: Some(part_size),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{Server, WAIT_LIMIT, damage, of_many_pages, program, tiny};
+use crate::support::{Server, WAIT_LIMIT, damage, of_many_pages, program, stored, tiny};
 
 fn all(server: &Server) -> Vec<Value> {
     server.get("/exports").result(200).as_array().unwrap().clone()
@@ -66,8 +66,9 @@ fn what_has_changed_is_exported_and_the_newest_are_kept() {
         assert!(began.elapsed() < WAIT_LIMIT);
         sleep(Duration::from_millis(50));
     };
-    let stored = fs::read_dir(folder.path().join("store")).unwrap();
-    assert_eq!(stored.count(), 3);
+    // And each with its manifest.
+    let store = folder.path().join("store");
+    assert_eq!((stored(&store).len(), fs::read_dir(store).unwrap().count()), (3, 6));
 
     // Somebody deletes the newest: it is made again, though nothing has changed.
     let before = all(&server).len();

@@ -7,7 +7,7 @@ use base16ct::lower::encode_string as hex;
 use partway_testbed::{compare, restore, write_sample};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Server, database, export};
+use crate::support::{Server, database, export, stored};
 
 /// A slice of one small part, and a rest after it: exports take as long as a test wants to look at them.
 pub const SLOWLY: [&str; 6] = ["--part-size", "64KiB", "--slice-parts", "1", "--pause", "30ms"];
@@ -42,8 +42,8 @@ impl ServiceCase {
 
     /// What is in the store, hidden or not.
     pub fn stored(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.folder.path().join("store")).unwrap();
-        entries.map(|entry| entry.unwrap().path()).collect()
+        let store = self.folder.path().join("store");
+        stored(&store).into_iter().map(|name| store.join(name)).collect()
     }
 
     /// A dump is that of the sample, and restores to it.

@@ -32,7 +32,7 @@ pub fn export(connection: &Connection, output: impl Write) -> Result<()> {
     };
     let checkpoint = start(&rows, &options).map_err(failed)?;
     let budget = Budget { parts: u32::MAX };
-    match resume(&rows, &mut parts, &Unpaced, &checkpoint, budget).map_err(failed)? {
+    match resume(&rows, &mut parts, &Unpaced, &checkpoint, budget).map_err(failed)?.outcome {
         Outcome::Done(_) => Ok(()),
         Outcome::More(_) => Err(anyhow!("it ended before all was written")),
     }

@@ -6,6 +6,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::contents::TableContents;
 use super::parts::PartsError;
 use partway_rows::RowsError;
 
@@ -77,6 +78,15 @@ pub enum Outcome {
     More(More),
     /// The object is complete.
     Done(Summary),
+}
+
+/// What a slice has done: what `exporter.resume` gives, and `contents.tables` after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SliceResult {
+    /// How the slice ended.
+    pub outcome: Outcome,
+    /// The tables whose rows ended in it, in the object's order.
+    pub tables: Vec<TableContents>,
 }
 
 /// Why an export can't start or resume: `exporter.error`.

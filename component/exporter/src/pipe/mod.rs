@@ -2,11 +2,13 @@
 //! files but `rows`, which is the crate `partway-rows`. Those say what every item means, in which units and order; here stands only what is particular to
 //! this side.
 
+mod contents;
 mod exporter;
 mod pacing;
 mod parts;
 
-pub use exporter::{Budget, Error, More, Options, Outcome, Progress, Summary};
+pub use contents::TableContents;
+pub use exporter::{Budget, Error, More, Options, Outcome, Progress, SliceResult, Summary};
 pub use pacing::Pacing;
 pub use parts::{Parts, PartsError};
 pub use partway_rows::{

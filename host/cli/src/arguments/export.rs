@@ -93,6 +93,10 @@ pub struct ExportArguments {
     )]
     pub retries: u32,
 
+    /// Write no manifest beside the object, which lists its tables and parts with their hashes, as NAME.manifest.json
+    #[arg(long, requires = "to")]
+    pub no_manifest: bool,
+
     /// Export even if the same database is already being exported to the same store
     #[arg(long, requires = "to")]
     pub concurrent: bool,

@@ -68,6 +68,10 @@ pub struct ServeArguments {
     #[command(flatten)]
     pub encryption: EncryptionArguments,
 
+    /// Write no manifest beside each object, which lists its tables and parts with their hashes, as NAME.manifest.json
+    #[arg(long, requires = "store")]
+    pub no_manifest: bool,
+
     /// The largest dump that GET /export/dump responds with
     #[arg(long, value_name = "SIZE", requires = "store", default_value = "32MiB", value_parser = size)]
     pub inline_size: u64,
@@ -243,6 +247,7 @@ impl ServeArguments {
     fn store_config(&self, store: &StoreAddress, state: PathBuf) -> StoreConfig {
         StoreConfig {
             part_size: self.part_size,
+            manifests: !self.no_manifest,
             pace: Pace {
                 slice_parts: self.slice_parts,
                 slice_time: self.slice_time,

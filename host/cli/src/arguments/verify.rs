@@ -29,6 +29,15 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "HEX", value_parser = sha256)]
     pub sha256: Option<String>,
 
+    /// The object's manifest; names the parts and tables that are not as they were [default: NAME.manifest.json beside the
+    /// object, if it is there]
+    #[arg(long, value_name = "MANIFEST")]
+    pub manifest: Option<Dump>,
+
+    /// Pay no attention to a manifest beside the object
+    #[arg(long, conflicts_with = "manifest")]
+    pub no_manifest: bool,
+
     /// Print the result as one line of JSON on standard output
     #[arg(long)]
     pub json: bool,

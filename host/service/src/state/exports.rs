@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use partway_codec::Encoding;
 use partway_jobs::{
     Callback, Clock, ExportRequest, JobId, JobRecord, JobStore, ObjectCheck, OnChange, Pace,
-    Queued, SnapshotMode, StateError, SystemClock, Worker,
+    Queued, SnapshotMode, StateError, SystemClock, Worker, manifest_name,
 };
 use partway_store::{Store, StoreAddress};
 use tokio::sync::Semaphore;
@@ -43,6 +43,7 @@ pub struct StoreExports {
     pub snapshot: SnapshotMode,
     pub max_loaded_row: Option<u64>,
     pub part_size: Option<u64>,
+    pub manifests: bool,
     pub encoding: Encoding,
     pub pace: Pace,
     pub max_unfinished: u64,
@@ -132,6 +133,7 @@ impl StoreExports {
             tables: Vec::new(),
             settings: Vec::new(),
             encoding: self.encoding.clone(),
+            manifest: self.manifests,
             filters: vec![],
             component: None,
             part_size: self.part_size,
@@ -250,6 +252,9 @@ impl StoreExports {
         let is_own = self.check_object(record).await? != ObjectCheck::Replaced;
         if is_own {
             self.store.delete(name).await?;
+            if record.request.manifest {
+                self.store.delete(&manifest_name(name)).await?;
+            }
         }
         let id = record.id.clone();
         self.with_jobs(move |jobs| jobs.save_pruned(&id, SystemClock.now())).await?;

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tracing::Instrument;
+use twox_hash::XxHash64;
 
 use crate::error::StoreError;
 use crate::hash::HashState;
@@ -17,6 +18,8 @@ use crate::store::{PartId, Store, UploadId};
 pub struct UploadedParts {
     /// The ids of the slice's parts, in order.
     pub part_ids: Vec<PartId>,
+    /// The XXH64 of each of them.
+    pub part_hashes: Vec<u64>,
     /// Their size in bytes.
     pub bytes: u64,
     /// The hash of the object up to the last of them.
@@ -45,6 +48,7 @@ pub(super) struct Uploader {
     is_sync_due: bool,
     /// The numbers and ids of the parts that are written, in the order in which they were.
     part_ids: Vec<(u32, PartId)>,
+    part_hashes: Vec<u64>,
     bytes: u64,
 }
 
@@ -92,6 +96,7 @@ impl Uploader {
             syncs: JoinSet::new(),
             is_sync_due: false,
             part_ids: Vec::new(),
+            part_hashes: Vec::new(),
             bytes: 0,
         }
     }
@@ -127,9 +132,11 @@ impl Uploader {
         let mut hasher = std::mem::take(&mut self.hasher);
         let hashing = spawn_blocking(move || {
             hasher.update(&bytes);
-            hasher
+            (hasher, XxHash64::oneshot(0, &bytes))
         });
-        self.hasher = self.destination.joined(hashing.await.map(Ok))?;
+        let (hasher, part_hash) = self.destination.joined(hashing.await.map(Ok))?;
+        self.hasher = hasher;
+        self.part_hashes.push(part_hash);
         Ok(())
     }
 
@@ -164,6 +171,7 @@ impl Uploader {
         self.part_ids.sort_unstable_by_key(|(number, _)| *number);
         Ok(UploadedParts {
             part_ids: self.part_ids.into_iter().map(|(_, id)| id).collect(),
+            part_hashes: self.part_hashes,
             bytes: self.bytes,
             hash: HashState::of(&self.hasher),
         })

@@ -148,6 +148,7 @@ impl Schedule {
             format: "sql".to_owned(),
             tables: Vec::new(),
             settings: Vec::new(),
+            manifest: false,
             filters: vec![],
             component: None,
             part_size: Some(plan.part_size),

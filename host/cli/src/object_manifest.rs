@@ -1,0 +1,48 @@
+//! The manifest of an object that is verified.
+
+use anyhow::Context;
+use partway_manifest::{Manifest, ManifestChecker, ManifestProblem};
+use partway_verify::pluralize;
+
+use crate::arguments::Dump;
+use crate::dump_source::DumpSource;
+use crate::failure::Failure;
+
+/// The largest manifest: that of a million tables has some 150 MB.
+const MAX_BYTES: usize = 512 * 1024 * 1024;
+
+/// How many problems are printed one by one.
+const MAX_PRINTED: usize = 20;
+
+/// What is to be compared with the object: the manifest that was named, or the one beside it, or nothing.
+pub async fn checker(
+    object: &DumpSource,
+    named: Option<&Dump>,
+) -> Result<Option<ManifestChecker>, Failure> {
+    let manifest = match named {
+        Some(named) => Some(DumpSource::open(named)?),
+        None => object.manifest().await?,
+    };
+    let Some(source) = manifest else { return Ok(None) };
+    let text = source.read_whole(MAX_BYTES).await?;
+    let manifest = Manifest::from_json(&text).with_context(|| {
+        format!(
+            "the manifest {} can't be used: verify with --no-manifest does without it",
+            source.location()
+        )
+    })?;
+    Ok(Some(ManifestChecker::new(manifest)))
+}
+
+/// Problems as they are printed: the first ones, and how many more there are.
+pub fn printable(location: &str, problems: &[ManifestProblem]) -> Vec<String> {
+    let printed = problems.len().min(MAX_PRINTED);
+    let mut lines: Vec<String> =
+        problems[..printed].iter().map(|problem| format!("{location} {problem}")).collect();
+    let more = problems.len() - printed;
+    if more > 0 {
+        let more = pluralize(more as u64, "more place");
+        lines.push(format!("{location} is not what its manifest says in {more}"));
+    }
+    lines
+}

@@ -1,0 +1,159 @@
+//! The manifest of a job's object: what it lists is gathered slice by slice, and written when the object is there.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use partway_codec::Encoding;
+use partway_manifest::{
+    Manifest, ManifestContents, ManifestFilter, ManifestObject, ManifestPart, ManifestTable,
+    manifest_name,
+};
+use partway_store::{Store, StoreError, write_object};
+use partway_wasmtime::exporter::TableContents;
+use serde::{Deserialize, Serialize};
+
+use crate::job::Job;
+use crate::record::JobRecord;
+use crate::totals::Finished;
+
+/// What the manifest will list.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Listing {
+    /// All parts, in order.
+    pub(crate) parts: Vec<ManifestPart>,
+    /// The tables whose rows have ended, in order.
+    pub(crate) tables: Vec<ManifestTable>,
+}
+
+impl Listing {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// How much it lists.
+    pub(crate) fn lengths(&self) -> ListingLengths {
+        ListingLengths { parts: self.parts.len(), tables: self.tables.len() }
+    }
+
+    /// Adds what a slice has written: parts of this size but for the last one of the object, and `bytes` in all.
+    pub(crate) fn extend(
+        &mut self,
+        part_hashes: &[u64],
+        part_size: u32,
+        mut bytes: u64,
+        tables: Vec<TableContents>,
+    ) {
+        for xxh64 in part_hashes {
+            let length = bytes.min(part_size.into());
+            bytes -= length;
+            self.parts.push(ManifestPart { bytes: length, xxh64: *xxh64 });
+        }
+        self.tables.extend(tables.into_iter().map(listed));
+    }
+}
+
+/// How many parts and tables a listing has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ListingLengths {
+    pub(crate) parts: usize,
+    pub(crate) tables: usize,
+}
+
+fn listed(table: TableContents) -> ManifestTable {
+    let TableContents { name, rows, start, end, xxh64 } = table;
+    ManifestTable {
+        name: String::from_utf8_lossy(&name).into_owned(),
+        rows,
+        offset: start,
+        bytes: end.saturating_sub(start),
+        xxh64,
+    }
+}
+
+/// Why there is no manifest beside an object.
+#[derive(Debug, thiserror::Error)]
+pub enum NoManifest {
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What it would say makes no sense.
+    #[error(
+        "what the export was to list is not complete: it was begun by an older version, or its component contradicts itself"
+    )]
+    Incomplete,
+}
+
+/// Writes the manifest of a job's object, unless an earlier attempt has. Its name was free when the object's was chosen.
+pub(crate) async fn write_manifest(
+    store: &Arc<dyn Store>,
+    record: &JobRecord,
+    job: &Job,
+    finished: &Finished,
+) -> Result<(), NoManifest> {
+    let name = manifest_name(&finished.name);
+    if store.is_taken(&name).await? {
+        return Ok(());
+    }
+    let text = manifest(record, job, finished).to_json().map_err(|_| NoManifest::Incomplete)?;
+    // As whoever reads it will.
+    Manifest::from_json(&text).map_err(|_| NoManifest::Incomplete)?;
+    write_object(store, &name, Bytes::from(text)).await?;
+    Ok(())
+}
+
+/// An encrypted object's says nothing of what is in the object but how much it is: whoever has it may not have the key.
+fn manifest(record: &JobRecord, job: &Job, finished: &Finished) -> Manifest {
+    let Finished { name, sha256, totals, .. } = finished;
+    let Encoding { compression, recipients } = match &job.encoded {
+        Some(encoded) => &encoded.encoding,
+        None => &Encoding::default(),
+    };
+    let object = ManifestObject {
+        name: name.clone(),
+        bytes: totals.bytes,
+        sha256: sha256.clone(),
+        compression: compression.as_ref().map(ToString::to_string),
+        encrypted: !recipients.is_empty(),
+    };
+    let filter = |(table, condition): &(String, String)| ManifestFilter {
+        table: table.clone(),
+        condition: condition.clone(),
+    };
+    let mut contents = ManifestContents {
+        format: job.options.format.clone(),
+        settings: job.options.settings.iter().cloned().collect(),
+        only_tables: job.options.tables.clone(),
+        filters: record.request.filters.iter().map(filter).collect(),
+        bytes: job.made().0,
+        tables: totals.tables.into(),
+        rows: totals.rows,
+        warnings: totals.warnings.clone(),
+        damaged: totals.damaged.clone(),
+    };
+    let mut tables = job.listing.tables.clone();
+    if object.encrypted {
+        contents.settings.clear();
+        contents.only_tables.clear();
+        contents.filters.clear();
+        contents.warnings.clear();
+        contents.damaged.clear();
+        tables.clear();
+    }
+    Manifest {
+        source_fingerprint: job.fingerprint.as_ref().map(ToString::to_string),
+        component_sha256: job.component.clone(),
+        made_by: format!("partway {}", env!("CARGO_PKG_VERSION")),
+        began: second(record.created_at),
+        ended: second(record.moved_at),
+        seconds: (totals.seconds * 1000.0).round() / 1000.0,
+        parts: job.listing.parts.clone(),
+        tables,
+        ..Manifest::new(object, contents)
+    }
+}
+
+/// A moment, without fractions of a second.
+fn second(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
