@@ -67,6 +67,7 @@ mod component {
     mod hostile;
     mod importer;
     mod marks;
+    mod redacting_exporter;
     mod redaction;
     mod redaction_enemy;
     mod redactor_host;
