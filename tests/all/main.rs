@@ -69,6 +69,7 @@ mod component {
     mod hostile;
     mod importer;
     mod marks;
+    mod redacting_exporter;
     mod redaction;
     mod redaction_enemy;
     mod redactor_host;

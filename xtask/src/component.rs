@@ -5,11 +5,31 @@ use partway_component_build::{Toolchain, build};
 
 use crate::run::{root, target};
 
-/// Their folders in `component/`; their crates are `partway-` and that.
-pub const COMPONENTS: [&str; 3] = ["exporter", "importer", "redactor"];
+/// A component of the repository.
+pub struct Component {
+    /// Its file's name.
+    pub name: &'static str,
+    /// Its crate's folder in `component/`.
+    folder: &'static str,
+}
 
-/// Builds one, in a folder of this name in the target folder.
-pub fn build_component(toolchain: &Toolchain, name: &str, folder: &str) -> Result<Vec<u8>> {
-    let manifest = root().join("component").join(name).join("Cargo.toml");
-    Ok(build(toolchain, &manifest, &format!("partway-{name}"), &target().join(folder))?)
+/// All that are published.
+pub const COMPONENTS: [Component; 4] = [
+    Component { name: "exporter", folder: "exporter-component" },
+    Component { name: "importer", folder: "importer" },
+    Component { name: "redactor", folder: "redactor-component" },
+    Component { name: "redacting-exporter", folder: "redacting-exporter" },
+];
+
+impl Component {
+    /// Its crate.
+    pub fn crate_name(&self) -> String {
+        format!("partway-{}", self.folder)
+    }
+
+    /// Builds it, in a folder of this name in the target folder.
+    pub fn build(&self, toolchain: &Toolchain, folder: &str) -> Result<Vec<u8>> {
+        let manifest = root().join("component").join(self.folder).join("Cargo.toml");
+        Ok(build(toolchain, &manifest, &self.crate_name(), &target().join(folder))?)
+    }
 }

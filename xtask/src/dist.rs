@@ -9,7 +9,7 @@ use wasm_encoder::{ComponentSection, CustomSection};
 use wasm_metadata::{AddMetadata, AddMetadataField};
 use wit_parser::Resolve;
 
-use crate::component::{COMPONENTS, build_component};
+use crate::component::COMPONENTS;
 use crate::run::{cargo, output, root, target};
 use crate::setup::setup;
 
@@ -26,11 +26,12 @@ pub fn dist() -> Result<()> {
     let toolchain = Toolchain::find()?;
     let mut components = vec![("partway-pipe".to_owned(), contract()?)];
     let crates = crates()?;
-    for name in COMPONENTS {
-        let crate_name = format!("partway-{name}");
-        let component = build_component(&toolchain, name, "component")?;
-        let about = about(&crates, &crate_name)?;
-        components.push((crate_name, described(&component, &format!("partway:{name}"), &about)?));
+    for component in COMPONENTS {
+        let name = component.name;
+        let about = about(&crates, &component.crate_name())?;
+        let component = component.build(&toolchain, "component")?;
+        let described = described(&component, &format!("partway:{name}"), &about)?;
+        components.push((format!("partway-{name}"), described));
     }
     let manifest = root().join("component/rows-check/Cargo.toml");
     let rows_check = build(&toolchain, &manifest, "rows-check", &target().join("component"))?;
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_component_says_what_it_is() {
-        let texts = about(&crates().unwrap(), "partway-exporter").unwrap();
+        let texts = about(&crates().unwrap(), "partway-exporter-component").unwrap();
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(texts[0], ("version", version.to_owned()));
         assert_eq!(texts[1], ("licenses", "Apache-2.0 OR MIT".to_owned()));

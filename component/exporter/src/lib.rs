@@ -3,7 +3,8 @@
 //!
 //! The work is in modules that know no bindings: they read through [`Rows`] and write through
 //! [`Parts`], so native programs and tests call [`start`] and [`resume`] as they are. Only `guest`,
-//! built for wasm alone, ties them to the WIT package `partway:pipe`.
+//! built for wasm alone, ties them to the WIT package `partway:pipe`: `export_exporter!` makes a component
+//! of them, with `Exporter` over the rows that it is to read.
 //!
 //! | module | what lives there |
 //! |---|---|
@@ -49,6 +50,11 @@ mod text_formats;
 mod values;
 
 pub use export::{resume, start};
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub use guest::bindings;
+#[cfg(target_arch = "wasm32")]
+pub use guest::{Exporter, bindings::export_exporter};
 pub use pipe::{
     AutoVacuum, Batch, Budget, Column, ColumnKind, Cursor, Encoding, Error, More, Object,
     ObjectKind, Options, Outcome, Pacing, Parts, PartsError, Position, Progress, Rows, RowsError,

@@ -25,25 +25,17 @@ impl<C: Cursor> RedactedCursor<C> {
         let changed = (!passage.changes_nothing()).then(|| ChangedRows::new(passage));
         Self { inner, digest: Some(digest), changed }
     }
+}
 
-    /// The next rows, as [`Cursor::next`].
-    ///
-    /// # Errors
-    ///
-    /// Those of the inner cursor.
-    pub fn next(&mut self, max_bytes: u32) -> Result<Batch, RowsError> {
+impl<C: Cursor> Cursor for RedactedCursor<C> {
+    fn next(&mut self, max_bytes: u32) -> Result<Batch, RowsError> {
         match &mut self.changed {
             None => self.inner.next(max_bytes),
             Some(changed) => changed.next(&mut self.inner, max_bytes),
         }
     }
 
-    /// The position after so many rows of the last batch, as [`Cursor::position`].
-    ///
-    /// # Errors
-    ///
-    /// Those of the inner cursor, and [`RowsError::InvalidCell`] for rows that the batch does not have.
-    pub fn position(&self, rows: u32) -> Result<Position, RowsError> {
+    fn position(&self, rows: u32) -> Result<Position, RowsError> {
         let inner = match &self.changed {
             None => rows,
             Some(changed) => changed.inner_rows(rows)?,
@@ -53,12 +45,7 @@ impl<C: Cursor> RedactedCursor<C> {
         Ok([&digest[..], &inner].concat())
     }
 
-    /// Bytes of a long cell of the last batch, as [`Cursor::read`].
-    ///
-    /// # Errors
-    ///
-    /// Those of the inner cursor, and [`RowsError::InvalidCell`] for cells that are not long.
-    pub fn read(
+    fn read(
         &mut self,
         row: u32,
         column: u32,

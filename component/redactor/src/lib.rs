@@ -1,9 +1,10 @@
-//! The redactor: a component between a database and an exporter, which hands on `rows` without the data that a
-//! policy keeps back.
+//! The redactor: stands between a database and an exporter, and hands on `rows` without the data that a policy keeps
+//! back.
 //!
 //! The work is in modules that know no bindings: they read through [`Rows`] and give [`Redaction`]'s schema and
-//! cursors. Only `guest`, built for wasm alone, ties them to the WIT package `partway:pipe`. The policy is an import of
-//! the component, so a component that holds it as text and this one make a component of the world `transform`.
+//! cursors. Only `guest`, built for wasm alone, ties them to a component: its `RedactedRows` are the host's under a policy
+//! that is an import of the component. A component of the world `transform` exports them, and one with the exporter in it
+//! reads them as Rust.
 //!
 //! | module | what lives there |
 //! |---|---|
@@ -38,6 +39,8 @@ mod replacement;
 mod tokens;
 
 pub use cursor::RedactedCursor;
+#[cfg(target_arch = "wasm32")]
+pub use guest::RedactedRows;
 pub use partway_rows::{
     AutoVacuum, Batch, Column, ColumnKind, Cursor, Encoding, Object, ObjectKind, Position, Rows,
     RowsError, Schema, Table, TableFlags, Text,

@@ -1,14 +1,29 @@
-//! The WIT interface `rows`, without bindings: one unchanging view of a database.
+//! The WIT interface `rows` as Rust types: one unchanging view of a database.
 //!
-//! Components that read through it have these types and traits in common, natively and in WebAssembly; each ties them to
-//! its own bindings. `rows.wit` says what every item means, in which units and order; here stands only what is
-//! particular to this side.
+//! Components that read through it have these types and traits in common, natively and in WebAssembly. `rows.wit` says
+//! what every item means, in which units and order; here stands only what is particular to this side.
+//!
+//! In WebAssembly the bindings are here too: `HostRows` is the import `rows`, and the macro `export_rows!` with
+//! `Transform` makes any [`Rows`] the export `rows`. So components that are written apart can be linked into one: what
+//! changes rows on the way is an implementation of [`Rows`] over another one.
 #![no_std]
 
 extern crate alloc;
 
 use alloc::string::String;
 use alloc::vec::Vec;
+
+#[cfg(target_arch = "wasm32")]
+mod guest;
+
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub use dlmalloc::GlobalDlmalloc;
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub use guest::bindings;
+#[cfg(target_arch = "wasm32")]
+pub use guest::{HostRows, Transform, bindings::export_rows};
 
 /// Text as a database holds it: bytes that may not decode.
 pub type Text = Vec<u8>;

@@ -1,12 +1,11 @@
 //! `partway redact-component`, and `--redact` of exports.
 
-use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use partway_redact::{RedactError, read_policy, redacting};
+use partway_redact::{RedactError, read_policy, redacting, redacting_exporter};
 use partway_wasmtime::exporter::Exporter;
 
 use crate::arguments::RedactArguments;
@@ -35,12 +34,12 @@ pub fn redacting_component(policy: &Path, component: Option<&Path>) -> Result<Ve
         error => Failure::usage(anyhow::Error::new(error).context(policy.display().to_string())),
     };
     let read = read_policy(policy).map_err(of_policy)?;
-    let exporter = match component {
-        None => Cow::Borrowed(partway_prebuilt::EXPORTER),
+    let made = match component {
+        None => redacting_exporter(&read),
         Some(file) => {
             let bytes = std::fs::read(file);
-            Cow::Owned(bytes.with_context(|| format!("{} can't be read", file.display()))?)
+            redacting(&bytes.with_context(|| format!("{} can't be read", file.display()))?, &read)
         }
     };
-    redacting(&exporter, &read).map_err(of_policy)
+    made.map_err(of_policy)
 }

@@ -1,11 +1,11 @@
 //! Redaction: a policy in TOML, and the component that obeys it.
 //!
-//! [`read_policy`] reads a policy, [`redacting`] puts the redactor of `partway-prebuilt` and the policy in front of an
-//! export component. The result is a component of the world `export-component` with the policy inside, which any host
-//! runs like any other. It contains the policy's key.
+//! [`read_policy`] reads a policy, [`redacting_exporter`] puts it into the exporter of `partway-prebuilt`, and
+//! [`redacting`] in front of any other export component. The result is a component of the world `export-component` with the
+//! policy inside, which any host runs like any other. It contains the policy's key.
 //!
 //! ```
-//! use partway_redact::{parse_policy, redacting};
+//! use partway_redact::{parse_policy, redacting_exporter};
 //!
 //! let policy = parse_policy("
 //!     unlisted = 'keep'
@@ -13,7 +13,7 @@
 //!     [tables.users]
 //!     columns = { email = 'hash', name = 'mask', phone = 'null', notes = 'drop' }
 //! ")?;
-//! let component = redacting(partway_prebuilt::EXPORTER, &policy)?;
+//! let component = redacting_exporter(&policy)?;
 //! # Ok::<(), partway_redact::RedactError>(())
 //! ```
 
@@ -21,7 +21,7 @@ mod compose;
 mod policy_component;
 mod policy_file;
 
-pub use compose::redacting;
+pub use compose::{redacting, redacting_exporter};
 pub use partway_redactor::{
     Comparison, Dependents, Literal, Policy, PolicyError, RowFilter, Rule, TablePolicy, Unlisted,
 };

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use partway_prebuilt::{EXPORTER, IMPORTER, REDACTOR};
-use partway_redact::{parse_policy, redacting};
+use partway_prebuilt::{EXPORTER, IMPORTER, REDACTING_EXPORTER, REDACTOR};
+use partway_redact::{parse_policy, redacting, redacting_exporter};
 use partway_testbed::write_sample;
 use partway_wasmtime::exporter::Exporter;
 use wac_graph::types::{ItemKind, Package, Type, Types, validate_target};
@@ -123,11 +123,15 @@ fn is_of_world(component: &[u8], world: &str) -> bool {
 
 #[test]
 fn components_are_of_the_worlds_that_they_are_for() {
-    let redacted = redacting(EXPORTER, &parse_policy("unlisted = 'keep'").unwrap()).unwrap();
+    let policy = parse_policy("unlisted = 'keep'").unwrap();
+    let composed = redacting(EXPORTER, &policy).unwrap();
+    let linked = redacting_exporter(&policy).unwrap();
     for (name, component, world) in [
         ("the exporter", EXPORTER, "export-component"),
         ("the hostile exporter", hostile(), "export-component"),
-        ("the exporter with a redactor and a policy", &redacted[..], "export-component"),
+        ("the exporter with a redactor and a policy", &composed[..], "export-component"),
+        ("the exporter with the redactor inside and a policy", &linked[..], "export-component"),
+        ("the exporter with the redactor inside, which needs a policy", REDACTING_EXPORTER, "none"),
         ("the redactor, which needs a policy", REDACTOR, "none"),
         ("the pass-through", pass_through(), "transform"),
         ("the importer", IMPORTER, "import-component"),

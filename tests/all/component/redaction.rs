@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Instant;
 
+use partway_prebuilt::EXPORTER;
 use partway_testbed::{Shape, restore};
 use rusqlite::Connection;
 
@@ -171,6 +172,10 @@ fn one_component_with_the_policy_inside_does_the_same_in_any_host() {
     let dump = fs::read(case.path("store/shop.sql")).unwrap();
     assert_eq!(streamed.stdout, dump, "{summary}");
     assert_eq!(case.streamed(&["--redact", "policy.toml"]).stdout, dump);
+    // A component that is named is not linked with the redactor, but composed with it.
+    fs::write(case.path("exporter.wasm"), EXPORTER).unwrap();
+    let named = ["--redact", "policy.toml", "--component", "exporter.wasm"];
+    assert_eq!(case.streamed(&named).stdout, dump);
     // The key is inside: only its owner may read it, and it is not put over another file.
     #[cfg(unix)]
     {

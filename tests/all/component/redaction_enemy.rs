@@ -1,5 +1,6 @@
 //! What a policy keeps back is nowhere in the object, in no spelling: random policies over random databases, in which
-//! every value is recognizable, and whose schemas name some of them.
+//! every value is recognizable, and whose schemas name some of them. And the object is the same, whether the redactor is
+//! linked with the exporter or composed with it.
 //!
 //! `PARTWAY_SEED=… cargo test -p partway-tests --test all nothing_that_is_kept_back` runs the one of that seed alone.
 
@@ -39,7 +40,7 @@ fn search_under(policies: u64) {
     let wanted = if only.is_some() { 1 } else { policies };
     let (next, done) = (AtomicU64::new(first), AtomicU64::new(0));
     let all = Mutex::new(Tally::default());
-    let host = RedactorHost::new();
+    let hosts = [RedactorHost::linked(), RedactorHost::composed()];
     let worker = || {
         while done.load(Ordering::Relaxed) < wanted {
             let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -48,7 +49,7 @@ fn search_under(policies: u64) {
             }
             assert!(seed < first + 3 * policies, "too many policies are refused");
             let folder = tempfile::tempdir().unwrap();
-            let tally = Trial::new(seed, folder.path()).run(&host);
+            let tally = Trial::new(seed, folder.path()).run(&hosts);
             done.fetch_add(tally.dumps, Ordering::Relaxed);
             all.lock().unwrap().add(&tally);
         }
@@ -370,7 +371,7 @@ impl<'a> Trial<'a> {
         (secrets, kept)
     }
 
-    fn run(mut self, host: &RedactorHost) -> Tally {
+    fn run(mut self, hosts: &[RedactorHost; 2]) -> Tally {
         self.plant();
         self.fill();
         let policy = self.policy();
@@ -378,11 +379,15 @@ impl<'a> Trial<'a> {
         let seed = self.seed;
         let file = self.folder.join("original.db");
         let snapshot = Snapshot::hold(&file).unwrap();
-        let slices = 1 + self.random.below(5) as u32;
-        let object = match host.export(&snapshot, &policy.to_json().unwrap(), slices) {
+        let json = policy.to_json().unwrap();
+        let [linked, composed] = hosts.each_ref().map(|host| {
+            let parts = 1 + self.random.below(5) as u32;
+            host.export(&snapshot, &json, parts).map_err(|error| format!("{error:?}"))
+        });
+        assert!(linked == composed, "seed {seed}: {policy:?}");
+        let object = match linked {
             Ok(object) => object,
-            Err(error) => {
-                let text = format!("{error:?}");
+            Err(text) => {
                 assert!(text.contains("redaction: "), "seed {seed}: {text}");
                 if std::env::var_os("PARTWAY_SEED").is_some() {
                     println!("{text}");

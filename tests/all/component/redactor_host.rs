@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use partway_prebuilt::{EXPORTER, REDACTOR};
+use partway_prebuilt::{EXPORTER, REDACTING_EXPORTER, REDACTOR};
 use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::{Budget, ExportError, Options, Outcome};
 use partway_wasmtime::parts::{self, Parts};
@@ -16,7 +16,7 @@ use wasmtime::component::{
 };
 use wasmtime::{Engine, Store};
 
-/// The redactor in front of the exporter, compiled.
+/// A component with the redactor and the exporter, compiled.
 pub struct RedactorHost {
     engine: Engine,
     instance: InstancePre<State>,
@@ -48,8 +48,13 @@ impl Parts for Object {
 }
 
 impl RedactorHost {
-    /// Compiles them.
-    pub fn new() -> Self {
+    /// The component that has both inside.
+    pub fn linked() -> Self {
+        Self::new(REDACTING_EXPORTER)
+    }
+
+    /// The redactor in front of the exporter, as in front of any other one.
+    pub fn composed() -> Self {
         let mut graph = CompositionGraph::new();
         let mut add = |name: &str, bytes: &[u8]| {
             let package = Package::from_bytes(name, None, bytes.to_vec(), graph.types_mut());
@@ -57,7 +62,10 @@ impl RedactorHost {
         };
         let (redactor, exporter) = (add("redactor", REDACTOR), add("exporter", EXPORTER));
         plug(&mut graph, vec![redactor], exporter).unwrap();
-        let composed = graph.encode(EncodeOptions::default()).unwrap();
+        Self::new(&graph.encode(EncodeOptions::default()).unwrap())
+    }
+
+    fn new(component: &[u8]) -> Self {
         let engine = Engine::new(&config()).unwrap();
         let mut linker = Linker::<State>::new(&engine);
         add_to_linker_sync(&mut linker).unwrap();
@@ -66,7 +74,7 @@ impl RedactorHost {
             .unwrap()
             .func_wrap("get", |store, (): ()| Ok((store.data().policy.clone(),)))
             .unwrap();
-        let component = Component::from_binary(&engine, &composed).unwrap();
+        let component = Component::from_binary(&engine, component).unwrap();
         let instance = linker.instantiate_pre(&component).unwrap();
         let _ticker = Ticker::start(&engine).unwrap();
         Self { engine, instance, _ticker }
@@ -79,22 +87,44 @@ impl RedactorHost {
         policy: &str,
         parts: u32,
     ) -> Result<Vec<u8>, ExportError> {
-        let object = Object::default();
-        let call = || {
-            let ctx = PipeCtx::builder().build(snapshot.clone(), object.clone());
-            let state = State { ctx, table: ResourceTable::new(), policy: policy.to_owned() };
-            let mut store = Store::new(&self.engine, state);
-            limit(&mut store);
-            store
-        };
-        let options = Options::new("sql", 4096);
-        let mut saved: String = self.call(call(), "start", (options,))?;
-        while let Outcome::More(more) =
-            self.call::<_, Outcome>(call(), "resume", (saved, Budget { parts }))?
-        {
-            saved = more.checkpoint;
+        let mut object = Vec::new();
+        let mut saved = self.start(snapshot, policy)?;
+        loop {
+            let (outcome, bytes) = self.slice(snapshot, policy, &saved, parts)?;
+            object.extend(bytes);
+            match outcome {
+                Outcome::More(more) => saved = more.checkpoint,
+                Outcome::Done(_) => return Ok(object),
+            }
         }
-        Ok(std::mem::take(&mut object.0.lock().unwrap()))
+    }
+
+    /// The first checkpoint.
+    pub fn start(&self, snapshot: &Snapshot, policy: &str) -> Result<String, ExportError> {
+        let store = self.store(snapshot, policy, Object::default());
+        self.call(store, "start", (Options::new("sql", 4096),))
+    }
+
+    /// A slice of so many parts in a new instance, and what it wrote.
+    pub fn slice(
+        &self,
+        snapshot: &Snapshot,
+        policy: &str,
+        from: &str,
+        parts: u32,
+    ) -> Result<(Outcome, Vec<u8>), ExportError> {
+        let object = Object::default();
+        let store = self.store(snapshot, policy, object.clone());
+        let outcome = self.call(store, "resume", (from, Budget { parts }))?;
+        Ok((outcome, std::mem::take(&mut object.0.lock().unwrap())))
+    }
+
+    fn store(&self, snapshot: &Snapshot, policy: &str, object: Object) -> Store<State> {
+        let ctx = PipeCtx::builder().build(snapshot.clone(), object);
+        let state = State { ctx, table: ResourceTable::new(), policy: policy.to_owned() };
+        let mut store = Store::new(&self.engine, state);
+        limit(&mut store);
+        store
     }
 
     fn call<P, R>(&self, mut store: Store<State>, name: &str, with: P) -> Result<R, ExportError>

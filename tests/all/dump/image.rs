@@ -191,9 +191,12 @@ fn what_an_image_can_not_be_is_said() {
     // Nor through a component that might keep something back, even if its policy keeps all.
     let policy = partway_redact::parse_policy("keep = ['t']").unwrap();
     let composed = partway_redact::redacting(partway_prebuilt::EXPORTER, &policy).unwrap();
-    let held = Snapshot::hold(&file).unwrap().with_pages(true);
-    let refused = Exporter::new(&composed).unwrap().start(held, &options(4096)).unwrap_err();
-    assert!(refused.to_string().contains("they are not offered here"), "{refused}");
+    let linked = partway_redact::redacting_exporter(&policy).unwrap();
+    for component in [composed, linked] {
+        let held = Snapshot::hold(&file).unwrap().with_pages(true);
+        let refused = Exporter::new(&component).unwrap().start(held, &options(4096)).unwrap_err();
+        assert!(refused.to_string().contains("they are not offered here"), "{refused}");
+    }
 }
 
 #[test]
