@@ -266,6 +266,12 @@ fn a_manifest_never_replaces_a_file_and_there_is_none_if_it_is_not_wanted() {
     assert!(object.ends_with("a-2.sql") || object.ends_with("a.sql-2"), "{}", object.display());
     assert_eq!(manifest(&object)["object"]["sha256"], *sha256(&object));
     assert_eq!(fs::read_to_string(case.path("store/a.sql.manifest.json")).unwrap(), "mine");
+    // But the manifest of an object that is gone.
+    fs::remove_file(&object).unwrap();
+    let left = fs::read(manifest_of(&object)).unwrap();
+    let name = object.file_name().unwrap().to_str().unwrap();
+    assert_eq!(case.object(&format!("--name {name} --part-size 64KiB")), object);
+    assert_ne!(fs::read(manifest_of(&object)).unwrap(), left);
     let object = case.object("--name b.sql --no-manifest");
     assert!(object.ends_with("b.sql") && !manifest_of(&object).exists());
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use partway_manifest::manifest_name;
 use partway_sqlite::Expected;
 use partway_store::{SLOWEST_UPLOAD_BYTES_PER_SECOND, Store, StoreError, numbered_name, part_size};
 use partway_wasmtime::Counters;
@@ -16,7 +15,7 @@ use crate::job::Job;
 use crate::job_error::JobError;
 use crate::job_store::JobStore;
 use crate::lease::Lease;
-use crate::manifest::{ListingLengths, NoManifest, write_manifest};
+use crate::manifest::{ListingLengths, NoManifest, is_manifest_writable, write_manifest};
 use crate::object_name::default_name;
 use crate::observer::{JobEvent, Observer};
 use crate::options::options;
@@ -381,11 +380,11 @@ impl ActiveJob {
         }
     }
 
-    /// Whether there is an object of this name, or of that of its manifest.
+    /// Whether there is an object of this name, or something else in the place of its manifest.
     async fn is_taken(&self, store: &Arc<dyn Store>, name: &str) -> Result<bool, JobError> {
         let is_taken = store.is_taken(name).await?;
-        Ok(is_taken
-            || (self.record.request.manifest && store.is_taken(&manifest_name(name)).await?))
+        let has_manifest = self.record.request.manifest;
+        Ok(is_taken || (has_manifest && !is_manifest_writable(store, name).await?))
     }
 
     async fn slice(&mut self, stop: &CancellationToken) -> Result<StepResult, StepError> {

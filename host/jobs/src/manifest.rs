@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use jiff::Timestamp;
 use partway_codec::Encoding;
 use partway_manifest::{
@@ -77,6 +78,9 @@ pub enum NoManifest {
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is something else of its name.
+    #[error("{0} is something else")]
+    Taken(String),
     /// What it would say makes no sense.
     #[error(
         "what the export was to list is not complete: it was begun by an older version, or its component contradicts itself"
@@ -84,7 +88,38 @@ pub enum NoManifest {
     Incomplete,
 }
 
-/// Writes the manifest of a job's object, unless an earlier attempt has. Its name was free when the object's was chosen.
+/// The most bytes of a manifest that is there already. A larger one is never replaced.
+const MAX_REPLACED: usize = 64 * 1024 * 1024;
+
+/// Whether the manifest of an object of this name can be written: its name is free, or has a manifest of an earlier object
+/// of the same name, which is gone.
+pub(crate) async fn is_manifest_writable(
+    store: &Arc<dyn Store>,
+    object: &str,
+) -> Result<bool, StoreError> {
+    let name = manifest_name(object);
+    Ok(!store.is_taken(&name).await? || is_manifest_of(store, &name, object).await?)
+}
+
+/// Whether an object is a manifest of an object of this name.
+async fn is_manifest_of(
+    store: &Arc<dyn Store>,
+    name: &str,
+    object: &str,
+) -> Result<bool, StoreError> {
+    let mut bytes = Vec::new();
+    let mut chunks = store.read(name).await?;
+    while let Some(chunk) = chunks.next().await {
+        bytes.extend_from_slice(&chunk?);
+        if bytes.len() > MAX_REPLACED {
+            return Ok(false);
+        }
+    }
+    Ok(Manifest::from_json(&bytes).is_ok_and(|manifest| manifest.object.name == object))
+}
+
+/// Writes the manifest of a job's object, which is there. One of an earlier attempt, or of an earlier object of the name, is
+/// replaced.
 pub(crate) async fn write_manifest(
     store: &Arc<dyn Store>,
     record: &JobRecord,
@@ -93,7 +128,10 @@ pub(crate) async fn write_manifest(
 ) -> Result<(), NoManifest> {
     let name = manifest_name(&finished.name);
     if store.is_taken(&name).await? {
-        return Ok(());
+        if !is_manifest_of(store, &name, &finished.name).await? {
+            return Err(NoManifest::Taken(store.location(&name)));
+        }
+        store.delete(&name).await?;
     }
     let text = manifest(record, job, finished).to_json().map_err(|_| NoManifest::Incomplete)?;
     // As whoever reads it will.
