@@ -7,28 +7,23 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | `pipe` | the WIT package's types and traits, natively |
 //! | `export` | the two calls: the format is found by its name |
 //! | `slice` | one slice: step by step, until the budget or the end |
 //! | `open_scans` | scans opened before they are needed |
-//! | `cells` | reading a batch's cells |
 //! | `output`, `part_buffer` | the text, where parts are cut, and when to stop |
 //! | `checkpoint` | all that a slice needs to resume, as JSON text |
 //! | `format` | what a format is to a slice |
-//! | `subset` | which tables, definitions and rows are asked for |
 //! | `sql` | the format `sql` |
 //! | `image` | the format `sqlite` |
 //! | `text_formats` | the formats `csv`, `ndjson` and `json` |
-//! | `values` | values as text, as far as all formats write them alike |
 //! | `long_value` | values that are not in their batch |
-//! | `tables`, `digest` | tables by their names; a plan's digest |
+//!
+//! What other export components need too is in `partway-format`: the contract's types, cells, tables, values.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
 
-mod cells;
 mod checkpoint;
-mod digest;
 mod export;
 mod format;
 #[cfg(target_arch = "wasm32")]
@@ -38,13 +33,11 @@ mod long_value;
 mod open_scans;
 mod output;
 mod part_buffer;
-mod pipe;
 mod slice;
 mod sql;
-mod subset;
-mod tables;
 mod text_formats;
-mod values;
+
+use partway_format::{cells, digest, pipe, selection, subset, tables, values};
 
 pub use export::{resume, start};
 pub use pipe::{

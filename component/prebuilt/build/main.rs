@@ -90,7 +90,8 @@ fn copy(prefix: &str, from: &Path, to: &Path) -> Result<()> {
 fn build(root: &Path, out: &Path, name: &str, file: &Path) -> Result<()> {
     let folder = root.join("component").join(name);
     let inputs = ["Cargo.toml", "src", "wit"].map(|input| folder.join(input));
-    let shared = ["Cargo.lock", "component/rows", "xtask/components"].map(|input| root.join(input));
+    let shared = ["Cargo.lock", "component/format", "component/rows", "xtask/components"];
+    let shared = shared.map(|input| root.join(input));
     for input in inputs.iter().chain(&shared) {
         println!("cargo::rerun-if-changed={}", input.display());
     }
