@@ -13,6 +13,7 @@ use crate::run::root;
 const COPIES: [&str; 4] = [
     "component/exporter/wit",
     "component/importer/wit",
+    "component/parquet/wit",
     "component/redactor/wit",
     "host/wasmtime/wit",
 ];
