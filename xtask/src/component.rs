@@ -14,11 +14,12 @@ pub struct Component {
 }
 
 /// All that are published.
-pub const COMPONENTS: [Component; 4] = [
+pub const COMPONENTS: [Component; 5] = [
     Component { name: "exporter", folder: "exporter-component" },
     Component { name: "importer", folder: "importer" },
     Component { name: "redactor", folder: "redactor-component" },
     Component { name: "redacting-exporter", folder: "redacting-exporter" },
+    Component { name: "parquet", folder: "parquet-component" },
 ];
 
 impl Component {

@@ -14,9 +14,11 @@ use crate::setup::setup;
 
 /// The crates that are published, each after those that it needs. `partway-component-build` and `partway-testbed` are
 /// not: they may be packaged only because cargo refuses crates that depend on one it may not.
-const CRATES: [&str; 16] = [
+const CRATES: [&str; 18] = [
     "partway-rows",
+    "partway-format",
     "partway-exporter",
+    "partway-parquet",
     "partway-importer",
     "partway-redactor",
     "partway-prebuilt",

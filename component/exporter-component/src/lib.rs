@@ -4,6 +4,6 @@
 
 partway_rows::runtime!();
 
-type Exporter = partway_exporter::Exporter<partway_rows::HostRows>;
+type Exporter = partway_format::Exporter<partway_exporter::Formats, partway_rows::HostRows>;
 
-partway_exporter::export_exporter!(Exporter);
+partway_format::export_exporter!(Exporter);

@@ -11,6 +11,8 @@ use alloc::vec::Vec;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use partway_format::saved;
+
 use crate::contents::OpenTable;
 use crate::pipe::{Error, Options, Position};
 
@@ -27,7 +29,7 @@ pub(crate) struct Checkpoint<S> {
     /// The options that the export was started with.
     pub(crate) options: Options,
     /// A digest of the plan: another schema gives another plan, in which the resume point means nothing.
-    #[serde(with = "hex_number")]
+    #[serde(with = "saved::hex_number")]
     pub(crate) plan: u64,
     pub(crate) resume_at: ResumePoint<S>,
     /// Parts written.
@@ -43,7 +45,7 @@ pub(crate) struct Checkpoint<S> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) table: Option<OpenTable>,
     /// Text after the last part's end.
-    #[serde(with = "base64_bytes")]
+    #[serde(with = "saved::bytes")]
     pub(crate) carry: Vec<u8>,
 }
 
@@ -53,7 +55,7 @@ pub(crate) struct ResumePoint<S> {
     /// The step, counted from 0.
     pub(crate) step: u32,
     /// In a step of rows: after this position; none: before the first row.
-    #[serde(with = "base64_option", default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "saved::optional_bytes", default, skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<Position>,
     /// What the format has begun there and not ended.
     pub(crate) state: S,
@@ -150,58 +152,6 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
             "the checkpoint is damaged ({error}): start the export over"
         ))
     })
-}
-
-/// Bytes as base64 text (RFC 4648, padded).
-mod base64_bytes {
-    use super::{String, Vec};
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&STANDARD.encode(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        STANDARD.decode(String::deserialize(from)?).map_err(D::Error::custom)
-    }
-}
-
-/// Bytes that may be missing, as base64 text.
-mod base64_option {
-    use super::{Vec, base64_bytes};
-    use serde::{Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        bytes: &Option<Vec<u8>>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        match bytes {
-            Some(bytes) => base64_bytes::serialize(bytes, to),
-            None => to.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Vec<u8>>, D::Error> {
-        base64_bytes::deserialize(from).map(Some)
-    }
-}
-
-/// A 64-bit number as text: many readers take JSON numbers for floats, which are exact up to 2^53 only.
-mod hex_number {
-    use super::{String, format};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(number: &u64, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&format!("{number:016x}"))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-        u64::from_str_radix(&String::deserialize(from)?, 16).map_err(D::Error::custom)
-    }
 }
 
 #[cfg(test)]

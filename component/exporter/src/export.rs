@@ -3,6 +3,8 @@
 use alloc::format;
 use alloc::string::String;
 
+use partway_format::Export;
+
 use crate::checkpoint::{CheckpointText, SMALLEST_PART};
 use crate::pipe::{Budget, Error, Options, Pacing, Parts, Rows, SliceResult};
 use crate::{image, slice, sql, text_formats};
@@ -45,6 +47,25 @@ pub fn resume(
         "sql" => slice::resume::<sql::Plan>(rows, parts, pacing, from, budget),
         "sqlite" => slice::resume::<image::Image>(rows, parts, pacing, from, budget),
         _ => slice::resume::<text_formats::Plan>(rows, parts, pacing, from, budget),
+    }
+}
+
+/// All formats of the exporter, for a component.
+pub struct Formats;
+
+impl Export for Formats {
+    fn start(rows: &impl Rows, options: &Options) -> Result<String, Error> {
+        start(rows, options)
+    }
+
+    fn resume(
+        rows: &impl Rows,
+        parts: &mut impl Parts,
+        pacing: &impl Pacing,
+        from: &str,
+        budget: Budget,
+    ) -> Result<SliceResult, Error> {
+        resume(rows, parts, pacing, from, budget)
     }
 }
 

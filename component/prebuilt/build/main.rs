@@ -64,7 +64,7 @@ const REDACTING_EXPORTER: Component =
     Component { name: "redacting-exporter", folder: "redacting-exporter" };
 
 /// The folders in `component/` of what the components are made of.
-const LIBRARIES: [&str; 3] = ["exporter", "redactor", "rows"];
+const LIBRARIES: [&str; 5] = ["exporter", "format", "parquet", "redactor", "rows"];
 
 impl Component {
     /// Where it is put in a folder.

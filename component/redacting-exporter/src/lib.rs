@@ -5,6 +5,6 @@
 
 partway_rows::runtime!();
 
-type Exporter = partway_exporter::Exporter<partway_redactor::RedactedRows>;
+type Exporter = partway_format::Exporter<partway_exporter::Formats, partway_redactor::RedactedRows>;
 
-partway_exporter::export_exporter!(Exporter);
+partway_format::export_exporter!(Exporter);

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `format` | the formats as a slice drives them |
 //! | `settings` | what is asked for |
-//! | `selection` | which tables |
 //! | `plan`, `layout` | the steps of an export, and the text around and between rows |
 //! | `row`, `long_row` | rows, and rows with values too long for a batch |
 //! | `syntax`, `csv`, `json` | how each kind of value is written |
@@ -18,7 +17,6 @@ mod layout;
 mod long_row;
 mod plan;
 mod row;
-mod selection;
 mod settings;
 mod short_text;
 mod state;

@@ -1,21 +1,16 @@
 //! The plan of an export: its steps, and how values are written on the way.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::csv::Csv;
 use super::json::Json;
 use super::layout::{FormatName, Layout, RowText};
-use super::selection::Selection;
 use super::settings::Settings;
 use crate::digest::Digest;
 use crate::format::{Step, TableRows};
-use crate::pipe::{ColumnKind, Encoding, Error, Object, Options, Schema, Text};
-use crate::tables::quoted_name;
-
-/// How many tables a refusal names.
-const MAX_NAMED: usize = 5;
+use crate::pipe::{Encoding, Error, Object, Options, Schema, Text};
+use crate::selection::{Selection, columns_of, not_one_table};
 
 /// What an object will hold.
 pub(crate) struct Plan {
@@ -50,7 +45,7 @@ impl Plan {
         let Selection { tables: selected, is_one_named, max_rows, warnings } =
             Selection::new(schema, options)?;
         if format == FormatName::Csv && selected.len() != 1 {
-            return Err(not_one_table(&selected));
+            return Err(not_one_table(&selected, "CSV"));
         }
         let is_one_table = format == FormatName::Csv || is_one_named;
         let mut plan = Self {
@@ -93,27 +88,11 @@ impl Plan {
         Ok(())
     }
 
-    /// The columns, generated ones too, in the order of the declaration.
+    /// The columns' names.
     fn columns_of(&mut self, object: &Object) -> Result<Vec<Text>, Error> {
-        let name = quoted_name(&object.name);
-        let of_table = object.table.iter().flat_map(|table| &table.columns);
-        let columns: Vec<Text> = of_table
-            .filter(|column| column.kind != ColumnKind::Hidden)
-            .map(|column| column.name.clone())
-            .collect();
-        if columns.is_empty() {
-            return Err(Error::ReadFailed(format!(
-                "table {name} has no columns in the schema that the host gave"
-            )));
-        }
-        let names = || columns.iter().chain([&object.name]);
-        if names().any(|name| core::str::from_utf8(name).is_err()) {
-            self.warnings.push(format!(
-                "table {name} or one of its columns has a name that is not UTF-8: what is invalid in it is written as \
-                 U+FFFD"
-            ));
-        }
-        Ok(columns)
+        let (columns, warning) = columns_of(object)?;
+        self.warnings.extend(warning);
+        Ok(columns.iter().map(|column| column.name.clone()).collect())
     }
 
     /// Text after text joins the same step.
@@ -147,16 +126,4 @@ impl Plan {
         }
         digest.value()
     }
-}
-
-fn not_one_table(selected: &[&Object]) -> Error {
-    let named = selected.iter().take(MAX_NAMED).map(|object| quoted_name(&object.name));
-    let names = named.collect::<Vec<_>>().join(", ");
-    let more = if selected.len() > MAX_NAMED { ", …" } else { "" };
-    Error::InvalidOptions(match selected.len() {
-        0 => String::from("there is no table to export as CSV"),
-        count => format!(
-            "a CSV file has one table, and this would be {count} ({names}{more}): choose one with the option table"
-        ),
-    })
 }

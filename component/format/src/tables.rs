@@ -7,25 +7,22 @@ use alloc::vec::Vec;
 use crate::pipe::{Error, Object, ObjectKind, Schema, Table, Text};
 
 /// Whether a name is one that SQLite keeps for itself.
-pub(crate) fn is_internal(name: &[u8]) -> bool {
+pub fn is_internal(name: &[u8]) -> bool {
     name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"sqlite_"))
 }
 
 /// A name, in quotes, for messages.
-pub(crate) fn quoted_name(name: &[u8]) -> String {
+pub fn quoted_name(name: &[u8]) -> String {
     format!("{:?}", String::from_utf8_lossy(name))
 }
 
 /// The tables, virtual ones too.
-pub(crate) fn tables(schema: &Schema) -> impl Iterator<Item = (&Object, &Table)> {
+pub fn tables(schema: &Schema) -> impl Iterator<Item = (&Object, &Table)> {
     schema.objects.iter().filter_map(|object| Some((object, object.table.as_ref()?)))
 }
 
 /// The shadow tables of a virtual table.
-pub(crate) fn shadows_of<'a>(
-    schema: &'a Schema,
-    owner: &'a Object,
-) -> impl Iterator<Item = &'a Object> {
+pub fn shadows_of<'a>(schema: &'a Schema, owner: &'a Object) -> impl Iterator<Item = &'a Object> {
     let belongs = move |object: &Object| {
         let start = object.name.get(..owner.name.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(&owner.name))
@@ -39,7 +36,7 @@ pub(crate) fn shadows_of<'a>(
 /// The tables that a name or a pattern stands for. Names are compared as SQLite does: ASCII letters without regard to case.
 /// What has a name exactly comes first, whatever its characters. A pattern leaves out what can't be `done`, and SQLite's own
 /// tables.
-pub(crate) fn tables_named(
+pub fn tables_named(
     schema: &Schema,
     name: &str,
     done: &str,

@@ -8,7 +8,7 @@ use wide::u8x16;
 const CHUNK: usize = 16;
 
 /// Appends two digits for each byte.
-pub(crate) fn write_hex(to: &mut Vec<u8>, bytes: &[u8]) {
+pub fn write_hex(to: &mut Vec<u8>, bytes: &[u8]) {
     to.reserve(2 * bytes.len().next_multiple_of(CHUNK));
     let (chunks, rest) = bytes.as_chunks::<CHUNK>();
     for chunk in chunks {

@@ -12,7 +12,7 @@ use crate::pipe::{Error, Object, ObjectKind, Options, Schema, Text};
 use crate::tables::{is_internal, shadows_of, tables, tables_named};
 
 /// The settings without `content`, for messages.
-pub(crate) const SETTINGS: &str = "exclude-table=TABLE, limit=ROWS or filtered=TABLE";
+pub const SETTINGS: &str = "exclude-table=TABLE, limit=ROWS or filtered=TABLE";
 
 /// Why virtual tables can't be chosen, and what to do instead, where definitions are exported and where rows alone are.
 const VIRTUAL: &str =
@@ -21,7 +21,7 @@ const VIRTUAL_ROWS: &str = "it is a virtual table, whose data is in other tables
 
 /// What of the chosen tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
+pub enum Content {
     /// Definitions and rows.
     All,
     /// `content=schema`: definitions alone.
@@ -31,7 +31,7 @@ pub(crate) enum Content {
 }
 
 /// A part of a database, or all of it.
-pub(crate) struct Subset {
+pub struct Subset {
     /// The chosen tables, in lower case; none: all.
     chosen: Option<BTreeSet<Text>>,
     /// Tables that are left out though they may be chosen, with those that belong to them, in lower case.
@@ -46,19 +46,19 @@ pub(crate) struct Subset {
 
 impl Subset {
     /// Whether a setting is one of these.
-    pub(crate) fn has_setting(name: &str) -> bool {
+    pub fn has_setting(name: &str) -> bool {
         matches!(name, "exclude-table" | "content" | "limit" | "filtered")
     }
 
     /// Finds what the options ask for. A name or pattern that no table has is an error.
-    pub(crate) fn new(schema: &Schema, options: &Options) -> Result<Self, Error> {
+    pub fn new(schema: &Schema, options: &Options) -> Result<Self, Error> {
         let mut subset = Self::find(schema, options, VIRTUAL)?;
         subset.leave_out_belongings(schema);
         Ok(subset)
     }
 
     /// Finds it for a format that has no definitions: its rows alone are all it has of a table.
-    pub(crate) fn of_rows(schema: &Schema, options: &Options) -> Result<Self, Error> {
+    pub fn of_rows(schema: &Schema, options: &Options) -> Result<Self, Error> {
         let mut subset = Self::find(schema, options, VIRTUAL_ROWS)?;
         if subset.content == Content::Definitions {
             return Err(Error::InvalidOptions(format!(
@@ -150,7 +150,7 @@ impl Subset {
     }
 
     /// Whether it is less than the whole database.
-    pub(crate) fn is_part(&self) -> bool {
+    pub fn is_part(&self) -> bool {
         self.chosen.is_some()
             || self.excludes
             || self.content != Content::All
@@ -159,22 +159,22 @@ impl Subset {
     }
 
     /// What is in it of each table.
-    pub(crate) fn content(&self) -> Content {
+    pub fn content(&self) -> Content {
         self.content
     }
 
     /// The most rows of a table; none: all.
-    pub(crate) fn max_rows(&self) -> Option<u64> {
+    pub fn max_rows(&self) -> Option<u64> {
         if self.content == Content::Definitions { Some(0) } else { self.limit }
     }
 
     /// Whether all tables are in it, with what SQLite keeps for itself.
-    pub(crate) fn has_all_tables(&self) -> bool {
+    pub fn has_all_tables(&self) -> bool {
         self.chosen.is_none() && !self.excludes && self.content == Content::All
     }
 
     /// Whether an object is in it: a table, or what belongs to it.
-    pub(crate) fn has(&self, object: &Object) -> bool {
+    pub fn has(&self, object: &Object) -> bool {
         let on = object.on.to_ascii_lowercase();
         let is_chosen = match &self.chosen {
             None => self.has_all_tables() || !is_internal(&on),
@@ -185,7 +185,7 @@ impl Subset {
     }
 
     /// What it is a part by, in a few words; none: it is the whole database.
-    pub(crate) fn description(&self) -> Option<String> {
+    pub fn description(&self) -> Option<String> {
         let mut words: Vec<String> = Vec::new();
         match self.content {
             Content::All => {}
@@ -205,7 +205,7 @@ impl Subset {
     }
 
     /// Foreign keys whose parents may be missing, one sentence each.
-    pub(crate) fn warnings(&self, schema: &Schema) -> Vec<String> {
+    pub fn warnings(&self, schema: &Schema) -> Vec<String> {
         let mut warnings = Vec::new();
         if !self.is_part() || self.content == Content::Definitions {
             return warnings;

@@ -8,7 +8,7 @@ use wide::u8x16;
 const CHUNK: usize = 16;
 
 /// A way of escaping, and what it remembers of the text.
-pub(crate) trait Escape: Default {
+pub trait Escape: Default {
     /// Which of these bytes are escaped.
     fn escaped(chunk: u8x16) -> u8x16;
 
@@ -22,7 +22,7 @@ pub(crate) trait Escape: Default {
 /// Appends text with what has to be escaped, and gives what has been seen. Text is checked and copied in one pass, in
 /// chunks of known length: a copy of unknown length is a call in WebAssembly.
 #[inline(always)]
-pub(crate) fn write_escaped<E: Escape>(to: &mut Vec<u8>, text: &[u8]) -> E {
+pub fn write_escaped<E: Escape>(to: &mut Vec<u8>, text: &[u8]) -> E {
     to.reserve(2 * text.len() + CHUNK);
     let mut seen = E::default();
     let mut rest = text;

@@ -1,14 +1,15 @@
-//! The bindings: the WIT package's imports as [`Parts`](pipe::Parts) and [`Pacing`](pipe::Pacing), and its export as
-//! calls of [`start`](export::start) and [`resume`](export::resume). Built for wasm only.
+//! The bindings: the WIT package's imports as [`Parts`](pipe::Parts) and [`Pacing`](pipe::Pacing), and its exports as calls of
+//! an [`Export`]. Built for wasm only.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
+use crate::export::Export;
+use crate::pipe;
 use crate::pipe::{
     Budget, Error, Options, Outcome, PartsError, Progress, Rows, SliceResult, TableContents,
 };
-use crate::{export, pipe};
 use bindings::exports::partway::pipe::{contents, exporter};
 use bindings::partway::pipe::{pacing, parts};
 use spin::Mutex;
@@ -22,15 +23,15 @@ pub mod bindings {
         with: { "partway:pipe/rows@0.1.0": partway_rows::bindings::partway::pipe::rows },
         pub_export_macro: true,
         export_macro_name: "export_exporter",
-        default_bindings_module: "partway_exporter::bindings",
+        default_bindings_module: "partway_format::bindings",
     });
 }
 
 /// The component's exports `exporter` and `contents`, by [`export_exporter!`](crate::export_exporter): it reads `R`, which
 /// may be the host's rows, or those with something in between.
-pub struct Exporter<R>(PhantomData<R>);
+pub struct Exporter<E, R>(PhantomData<(E, R)>);
 
-impl<R: Rows + Default> exporter::Guest for Exporter<R> {
+impl<E: Export, R: Rows + Default> exporter::Guest for Exporter<E, R> {
     fn start(options: exporter::Options) -> Result<String, exporter::Error> {
         let options = Options {
             format: options.format,
@@ -38,7 +39,7 @@ impl<R: Rows + Default> exporter::Guest for Exporter<R> {
             part_size: options.part_size,
             settings: options.settings,
         };
-        Ok(export::start(&R::default(), &options)?)
+        Ok(E::start(&R::default(), &options)?)
     }
 
     fn resume(
@@ -47,7 +48,7 @@ impl<R: Rows + Default> exporter::Guest for Exporter<R> {
     ) -> Result<exporter::Outcome, exporter::Error> {
         let budget = Budget { parts: budget.parts };
         let SliceResult { outcome, tables } =
-            export::resume(&R::default(), &mut HostParts, &HostPacing, &from, budget)?;
+            E::resume(&R::default(), &mut HostParts, &HostPacing, &from, budget)?;
         *ENDED_TABLES.lock() = tables;
         Ok(outcome.into())
     }
@@ -56,7 +57,7 @@ impl<R: Rows + Default> exporter::Guest for Exporter<R> {
 /// The tables whose rows ended in the last slice.
 static ENDED_TABLES: Mutex<Vec<TableContents>> = Mutex::new(Vec::new());
 
-impl<R: Rows + Default> contents::Guest for Exporter<R> {
+impl<E: Export, R: Rows + Default> contents::Guest for Exporter<E, R> {
     fn tables() -> Vec<contents::Table> {
         let table = |TableContents { name, rows, start, end, xxh64 }| contents::Table {
             name,

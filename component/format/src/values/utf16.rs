@@ -5,13 +5,14 @@ use alloc::string::String;
 use crate::pipe::Encoding;
 
 /// The beginning of a text, converted.
-pub(crate) struct Converted {
-    pub(crate) text: String,
+pub struct Converted {
+    /// In UTF-8.
+    pub text: String,
     /// How many bytes of UTF-16 it was.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
     /// How many times something that is no character became U+FFFD: a surrogate without its other half, or a
     /// single byte at the end.
-    pub(crate) replaced: u64,
+    pub replaced: u64,
 }
 
 /// Converts a piece of text. Half a character at the end of a piece that is not the `last` is left for the next piece.
@@ -19,7 +20,7 @@ pub(crate) struct Converted {
 /// SQLite's own conversion makes something else of a surrogate without its other half: it takes the next character for
 /// the other half, whatever that is, or writes bytes that are no UTF-8. Compiled with `SQLITE_REPLACE_INVALID_UTF`, it
 /// writes U+FFFD too.
-pub(crate) fn from_utf16(piece: &[u8], encoding: Encoding, last: bool) -> Converted {
+pub fn from_utf16(piece: &[u8], encoding: Encoding, last: bool) -> Converted {
     let (units, rest) = piece.as_chunks::<2>();
     let unit = |bytes: &[u8; 2]| match encoding {
         Encoding::Utf16be => u16::from_be_bytes(*bytes),

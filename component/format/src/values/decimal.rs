@@ -10,7 +10,7 @@ const FIRST_GAP: f64 = 9_007_199_254_740_992.0;
 /// Appends a positive float whose shortest digits are known without a search: a whole number, or one of hundredths. False:
 /// it is another.
 #[inline(always)]
-pub(crate) fn write_plain(to: &mut Vec<u8>, value: f64) -> bool {
+pub fn write_plain(to: &mut Vec<u8>, value: f64) -> bool {
     let integer = value as u64;
     if value < FIRST_GAP && integer as f64 == value {
         write_unsigned(to, integer);
@@ -31,7 +31,7 @@ pub(crate) fn write_plain(to: &mut Vec<u8>, value: f64) -> bool {
 /// Appends the shortest digits that read as this finite float and no other. They always hold a point or an exponent, so
 /// that no reader takes them for an integer: `1.0`, `-0.0`, `1e+16`, `1.5e-07`.
 #[inline(always)]
-pub(crate) fn write_shortest(to: &mut Vec<u8>, value: f64) {
+pub fn write_shortest(to: &mut Vec<u8>, value: f64) {
     if value.is_sign_negative() {
         to.push(b'-');
     }
@@ -96,7 +96,7 @@ fn hundredths(value: f64) -> Option<u64> {
 }
 
 /// A positive float as mantissa × 2^exponent.
-pub(crate) fn parts(value: f64) -> (u64, i32) {
+pub fn parts(value: f64) -> (u64, i32) {
     let bits = value.to_bits();
     let fraction = bits & ((1 << 52) - 1);
     match (bits >> 52) as i32 {
@@ -106,7 +106,7 @@ pub(crate) fn parts(value: f64) -> (u64, i32) {
 }
 
 /// Digits, at most 17, with an optional point and exponent as integer × 10^exponent.
-pub(crate) fn decimal(digits: &str) -> (u64, i32) {
+pub fn decimal(digits: &str) -> (u64, i32) {
     let mut significand: u64 = 0;
     let mut exponent = 0;
     let mut after_point = false;

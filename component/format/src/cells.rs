@@ -8,24 +8,31 @@ use crate::pipe::{Batch, Error, Text};
 
 /// One cell of a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Cell<'a> {
+pub enum Cell<'a> {
+    /// NULL.
     Null,
+    /// An integer.
     Integer(i64),
+    /// A float.
     Real(f64),
+    /// Text as stored, in the database's encoding.
     Text(&'a [u8]),
     /// Text whose bytes are known to be UTF-8.
     Utf8(&'a [u8]),
+    /// A blob.
     Blob(&'a [u8]),
     /// A value of so many bytes that is not in the batch.
     Long {
+        /// Whether it is text.
         text: bool,
+        /// Its length in bytes, as stored.
         length: u32,
     },
 }
 
 /// Reads a batch cell by cell.
 #[derive(Clone)]
-pub(crate) struct Cells<'a> {
+pub struct Cells<'a> {
     kinds: core::slice::Iter<'a, u8>,
     integers: core::slice::Iter<'a, i64>,
     reals: core::slice::Iter<'a, f64>,
@@ -38,7 +45,7 @@ pub(crate) struct Cells<'a> {
 
 impl<'a> Cells<'a> {
     /// Starts at the first cell of a batch that must have `columns` columns.
-    pub(crate) fn new(batch: &'a Batch, columns: usize) -> Result<Self, Error> {
+    pub fn new(batch: &'a Batch, columns: usize) -> Result<Self, Error> {
         let expected = (batch.rows as usize).checked_mul(columns);
         if expected != Some(batch.kinds.len()) {
             return Err(malformed(&format!(
@@ -59,7 +66,7 @@ impl<'a> Cells<'a> {
 
     /// Whether one of the next `cells` cells is long.
     #[inline]
-    pub(crate) fn any_long(&self, cells: usize) -> bool {
+    pub fn any_long(&self, cells: usize) -> bool {
         let next = self.kinds.as_slice().get(..cells).unwrap_or_default();
         // Without a branch on the way.
         next.iter().fold(false, |any, kind| any | matches!(kind, 6 | 7))
@@ -67,11 +74,7 @@ impl<'a> Cells<'a> {
 
     /// Skips a row of so many columns unless its first cell is one of these texts.
     #[cold]
-    pub(crate) fn skip_unless_first_is(
-        &mut self,
-        texts: &[Text],
-        columns: usize,
-    ) -> Result<bool, Error> {
+    pub fn skip_unless_first_is(&mut self, texts: &[Text], columns: usize) -> Result<bool, Error> {
         let first = self.clone().next()?;
         if let Cell::Text(text) | Cell::Utf8(text) = first
             && texts.iter().any(|wanted| wanted == text)
@@ -87,7 +90,7 @@ impl<'a> Cells<'a> {
     /// The next cell.
     // With what is done with the cell in the same function, its kind is asked once.
     #[inline(always)]
-    pub(crate) fn next(&mut self) -> Result<Cell<'a>, Error> {
+    pub fn next(&mut self) -> Result<Cell<'a>, Error> {
         match self.kinds.next() {
             Some(1) => self.integers.next().map(|value| Cell::Integer(*value)),
             Some(2) => self.reals.next().map(|value| Cell::Real(*value)),

@@ -14,9 +14,9 @@ mod hex;
 mod integer;
 mod utf16;
 
-pub(crate) use decimal::{decimal, parts, write_plain, write_shortest};
-pub(crate) use decode::{Decoded, decode};
-pub(crate) use escape::{Escape, write_escaped};
-pub(crate) use hex::write_hex;
-pub(crate) use integer::{write_integer, write_unsigned};
-pub(crate) use utf16::{Converted, from_utf16};
+pub use decimal::{decimal, parts, write_plain, write_shortest};
+pub use decode::{Decoded, decode};
+pub use escape::{Escape, write_escaped};
+pub use hex::write_hex;
+pub use integer::{write_integer, write_unsigned};
+pub use utf16::{Converted, from_utf16};

@@ -9,7 +9,7 @@ const EIGHT_DIGITS: u64 = 100_000_000;
 
 /// Appends an integer.
 #[inline(always)]
-pub(crate) fn write_integer(to: &mut Vec<u8>, value: i64) {
+pub fn write_integer(to: &mut Vec<u8>, value: i64) {
     if value < 0 {
         to.push(b'-');
     }
@@ -18,7 +18,7 @@ pub(crate) fn write_integer(to: &mut Vec<u8>, value: i64) {
 
 /// Appends an integer that has no sign.
 #[inline(always)]
-pub(crate) fn write_unsigned(to: &mut Vec<u8>, value: u64) {
+pub fn write_unsigned(to: &mut Vec<u8>, value: u64) {
     if value < EIGHT_DIGITS {
         write_leading(to, value as u32);
     } else {

@@ -7,17 +7,18 @@ use super::utf16::{Converted, from_utf16};
 use crate::pipe::Encoding;
 
 /// The beginning of a text, decoded.
-pub(crate) struct Decoded<'a> {
-    pub(crate) text: Cow<'a, str>,
+pub struct Decoded<'a> {
+    /// In UTF-8.
+    pub text: Cow<'a, str>,
     /// How many of the bytes given it was.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
     /// How many times something that is no character became U+FFFD.
-    pub(crate) replaced: u64,
+    pub replaced: u64,
 }
 
 /// Decodes a piece of text. A character cut off at the end of a piece that is not the `last` is left for the next piece; so
 /// the pieces of a text, each from where the one before ended, give what the whole gives.
-pub(crate) fn decode(piece: &[u8], encoding: Encoding, last: bool) -> Decoded<'_> {
+pub fn decode(piece: &[u8], encoding: Encoding, last: bool) -> Decoded<'_> {
     if encoding != Encoding::Utf8 {
         let Converted { text, bytes, replaced } = from_utf16(piece, encoding, last);
         return Decoded { text: Cow::Owned(text), bytes, replaced };
