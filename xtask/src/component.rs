@@ -1,36 +1,27 @@
 //! Building the components of the repository.
 
 use anyhow::Result;
-use partway_component_build::{Toolchain, build};
+use partway_component_build::{Library, Toolchain, build_workspace};
 
 use crate::run::{root, target};
 
-/// A component of the repository.
-pub struct Component {
-    /// Its file's name.
-    pub name: &'static str,
-    /// Its crate's folder in `component/`.
-    folder: &'static str,
+/// Their names, as their files have them.
+pub const COMPONENTS: [&str; 5] =
+    ["exporter", "importer", "parquet", "redactor", "redacting-exporter"];
+
+/// A component's crate.
+pub fn crate_name(name: &str) -> String {
+    format!("partway-{name}-component")
 }
 
-/// All that are published.
-pub const COMPONENTS: [Component; 5] = [
-    Component { name: "exporter", folder: "exporter-component" },
-    Component { name: "importer", folder: "importer" },
-    Component { name: "redactor", folder: "redactor-component" },
-    Component { name: "redacting-exporter", folder: "redacting-exporter" },
-    Component { name: "parquet", folder: "parquet-component" },
-];
-
-impl Component {
-    /// Its crate.
-    pub fn crate_name(&self) -> String {
-        format!("partway-{}", self.folder)
-    }
-
-    /// Builds it, in a folder of this name in the target folder.
-    pub fn build(&self, toolchain: &Toolchain, folder: &str) -> Result<Vec<u8>> {
-        let manifest = root().join("component").join(self.folder).join("Cargo.toml");
-        Ok(build(toolchain, &manifest, &self.crate_name(), &target().join(folder))?)
-    }
+/// Builds all, in a folder of this name in the target folder: each with its name.
+pub fn build_components(
+    toolchain: &Toolchain,
+    folder: &str,
+) -> Result<impl Iterator<Item = (&'static str, Vec<u8>)>> {
+    let crates = COMPONENTS.map(crate_name);
+    let crates = crates.each_ref().map(String::as_str);
+    let (manifest, folder) = (root().join("Cargo.toml"), target().join(folder));
+    let built = build_workspace(toolchain, &manifest, &crates, &folder, Library::Alloc)?;
+    Ok(COMPONENTS.into_iter().zip(built))
 }

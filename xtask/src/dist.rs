@@ -9,7 +9,7 @@ use wasm_encoder::{ComponentSection, CustomSection};
 use wasm_metadata::{AddMetadata, AddMetadataField};
 use wit_parser::Resolve;
 
-use crate::component::COMPONENTS;
+use crate::component::{build_components, crate_name};
 use crate::run::{cargo, output, root, target};
 use crate::setup::setup;
 
@@ -26,10 +26,8 @@ pub fn dist() -> Result<()> {
     let toolchain = Toolchain::find()?;
     let mut components = vec![("partway-pipe".to_owned(), contract()?)];
     let crates = crates()?;
-    for component in COMPONENTS {
-        let name = component.name;
-        let about = about(&crates, &component.crate_name())?;
-        let component = component.build(&toolchain, "component")?;
+    for (name, component) in build_components(&toolchain, "component")? {
+        let about = about(&crates, &crate_name(name))?;
         let described = described(&component, &format!("partway:{name}"), &about)?;
         components.push((format!("partway-{name}"), described));
     }
@@ -99,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_component_says_what_it_is() {
-        let texts = about(&crates().unwrap(), "partway-exporter-component").unwrap();
+        let texts = about(&crates().unwrap(), &crate_name("exporter")).unwrap();
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(texts[0], ("version", version.to_owned()));
         assert_eq!(texts[1], ("licenses", "Apache-2.0 OR MIT".to_owned()));

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use partway_component_build::Toolchain;
 
-use crate::component::COMPONENTS;
+use crate::component::build_components;
 use crate::run::{cargo, output, root, run, target};
 use crate::setup::setup;
 
@@ -57,17 +57,16 @@ pub fn package() -> Result<()> {
 pub fn prebuild() -> Result<()> {
     setup()?;
     let toolchain = Toolchain::find()?;
-    for component in COMPONENTS {
-        let name = component.name;
-        let built = component.build(&toolchain, "component")?;
-        if built != component.build(&toolchain, "component-again")? {
+    let again = build_components(&toolchain, "component-again")?;
+    for ((name, component), (_, again)) in build_components(&toolchain, "component")?.zip(again) {
+        if component != again {
             bail!(
                 "two builds of the {name} differ: packages could not be checked against their sources"
             );
         }
         let file = format!("component/prebuilt/{name}.wasm");
-        fs::write(root().join(&file), &built).with_context(|| format!("writing {file}"))?;
-        println!("{file}: {} bytes, identical in two builds", built.len());
+        fs::write(root().join(&file), &component).with_context(|| format!("writing {file}"))?;
+        println!("{file}: {} bytes, identical in two builds", component.len());
     }
     Ok(())
 }

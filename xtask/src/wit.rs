@@ -10,8 +10,7 @@ use crate::run::root;
 
 /// The crates whose packages need the WIT files: a package contains nothing from outside its
 /// folder.
-const COPIES: [&str; 4] =
-    ["component/format/wit", "component/importer/wit", "component/rows/wit", "host/wasmtime/wit"];
+const COPIES: [&str; 3] = ["component/format/wit", "component/rows/wit", "host/wasmtime/wit"];
 
 /// What each version of the contract says, in a file of its own: `wit/` without its comments.
 const VERSIONS: &str = "xtask/contract";

@@ -1,8 +1,7 @@
-//! The import component: checks that a SQL dump made by Partway is one and whole, and splits it into statements.
+//! What the import component does: checks that a SQL dump made by Partway is one and whole, and splits it into statements.
 //!
 //! [`check`] and [`split`] are pure functions over bytes, for a host that runs the statements itself. [`StatementSplitter`] is
-//! for those who have the bytes in chunks that cut statements: it keeps only the beginning of each. Only `guest`, built
-//! for wasm alone, ties them to the WIT package `partway:pipe`, whose world `import-component` has no imports at all.
+//! for those who have the bytes in chunks that cut statements: it keeps only the beginning of each.
 //!
 //! ```
 //! use partway_importer::{StatementKind, Target, check, split};
@@ -25,8 +24,6 @@ extern crate alloc;
 
 mod check;
 mod completeness;
-#[cfg(target_arch = "wasm32")]
-mod guest;
 mod kind;
 mod marks;
 mod split;

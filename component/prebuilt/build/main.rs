@@ -22,6 +22,7 @@ fn main() -> Result<()> {
     // Asked for now: the script may have been compiled in another clone that shares the target folder.
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("no CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("no OUT_DIR")?);
+    let mut wanted = Vec::new();
     for (component, variable) in [
         (EXPORTER, "PARTWAY_COMPONENT"),
         (IMPORTER, "PARTWAY_IMPORTER"),
@@ -29,14 +30,20 @@ fn main() -> Result<()> {
     ] {
         match given(variable) {
             Some(file) => copy(&format!("{variable}="), &file, &component.file(&out))?,
-            None => component.put(&here, &out)?,
+            None => wanted.push(component),
         }
     }
     // It has the exporter and the redactor inside, which are not those that were given.
     if given("PARTWAY_COMPONENT").or_else(|| given("PARTWAY_REDACTOR")).is_some() {
         fs::write(REDACTING_EXPORTER.file(&out), [])?;
     } else {
-        REDACTING_EXPORTER.put(&here, &out)?;
+        wanted.push(REDACTING_EXPORTER);
+    }
+    let root = here.join("../..");
+    if root.join("component/exporter-component").is_dir() {
+        from_sources(&root, &out, &wanted)?;
+    } else {
+        wanted.iter().try_for_each(|component| component.unpack(&here, &out))?;
     }
     #[cfg(feature = "precompiled")]
     precompile::write(&out.join("exporter.wasm"), &out.join("exporter.cwasm"))?;
@@ -49,94 +56,91 @@ fn given(variable: &str) -> Option<PathBuf> {
     env::var_os(variable).filter(|file| !file.is_empty()).map(PathBuf::from)
 }
 
-/// A component of the repository.
-struct Component {
-    /// Its file's name.
-    name: &'static str,
-    /// Its crate's folder in `component/`; the crate is `partway-` and that.
-    folder: &'static str,
-}
+/// A component of the repository, by its file's name. Its crate is `partway-NAME-component`, in the folder `NAME-component`
+/// of `component/`.
+struct Component(&'static str);
 
-const EXPORTER: Component = Component { name: "exporter", folder: "exporter-component" };
-const IMPORTER: Component = Component { name: "importer", folder: "importer" };
-const REDACTOR: Component = Component { name: "redactor", folder: "redactor-component" };
-const REDACTING_EXPORTER: Component =
-    Component { name: "redacting-exporter", folder: "redacting-exporter" };
-
-/// The folders in `component/` of what the components are made of.
-const LIBRARIES: [&str; 5] = ["exporter", "format", "parquet", "redactor", "rows"];
+const EXPORTER: Component = Component("exporter");
+const IMPORTER: Component = Component("importer");
+const REDACTOR: Component = Component("redactor");
+const REDACTING_EXPORTER: Component = Component("redacting-exporter");
 
 impl Component {
     /// Where it is put in a folder.
     fn file(&self, folder: &Path) -> PathBuf {
-        folder.join(format!("{}.wasm", self.name))
+        folder.join(format!("{}.wasm", self.0))
     }
 
-    /// Puts the component into the folder `out`.
-    fn put(&self, here: &Path, out: &Path) -> Result<()> {
-        let root = here.join("../..");
-        if root.join("component").join(self.folder).join("Cargo.toml").is_file() {
-            for name in VARIABLES {
-                println!("cargo::rerun-if-env-changed={name}");
-            }
-            // What only looks at the code needs no component.
-            return if is_lint_or_docs() {
-                Ok(fs::write(self.file(out), [])?)
-            } else {
-                self.build(&root, out)
-            };
-        }
+    /// Copies it from the package into the folder `out`.
+    fn unpack(&self, here: &Path, out: &Path) -> Result<()> {
         let packed = self.file(here);
         if !packed.is_file() {
             return Err(format!(
                 "this package was made without the component {}.wasm: `cargo xtask package` in Partway's repository \
                  puts it in; or set PARTWAY_COMPONENT, PARTWAY_IMPORTER and PARTWAY_REDACTOR to the files of components \
                  that are already built",
-                self.name
+                self.0
             )
             .into());
         }
         copy("", &packed, &self.file(out))
     }
-
-    /// Builds a component from its source. The program that does is compiled in a target folder of its own, and so adds
-    /// nothing to what users of this package compile. All profiles and components share it, and what the components are
-    /// compiled with.
-    fn build(&self, root: &Path, out: &Path) -> Result<()> {
-        let folder = root.join("component").join(self.folder);
-        rerun_if_changed(root, &folder);
-        // OUT_DIR is TARGET/PROFILE/build/PACKAGE/out.
-        let target = out.ancestors().nth(4).unwrap_or(out).join("component-build");
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        for (name, _) in env::vars_os().filter(|(name, _)| is_of_this_build(name)) {
-            cargo.env_remove(name);
-        }
-        cargo
-            .args(["run", "--quiet", "--package", "partway-component-build", "--manifest-path"])
-            .arg(root.join("Cargo.toml"))
-            .arg("--target-dir")
-            .arg(&target)
-            .arg("--")
-            .arg(folder.join("Cargo.toml"))
-            .arg(format!("partway-{}", self.folder))
-            .arg(target.join("wasm"))
-            .arg(self.file(out));
-        let output =
-            cargo.output().map_err(|error| format!("cargo could not be started: {error}"))?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
-        }
-        Ok(())
-    }
 }
 
-/// Builds again when the component's crate, in this folder, or what it is made of changes.
-fn rerun_if_changed(root: &Path, folder: &Path) {
-    let libraries = LIBRARIES.map(|library| root.join("component").join(library));
-    let crates = libraries.iter().map(PathBuf::as_path).chain([folder]);
-    let inputs =
-        crates.flat_map(|folder| ["Cargo.toml", "src", "wit"].map(|input| folder.join(input)));
-    let shared = ["Cargo.lock", "xtask/components"].map(|input| root.join(input));
+/// Puts components of the repository into the folder `out`.
+fn from_sources(root: &Path, out: &Path, components: &[Component]) -> Result<()> {
+    for name in VARIABLES {
+        println!("cargo::rerun-if-env-changed={name}");
+    }
+    if is_lint_or_docs() {
+        // What only looks at the code needs no component.
+        return components.iter().try_for_each(|component| Ok(fs::write(component.file(out), [])?));
+    }
+    rerun_if_changed(root, components);
+    build(root, out, components)
+}
+
+/// Builds components from their sources. The program that does is compiled in a target folder of its own, and so adds
+/// nothing to what users of this package compile. All profiles share it, and the standard library that the components are
+/// compiled with.
+fn build(root: &Path, out: &Path, components: &[Component]) -> Result<()> {
+    // OUT_DIR is TARGET/PROFILE/build/PACKAGE/out.
+    let target = out.ancestors().nth(4).unwrap_or(out).join("component-build");
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os().filter(|(name, _)| is_of_this_build(name)) {
+        cargo.env_remove(name);
+    }
+    cargo
+        .args(["run", "--quiet", "--package", "partway-component-build", "--manifest-path"])
+        .arg(root.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .arg("--")
+        .arg(root.join("Cargo.toml"))
+        .arg(target.join("wasm"));
+    for component in components {
+        let mut argument = OsString::from(format!("partway-{}-component=", component.0));
+        argument.push(component.file(out));
+        cargo.arg(argument);
+    }
+    let output = cargo.output().map_err(|error| format!("cargo could not be started: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    Ok(())
+}
+
+/// The folders in `component/` of what the components are made of.
+const LIBRARIES: [&str; 6] = ["exporter", "format", "importer", "parquet", "redactor", "rows"];
+
+/// Builds again when the components' crates or what they are made of change.
+fn rerun_if_changed(root: &Path, components: &[Component]) {
+    let own = components.iter().map(|component| format!("{}-component", component.0));
+    let crates = LIBRARIES.map(str::to_owned).into_iter().chain(own);
+    let inputs = crates.flat_map(|name| {
+        ["Cargo.toml", "src", "wit"].map(|input| root.join("component").join(&name).join(input))
+    });
+    let shared = ["Cargo.lock", "wit", "xtask/components"].map(|input| root.join(input));
     // A file that is not there would have changed each time.
     for input in inputs.chain(shared).filter(|input| input.exists()) {
         println!("cargo::rerun-if-changed={}", input.display());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use partway_component_build::{Toolchain, build_workspace};
+use partway_component_build::{Library, Toolchain, build_workspace};
 use partway_prebuilt::EXPORTER;
 use partway_testbed::{TextEncoding, hard_cases, write_hard_cases, write_sample};
 use rusqlite::Connection;
@@ -38,7 +38,8 @@ fn compose() -> Vec<u8> {
     let toolchain = Toolchain::find().expect("a toolchain for wasm");
     let manifest = example.join("Cargo.toml");
     let names = ["sqlite-rows", "folder-parts", "command"];
-    let built = build_workspace(&toolchain, &manifest, &names, &target).expect("components");
+    let built =
+        build_workspace(&toolchain, &manifest, &names, &target, Library::Std).expect("components");
     let names = names.map(|name| format!("partway-example:{name}"));
     let mut packages: Vec<(&str, Vec<u8>)> = names.iter().map(String::as_str).zip(built).collect();
     packages.push(("partway:exporter", EXPORTER.to_vec()));

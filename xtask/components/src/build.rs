@@ -55,15 +55,16 @@ pub fn build(
     encoded(crate_name, target_folder)
 }
 
-/// As [`build`], but crates of one workspace, which may use `std`: the components in the order of the names.
-/// `manifest` is the workspace's. What they share is compiled once.
+/// As [`build`], but crates of one workspace: the components in the order of the names. `manifest` is the workspace's. What
+/// they share is compiled once, and they are compiled side by side.
 pub fn build_workspace(
     toolchain: &Toolchain,
     manifest: &Path,
     crate_names: &[&str],
     target_folder: &Path,
+    library: Library,
 ) -> Result<Vec<Vec<u8>>, BuildError> {
-    compile(toolchain, manifest, crate_names, target_folder, Library::Std)?;
+    compile(toolchain, manifest, crate_names, target_folder, library)?;
     crate_names.iter().map(|name| encoded(name, target_folder)).collect()
 }
 

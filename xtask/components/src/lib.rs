@@ -8,4 +8,4 @@ mod build;
 mod toolchain;
 
 pub use build::{BuildError, build, build_workspace};
-pub use toolchain::{NoToolchain, TARGET, Toolchain};
+pub use toolchain::{Library, NoToolchain, TARGET, Toolchain};

@@ -10,7 +10,7 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// What of Rust's library a crate uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Library {
+pub enum Library {
     /// `core` and `alloc`: it is `no_std`, as the components are that others run.
     Alloc,
     /// `std`, of which little works without an operating system.

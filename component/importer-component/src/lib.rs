@@ -1,19 +1,21 @@
-//! The bindings: the WIT package's interface `importer` as calls of [`check`](crate::check) and [`split`](crate::split).
-//! Built for wasm only.
+//! The import component, of the world `import-component`: the WIT package's interface `importer` as calls of
+//! [`check`](partway_importer::check) and [`split`](partway_importer::split).
+#![cfg_attr(target_arch = "wasm32", no_std)]
+#![cfg(target_arch = "wasm32")]
+
+extern crate alloc;
 
 use alloc::format;
 use alloc::vec::Vec;
 
-use crate::check::{CHECK_BYTES, CheckError, Target};
-use crate::marks::DumpFormatError;
-use crate::split::StatementKind;
 use bindings::exports::partway::pipe::importer;
+use partway_importer::{CHECK_BYTES, CheckError, DumpFormatError, StatementKind, Target};
 
 mod bindings {
     #![allow(missing_docs, reason = "generated; the WIT package documents each item")]
     #![allow(clippy::allow_attributes_without_reason, reason = "generated")]
     wit_bindgen::generate!({
-        path: "wit",
+        path: "../../wit",
         world: "import-component",
     });
     use super::Importer;
@@ -37,7 +39,7 @@ impl importer::Guest for Importer {
     }
 
     fn check(head: Vec<u8>, tail: Vec<u8>) -> Result<importer::Dump, importer::Error> {
-        let dump = crate::check(&head, &tail)?;
+        let dump = partway_importer::check(&head, &tail)?;
         let target = match dump.target {
             Target::Sqlite => importer::Target::Sqlite,
             Target::D1 => importer::Target::D1,
@@ -47,7 +49,7 @@ impl importer::Guest for Importer {
     }
 
     fn split(bytes: Vec<u8>, limit: u32) -> importer::Statements {
-        let found = crate::split(&bytes, limit);
+        let found = partway_importer::split(&bytes, limit);
         // Offsets into memory of 32 bits.
         let statements = found.statements.iter().map(|one| importer::Statement {
             start: one.start as u32,
