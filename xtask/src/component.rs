@@ -6,7 +6,7 @@ use partway_component_build::{Toolchain, build};
 use crate::run::{root, target};
 
 /// Their folders in `component/`; their crates are `partway-` and that.
-pub const COMPONENTS: [&str; 3] = ["exporter", "importer", "redactor"];
+pub const COMPONENTS: [&str; 4] = ["exporter", "importer", "parquet", "redactor"];
 
 /// Builds one, in a folder of this name in the target folder.
 pub fn build_component(toolchain: &Toolchain, name: &str, folder: &str) -> Result<Vec<u8>> {

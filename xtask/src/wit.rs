@@ -10,7 +10,7 @@ use crate::run::root;
 
 /// The crates whose packages need the WIT files: a package contains nothing from outside its
 /// folder.
-const COPIES: [&str; 4] = [
+const COPIES: [&str; 5] = [
     "component/exporter/wit",
     "component/importer/wit",
     "component/parquet/wit",

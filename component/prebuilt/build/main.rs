@@ -38,9 +38,10 @@ struct Component {
     variable: &'static str,
 }
 
-const COMPONENTS: [Component; 3] = [
+const COMPONENTS: [Component; 4] = [
     Component { name: "exporter", variable: "PARTWAY_COMPONENT" },
     Component { name: "importer", variable: "PARTWAY_IMPORTER" },
+    Component { name: "parquet", variable: "PARTWAY_PARQUET" },
     Component { name: "redactor", variable: "PARTWAY_REDACTOR" },
 ];
 

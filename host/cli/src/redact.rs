@@ -14,7 +14,7 @@ use crate::failure::Failure;
 
 /// Runs the command.
 pub fn run(arguments: &RedactArguments) -> Result<(), Failure> {
-    let component = redacting_component(&arguments.policy, arguments.component.as_deref())?;
+    let component = redacting_component(&arguments.policy, "sql", arguments.component.as_deref())?;
     // What is not a component of exports is found out here, and not by who gets the file.
     Exporter::new(&component).context("the component can't be used for an export")?;
     let path = &arguments.output;
@@ -27,8 +27,12 @@ pub fn run(arguments: &RedactArguments) -> Result<(), Failure> {
     Ok(written.with_context(|| format!("{} can't be written", path.display()))?)
 }
 
-/// An export component, the program's own or one from a file, with a policy in front of it.
-pub fn redacting_component(policy: &Path, component: Option<&Path>) -> Result<Vec<u8>, Failure> {
+/// An export component, the program's own for a format or one from a file, with a policy in front of it.
+pub fn redacting_component(
+    policy: &Path,
+    format: &str,
+    component: Option<&Path>,
+) -> Result<Vec<u8>, Failure> {
     let of_policy = |error: RedactError| match error {
         // It names the file already.
         RedactError::Read { .. } | RedactError::BinaryKey { .. } => Failure::usage(error),
@@ -36,6 +40,7 @@ pub fn redacting_component(policy: &Path, component: Option<&Path>) -> Result<Ve
     };
     let read = read_policy(policy).map_err(of_policy)?;
     let exporter = match component {
+        None if format == "parquet" => Cow::Borrowed(partway_prebuilt::PARQUET),
         None => Cow::Borrowed(partway_prebuilt::EXPORTER),
         Some(file) => {
             let bytes = std::fs::read(file);

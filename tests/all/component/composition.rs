@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use partway_prebuilt::EXPORTER;
+use partway_prebuilt::{EXPORTER, PARQUET};
 use partway_testbed::write_sample;
 use partway_wasmtime::exporter::Exporter;
 use wac_graph::types::Package;
@@ -15,7 +15,9 @@ use crate::support::{
 
 #[test]
 fn the_component_imports_the_declared_interfaces_and_no_other() {
-    assert_eq!(interfaces(EXPORTER), Interfaces::of_exporters());
+    for component in [EXPORTER, PARQUET] {
+        assert_eq!(interfaces(component), Interfaces::of_exporters());
+    }
 }
 
 /// The exporter with so many pass-through components in front.

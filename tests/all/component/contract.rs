@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use partway_prebuilt::{EXPORTER, IMPORTER, REDACTOR};
+use partway_prebuilt::{EXPORTER, IMPORTER, PARQUET, REDACTOR};
 use partway_redact::{parse_policy, redacting};
 use partway_testbed::write_sample;
 use partway_wasmtime::exporter::Exporter;
@@ -126,6 +126,7 @@ fn components_are_of_the_worlds_that_they_are_for() {
     let redacted = redacting(EXPORTER, &parse_policy("unlisted = 'keep'").unwrap()).unwrap();
     for (name, component, world) in [
         ("the exporter", EXPORTER, "export-component"),
+        ("the Parquet component", PARQUET, "export-component"),
         ("the hostile exporter", hostile(), "export-component"),
         ("the exporter with a redactor and a policy", &redacted[..], "export-component"),
         ("the redactor, which needs a policy", REDACTOR, "none"),
