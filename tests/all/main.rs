@@ -27,6 +27,7 @@
 //! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |
 //! | `export::file_faults` | whichever call to the file system fails, the object is whole or not there |
 //! | `export::kills` | an export survives a hundred kills |
+//! | `export::parquet` | Parquet files mean the database's values to pyarrow and DuckDB, the same however they are sliced |
 //! | `export::progress` | progress is told true within ten points, from the first slice to the last |
 //! | `export::read_faults` | a failed read never makes an export mix two states |
 //! | `export::slices` | slices, crashes and repeats do not change the object |
@@ -83,6 +84,7 @@ mod export {
     #[cfg(target_os = "linux")]
     mod file_faults;
     mod kills;
+    mod parquet;
     mod progress;
     #[cfg(target_os = "linux")]
     mod read_faults;

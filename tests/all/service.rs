@@ -59,6 +59,7 @@ fn other_formats_come_with_their_types_and_options() {
         ("format=csv&table=products&header=false", "text/csv; charset=utf-8", "1,"),
         ("format=ndjson", "application/x-ndjson", "{\"table\":"),
         ("format=json&blobs=hex", "application/json", "{\n\""),
+        ("format=parquet&table=products", "application/vnd.apache.parquet", "PAR1"),
     ] {
         let answer = server.get(&format!("/export/dump?{query}"));
         assert_eq!((answer.status, answer.header("content-type")), (200, kind), "{query}");
@@ -78,6 +79,8 @@ fn other_formats_come_with_their_types_and_options() {
         ("format=csv&content=schema", "format \"csv\" has rows alone"),
         ("null=x", "null can't be used with format sql: it is for csv"),
         ("format=json&header=false", "header can't be used with format json"),
+        ("format=parquet", "a Parquet file has one table"),
+        ("format=csv&types=stored", "types can't be used with format csv: it is for parquet"),
         ("format=csv&blobs=raw", "there is no encoding of blobs \"raw\": use hex or base64"),
     ] {
         assert!(server.get(&format!("/export/dump?{query}")).error(400).contains(told), "{query}");

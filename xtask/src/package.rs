@@ -93,6 +93,7 @@ fn outside(packed: &[(&str, PathBuf)]) -> Command {
         .env("PARTWAY_TOOLCHAIN", "none")
         .env_remove("PARTWAY_COMPONENT")
         .env_remove("PARTWAY_IMPORTER")
+        .env_remove("PARTWAY_PARQUET")
         .env_remove("PARTWAY_REDACTOR")
         .env("CARGO_TARGET_DIR", target());
     command

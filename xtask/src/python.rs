@@ -11,7 +11,7 @@ use crate::run::{output, run, target};
 /// What the tests run: a client generated from the service's own description, a reader of its
 /// metrics, SQLite libraries other than those of Partway and of Python, what the examples need, and a server that loads
 /// SQLite extensions.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "schemathesis==4.32.5",
     "prometheus_client==0.26.0",
     "apsw==3.54.1.0",
@@ -21,6 +21,7 @@ const PACKAGES: [&str; 10] = [
     "duckdb==2.0.1",
     "componentize-py==0.25.1",
     "datasette==0.65.5",
+    "pyarrow==26.0.1",
     "xxhash==4.1.0",
 ];
 

@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: installs a toolchain that compiles the component.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,15 +17,14 @@ const RUSTUP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Uses what is already installed, or the first way that works.
 pub fn setup() -> Result<()> {
-    let given = |name| env::var_os(name).filter(|file| !file.is_empty());
-    let variables = ["PARTWAY_COMPONENT", "PARTWAY_IMPORTER", "PARTWAY_REDACTOR"];
-    if let [Some(exporter), Some(importer), Some(redactor)] = variables.map(given) {
-        println!(
-            "setup: the components are {} (PARTWAY_COMPONENT), {} (PARTWAY_IMPORTER) and {} (PARTWAY_REDACTOR)",
-            exporter.display(),
-            importer.display(),
-            redactor.display()
-        );
+    let given = |name: &&str| env::var_os(name).filter(|file| !file.is_empty());
+    let variables =
+        ["PARTWAY_COMPONENT", "PARTWAY_IMPORTER", "PARTWAY_PARQUET", "PARTWAY_REDACTOR"];
+    let files: Vec<PathBuf> = variables.iter().filter_map(given).map(PathBuf::from).collect();
+    if files.len() == variables.len() {
+        for (variable, file) in variables.iter().zip(files) {
+            println!("setup: a component is {} ({variable})", file.display());
+        }
         return Ok(());
     }
     if let Ok(toolchain) = Toolchain::find() {

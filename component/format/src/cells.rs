@@ -90,6 +90,10 @@ impl<'a> Cells<'a> {
     /// The next cell.
     // With what is done with the cell in the same function, its kind is asked once.
     #[inline(always)]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it may fail, and who asks knows how many there are"
+    )]
     pub fn next(&mut self) -> Result<Cell<'a>, Error> {
         match self.kinds.next() {
             Some(1) => self.integers.next().map(|value| Cell::Integer(*value)),

@@ -3,6 +3,12 @@
 /// Fields, taken in one after the other.
 pub struct Digest(u64);
 
+impl Default for Digest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Digest {
     /// Of no fields.
     pub const fn new() -> Self {

@@ -85,7 +85,13 @@ impl ColumnChunk {
     /// Appends a value of eight bytes. How much the row group grows.
     #[inline]
     pub(crate) fn push_fixed(&mut self, value: [u8; 8], pages: &mut Pages) -> usize {
-        self.push_encoded(&value, pages);
+        if self.dictionary.is_some() {
+            self.push_number(&value, pages);
+        } else {
+            self.range.add(self.physical, &value);
+            self.plain.extend_from_slice(&value);
+            self.end_value(value.len(), pages);
+        }
         value.len()
     }
 
@@ -96,42 +102,54 @@ impl ColumnChunk {
         write: impl FnOnce(&mut Vec<u8>),
         pages: &mut Pages,
     ) -> usize {
-        let mut scratch = core::mem::take(&mut self.scratch);
-        scratch.clear();
-        scratch.extend_from_slice(&[0; 4]);
-        write(&mut scratch);
-        let length = (scratch.len() - 4) as u32;
-        if let Some(place) = scratch.first_chunk_mut() {
-            *place = length.to_le_bytes();
+        if self.dictionary.is_some() {
+            let mut scratch = core::mem::take(&mut self.scratch);
+            scratch.clear();
+            write_encoded(&mut scratch, write);
+            self.push_number(&scratch, pages);
+            let length = scratch.len();
+            // One that was large is not kept.
+            if length <= PAGE_BYTES {
+                self.scratch = scratch;
+            }
+            return length;
         }
-        self.push_encoded(&scratch, pages);
-        let grown = scratch.len();
-        // One that was large is not kept.
-        if grown <= PAGE_BYTES {
-            self.scratch = scratch;
-        }
-        grown
+        let start = self.plain.len();
+        write_encoded(&mut self.plain, write);
+        let encoded = self.plain.get(start..).unwrap_or_default();
+        let length = encoded.len();
+        self.range.add(self.physical, encoded);
+        self.end_value(length, pages);
+        length
     }
 
+    /// Appends an encoded value while there is a dictionary.
     #[inline]
-    fn push_encoded(&mut self, value: &[u8], pages: &mut Pages) {
+    fn push_number(&mut self, value: &[u8], pages: &mut Pages) {
+        let Some(dictionary) = &mut self.dictionary else { return };
+        let (number, is_new) = dictionary.number(value);
+        self.numbers.push(number);
+        if is_new {
+            self.range.add(self.physical, value);
+        }
+        let is_worth_it = self.present + 1 != SAMPLE || dictionary.len() <= SAMPLE / 2;
+        let is_full = is_new && dictionary.plain().len() > self.max_dictionary;
+        // It belongs to the page, whichever way it is written.
         self.presence.push(true);
         self.present += 1;
         self.page_bytes += value.len();
-        if let Some(dictionary) = &mut self.dictionary {
-            let (number, is_new) = dictionary.number(value);
-            self.numbers.push(number);
-            if is_new {
-                self.range.add(self.physical, value);
-            }
-            let is_worth_it = self.present != SAMPLE || dictionary.len() <= SAMPLE / 2;
-            if !is_worth_it || dictionary.plain().len() > self.max_dictionary {
-                self.leave_dictionary(pages);
-            }
-        } else {
-            self.range.add(self.physical, value);
-            self.plain.extend_from_slice(value);
+        if !is_worth_it || is_full {
+            self.leave_dictionary(pages);
         }
+        self.end_page_if_full(pages);
+    }
+
+    /// Counts a value of so many bytes that is in the page.
+    #[inline]
+    fn end_value(&mut self, bytes: usize, pages: &mut Pages) {
+        self.presence.push(true);
+        self.present += 1;
+        self.page_bytes += bytes;
         self.end_page_if_full(pages);
     }
 
@@ -208,5 +226,17 @@ impl ColumnChunk {
             range: self.range.ends(),
         };
         (self.pages, metadata)
+    }
+}
+
+/// Appends a value with its length before it.
+#[inline]
+fn write_encoded(to: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = to.len();
+    to.extend_from_slice(&[0; 4]);
+    write(to);
+    let length = (to.len() - start - 4) as u32;
+    if let Some(place) = to.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+        *place = length.to_le_bytes();
     }
 }

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::bytes::{append, are_equal};
+
 /// Distinct values in the order of their first appearance.
 pub(crate) struct Dictionary {
     /// The values as Parquet's encoding PLAIN has them.
@@ -27,6 +29,7 @@ impl Dictionary {
     }
 
     /// A value, encoded.
+    #[inline]
     pub(crate) fn value(&self, number: u32) -> &[u8] {
         let number = number as usize;
         let range = self.starts.get(number).zip(self.starts.get(number + 1));
@@ -35,13 +38,14 @@ impl Dictionary {
     }
 
     /// The number of an encoded value, and whether it is new.
+    #[inline]
     pub(crate) fn number(&mut self, value: &[u8]) -> (u32, bool) {
         let mask = self.slots.len() - 1;
         let mut place = hash(value) & mask;
         loop {
             match self.slots.get(place).copied() {
                 Some(taken) if taken > 0 => {
-                    if self.value(taken - 1) == value {
+                    if are_equal(self.value(taken - 1), value) {
                         return (taken - 1, false);
                     }
                     place = (place + 1) & mask;
@@ -53,7 +57,7 @@ impl Dictionary {
         if let Some(slot) = self.slots.get_mut(place) {
             *slot = number + 1;
         }
-        self.plain.extend_from_slice(value);
+        append(&mut self.plain, value);
         self.starts.push(self.plain.len() as u32);
         if 2 * self.len() > self.slots.len() {
             self.grow();

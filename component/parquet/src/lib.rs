@@ -14,12 +14,14 @@
 //! | `dictionary`, `hybrid`, `statistics` | distinct values, runs of small numbers, least and greatest values |
 //! | `long_row` | rows with values that are not in their batch |
 //! | `metadata`, `footer` | what is remembered of row groups, and what the file says of them |
+//! | `bytes` | short bytes, copied and compared |
 //! | `thrift`, `snappy` | the encoding of headers, and the compression of pages |
 //! | `output`, `checkpoint` | where parts are cut, and all that a slice needs to resume |
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
 
+mod bytes;
 mod checkpoint;
 mod column_chunk;
 mod dictionary;

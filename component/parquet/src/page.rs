@@ -105,10 +105,6 @@ impl Presence {
         self.values
     }
 
-    pub(crate) fn nulls(&self) -> usize {
-        self.nulls
-    }
-
     #[inline]
     pub(crate) fn push(&mut self, is_present: bool) {
         if self.nulls > 0 || !is_present {

@@ -6,6 +6,7 @@ use partway_format::cells::Cell;
 use partway_format::pipe::Encoding;
 use partway_format::values::{decode, write_integer, write_shortest};
 
+use crate::bytes::append;
 use crate::column_chunk::ColumnChunk;
 use crate::look::is_valid;
 use crate::page::Pages;
@@ -99,7 +100,7 @@ pub(crate) fn push(
         (Cell::Integer(value), _) => chunk.push_bytes(|to| write_integer(to, value), pages),
         (Cell::Real(value), _) => chunk.push_bytes(|to| write_real(to, value), pages),
         (Cell::Utf8(text), _) if encoding == Encoding::Utf8 => {
-            chunk.push_bytes(|to| to.extend_from_slice(text), pages)
+            chunk.push_bytes(|to| append(to, text), pages)
         }
         (Cell::Text(text) | Cell::Utf8(text), ColumnType::Text | ColumnType::Bytes) => {
             if !is_valid(text, encoding) {
@@ -108,7 +109,7 @@ pub(crate) fn push(
             chunk.push_bytes(|to| write_text(to, text, encoding), pages)
         }
         (Cell::Text(bytes) | Cell::Utf8(bytes) | Cell::Blob(bytes), _) => {
-            chunk.push_bytes(|to| to.extend_from_slice(bytes), pages)
+            chunk.push_bytes(|to| append(to, bytes), pages)
         }
         // Whoever reads the row reads these, and gives them as they are.
         (Cell::Long { .. }, _) => return Err("a value that has not been read"),

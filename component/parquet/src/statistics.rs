@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::bytes::{order, prefix};
 use crate::types::Physical;
 
 /// Longer values are not given: they would make the footer long.
@@ -12,7 +13,8 @@ pub(crate) enum Range {
     Empty,
     Integers(i64, i64),
     Reals(f64, f64),
-    Bytes(Vec<u8>, Vec<u8>),
+    /// Each with its prefix.
+    Bytes((u64, Vec<u8>), (u64, Vec<u8>)),
     /// One of the values is too long to be an end of it.
     Unknown,
 }
@@ -57,13 +59,17 @@ impl Range {
             Self::Unknown => {}
             _ if value.len() > LONGEST => *self = Self::Unknown,
             Self::Bytes(least, greatest) => {
-                if value < &least[..] {
-                    *least = value.to_vec();
-                } else if value > &greatest[..] {
-                    *greatest = value.to_vec();
+                let found = prefix(value);
+                if order((found, value), (least.0, &least.1)).is_lt() {
+                    *least = (found, value.to_vec());
+                } else if order((found, value), (greatest.0, &greatest.1)).is_gt() {
+                    *greatest = (found, value.to_vec());
                 }
             }
-            _ => *self = Self::Bytes(value.to_vec(), value.to_vec()),
+            _ => {
+                let both = (prefix(value), value.to_vec());
+                *self = Self::Bytes(both.clone(), both);
+            }
         }
     }
 
@@ -80,7 +86,7 @@ impl Range {
                 let greatest = if greatest == 0.0 { 0.0 } else { greatest };
                 Some((least.to_le_bytes().to_vec(), greatest.to_le_bytes().to_vec()))
             }
-            Self::Bytes(least, greatest) => Some((least, greatest)),
+            Self::Bytes((_, least), (_, greatest)) => Some((least, greatest)),
         }
     }
 }

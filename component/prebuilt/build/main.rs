@@ -26,6 +26,7 @@ fn main() -> Result<()> {
     for (component, variable) in [
         (EXPORTER, "PARTWAY_COMPONENT"),
         (IMPORTER, "PARTWAY_IMPORTER"),
+        (PARQUET, "PARTWAY_PARQUET"),
         (REDACTOR, "PARTWAY_REDACTOR"),
     ] {
         match given(variable) {
@@ -62,6 +63,7 @@ struct Component(&'static str);
 
 const EXPORTER: Component = Component("exporter");
 const IMPORTER: Component = Component("importer");
+const PARQUET: Component = Component("parquet");
 const REDACTOR: Component = Component("redactor");
 const REDACTING_EXPORTER: Component = Component("redacting-exporter");
 
@@ -77,8 +79,8 @@ impl Component {
         if !packed.is_file() {
             return Err(format!(
                 "this package was made without the component {}.wasm: `cargo xtask package` in Partway's repository \
-                 puts it in; or set PARTWAY_COMPONENT, PARTWAY_IMPORTER and PARTWAY_REDACTOR to the files of components \
-                 that are already built",
+                 puts it in; or set PARTWAY_COMPONENT, PARTWAY_IMPORTER, PARTWAY_PARQUET and PARTWAY_REDACTOR to the \
+                 files of components that are already built",
                 self.0
             )
             .into());

@@ -15,6 +15,11 @@ pub const EXPORTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/exporter.w
 /// Empty under clippy and on docs.rs, where nothing runs it.
 pub const IMPORTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/importer.wasm"));
 
+/// The Parquet component: the world `partway:pipe/export-component@0.1.0` too, writing a table as a Parquet file.
+///
+/// Empty under clippy and on docs.rs, where nothing runs it.
+pub const PARQUET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/parquet.wasm"));
+
 /// The redactor: it imports `partway:pipe/rows@0.1.0` and a policy, `partway:redactor/policy@0.1.0`, and exports
 /// `partway:pipe/rows@0.1.0`. `partway-redact` makes a component of the world `transform` of it.
 ///

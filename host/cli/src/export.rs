@@ -38,13 +38,15 @@ pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
         )));
     }
     let redacting = match &arguments.redact {
-        Some(policy) => Some(redacting_component(policy, arguments.component.as_deref())?),
+        Some(policy) => {
+            Some(redacting_component(policy, &arguments.format, arguments.component.as_deref())?)
+        }
         None => None,
     };
     let Some(address) = &arguments.to else {
         let exporter = match &redacting {
             Some(component) => Exporter::new(component),
-            None => resources.exporter(arguments.component.as_deref()),
+            None => resources.exporter(&arguments.format, arguments.component.as_deref()),
         };
         let exporter = exporter.with_context(|| unusable_component(&arguments))?;
         return standard_output::export(&arguments, exporter).await;

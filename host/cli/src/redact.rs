@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use partway_redact::{RedactError, read_policy, redacting, redacting_exporter};
+use partway_redact::{RedactError, read_policy, redacting, redacting_exporter, redacting_parquet};
 use partway_wasmtime::exporter::Exporter;
 
 use crate::arguments::RedactArguments;
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// Runs the command.
 pub fn run(arguments: &RedactArguments) -> Result<(), Failure> {
-    let component = redacting_component(&arguments.policy, arguments.component.as_deref())?;
+    let component = redacting_component(&arguments.policy, "sql", arguments.component.as_deref())?;
     // What is not a component of exports is found out here, and not by who gets the file.
     Exporter::new(&component).context("the component can't be used for an export")?;
     let path = &arguments.output;
@@ -26,8 +26,12 @@ pub fn run(arguments: &RedactArguments) -> Result<(), Failure> {
     Ok(written.with_context(|| format!("{} can't be written", path.display()))?)
 }
 
-/// An export component, the program's own or one from a file, with a policy in front of it.
-pub fn redacting_component(policy: &Path, component: Option<&Path>) -> Result<Vec<u8>, Failure> {
+/// An export component, the program's own for a format or one from a file, with a policy in front of it.
+pub fn redacting_component(
+    policy: &Path,
+    format: &str,
+    component: Option<&Path>,
+) -> Result<Vec<u8>, Failure> {
     let of_policy = |error: RedactError| match error {
         // It names the file already.
         RedactError::Read { .. } | RedactError::BinaryKey { .. } => Failure::usage(error),
@@ -35,6 +39,7 @@ pub fn redacting_component(policy: &Path, component: Option<&Path>) -> Result<Ve
     };
     let read = read_policy(policy).map_err(of_policy)?;
     let made = match component {
+        None if format == "parquet" => redacting_parquet(&read),
         None => redacting_exporter(&read),
         Some(file) => {
             let bytes = std::fs::read(file);

@@ -32,7 +32,7 @@ const MAX_PRINTED: usize = 20;
 
 /// What can be done with an object that is no SQL dump.
 const OTHER_FORMATS: &str =
-    "; of csv, ndjson and json, only the SHA-256 can be checked: give it with --sha256";
+    "; of csv, ndjson, json and parquet, only the SHA-256 can be checked: give it with --sha256";
 
 /// Runs the command.
 pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {

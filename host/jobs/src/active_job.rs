@@ -411,8 +411,8 @@ impl ActiveJob {
             Some(path) => path.display().to_string(),
             None => "inside the program".to_owned(),
         };
-        let resources = resources.clone();
-        match spawn_blocking(move || resources.exporter(file.as_deref())).await {
+        let (resources, format) = (resources.clone(), self.record.request.format.clone());
+        match spawn_blocking(move || resources.exporter(&format, file.as_deref())).await {
             Ok(Ok(exporter)) => Ok(exporter),
             Ok(Err(source)) => Err(StepError::Load { component, source }),
             Err(error) => Err(StepError::panicked(&error)),

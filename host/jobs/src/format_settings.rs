@@ -1,7 +1,7 @@
-//! The prebuilt component's formats: their options, and the settings by which it knows them.
+//! The prebuilt components' formats: their options, and the settings by which they know them.
 
 /// The formats that have options.
-const FORMATS: [&str; 4] = ["sql", "csv", "ndjson", "json"];
+const FORMATS: [&str; 5] = ["sql", "csv", "ndjson", "json", "parquet"];
 
 /// What will load a SQL dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,27 @@ impl std::str::FromStr for Blobs {
     }
 }
 
+/// By what the columns of a Parquet file get their types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnTypes {
+    /// By what is stored, in STRICT tables too.
+    Stored,
+    /// By what is declared: a value that does not fit is an error.
+    Declared,
+}
+
+impl std::str::FromStr for ColumnTypes {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "stored" => Ok(Self::Stored),
+            "declared" => Ok(Self::Declared),
+            _ => Err(()),
+        }
+    }
+}
+
 /// Options of formats. None given: the format's defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FormatOptions {
@@ -59,6 +80,11 @@ pub struct FormatOptions {
     pub no_header: bool,
     /// How CSV, NDJSON and JSON write blobs.
     pub blobs: Option<Blobs>,
+    /// By what the columns of a Parquet file get their types; by default, what is declared in STRICT tables, and what is
+    /// stored in others.
+    pub types: Option<ColumnTypes>,
+    /// Parquet whose pages are not compressed.
+    pub uncompressed: bool,
 }
 
 /// One of [`FormatOptions`].
@@ -74,15 +100,20 @@ pub enum FormatOption {
     NoHeader,
     /// [`FormatOptions::blobs`].
     Blobs,
+    /// [`FormatOptions::types`].
+    Types,
+    /// [`FormatOptions::uncompressed`].
+    Uncompressed,
 }
 
 impl FormatOption {
-    /// The formats of the prebuilt component that have it.
+    /// The formats of the prebuilt components that have it.
     pub fn formats(self) -> &'static [&'static str] {
         match self {
             Self::NoRowids | Self::Target => &["sql"],
             Self::Null | Self::NoHeader => &["csv"],
             Self::Blobs => &["csv", "ndjson", "json"],
+            Self::Types | Self::Uncompressed => &["parquet"],
         }
     }
 }
@@ -95,12 +126,18 @@ impl FormatOptions {
             Blobs::Hex => "hex",
             Blobs::Base64 => "base64",
         });
+        let types = self.types.map(|types| match types {
+            ColumnTypes::Stored => "stored",
+            ColumnTypes::Declared => "declared",
+        });
         [
             ("rowids", self.no_rowids.then_some("drop")),
             ("target", target),
             ("null", self.null.as_deref()),
             ("header", self.no_header.then_some("no")),
             ("blobs", blobs),
+            ("types", types),
+            ("compression", self.uncompressed.then_some("none")),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
@@ -108,7 +145,7 @@ impl FormatOptions {
     }
 
     /// The first option given that the prebuilt component's `format` does not have. None where it has no options, or is no
-    /// format of the component's: it refuses them for itself.
+    /// format of theirs: the component refuses them for itself.
     pub fn misplaced(&self, format: &str) -> Option<FormatOption> {
         if !FORMATS.contains(&format) {
             return None;
@@ -119,6 +156,8 @@ impl FormatOptions {
             (self.null.is_some(), FormatOption::Null),
             (self.no_header, FormatOption::NoHeader),
             (self.blobs.is_some(), FormatOption::Blobs),
+            (self.types.is_some(), FormatOption::Types),
+            (self.uncompressed, FormatOption::Uncompressed),
         ]
         .into_iter()
         .find(|(given, option)| *given && !option.formats().contains(&format))
@@ -145,6 +184,7 @@ pub fn media_type(format: &str) -> &'static str {
         "csv" => "text/csv; charset=utf-8",
         "ndjson" => "application/x-ndjson",
         "json" => "application/json",
+        "parquet" => "application/vnd.apache.parquet",
         _ => "application/octet-stream",
     }
 }
@@ -168,6 +208,13 @@ mod tests {
         let sql = FormatOptions { no_rowids: true, target: Some(Target::Sqlite), ..csv.clone() };
         assert_eq!(sql.misplaced("csv"), Some(FormatOption::NoRowids));
         assert_eq!(sql.misplaced("xml"), None);
+        let types = Some(ColumnTypes::Declared);
+        let parquet = FormatOptions { types, uncompressed: true, ..FormatOptions::default() };
+        let settings = [("types", "declared"), ("compression", "none")];
+        assert_eq!(parquet.settings(), settings.map(|(name, value)| (name.into(), value.into())));
+        assert_eq!(parquet.misplaced("parquet"), None);
+        assert_eq!(parquet.misplaced("csv"), Some(FormatOption::Types));
+        assert_eq!(csv.misplaced("parquet"), Some(FormatOption::Null));
         assert_eq!(FormatOptions::default().settings(), []);
     }
 }

@@ -129,7 +129,7 @@ pub use admission::Admission;
 pub use callbacks::{Callback, DueCallback};
 pub use clock::{Clock, SystemClock};
 pub use format_settings::{
-    Blobs, FormatOption, FormatOptions, Target, media_type, reads_pages, skip_damaged,
+    Blobs, ColumnTypes, FormatOption, FormatOptions, Target, media_type, reads_pages, skip_damaged,
 };
 pub use history::{ExportResult, LastGood};
 pub use incomplete::Incomplete;

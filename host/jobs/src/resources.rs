@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use partway_store::{AddressError, Store, StoreAddress};
@@ -27,12 +27,12 @@ pub trait Resources: Debug + Send + Sync {
         address.open()
     }
 
-    /// Returns the default component, or loads another one from a file.
+    /// Returns the default component for a format, or loads another one from a file.
     ///
     /// # Errors
     ///
     /// Those of [`Exporter::from_file`].
-    fn exporter(&self, component: Option<&Path>) -> Result<Exporter, LoadError>;
+    fn exporter(&self, format: &str, component: Option<&Path>) -> Result<Exporter, LoadError>;
 
     /// Opens the current state of a request's database, for an export that begins. By default this
     /// is a snapshot, kept as [`ExportRequest::snapshot`] says; if that needs a copy of the
@@ -67,21 +67,26 @@ pub trait Resources: Debug + Send + Sync {
     }
 }
 
-/// The component in `partway-prebuilt`, stores by their addresses, and SQLite files.
+/// The components in `partway-prebuilt`, stores by their addresses, and SQLite files.
 #[derive(Debug, Default)]
-pub struct PrebuiltResources(std::sync::OnceLock<Exporter>);
+pub struct PrebuiltResources {
+    /// The one that writes Parquet, and the one that writes the other formats, once they are loaded.
+    parquet: OnceLock<Exporter>,
+    others: OnceLock<Exporter>,
+}
 
 #[async_trait]
 impl Resources for PrebuiltResources {
-    fn exporter(&self, component: Option<&Path>) -> Result<Exporter, LoadError> {
-        match (component, self.0.get()) {
-            (Some(file), _) => Exporter::from_file(file),
-            (None, Some(exporter)) => Ok(exporter.clone()),
-            (None, None) => {
-                let exporter = Exporter::prebuilt()?;
-                Ok(self.0.get_or_init(|| exporter).clone())
-            }
+    fn exporter(&self, format: &str, component: Option<&Path>) -> Result<Exporter, LoadError> {
+        if let Some(file) = component {
+            return Exporter::from_file(file);
         }
+        let loaded = if format == "parquet" { &self.parquet } else { &self.others };
+        if let Some(exporter) = loaded.get() {
+            return Ok(exporter.clone());
+        }
+        let exporter = Exporter::prebuilt_for(format)?;
+        Ok(loaded.get_or_init(|| exporter).clone())
     }
 }
 
@@ -145,7 +150,7 @@ mod tests {
 
     #[async_trait]
     impl Resources for Versions {
-        fn exporter(&self, _: Option<&Path>) -> Result<Exporter, LoadError> {
+        fn exporter(&self, _: &str, _: Option<&Path>) -> Result<Exporter, LoadError> {
             Ok(self.exporter.clone())
         }
 

@@ -1,6 +1,6 @@
 //! Composing components.
 
-use partway_prebuilt::{EXPORTER, REDACTING_EXPORTER, REDACTOR};
+use partway_prebuilt::{EXPORTER, PARQUET, REDACTING_EXPORTER, REDACTOR};
 use partway_redactor::Policy;
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, plug};
@@ -21,6 +21,15 @@ pub fn redacting_exporter(policy: &Policy) -> Result<Vec<u8>, RedactError> {
     }
     let policy = policy_component(&policy.to_json()?);
     plugged(("partway:policy", &policy), ("partway:exporter", REDACTING_EXPORTER)).map_err(unfit)
+}
+
+/// Partway's own component for Parquet with the redactor and a policy in front of it.
+///
+/// # Errors
+///
+/// [`RedactError::Policy`].
+pub fn redacting_parquet(policy: &Policy) -> Result<Vec<u8>, RedactError> {
+    redacting(PARQUET, policy)
 }
 
 /// Any export component with the redactor and a policy in front of it. The same component and policy give the same bytes.

@@ -21,7 +21,7 @@ mod compose;
 mod policy_component;
 mod policy_file;
 
-pub use compose::{redacting, redacting_exporter};
+pub use compose::{redacting, redacting_exporter, redacting_parquet};
 pub use partway_redactor::{
     Comparison, Dependents, Literal, Policy, PolicyError, RowFilter, Rule, TablePolicy, Unlisted,
 };

@@ -81,14 +81,15 @@ impl Service {
             config.store.as_ref().map(|store| store.schedules.clone()).unwrap_or_default();
         let schedules = scheduler::resolve(&databases, &schedules)?;
         let resources = Arc::new(PrebuiltResources::default());
-        let exporter = resources.exporter(None).map_err(ServiceError::Component)?;
+        // The formats that most ask for are there at once, or the service does not start.
+        resources.exporter("sql", None).map_err(ServiceError::Component)?;
         let metrics = Arc::new(Metrics::new()?);
         let running = RunningExports::new(metrics.clone());
         let exports = match &config.store {
             Some(store) => {
                 let scheduled = schedules.iter().map(|schedule| schedule.database().to_owned());
                 let scheduled = scheduled.collect();
-                Some(open_exports(&config, store, resources, running, scheduled).await?)
+                Some(open_exports(&config, store, resources.clone(), running, scheduled).await?)
             }
             None => {
                 metrics.expect_streams(databases.names());
@@ -98,7 +99,7 @@ impl Service {
         let max_streams = config.concurrent_exports as usize;
         let state = Arc::new(ServiceState {
             databases,
-            exporter,
+            resources: resources.clone(),
             snapshot: config.snapshot,
             max_loaded_row: config.max_loaded_row,
             encoding: config.encoding.clone(),

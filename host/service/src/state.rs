@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use partway_codec::Encoding;
-use partway_jobs::{JobRecord, SnapshotMode, reads_pages};
+use partway_jobs::{JobRecord, PrebuiltResources, Resources, SnapshotMode, reads_pages};
 use partway_sqlite::Snapshot;
-use partway_wasmtime::exporter::{Exporter, Options};
+use partway_wasmtime::exporter::Options;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,8 @@ pub const CONCURRENT_CHECKS: usize = 8;
 /// What all requests and background tasks share.
 pub struct ServiceState {
     pub databases: Databases,
-    pub exporter: Exporter,
+    /// The components.
+    pub resources: Arc<PrebuiltResources>,
     pub snapshot: SnapshotMode,
     /// The largest row that is loaded whole; none: the default.
     pub max_loaded_row: Option<u64>,
@@ -67,7 +68,7 @@ impl ServiceState {
     /// If the database can't be opened, or the options name a format or a table that does not
     /// exist.
     pub async fn check(&self, database: PathBuf, options: Options) -> Result<(), ExportError> {
-        let (exporter, mode) = (self.exporter.clone(), self.snapshot);
+        let (resources, mode) = (self.resources.clone(), self.snapshot);
         let _permit = self.checks.acquire().await;
         let check = move || {
             let snapshot = Snapshot::hold(&database)?.with_pages(reads_pages(&options.format));
@@ -75,7 +76,7 @@ impl ServiceState {
             if snapshot.lacks_pages() && mode.copies(&snapshot, false) {
                 return Ok(());
             }
-            exporter.start(snapshot, &options)?;
+            resources.exporter(&options.format, None)?.start(snapshot, &options)?;
             Ok(())
         };
         spawn_blocking(check).await?

@@ -48,7 +48,7 @@ async fn run(
 ) -> Result<Finished, Error> {
     let store = address.open()?;
     let part_size = part_size(options.part_size, snapshot.bytes(), store.limits())?;
-    let exporter = Exporter::prebuilt()?;
+    let exporter = Exporter::prebuilt_for(&options.format)?;
     let encoding = &options.encoding;
     let unnamed = || default_name(Timestamp::now(), &options.format, encoding);
     let name = options.name.clone().unwrap_or_else(unnamed);

@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use bytesize::ByteSize;
 use partway_jobs::{
-    Blobs, Compression, Content, Encoding, FormatOption, FormatOptions, Recipient, Target,
-    object_name, subset_settings,
+    Blobs, ColumnTypes, Compression, Content, Encoding, FormatOption, FormatOptions, Recipient,
+    Target, object_name, subset_settings,
 };
 use partway_sqlite::Uncommitted;
 use partway_wasmtime::exporter;
@@ -17,7 +17,7 @@ use crate::error::Error;
 const TABLES: &str = "a table's name or an array of them";
 
 /// The options of `partway_parts`.
-const OF_PARTS: [&str; 14] = [
+const OF_PARTS: [&str; 16] = [
     "blobs",
     "data_only",
     "exclude_table",
@@ -32,6 +32,8 @@ const OF_PARTS: [&str; 14] = [
     "schema_only",
     "table",
     "target",
+    "types",
+    "uncompressed",
 ];
 
 /// The further ones of `partway_export`. Parts that are read as rows are the dump's own; and between two of them, a
@@ -166,6 +168,8 @@ impl Given {
             null: self.text("null")?.map(str::to_owned),
             no_header: self.flag("no_header")?,
             blobs: self.word::<Blobs>("blobs", "'hex' or 'base64'")?,
+            types: self.word::<ColumnTypes>("types", "'stored' or 'declared'")?,
+            uncompressed: self.flag("uncompressed")?,
         };
         if let Some(option) = options.misplaced(format) {
             let name = match option {
@@ -174,6 +178,8 @@ impl Given {
                 FormatOption::Null => "null",
                 FormatOption::NoHeader => "no_header",
                 FormatOption::Blobs => "blobs",
+                FormatOption::Types => "types",
+                FormatOption::Uncompressed => "uncompressed",
             };
             return Err(Error::Options(format!(
                 "option {name} can't be used with format {format}: it is for {}",

@@ -46,7 +46,7 @@ impl PartMaker {
     /// Begins a dump.
     pub(crate) fn begin(lease: Lease, options: &Options) -> Result<Self, Error> {
         let part_size = part_size(options.part_size, lease.bytes(), LIMITS)?;
-        let exporter = Exporter::prebuilt()?;
+        let exporter = Exporter::prebuilt_for(&options.format)?;
         let for_component = options.for_component(part_size);
         let checkpoint = lease.read(|snapshot, _| Ok(exporter.start(snapshot, &for_component)?))?;
         let (checkpoint, ready) = (Some(checkpoint), VecDeque::new());

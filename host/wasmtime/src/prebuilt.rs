@@ -4,7 +4,7 @@ use crate::error::LoadError;
 use crate::exporter::Exporter;
 
 impl Exporter {
-    /// The component in `partway-prebuilt`, which writes SQL dumps. With the feature `precompiled` it
+    /// The component in `partway-prebuilt`, which writes SQL dumps and most other formats. With the feature `precompiled` it
     /// was compiled together with that crate, and is compiled again only if that code does not fit
     /// the machine.
     ///
@@ -20,7 +20,20 @@ impl Exporter {
         Self::new(partway_prebuilt::EXPORTER)
     }
 
-    /// The same component in your own engine, as with [`Exporter::with_engine`].
+    /// The component in `partway-prebuilt` that writes a format: Parquet has one of its own, which is compiled when it is
+    /// first loaded; that of [`Exporter::prebuilt`] writes the others, and refuses what it does not know.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Engine`].
+    pub fn prebuilt_for(format: &str) -> Result<Self, LoadError> {
+        match format {
+            "parquet" => Self::new(partway_prebuilt::PARQUET),
+            _ => Self::prebuilt(),
+        }
+    }
+
+    /// The component of [`Exporter::prebuilt`] in your own engine, as with [`Exporter::with_engine`].
     ///
     /// # Errors
     ///

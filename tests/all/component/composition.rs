@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use partway_prebuilt::EXPORTER;
+use partway_prebuilt::{EXPORTER, PARQUET};
 use partway_testbed::write_sample;
 use partway_wasmtime::exporter::Exporter;
 use wac_graph::types::Package;
@@ -17,7 +17,9 @@ use crate::support::{
 fn the_component_imports_the_declared_interfaces_and_no_other() {
     let mut expected = Interfaces::of_exporters();
     expected.exports.insert("partway:pipe/contents@0.1.0".to_owned());
-    assert_eq!(interfaces(EXPORTER), expected);
+    for component in [EXPORTER, PARQUET] {
+        assert_eq!(interfaces(component), expected);
+    }
 }
 
 /// The exporter with so many pass-through components in front.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use partway_prebuilt::{EXPORTER, IMPORTER, REDACTING_EXPORTER, REDACTOR};
+use partway_prebuilt::{EXPORTER, IMPORTER, PARQUET, REDACTING_EXPORTER, REDACTOR};
 use partway_redact::{parse_policy, redacting, redacting_exporter};
 use partway_testbed::write_sample;
 use partway_wasmtime::exporter::Exporter;
@@ -128,6 +128,7 @@ fn components_are_of_the_worlds_that_they_are_for() {
     let linked = redacting_exporter(&policy).unwrap();
     for (name, component, world) in [
         ("the exporter", EXPORTER, "export-component"),
+        ("the Parquet component", PARQUET, "export-component"),
         ("the hostile exporter", hostile(), "export-component"),
         ("the exporter with a redactor and a policy", &composed[..], "export-component"),
         ("the exporter with the redactor inside and a policy", &linked[..], "export-component"),

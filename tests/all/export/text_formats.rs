@@ -25,7 +25,7 @@ fn exporter() -> &'static Exporter {
 }
 
 /// The user's own tables, which have rows of their own.
-fn tables(file: &Path) -> Vec<String> {
+pub fn tables(file: &Path) -> Vec<String> {
     let connection = Connection::open(file).unwrap();
     let sql = "SELECT s.name FROM sqlite_schema s JOIN pragma_table_list t ON t.name = s.name
                WHERE s.type = 'table' AND t.schema = 'main' AND t.type = 'table'

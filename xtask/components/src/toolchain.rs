@@ -39,7 +39,7 @@ pub enum Toolchain {
      - run `cargo xtask setup`, which tries the next two\n\
      - rustup target add {TARGET}\n\
      - on Debian: apt-get install --no-install-recommends {}\n\
-     - set PARTWAY_COMPONENT, PARTWAY_IMPORTER and PARTWAY_REDACTOR to the files of components that are already built", pinned.as_deref().unwrap_or(""), Toolchain::DEBIAN_PACKAGES.join(" ")
+     - set PARTWAY_COMPONENT, PARTWAY_IMPORTER, PARTWAY_PARQUET and PARTWAY_REDACTOR to the files of components that are already built", pinned.as_deref().unwrap_or(""), Toolchain::DEBIAN_PACKAGES.join(" ")
 )]
 pub struct NoToolchain {
     pinned: Option<String>,

@@ -28,7 +28,7 @@ pub struct ExportArguments {
     pub name: Option<String>,
 
     /// The object's format: sql, which restores the database; sqlite, the database file itself; csv, of one table; ndjson,
-    /// a line a row; json; or one that --component knows
+    /// a line a row; json; parquet, of one table; or one that --component knows
     #[arg(long, default_value = "sql")]
     pub format: String,
 
@@ -135,6 +135,15 @@ pub struct ExportArguments {
     #[arg(long, value_enum, value_name = "ENCODING")]
     pub blobs: Option<Blobs>,
 
+    /// Parquet: choose the columns' types by what is stored, or by what is declared: a value that does not fit is an error
+    /// then [default: declared for STRICT tables, stored for others]
+    #[arg(long, value_enum, value_name = "BY")]
+    pub types: Option<Types>,
+
+    /// Parquet: do not compress its pages [default: with Snappy]
+    #[arg(long)]
+    pub uncompressed: bool,
+
     /// The largest row of a WITHOUT ROWID table, which can't be read in pieces: it takes three times as much memory
     /// [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -185,6 +194,24 @@ impl From<Blobs> for partway_jobs::Blobs {
         match blobs {
             Blobs::Hex => Self::Hex,
             Blobs::Base64 => Self::Base64,
+        }
+    }
+}
+
+/// `--types`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Types {
+    /// The smallest type for all that a column holds, which takes a look at all rows
+    Stored,
+    /// The type that is declared
+    Declared,
+}
+
+impl From<Types> for partway_jobs::ColumnTypes {
+    fn from(types: Types) -> Self {
+        match types {
+            Types::Stored => Self::Stored,
+            Types::Declared => Self::Declared,
         }
     }
 }
@@ -240,6 +267,8 @@ impl ExportArguments {
             null: self.null.clone(),
             no_header: self.no_header,
             blobs: self.blobs.map(Into::into),
+            types: self.types.map(Into::into),
+            uncompressed: self.uncompressed,
         }
     }
 
@@ -255,6 +284,8 @@ impl ExportArguments {
             FormatOption::Null => "--null",
             FormatOption::NoHeader => "--no-header",
             FormatOption::Blobs => "--blobs",
+            FormatOption::Types => "--types",
+            FormatOption::Uncompressed => "--uncompressed",
         };
         let formats = option.formats().join(", ");
         Some(format!("{name} can't be used with --format {}: it is for {formats}", self.format))

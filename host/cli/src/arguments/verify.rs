@@ -25,7 +25,8 @@ pub struct VerifyArguments {
     #[command(flatten)]
     pub decryption: DecryptionArguments,
 
-    /// The SHA-256 that the object must have, as printed by export --json. In csv, ndjson and json, nothing else is checked
+    /// The SHA-256 that the object must have, as printed by export --json. In csv, ndjson, json and parquet, nothing else is
+    /// checked
     #[arg(long, value_name = "HEX", value_parser = sha256)]
     pub sha256: Option<String>,
 

@@ -130,9 +130,10 @@ impl<E: Into<ExportError>> From<E> for ApiError {
             }
             ExportError::Store(_) => Self::new(StatusCode::BAD_GATEWAY, text),
             ExportError::Exporter(error) => of_component(error, text),
-            ExportError::Open(_) | ExportError::Stream(_) | ExportError::Panicked(_) => {
-                Self::internal(text)
-            }
+            ExportError::Open(_)
+            | ExportError::Component(_)
+            | ExportError::Stream(_)
+            | ExportError::Panicked(_) => Self::internal(text),
         }
     }
 }

@@ -48,7 +48,7 @@ const PRESIGNED_FOR: Duration = Duration::from_secs(5 * 60);
         CommonErrors,
         (status = 200, description = "The object",
             content((Dump = "application/sql"), (Dump = "application/vnd.sqlite3"), (Dump = "text/csv"),
-                (Dump = "application/x-ndjson"), (Value = "application/json"), (Dump = "application/octet-stream")),
+                (Dump = "application/x-ndjson"), (Value = "application/json"), (Dump = "application/vnd.apache.parquet"), (Dump = "application/octet-stream")),
             headers(
                 ("Accept-Ranges" = String, description = "bytes"),
                 ("Content-Disposition" = String, description = "The name to save it under"),
@@ -56,7 +56,7 @@ const PRESIGNED_FOR: Duration = Duration::from_secs(5 * 60);
             )),
         (status = 206, description = "The requested bytes",
             content((Dump = "application/sql"), (Dump = "application/vnd.sqlite3"), (Dump = "text/csv"),
-                (Dump = "application/x-ndjson"), (Value = "application/json"), (Dump = "application/octet-stream")),
+                (Dump = "application/x-ndjson"), (Value = "application/json"), (Dump = "application/vnd.apache.parquet"), (Dump = "application/octet-stream")),
             headers(
                 ("Content-Range" = String, description = "Which bytes these are, and how many there are"),
                 ("Content-Disposition" = String, description = "The name to save the whole object under"),

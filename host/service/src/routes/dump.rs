@@ -43,7 +43,7 @@ const CHECK_PART_SIZE: u32 = 5 * 1024 * 1024;
         CommonErrors,
         (status = 200, description = "The dump. A service without a store streams it as it is made, without an ETag",
             content((Dump = "application/sql"), (Dump = "application/vnd.sqlite3"), (Dump = "text/csv"),
-                (Dump = "application/x-ndjson"), (Value = "application/json"), (Dump = "application/octet-stream")),
+                (Dump = "application/x-ndjson"), (Value = "application/json"), (Dump = "application/vnd.apache.parquet"), (Dump = "application/octet-stream")),
             headers(
                 ("Content-Disposition" = String, description = "The name to save it under"),
                 ("Content-Location" = String, description = "Where it can be downloaded again"),

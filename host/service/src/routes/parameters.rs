@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use partway_codec::{CompressionError, Encoding};
 use partway_jobs::{
-    Blobs, Content, ExportRequest, FormatOption, FormatOptions, Target, object_name,
+    Blobs, ColumnTypes, Content, ExportRequest, FormatOption, FormatOptions, Target, object_name,
     subset_settings,
 };
 use partway_wasmtime::exporter::Options;
@@ -29,7 +29,8 @@ use crate::state::exports::StoreExports;
 pub struct ExportParameters {
     /// One of the served databases; by default, the first.
     pub database: Option<String>,
-    /// The format: `sql`, `sqlite` (the database file itself), `csv` (of one table), `ndjson` or `json`; by default, `sql`.
+    /// The format: `sql`, `sqlite` (the database file itself), `csv` (of one table), `ndjson`, `json` or `parquet` (of
+    /// one table); by default, `sql`.
     pub format: Option<String>,
     /// Only these tables, by their names or patterns with `*` and `?`; a query repeats `table` for each.
     #[param(rename = "table")]
@@ -59,6 +60,11 @@ pub struct ExportParameters {
     #[schema(pattern = "^(hex|base64)$")]
     #[param(pattern = "^(hex|base64)$")]
     pub blobs: Option<String>,
+    /// Parquet: by what the columns get their types, `stored` or `declared`; by default, what is declared for STRICT tables,
+    /// and what is stored for others.
+    #[schema(pattern = "^(stored|declared)$")]
+    #[param(pattern = "^(stored|declared)$")]
+    pub types: Option<String>,
     /// How the object is compressed: `zstd` or `gzip`, with a level such as `zstd:9`, or `none`; by default, as the service
     /// is set up.
     pub compress: Option<String>,
@@ -87,6 +93,7 @@ impl ExportParameters {
                 "compress" => &mut parameters.compress,
                 "null" => &mut parameters.null,
                 "blobs" => &mut parameters.blobs,
+                "types" => &mut parameters.types,
                 "name" => &mut parameters.name,
                 "callbackUrl" => &mut parameters.callback_url,
                 "content" => &mut parameters.content,
@@ -109,7 +116,7 @@ impl ExportParameters {
                 other => {
                     return Err(ApiError::bad_request(format!(
                         "the query has an unknown parameter {other:?}: it may have database, format, table, \
-                         excludeTable, content, limit, target, null, header, blobs, compress, name and callbackUrl"
+                         excludeTable, content, limit, target, null, header, blobs, types, compress, name and callbackUrl"
                     )));
                 }
             };
@@ -237,6 +244,12 @@ impl ExportParameters {
             null: self.null.clone(),
             no_header: self.header == Some(false),
             blobs: word::<Blobs>(self.blobs.as_deref(), "encoding of blobs", "hex or base64")?,
+            types: word::<ColumnTypes>(
+                self.types.as_deref(),
+                "choice of types",
+                "stored or declared",
+            )?,
+            uncompressed: false,
         };
         let content = word::<Content>(self.content.as_deref(), "content", "schema or data")?;
         if let Some(option) = options.misplaced(self.format()) {
@@ -310,6 +323,8 @@ fn parameter_name(option: FormatOption) -> &'static str {
         FormatOption::Null => "null",
         FormatOption::NoHeader => "header",
         FormatOption::Blobs => "blobs",
+        FormatOption::Types => "types",
+        FormatOption::Uncompressed => "uncompressed",
     }
 }
 
@@ -347,7 +362,14 @@ mod tests {
         let expected = [("null", ""), ("header", "no"), ("blobs", "base64")];
         assert_eq!(csv, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!(settings("format=csv&header=true").unwrap(), []);
-        for wrong in ["null=x", "format=json&header=false", "format=csv&target=d1", "target=d2"] {
+        for wrong in [
+            "null=x",
+            "format=json&header=false",
+            "format=csv&target=d1",
+            "target=d2",
+            "types=stored",
+            "format=parquet&types=x",
+        ] {
             assert!(settings(wrong).is_err(), "{wrong}");
         }
     }

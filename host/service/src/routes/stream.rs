@@ -11,11 +11,11 @@ use axum::response::Response;
 use futures_util::stream;
 use partway_codec::Encoding;
 use partway_jobs::{
-    Clock, Incomplete, JobError, SnapshotMode, StreamError, StreamedExport, SystemClock,
-    default_name, reads_pages, skip_damaged,
+    Clock, Incomplete, JobError, PrebuiltResources, Resources, SnapshotMode, StreamError,
+    StreamedExport, SystemClock, default_name, reads_pages, skip_damaged,
 };
 use partway_sqlite::Snapshot;
-use partway_wasmtime::exporter::{ExportError as ComponentError, Exporter, Options};
+use partway_wasmtime::exporter::{ExportError as ComponentError, Options};
 use partway_wasmtime::parts::{self, Parts};
 use partway_wasmtime::{CallError, async_trait};
 use tokio::runtime::Handle;
@@ -28,6 +28,7 @@ use super::parameters::ExportParameters;
 use crate::http::error::ApiError;
 use crate::http::headers::{file_headers, set_headers};
 use crate::state::ServiceState;
+use crate::state::error::ExportError;
 use crate::state::metrics::{Metrics, StreamEnd};
 
 /// How many parts are buffered for the client; then the export waits.
@@ -41,7 +42,7 @@ type Message = Result<Option<Bytes>, ApiError>;
 
 /// What to export, and how.
 struct Dump {
-    exporter: Exporter,
+    resources: Arc<PrebuiltResources>,
     /// The database's name, and its path.
     name: String,
     database: PathBuf,
@@ -73,7 +74,7 @@ pub async fn respond(
     let headers = file_headers(&name, format, &encoding);
     let database = parameters.database(&state.databases)?;
     let dump = Dump {
-        exporter: state.exporter.clone(),
+        resources: state.resources.clone(),
         name: state.databases.name(database).unwrap_or_default().to_owned(),
         database: database.to_owned(),
         options: parameters.options(StreamedExport::PART_SIZE)?,
@@ -138,7 +139,8 @@ fn run(dump: Dump, sink: &Sink) {
 
 /// Exports; returns what is missing, if the database is damaged.
 fn export(dump: Dump, sink: &Sink) -> Result<Option<Incomplete>, ApiError> {
-    let Dump { exporter, database, mut options, encoding, snapshot, max_loaded_row, .. } = dump;
+    let Dump { resources, database, mut options, encoding, snapshot, max_loaded_row, .. } = dump;
+    let exporter = resources.exporter(&options.format, None).map_err(ExportError::from)?;
     let pages = reads_pages(&options.format);
     let export = open(&database, snapshot, max_loaded_row, pages, sink)?;
     // What has been sent can't be taken back, so skip damage from the start.

@@ -3,7 +3,7 @@
 use partway_jobs::{JobError, JobId, ObjectError, StateError};
 use partway_sqlite::OpenError;
 use partway_store::StoreError;
-use partway_wasmtime::CallError;
+use partway_wasmtime::{CallError, LoadError};
 use tokio::task::JoinError;
 
 /// Why something can't be done with an export. The texts are for clients.
@@ -25,6 +25,8 @@ pub enum ExportError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the component inside the service can't be used")]
+    Component(#[from] LoadError),
     #[error(transparent)]
     Exporter(#[from] CallError),
     #[error(transparent)]

@@ -165,7 +165,7 @@ impl Resources for SimulatedResources {
         })
     }
 
-    fn exporter(&self, _: Option<&Path>) -> Result<Exporter, LoadError> {
+    fn exporter(&self, _: &str, _: Option<&Path>) -> Result<Exporter, LoadError> {
         Ok(self.exporter.clone())
     }
 }
