@@ -128,7 +128,8 @@ impl Verify<'_> {
         };
         let identities = self.identities.clone();
         let only_hash = self.arguments.sha256.is_some() && self.arguments.against.is_none();
-        self.source.work_on(move |chunks| check(chunks, &identities, checker, only_hash)).await
+        let reading = self.source.read().await?;
+        reading.work_on(move |chunks| check(chunks, &identities, checker, only_hash)).await
     }
 
     /// Compares the hash of an object that is no dump.
