@@ -54,12 +54,11 @@ async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<
     let work = move |chunks| run_statements(chunks, &identities, restore, requirements, &counted);
     let result = reading.work_on(work).await;
     progress.end();
-    result?.map_err(|error| match &error {
-        ObjectError::Content(RestoreError::Exists(_) | RestoreError::Create { .. }) => {
-            Failure::from(error)
-        }
+    use RestoreError::{Create, DiskFull, Exists};
+    result?.map_err(|error| match error {
+        ObjectError::Content(error @ (Exists(_) | Create { .. } | DiskFull(_))) => error.into(),
         // These are said of the dump.
-        _ => anyhow!("{location} {error}{}", error.advice()).into(),
+        error => anyhow!("{location} {error}{}", error.advice()).into(),
     })
 }
 
