@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use partway_testbed::{compare, write_sample};
 
 use crate::support::{
-    Program, S3Server, Server, WAIT_LIMIT, assert_sentences, database, export, garage,
+    Program, S3Server, Server, WAIT_LIMIT, assert_sentences, database, export, garage, preload,
     python_tools, sha256, signal, summary,
 };
 
@@ -193,7 +193,107 @@ fn killed_it_leaves_nothing_that_looks_whole_and_starts_over() {
     assert_refused(&output, 130, "interrupted: there is no new database");
     assert_eq!(case.names(), [""; 0]);
     assert!(case.run(&case.dump, &[]).status.success());
+    if let Some(tools) = python_tools() {
+        // SQLite's own program says that they are one.
+        let hash = |file: &Path| {
+            let mut python = Command::new(tools.join("python"));
+            python.args(["-m", "apsw.sqlite_extra", "sqlite3_dbhash"]).arg(file);
+            let output = python.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            let printed = String::from_utf8(output.stdout).unwrap();
+            printed.split(' ').next().unwrap().to_owned()
+        };
+        assert_eq!(hash(&case.new_file()), hash(&case.file));
+    }
     case.assert_restored();
+}
+
+/// Asserts that restoring ended because there was no room, says so, and left nothing.
+#[track_caller]
+fn assert_full(case: &Case, output: &Output) {
+    assert_refused(output, 1, "new.db can't be written: the disk is full: make room for all of it");
+    assert_eq!(case.names(), [""; 0]);
+}
+
+#[test]
+fn a_full_disk_is_named_and_leaves_nothing() {
+    let case = Case::sample(6);
+    let new = case.folder.path().join("new");
+    let mount = |size: &str, again: &str| {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}{again}"), "tmpfs"]).arg(&new);
+        mount.output().is_ok_and(|output| output.status.success())
+    };
+    if !mount("2m", "") {
+        println!("not tested: this user may not mount a small file system");
+        return;
+    }
+    let full = [case.run(&case.dump, &[]), case.run(&case.file, &[])];
+    let left = case.names();
+    let more = mount("100m", ",remount");
+    let restored = case.run(&case.dump, &[]);
+    let differences = compare(&case.file, &case.new_file());
+    let unmounted = Command::new("umount").arg("-l").arg(&new).status();
+
+    assert!(more && unmounted.unwrap().success());
+    full.iter().for_each(|output| assert_full(&case, output));
+    assert_eq!(left, [""; 0]);
+    assert!(restored.status.success(), "{restored:?}");
+    assert_eq!(differences.unwrap().len(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_write_that_fails_is_named_and_leaves_nothing() {
+    let case = Case::sample(6);
+    let new = case.folder.path().join("new").canonicalize().unwrap();
+    let library = preload("calls", case.folder.path());
+    let counts = case.folder.path().join("counts");
+    const ENOSPC: i32 = 28;
+    const EDQUOT: i32 = 122;
+    const EFBIG: i32 = 27;
+    for (kind, at, error) in [
+        ("write", 1, ENOSPC),
+        ("write", 700, ENOSPC),
+        ("write", 700, EDQUOT),
+        ("write", 700, EFBIG),
+        ("sync", 1, ENOSPC),
+    ] {
+        for dump in [&case.dump, &case.file] {
+            fs::write(&counts, [0; 8192]).unwrap();
+            let mut restore = case.restore(dump.to_str().unwrap());
+            restore.command.env("LD_PRELOAD", &library).env("FAULT_COUNTS", &counts);
+            restore.command.env("FAULT_FOLDERS", &new).env("FAULT_AND_ALL_AFTER", "1");
+            restore.command.env("FAULT_KIND", kind).env("FAULT_AT", at.to_string());
+            restore.command.env("FAULT_ERRNO", error.to_string());
+            let output = restore.run();
+            // An image is written in fewer calls.
+            if at == 700 && dump == &case.file && output.status.success() {
+                case.assert_restored();
+                continue;
+            }
+            assert_full(&case, &output);
+        }
+    }
+}
+
+/// A wide gap between what is read and what is run, and back: each statement counts once, whatever its length.
+#[test]
+fn statements_of_any_length_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, new) = (folder.path().join("old.db"), folder.path().join("new.db"));
+    drop(database(
+        &file,
+        "CREATE TABLE t(a, b UNIQUE); CREATE TABLE u(a);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30)
+         INSERT INTO t SELECT zeroblob(i * i * 10000), i FROM n;
+         INSERT INTO u SELECT printf('%.*c', b * 100000, 'x') FROM t;",
+    ));
+    let dump = export(&file, folder.path(), MIB as u32, || u32::MAX).file;
+    let output = Program::restore(dump.to_str().unwrap(), &new).run();
+    assert!(output.status.success(), "{output:?}");
+    let differences = compare(&file, &new).unwrap();
+    assert!(differences.is_empty(), "{differences:?}");
 }
 
 #[test]

@@ -148,10 +148,9 @@ fn on_restore(error: &RestoreError) -> &'static str {
 fn on_new_database(error: &NewDatabaseError) -> &'static str {
     match error {
         NewDatabaseError::Exists(_) => ": choose another name, or move it away",
-        NewDatabaseError::Run(RestoreError::Statement {
-            reason: StatementError::DiskFull(_),
-            ..
-        }) => ": make room beside the new database",
+        NewDatabaseError::DiskFull(_) => {
+            ": make room for all of it, and in TMPDIR for sorting its indexes; nothing of it is left"
+        }
         NewDatabaseError::NotComplete(problems)
             if problems.iter().all(|problem| matches!(problem, DumpProblem::Incomplete { .. })) =>
         {

@@ -91,50 +91,53 @@ impl DumpSource {
         }
     }
 
-    /// How long it is, in bytes; none if that is known only at its end. What is wrong with it, reading tells.
-    pub async fn length(&self) -> Option<u64> {
-        let Self::Object { store, name } = self else { return None };
-        // A pipe has no length.
-        store.stat(name).await.ok().map(|stat| stat.length).filter(|length| *length > 0)
+    /// Starts reading.
+    ///
+    /// # Errors
+    ///
+    /// Where it can't be read.
+    pub async fn read(&self) -> anyhow::Result<DumpReading> {
+        let (length, chunks) = match self {
+            Self::StandardInput => {
+                return Ok(DumpReading { length: None, chunks: standard_input() });
+            }
+            Self::Object { store, name } => read_in_ranges(store.clone(), name).await?,
+            Self::Url(object) => object.read().await?,
+        };
+        let chunks = chunks.map(|chunk| chunk.map_err(anyhow::Error::from)).boxed();
+        Ok(DumpReading { length, chunks })
     }
+}
 
+/// A dump that is being read.
+pub struct DumpReading {
+    /// How long it is, in bytes; none if that is known only at its end.
+    pub length: Option<u64>,
+    chunks: Chunks,
+}
+
+impl DumpReading {
     /// Reads it, and works on its bytes on another thread meanwhile. That may end early, for what is no dump.
     ///
     /// # Errors
     ///
     /// Where it can't be read. What the work itself comes to, an error too, is the value.
     pub async fn work_on<T: Send + 'static>(
-        &self,
+        mut self,
         work: impl FnOnce(mpsc::Receiver<Bytes>) -> T + Send + 'static,
     ) -> anyhow::Result<T> {
-        let mut chunks = self.read().await?;
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let working = spawn_blocking(move || work(receiver));
         loop {
             let chunk = tokio::select! {
                 () = sender.closed() => break,
-                chunk = chunks.next() => chunk,
+                chunk = self.chunks.next() => chunk,
             };
             let Some(chunk) = chunk else { break };
             sender.send(chunk?).await.ok();
         }
         drop(sender);
         working.await.context("the work on the dump ended unexpectedly")
-    }
-
-    /// Starts reading.
-    async fn read(&self) -> anyhow::Result<Chunks> {
-        match self {
-            Self::StandardInput => Ok(standard_input()),
-            Self::Object { store, name } => {
-                let chunks = read_in_ranges(store.clone(), name).await?;
-                Ok(chunks.map(|chunk| chunk.map_err(anyhow::Error::from)).boxed())
-            }
-            Self::Url(object) => {
-                let (_, chunks) = object.read().await?;
-                Ok(chunks.map(|chunk| chunk.map_err(anyhow::Error::from)).boxed())
-            }
-        }
     }
 }
 

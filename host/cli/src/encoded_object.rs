@@ -2,6 +2,9 @@
 
 use std::error::Error;
 use std::io::{self, Read};
+use std::panic::resume_unwind;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
 use bytes::{Buf, Bytes};
 use partway_codec::{DecodeError, Decoder, Identities, MAGIC_BYTES, is_encoded};
@@ -11,6 +14,9 @@ use crate::advice::advice;
 
 /// How much of a decoded object is handed on at a time.
 const PIECE: usize = 256 * 1024;
+
+/// How many such pieces may wait.
+const MAX_WAITING: usize = 4;
 
 /// How much is still decoded when what is in an object turns out to be wrong: more than the rest of any block of ours.
 const CHECKED_AFTER_ERROR: u64 = 8 * 1024 * 1024;
@@ -45,9 +51,9 @@ impl<E: Error + 'static> ObjectError<E> {
 }
 
 /// Hands on what is in an object, piece by piece, until `take` fails. None: it is not encoded. `chunks` gives the object's
-/// bytes.
+/// bytes. They are decoded on another thread, ahead of `take`.
 pub fn decode<E>(
-    mut chunks: impl FnMut() -> Option<Bytes>,
+    mut chunks: impl FnMut() -> Option<Bytes> + Send,
     identities: &Identities,
     mut take: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<Option<EncodedObject>, ObjectError<E>> {
@@ -65,27 +71,44 @@ pub fn decode<E>(
         }
         return Ok(None);
     }
-    let mut object = ObjectReader { chunks, chunk: first, hasher: Sha256::new(), bytes: 0 };
+    let object = ObjectReader { chunks, chunk: first, hasher: Sha256::new(), bytes: 0 };
+    let (sender, receiver) = mpsc::sync_channel(MAX_WAITING);
+    let (taken, decoded) = thread::scope(|scope| {
+        let decoding = scope.spawn(|| decode_into(object, identities, sender));
+        let taken = receiver.iter().try_for_each(|piece| take(&piece));
+        drop(receiver);
+        (taken, decoding.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    // Of what can't be decoded, that says more than what came of it.
+    let object = decoded?;
+    taken.map_err(ObjectError::Content)?;
+    Ok(Some(object))
+}
+
+/// Decodes an object, until nobody takes the pieces any more.
+fn decode_into<F: FnMut() -> Option<Bytes>>(
+    mut object: ObjectReader<F>,
+    identities: &Identities,
+    pieces: SyncSender<Vec<u8>>,
+) -> Result<EncodedObject, DecodeError> {
     let mut decoder = Decoder::new(&mut object, identities)?;
-    let mut piece = vec![0; PIECE];
     loop {
-        match decoder.read(&mut piece).map_err(DecodeError::from)? {
-            0 => break,
-            length => {
-                if let Err(error) = take(&piece[..length]) {
-                    // Where bytes were altered, the block's own checksum says so, and only at its end.
-                    let rest = &mut decoder.by_ref().take(CHECKED_AFTER_ERROR);
-                    io::copy(rest, &mut io::sink()).map_err(DecodeError::from)?;
-                    return Err(ObjectError::Content(error));
-                }
-            }
+        let mut piece = Vec::with_capacity(PIECE);
+        decoder.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+        if piece.is_empty() {
+            break;
+        }
+        if pieces.send(piece).is_err() {
+            // Where bytes were altered, the block's own checksum says so, and only at its end.
+            io::copy(&mut decoder.by_ref().take(CHECKED_AFTER_ERROR), &mut io::sink())?;
+            break;
         }
     }
-    drop(decoder);
+    drop((decoder, pieces));
     // What the decoder has no use for is part of the object all the same.
-    io::copy(&mut object, &mut io::sink()).map_err(DecodeError::from)?;
+    io::copy(&mut object, &mut io::sink())?;
     let sha256 = base16ct::lower::encode_string(&object.hasher.finalize());
-    Ok(Some(EncodedObject { sha256, bytes: object.bytes }))
+    Ok(EncodedObject { sha256, bytes: object.bytes })
 }
 
 /// An object's bytes, hashed as they are read.

@@ -44,21 +44,21 @@ async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<
     let identities = arguments.decryption.identities()?;
     let source = DumpSource::open(&arguments.dump)?;
     let location = source.location();
-    let progress = ReadProgress::of(source.length().await);
+    let reading = source.read().await?;
+    let progress = ReadProgress::of(reading.length);
     let requirements = Requirements {
         sha256: arguments.sha256.clone(),
         may_be_of_damaged: arguments.allow_incomplete,
     };
     let counted = progress.clone();
     let work = move |chunks| run_statements(chunks, &identities, restore, requirements, &counted);
-    let result = source.work_on(work).await;
+    let result = reading.work_on(work).await;
     progress.end();
-    result?.map_err(|error| match &error {
-        ObjectError::Content(RestoreError::Exists(_) | RestoreError::Create { .. }) => {
-            Failure::from(error)
-        }
+    use RestoreError::{Create, DiskFull, Exists};
+    result?.map_err(|error| match error {
+        ObjectError::Content(error @ (Exists(_) | Create { .. } | DiskFull(_))) => error.into(),
         // These are said of the dump.
-        _ => anyhow!("{location} {error}{}", error.advice()).into(),
+        error => anyhow!("{location} {error}{}", error.advice()).into(),
     })
 }
 

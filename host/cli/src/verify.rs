@@ -1,6 +1,5 @@
 //! `partway verify`.
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -146,9 +145,9 @@ impl Verify<'_> {
         let identities = self.identities.clone();
         let has_hash = self.arguments.sha256.is_some() || manifest.is_some();
         let only_hash = has_hash && self.arguments.against.is_none();
-        self.source
-            .work_on(move |chunks| check(chunks, &identities, checker, only_hash, manifest))
-            .await
+        let reading = self.source.read().await?;
+        let work = move |chunks| check(chunks, &identities, checker, only_hash, manifest);
+        reading.work_on(work).await
     }
 
     /// Ends with an object that is no dump: its hash tells whether it is as it was.
@@ -277,32 +276,32 @@ fn check(
     identities: &Identities,
     checker: DumpChecker,
     only_hash: bool,
-    manifest: Option<ManifestChecker>,
+    mut manifest: Option<ManifestChecker>,
 ) -> Outcomes {
-    let manifest = RefCell::new(manifest);
+    let (mut object, mut contents) = manifest.as_mut().map(ManifestChecker::streams).unzip();
+    let has_manifest = object.is_some();
     let mut next = || {
         let chunk = chunks.blocking_recv()?;
-        if let Some(manifest) = &mut *manifest.borrow_mut() {
-            manifest.object_bytes(&chunk);
+        if let Some(object) = &mut object {
+            object(&chunk);
         }
         Some(chunk)
     };
     let checked = check_contents(&mut next, identities, checker, only_hash, |bytes| {
-        if let Some(manifest) = &mut *manifest.borrow_mut() {
-            manifest.content_bytes(bytes);
+        if let Some(contents) = &mut contents {
+            contents(bytes);
         }
     });
     // Where it is no dump, or can't be decoded any further, the rest still has to be what it was.
-    if manifest.borrow().is_some() {
-        while next().is_some() {}
-    }
+    while has_manifest && next().is_some() {}
+    drop((object, contents));
     let sha256 = checked.as_ref().ok().map(|checked| checked.object.sha256.as_str());
-    let different = manifest.into_inner().map(|manifest| manifest.finish(sha256));
+    let different = manifest.map(|manifest| manifest.finish(sha256));
     (checked, different.unwrap_or_default())
 }
 
 fn check_contents(
-    next: impl FnMut() -> Option<Bytes>,
+    next: impl FnMut() -> Option<Bytes> + Send,
     identities: &Identities,
     mut checker: DumpChecker,
     only_hash: bool,

@@ -83,7 +83,7 @@ impl Read for Decoder<'_> {
 fn refused(error: DecryptError) -> DecodeError {
     match error {
         DecryptError::NoMatchingKeys => DecodeError::WrongIdentity,
-        DecryptError::Io(error) => DecodeError::Read(error),
+        DecryptError::Io(error) => error.into(),
         error => DecodeError::BadHeader(error.to_string()),
     }
 }

@@ -21,7 +21,10 @@ pub enum EncodeError {
 pub enum DecodeError {
     /// It can't be read, or is damaged.
     #[error("can't be read: {0}")]
-    Read(#[from] io::Error),
+    Read(io::Error),
+    /// It ends before what is compressed or encrypted ends.
+    #[error("is incomplete: it is cut off")]
+    CutOff,
     /// It is encrypted, and no identities were given.
     #[error("is encrypted")]
     NoIdentity,
@@ -31,4 +34,14 @@ pub enum DecodeError {
     /// Its header is damaged, or of a newer version of age.
     #[error("is encrypted, but its header is damaged or newer than this program: {0}")]
     BadHeader(String),
+}
+
+impl From<io::Error> for DecodeError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // Each format has its own words for it.
+            io::ErrorKind::UnexpectedEof => Self::CutOff,
+            _ => Self::Read(error),
+        }
+    }
 }

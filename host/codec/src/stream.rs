@@ -148,7 +148,7 @@ mod tests {
     use age::secrecy::ExposeSecret;
 
     use super::*;
-    use crate::{BlockEncoder, Decoder, identities};
+    use crate::{BlockEncoder, DecodeError, Decoder, identities};
 
     /// Text that compresses, of so many bytes.
     fn text(length: usize) -> Vec<u8> {
@@ -249,6 +249,28 @@ mod tests {
                     let is_known = decoded == altered || decoded == dump && says_nothing;
                     assert!(is_known, "{encoding:?} altered at {at}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_compressed_object_that_is_cut_off_is_named_as_such() {
+        let (encodings, identities) = encodings();
+        // Of a chunk of age that is cut off, nobody can tell whether it is altered instead.
+        let is_tested =
+            |encoding: &&Encoding| !encoding.is_none() && encoding.recipients.is_empty();
+        for encoding in encodings.iter().filter(is_tested) {
+            let begun = EncodedStream::begin(encoding, 16_384).unwrap();
+            let object = encoded(encoding, &begun, &text(60_000), usize::MAX, 5000);
+            // In the middle of a block, that is.
+            for at in [object.len() / 2, object.len() / 3] {
+                let read = |object| -> Result<u64, DecodeError> {
+                    let mut decoder = Decoder::new(object, &identities)?;
+                    Ok(std::io::copy(&mut decoder, &mut std::io::sink())?)
+                };
+                let error = read(&object[..at]).unwrap_err();
+                assert!(matches!(error, DecodeError::CutOff), "{encoding:?} at {at}: {error:?}");
+                assert_eq!(error.to_string(), "is incomplete: it is cut off");
             }
         }
     }

@@ -93,14 +93,13 @@ impl ManifestChecker {
         &self.manifest
     }
 
-    /// The next bytes of the object as it is stored.
-    pub fn object_bytes(&mut self, bytes: &[u8]) {
-        self.parts.take(bytes);
-    }
-
-    /// The next bytes of what is in it: decrypted and decompressed. The same as those of the object if it is not encoded.
-    pub fn content_bytes(&mut self, bytes: &[u8]) {
-        self.tables.take(bytes);
+    /// What takes the bytes of the object as it is stored, and what takes those of what is in it, decrypted and decompressed:
+    /// the same if it is not encoded. Each takes them in their order, and may be on a thread of its own.
+    pub fn streams(
+        &mut self,
+    ) -> (impl FnMut(&[u8]) + Send + use<'_>, impl FnMut(&[u8]) + Send + use<'_>) {
+        let Self { parts, tables, .. } = self;
+        (|bytes: &[u8]| parts.take(bytes), |bytes: &[u8]| tables.take(bytes))
     }
 
     /// Ends, with the object's SHA-256 in hexadecimal digits, if that is known. All bytes of the object have been given; those of its contents, as
@@ -238,10 +237,12 @@ mod tests {
     fn problems(object: &[u8], chunk: usize) -> Vec<String> {
         let text = manifest().to_json().unwrap();
         let mut checker = ManifestChecker::new(Manifest::from_json(&text).unwrap());
+        let (mut stored, mut contents) = checker.streams();
         for bytes in object.chunks(chunk) {
-            checker.object_bytes(bytes);
-            checker.content_bytes(bytes);
+            stored(bytes);
+            contents(bytes);
         }
+        drop((stored, contents));
         checker.finish(Some(&sha256(object))).iter().map(ToString::to_string).collect()
     }
 

@@ -9,10 +9,12 @@
 //!
 //! # fn check(manifest: &[u8], object: &[u8], sha256: &str) -> Result<(), Box<dyn std::error::Error>> {
 //! let mut checker = ManifestChecker::new(Manifest::from_json(manifest)?);
+//! let (mut stored, mut contents) = checker.streams();
 //! for chunk in object.chunks(64 * 1024) {
-//!     checker.object_bytes(chunk);
-//!     checker.content_bytes(chunk); // what is in it: decrypted and decompressed, if it is encoded
+//!     stored(chunk);
+//!     contents(chunk); // what is in it: decrypted and decompressed, if it is encoded
 //! }
+//! drop((stored, contents));
 //! for problem in checker.finish(Some(sha256)) {
 //!     println!("the object {problem}");
 //! }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
-use crate::error::RestoreError;
+use crate::error::{RestoreError, is_full};
 
 /// What hidden files end with.
 const SUFFIX: &str = ".partway-restore";
@@ -59,6 +59,11 @@ impl NewFile {
         self.file.path()
     }
 
+    /// The name that it is to have.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// Makes the file safe against a crash and gives it its name.
     pub(crate) fn appear(self) -> Result<(), RestoreError> {
         let Self { file, target } = self;
@@ -77,6 +82,9 @@ impl NewFile {
 fn failure(target: &Path, error: &io::Error) -> RestoreError {
     // That of the hidden file says its name as well.
     let cause = error.get_ref().and_then(std::error::Error::source);
+    if is_full(error) {
+        return RestoreError::DiskFull(target.to_owned());
+    }
     let reason = cause.map_or_else(|| error.to_string(), ToString::to_string);
     RestoreError::Create { path: target.to_owned(), reason }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use partway_verify::{DumpChecker, DumpProblem};
+use partway_verify::{DumpChecker, DumpProblem, RestoreError as RunError};
 
 use crate::error::RestoreError;
 use crate::new_file::NewFile;
@@ -45,7 +45,8 @@ impl Restore {
     /// [`RestoreError::Exists`] and [`RestoreError::Create`].
     pub fn into_new(database: &Path) -> Result<Self, RestoreError> {
         let file = NewFile::beside(database)?;
-        let checker = DumpChecker::restoring_into(file.path())?;
+        let checker = DumpChecker::restoring_into(file.path())
+            .map_err(|error| RestoreError::of_run(error, database))?;
         Ok(Self { checker, file })
     }
 
@@ -54,16 +55,18 @@ impl Restore {
         self.file.path()
     }
 
-    /// Takes the next bytes of the dump, any number of them. Of those, no more is in memory than one statement.
+    /// Takes the next bytes of the dump, any number of them. Its statements are run on a thread of their own; up to 2 MiB of
+    /// them wait in memory, and a statement that is longer is waited for.
     ///
     /// # Errors
     ///
-    /// [`RestoreError::Format`] for what is no dump, and [`RestoreError::Run`] for a statement that fails.
+    /// [`RestoreError::Format`] for what is no dump; and [`RestoreError::Run`] or [`RestoreError::DiskFull`] for a statement
+    /// that has failed, one of these or an earlier one. Nothing is run after it.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), RestoreError> {
         self.checker.feed(bytes)?;
         match self.checker.take_restore_error() {
             None => Ok(()),
-            Some(error) => Err(error.into()),
+            Some(error) => Err(RestoreError::of_run(error, self.file.target())),
         }
     }
 
@@ -71,19 +74,21 @@ impl Restore {
     ///
     /// # Errors
     ///
-    /// All but [`RestoreError::Run`] for a single statement.
+    /// All of [`RestoreError`].
     pub fn finish(self, requirements: &Requirements) -> Result<Restored, RestoreError> {
         let Self { checker, file } = self;
         let report = checker.finish()?;
         let is_accepted = |problem: &DumpProblem| {
             requirements.may_be_of_damaged && matches!(problem, DumpProblem::Incomplete { .. })
         };
+        let failure = report.restored.and_then(Result::err);
+        let is_uncommitted = matches!(failure, None | Some(RunError::NotCommitted));
         // If it is cut off, its COMMIT is missing too: the former says more.
-        if !report.problems.iter().all(is_accepted) {
+        if is_uncommitted && !report.problems.iter().all(is_accepted) {
             return Err(RestoreError::NotComplete(report.problems));
         }
-        if let Some(restored) = report.restored {
-            restored?;
+        if let Some(error) = failure {
+            return Err(RestoreError::of_run(error, file.target()));
         }
         if let Some(expected) = &requirements.sha256
             && !expected.eq_ignore_ascii_case(&report.sha256)

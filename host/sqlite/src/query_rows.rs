@@ -85,16 +85,17 @@ impl<'c> QueryRows<'c> {
             None => &self.first,
             Some(number) => self.more.get(number)?,
         };
-        self.marks.of(statement, index % self.width, self.cell(index + 1), self.place(index))
+        let stored = self.cell(index + 1);
+        self.marks.of(statement, index % self.width, stored, index, self.rowid())
     }
 
     /// How many bytes are stored of a long cell; none where its `octet_length` is all that tells.
     pub(crate) fn stored_length(&self, index: usize) -> Option<usize> {
-        self.marks.length(self.place(index))
+        self.marks.length(index, self.rowid())
     }
 
-    /// A result, and the rowid of its row, if that is the key.
-    fn place(&self, index: usize) -> Option<(i64, usize)> {
-        self.cell(0).as_i64().ok().map(|rowid| (rowid, index))
+    /// The rowid of the row, if that is the key.
+    fn rowid(&self) -> Option<i64> {
+        self.cell(0).as_i64().ok()
     }
 }

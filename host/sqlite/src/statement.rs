@@ -137,21 +137,6 @@ impl<'c> Statement<'c> {
         }
     }
 
-    /// Whether a result is a column of REAL affinity, by its declared type.
-    pub(crate) fn is_real(&self, index: usize) -> bool {
-        // SAFETY: the statement lives, and with it the text, until a call for the same column.
-        let declared = unsafe {
-            let text = ffi::sqlite3_column_decltype(self.raw.as_ptr(), index as c_int);
-            if text.is_null() {
-                return false;
-            }
-            std::ffi::CStr::from_ptr(text).to_bytes().to_ascii_uppercase()
-        };
-        let has = |part: &[u8]| declared.windows(part.len()).any(|at| at == part);
-        let is_other = [&b"INT"[..], b"CHAR", b"CLOB", b"TEXT", b"BLOB"].into_iter().any(has);
-        !is_other && [&b"REAL"[..], b"FLOA", b"DOUB"].into_iter().any(has)
-    }
-
     fn failure(&self, code: c_int) -> Error {
         // SAFETY: the statement lives, and its connection with it.
         unsafe { last_failure(ffi::sqlite3_db_handle(self.raw.as_ptr()), code) }

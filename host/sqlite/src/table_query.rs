@@ -2,14 +2,14 @@
 //!
 //! `OFFSET`, which is quadratic, is used only if no name reaches the rowid.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Error, Result, ffi};
 
-use crate::byte_order_mark::LostMarks;
+use crate::byte_order_mark::{LostMarks, is_real};
 use crate::catalog::Catalog;
 use crate::database::Database;
 use crate::identifier::{displayed_table, quoted};
@@ -37,6 +37,8 @@ pub(crate) struct TableQuery {
     selected: Vec<Vec<u8>>,
     /// For each of `columns`, its index in `selected`.
     indexes: Vec<usize>,
+    /// For each of `selected`, whether it has REAL affinity.
+    reals: Vec<bool>,
     /// The table's columns that its rows store, unquoted, in their order.
     pub(crate) stored: Vec<Vec<u8>>,
     /// Whether values can be opened under the table's own name. Where there are generated columns, SQLite refuses that, and
@@ -98,6 +100,7 @@ impl TableQuery {
             })
         };
         let indexes = columns.iter().map(|column| index_of(quoted(column))).collect();
+        let reals = have_real_affinity(&selected, &table.columns);
         // SQLite knows no name with a NUL in it.
         let unknown = |_| RowsError::UnknownTable(format!("there is no {displayed}"));
         let c_string = |name: &[u8]| CString::new(name).map_err(unknown);
@@ -125,6 +128,7 @@ impl TableQuery {
             order: order.clone(),
             selected,
             indexes,
+            reals,
             stored,
             opens_values,
             imposter,
@@ -159,6 +163,7 @@ impl TableQuery {
             order: KeyOrder::Rowid(quoted(b"pgno")),
             selected: Vec::new(),
             indexes: Vec::new(),
+            reals: Vec::new(),
             stored: Vec::new(),
             opens_values: false,
             imposter: None,
@@ -315,7 +320,10 @@ impl TableQuery {
             let places = self.indexes.iter().zip(&self.columns).filter(|(index, _)| **index >= key);
             columns.extend(places.map(|(index, name)| (key + 2 * (index - key), name.clone())));
         }
-        LostMarks { database, encoding, table: self.name.clone(), columns }
+        let key = self.order.width();
+        let reals = self.reals.iter().enumerate().filter(|(index, is)| *index >= key && **is);
+        let reals = reals.map(|(index, _)| key + 2 * (index - key)).collect();
+        LostMarks { database, encoding, table: self.name.clone(), columns, reals }
     }
 
     fn is_utf8(&self) -> bool {
@@ -328,6 +336,13 @@ impl TableQuery {
         let loses_marks = !self.is_utf8() && !matches!(self.order, KeyOrder::PrimaryKey(_));
         selection == Selection::Guarded || loses_marks
     }
+}
+
+/// Whether each of some columns, quoted, has REAL affinity.
+fn have_real_affinity(selected: &[Vec<u8>], columns: &[Column]) -> Vec<bool> {
+    let reals = columns.iter().filter(|column| is_real(&column.declared_type));
+    let reals: HashSet<_> = reals.map(|column| quoted(&column.name)).collect();
+    selected.iter().map(|name| reals.contains(name)).collect()
 }
 
 /// A cell, and how many bytes of it are stored.

@@ -15,26 +15,32 @@ pub(crate) const RANGE: u64 = 8 * 1024 * 1024;
 /// How many ranges are read at a time.
 pub(crate) const AT_A_TIME: usize = 4;
 
-/// Reads an object from its beginning, like [`Store::read`], in ranges of 8 MiB, 4 at a time: up to 32 MiB are in memory.
-/// A store on this machine is read as it is.
+/// Reads an object from its beginning, like [`Store::read`], and gives its length if that is known: in ranges of 8 MiB, 4 at
+/// a time, so that up to 32 MiB are in memory. A store on this machine is read as it is.
 ///
 /// # Errors
 ///
 /// Those of [`Store::read`], and [`StoreError::Unreadable`] for an object that is replaced meanwhile, as far as the store
 /// tells objects apart.
-pub async fn read_in_ranges(store: Arc<dyn Store>, name: &str) -> Result<ObjectBytes, StoreError> {
-    if store.is_local() {
-        return store.read(name).await;
-    }
+pub async fn read_in_ranges(
+    store: Arc<dyn Store>,
+    name: &str,
+) -> Result<(Option<u64>, ObjectBytes), StoreError> {
     // A request for the bytes says more of what is missing: the bucket, say.
-    let Ok(begin) = store.stat(name).await else { return store.read(name).await };
+    let Ok(begin) = store.stat(name).await else { return Ok((None, store.read(name).await?)) };
+    if store.is_local() {
+        // A pipe has no length.
+        let length = Some(begin.length).filter(|length| *length > 0);
+        return Ok((length, store.read(name).await?));
+    }
+    let length = begin.length;
     let object = Object { store, name: name.to_owned() };
     let reading = object.clone();
-    let ranges = stream::iter(ranges(begin.length))
+    let ranges = stream::iter(ranges(length))
         .map(move |range| reading.clone().read(range))
         .buffered(AT_A_TIME);
     let end = stream::once(object.check(begin)).try_filter_map(|()| async { Ok(None) });
-    Ok(ranges.chain(end).boxed())
+    Ok((Some(length), ranges.chain(end).boxed()))
 }
 
 /// The ranges of an object of this length.

@@ -19,6 +19,8 @@ const TABLES: &str = "
     INSERT INTO generated (t) SELECT t FROM plain;
     CREATE TABLE numbers (r REAL, d DOUBLE PRECISION, n NUMERIC);
     INSERT INTO numbers SELECT t, t, t FROM plain;
+    CREATE TABLE beside_long (r REAL, b);
+    INSERT INTO beside_long SELECT t, zeroblob(300000) FROM plain WHERE n IN (1, 2000, 9000);
     CREATE TABLE shadowed (rowid, oid, _rowid_, t TEXT);
     INSERT INTO shadowed SELECT 1, 2, 3, t FROM plain;
     CREATE TABLE keyed (k TEXT PRIMARY KEY, t TEXT) WITHOUT ROWID;
@@ -39,6 +41,7 @@ fn stored(file: &Path) -> String {
         "SELECT id, hex(t), n FROM plain ORDER BY id",
         "SELECT rowid, hex(t), hex(again) FROM generated ORDER BY rowid",
         "SELECT rowid, typeof(r), hex(r), hex(d), hex(n) FROM numbers ORDER BY rowid",
+        "SELECT rowid, typeof(r), hex(r), length(b) FROM beside_long ORDER BY rowid",
         "SELECT hex(t) FROM shadowed",
         "SELECT hex(k), hex(t) FROM keyed ORDER BY k",
         "SELECT rowid, typeof(a), hex(a), typeof(b), hex(b), c FROM untyped ORDER BY rowid",

@@ -17,9 +17,9 @@ const PARAMETERS: usize = 512;
 ///
 /// All numbers of a dump are written so that rounding correctly gives them back, as here; what SQLite must
 /// calculate, such as `CAST` or a quotient, is no plain literal.
-pub(crate) struct Insert<'s> {
+pub(crate) struct Insert {
     /// Up to VALUES.
-    head: &'s str,
+    head: String,
     columns: usize,
     /// Row by row.
     values: Vec<Value>,
@@ -37,14 +37,14 @@ enum Value {
     Blob(Range<usize>),
 }
 
-impl<'s> Insert<'s> {
+impl Insert {
     /// Reads a statement. None: it is another one.
-    pub(crate) fn parse(statement: &'s [u8]) -> Option<Self> {
+    pub(crate) fn parse(statement: &[u8]) -> Option<Self> {
         if statement.len() > MAX_STATEMENT {
             return None;
         }
         let (head, mut rest) = statement.split_at_checked(head_length(statement)?)?;
-        let head = std::str::from_utf8(head).ok()?;
+        let head = std::str::from_utf8(head).ok()?.to_owned();
         let bytes = Vec::with_capacity(rest.len());
         let mut insert = Self { head, columns: 0, values: Vec::new(), bytes };
         loop {
@@ -64,7 +64,7 @@ impl<'s> Insert<'s> {
     }
 
     /// Reads a row up to its closing parenthesis, and returns what is after it.
-    fn row(&mut self, mut rest: &'s [u8]) -> Option<&'s [u8]> {
+    fn row<'s>(&mut self, mut rest: &'s [u8]) -> Option<&'s [u8]> {
         loop {
             rest = self.value(rest)?;
             rest = match rest {
@@ -76,7 +76,7 @@ impl<'s> Insert<'s> {
     }
 
     /// Reads a value, and returns what is after it.
-    fn value(&mut self, text: &'s [u8]) -> Option<&'s [u8]> {
+    fn value<'s>(&mut self, text: &'s [u8]) -> Option<&'s [u8]> {
         match text {
             [b'\'', rest @ ..] => self.text(rest),
             [b'x', b'\'', rest @ ..] => self.blob(rest),
@@ -88,7 +88,7 @@ impl<'s> Insert<'s> {
         }
     }
 
-    fn text(&mut self, mut rest: &'s [u8]) -> Option<&'s [u8]> {
+    fn text<'s>(&mut self, mut rest: &'s [u8]) -> Option<&'s [u8]> {
         let begin = self.bytes.len();
         loop {
             let (part, after) = rest.split_at(memchr(b'\'', rest)?);
@@ -106,7 +106,7 @@ impl<'s> Insert<'s> {
         }
     }
 
-    fn blob(&mut self, rest: &'s [u8]) -> Option<&'s [u8]> {
+    fn blob<'s>(&mut self, rest: &'s [u8]) -> Option<&'s [u8]> {
         let (digits, after) = rest.split_at(memchr(b'\'', rest)?);
         let begin = self.bytes.len();
         self.bytes.resize(begin + digits.len() / 2, 0);
@@ -115,7 +115,7 @@ impl<'s> Insert<'s> {
         Some(&after[1..])
     }
 
-    fn number(&mut self, text: &'s [u8]) -> Option<&'s [u8]> {
+    fn number<'s>(&mut self, text: &'s [u8]) -> Option<&'s [u8]> {
         let end = text.iter().position(|byte| matches!(byte, b',' | b')'));
         let (number, rest) = text.split_at(end?);
         let digits = number.strip_prefix(b"-").unwrap_or(number);
@@ -131,6 +131,11 @@ impl<'s> Insert<'s> {
             false => Value::Real(number.parse().ok()?),
         });
         Some(rest)
+    }
+
+    /// The memory that it takes, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.capacity() + self.values.capacity() * size_of::<Value>()
     }
 
     /// Inserts the rows.

@@ -6,6 +6,7 @@ mod insert;
 mod inserted_columns;
 mod problem;
 mod restore;
+mod statement_runner;
 
 pub use check::{DumpChecker, DumpReport};
 pub use inserted_columns::InsertedColumns;

@@ -4,17 +4,14 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 use partway_importer::Span;
+use rusqlite::Connection;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode};
 
 use super::insert::Insert;
-use crate::statement::Statement;
+use super::statement_runner::{StatementRunner, Work};
 
-/// How many characters of a statement an error shows.
-const MAX_SHOWN: usize = 80;
-
-/// How many characters of SQLite's message an error shows: it may repeat a value of any length.
-const MAX_MESSAGE: usize = 200;
+/// For so many bytes at most there is room before they come.
+const MAX_ROOM: usize = 256 * 1024;
 
 /// Why a dump can't be restored. [`Display`](std::fmt::Display) writes all except
 /// [`RestoreError::Create`] as predicates: put the dump's name before them.
@@ -66,20 +63,18 @@ pub enum StatementError {
     Sqlite(String),
 }
 
-/// Restores a dump, one statement after the other.
+/// Restores a dump, one statement after the other. They run on a thread of their own, while the next are taken.
 pub(crate) struct Restorer {
     path: PathBuf,
-    connection: Connection,
+    runner: StatementRunner,
     /// The longest statement that SQLite accepts, in bytes.
     max_statement: usize,
     /// What has come of the current statement.
     statement: Vec<u8>,
     /// The dump is meant for the `sqlite3` program, which drops one carriage return before a line end.
     drops_returns: bool,
-    /// A statement has failed. Those after it are not run.
+    /// A statement is known to have failed. Those after it are not run.
     has_failed: bool,
-    /// Why, unless somebody has taken it.
-    failure: Option<RestoreError>,
 }
 
 impl Restorer {
@@ -103,16 +98,13 @@ impl Restorer {
         // files either: ATTACH fails, and so does VACUUM INTO, which attaches its target.
         connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
         let max_statement = connection.limit(Limit::SQLITE_LIMIT_SQL_LENGTH)?;
-        let max_statement = usize::try_from(max_statement).unwrap_or(usize::MAX);
-        let statement = Vec::new();
         Ok(Self {
             path: path.to_owned(),
-            connection,
-            max_statement,
-            statement,
+            runner: StatementRunner::start(connection)?,
+            max_statement: usize::try_from(max_statement).unwrap_or(usize::MAX),
+            statement: Vec::new(),
             drops_returns: true,
             has_failed: false,
-            failure: None,
         })
     }
 
@@ -139,59 +131,31 @@ impl Restorer {
         self.statement.clear();
     }
 
-    /// Runs the statement whose bytes were taken.
+    /// Has the statement run whose bytes were taken.
     pub(crate) fn run(&mut self, span: &Span) {
         if self.has_failed {
             return;
         }
-        if let Err(reason) = self.execute() {
-            let statement = shortened(&String::from_utf8_lossy(&span.head), MAX_SHOWN);
-            self.failure = Some(RestoreError::Statement { start: span.start, statement, reason });
-            self.has_failed = true;
+        // The next one is about as long.
+        let room = self.statement.len().min(MAX_ROOM);
+        let mut text = std::mem::replace(&mut self.statement, Vec::with_capacity(room));
+        if self.drops_returns && memmem::find(&text, b"\r\n").is_some() {
+            drop_returns(&mut text);
         }
-        self.statement.clear();
-    }
-
-    fn execute(&mut self) -> Result<(), StatementError> {
-        if self.statement.len() > self.max_statement {
-            return Err(StatementError::TooLong { limit: self.max_statement });
-        }
-        if self.drops_returns && memmem::find(&self.statement, b"\r\n").is_some() {
-            drop_returns(&mut self.statement);
-        }
-        let run = || {
-            // One after another, each would be a transaction.
-            if !self.connection.is_autocommit()
-                && let Some(insert) = Insert::parse(self.statement.trim_ascii_start())
-            {
-                return insert.run(&self.connection);
-            }
-            let mut statement = Statement::prepare(&self.connection, &self.statement)?;
-            while statement.step()? {}
-            Ok(())
-        };
-        run().map_err(|error: rusqlite::Error| match error {
-            error if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-                StatementError::DiskFull(error.to_string())
-            }
-            error => StatementError::Sqlite(shortened(&error.to_string(), MAX_MESSAGE)),
-        })
+        let is_too_long = text.len() > self.max_statement;
+        let limit = is_too_long.then_some(self.max_statement);
+        let insert = if is_too_long { None } else { Insert::parse(text.trim_ascii_start()) };
+        self.has_failed = !self.runner.run(Work { start: span.start, text, limit, insert });
     }
 
     /// Why a statement has failed, once.
     pub(crate) fn take_failure(&mut self) -> Option<RestoreError> {
-        self.failure.take()
+        self.runner.take_failure()
     }
 
     /// Closes the database.
     pub(crate) fn finish(self) -> Result<(), RestoreError> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
-        }
-        if !self.connection.is_autocommit() {
-            return Err(RestoreError::NotCommitted);
-        }
-        self.connection.close().map_err(|(_, error)| RestoreError::Close(error))
+        self.runner.finish()
     }
 }
 
@@ -205,14 +169,6 @@ fn drop_returns(text: &mut Vec<u8>) {
         }
     }
     text.truncate(kept);
-}
-
-/// The first `most` characters of a text.
-fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]
