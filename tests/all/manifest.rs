@@ -217,7 +217,18 @@ fn verify_names_the_part_and_the_table_that_were_altered() {
     let printed = case.problems(&object, &[]);
     assert!(printed.contains("has 70000 bytes, and its manifest says"), "{printed}");
     assert!(printed.contains("in part 2 of "), "{printed}");
+    // A letter in a value: nothing but the hash tells.
+    let at = bytes.windows(5).rposition(|word| word == b"INTO ").unwrap() + 40;
+    let mut altered = bytes.clone();
+    altered[at] ^= 1;
+    write(&altered);
+    let restored = case.path("new.db");
+    let restore = || Program::restore(object.to_str().unwrap(), &restored);
+    let refused = restore().run();
+    let printed = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && !restored.exists(), "{printed}");
     write(&bytes);
+    assert!(restore().run().status.success());
     assert!(case.verify(&object, &[]).status.success());
 
     // A format that verify can't read is checked by its manifest.

@@ -63,7 +63,7 @@ impl DumpSource {
 
     /// All of it.
     pub async fn read_whole(&self, most: usize) -> anyhow::Result<Vec<u8>> {
-        let mut chunks = self.read().await?;
+        let DumpReading { mut chunks, .. } = self.read().await?;
         let mut bytes = Vec::new();
         while let Some(chunk) = chunks.next().await {
             bytes.extend_from_slice(&chunk?);

@@ -26,10 +26,7 @@ pub async fn checker(
     let Some(source) = manifest else { return Ok(None) };
     let text = source.read_whole(MAX_BYTES).await?;
     let manifest = Manifest::from_json(&text).with_context(|| {
-        format!(
-            "the manifest {} can't be used: verify with --no-manifest does without it",
-            source.location()
-        )
+        format!("the manifest {} can't be used: --no-manifest does without it", source.location())
     })?;
     Ok(Some(ManifestChecker::new(manifest)))
 }

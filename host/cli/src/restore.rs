@@ -15,6 +15,7 @@ use crate::arguments::RestoreArguments;
 use crate::dump_source::DumpSource;
 use crate::encoded_object::{EncodedObject, ObjectError, decode};
 use crate::failure::Failure;
+use crate::object_manifest;
 use crate::output::{message, print_or_fail};
 use crate::read_progress::ReadProgress;
 use crate::signals::Signals;
@@ -44,12 +45,17 @@ async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<
     let identities = arguments.decryption.identities()?;
     let source = DumpSource::open(&arguments.dump)?;
     let location = source.location();
+    let sha256 = match &arguments.sha256 {
+        Some(sha256) => Some(sha256.clone()),
+        None if arguments.no_manifest => None,
+        None => {
+            let manifest = object_manifest::checker(&source, None).await?;
+            manifest.map(|checker| checker.manifest().object.sha256.clone())
+        }
+    };
     let reading = source.read().await?;
     let progress = ReadProgress::of(reading.length);
-    let requirements = Requirements {
-        sha256: arguments.sha256.clone(),
-        may_be_of_damaged: arguments.allow_incomplete,
-    };
+    let requirements = Requirements { sha256, may_be_of_damaged: arguments.allow_incomplete };
     let counted = progress.clone();
     let work = move |chunks| run_statements(chunks, &identities, restore, requirements, &counted);
     let result = reading.work_on(work).await;

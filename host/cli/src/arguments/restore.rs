@@ -21,9 +21,14 @@ pub struct RestoreArguments {
     #[command(flatten)]
     pub decryption: DecryptionArguments,
 
-    /// The SHA-256 that the dump must have, as printed by export --json
+    /// The SHA-256 that the dump must have, as printed by export --json [default: that of NAME.manifest.json beside the dump,
+    /// if it is there]
     #[arg(long, value_name = "HEX", value_parser = sha256)]
     pub sha256: Option<String>,
+
+    /// Pay no attention to a manifest beside the dump
+    #[arg(long)]
+    pub no_manifest: bool,
 
     /// Restore also what could be exported of a damaged database
     #[arg(long)]
