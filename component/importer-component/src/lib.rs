@@ -1,5 +1,5 @@
 //! The import component, of the world `import-component`: the WIT package's interface `importer` as calls of
-//! [`check`](partway_importer::check) and [`split`](partway_importer::split).
+//! `check` and `split` of `partway-importer`.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![cfg(target_arch = "wasm32")]
 

@@ -78,15 +78,14 @@ fn hosts_from_the_contract_alone_write_what_the_program_writes() {
     let cases = hard_cases();
     let long = cases.iter().map(|case| case.name).filter(|name| name.starts_with("long "));
     let without: Vec<&str> = TOO_WIDE.into_iter().chain(long).collect();
-    for encoding in TextEncoding::ALL {
-        let path = folder.path().join(format!("{encoding}.db"));
-        write_hard_cases(&path, encoding, &without).unwrap();
-        let expected = sha256(&exported(&path));
-        for Host { name, export, .. } in &hosts {
-            let output = folder.path().join(format!("{name}.{encoding}.sql"));
-            run(export, &[&path, &component, &output], &[]);
-            assert_eq!(sha256(&output), expected, "{name}, {encoding}");
-        }
+    // In UTF-8 they are compared in `same_object`.
+    let path = folder.path().join("utf-16.db");
+    write_hard_cases(&path, TextEncoding::Utf16be, &without).unwrap();
+    let expected = sha256(&exported(&path));
+    for Host { name, export, .. } in &hosts {
+        let output = folder.path().join(format!("{name}.sql"));
+        run(export, &[&path, &component, &output], &[]);
+        assert_eq!(sha256(&output), expected, "{name}");
     }
 }
 

@@ -95,9 +95,9 @@ fn components_in_python_and_javascript_write_what_pythons_own_sqlite_says() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache");
     let mut databases = Vec::new();
-    for encoding in TextEncoding::ALL {
+    for encoding in [TextEncoding::Utf8, TextEncoding::Utf16be] {
         let path = folder.path().join(format!("{encoding}.db"));
-        // Long values are few and the same in all encodings but one.
+        // Long values are few and the same in both encodings.
         let cases = hard_cases();
         let long = cases.iter().map(|case| case.name).filter(|name| name.starts_with("long "));
         let long = long.filter(|_| encoding == TextEncoding::Utf16be);
