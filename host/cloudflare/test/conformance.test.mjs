@@ -54,10 +54,10 @@ const DIFFERENCES = [
     object: /^the body can't be read: ./,
   },
   {
-    why: 'the object exports whole tables, and does not compress: it has no parameters for that',
+    why: 'the object exports whole tables, does not compress, and writes no Parquet: it has no parameters for that',
     steps: /tabel=/,
     keys: /^body\.error$/,
-    service: /it may have database, format, table, excludeTable, content, limit, target, null, header, blobs, compress, name and callbackUrl$/,
+    service: /it may have database, format, table, excludeTable, content, limit, target, null, header, blobs, types, compress, name and callbackUrl$/,
     object: /it may have database, format, table, target, null, header, blobs, name and callbackUrl$/,
   },
   {

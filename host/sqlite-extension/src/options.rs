@@ -294,7 +294,7 @@ mod tests {
                 r#"{"colour":1}"#,
                 "there is no option \"colour\": the options are blobs, compress, data_only, encrypt_to, exclude_table, \
                  format, limit, max_loaded_row, name, no_header, no_rowids, null, part_size, schema, schema_only, \
-                 slice_parts, table, target, uncommitted",
+                 slice_parts, table, target, types, uncommitted, uncompressed",
             ),
             (
                 r#"{"part_size":"x"}"#,
