@@ -5,6 +5,7 @@
 
 use alloc::string::String;
 
+use partway_format::pipe::Affinity;
 use serde::{Deserialize, Serialize};
 
 /// Parquet's physical types, as far as they are used, by their numbers.
@@ -55,8 +56,8 @@ impl ColumnType {
         match Affinity::of(declaration) {
             Affinity::Integer => Self::Integer,
             Affinity::Real => Self::Real,
-            Affinity::Blob if !declaration.is_empty() => Self::Bytes,
-            Affinity::Text | Affinity::Numeric | Affinity::Blob => Self::Text,
+            Affinity::Blob => Self::Bytes,
+            Affinity::Text | Affinity::Numeric | Affinity::None => Self::Text,
         }
     }
 
@@ -74,40 +75,6 @@ impl ColumnType {
             Self::Integer
         } else {
             Self::declared(declaration)
-        }
-    }
-}
-
-/// SQLite's affinities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Affinity {
-    Integer,
-    Text,
-    Blob,
-    Real,
-    Numeric,
-}
-
-impl Affinity {
-    /// By SQLite's rules, in their order.
-    fn of(declaration: &[u8]) -> Self {
-        let has = |words: &[&str]| {
-            words.iter().any(|word| {
-                declaration
-                    .windows(word.len())
-                    .any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
-            })
-        };
-        if has(&["INT"]) {
-            Self::Integer
-        } else if has(&["CHAR", "CLOB", "TEXT"]) {
-            Self::Text
-        } else if declaration.is_empty() || has(&["BLOB"]) {
-            Self::Blob
-        } else if has(&["REAL", "FLOA", "DOUB"]) {
-            Self::Real
-        } else {
-            Self::Numeric
         }
     }
 }

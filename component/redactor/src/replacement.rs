@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 use crate::decisions::{same, shown};
 use crate::policy::{Literal, Rule};
-use partway_rows::{Column, Encoding};
+use partway_rows::{Affinity, Column, Encoding};
 
 /// A text in place of a value.
 const MASK: &str = "***";
@@ -45,18 +45,6 @@ pub(crate) enum HashForm {
     Blob,
 }
 
-/// SQLite's affinity of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Affinity {
-    Integer,
-    Text,
-    Blob,
-    Real,
-    Numeric,
-    /// No type was declared.
-    None,
-}
-
 /// What stands in place of a column's values; none: they are kept, or the column is dropped.
 pub(crate) fn replacement(
     rule: &Rule,
@@ -64,7 +52,7 @@ pub(crate) fn replacement(
     is_strict: bool,
     encoding: Encoding,
 ) -> Result<Option<Replacement>, String> {
-    let affinity = affinity(&column.declared_type);
+    let affinity = Affinity::of(&column.declared_type);
     let constant = match rule {
         Rule::Keep | Rule::Drop => return Ok(None),
         Rule::Hash => {
@@ -116,24 +104,6 @@ fn fits(value: &Literal, column: &Column) -> bool {
         Literal::Integer(_) => is(&["INT", "INTEGER", "REAL", "ANY"]),
         Literal::Real(_) => is(&["REAL", "ANY"]),
         Literal::Text(_) => is(&["TEXT", "ANY"]),
-    }
-}
-
-/// By SQLite's rules, in their order.
-fn affinity(declared_type: &[u8]) -> Affinity {
-    let has = |part: &[u8]| declared_type.windows(part.len()).any(|window| same(window, part));
-    if has(b"INT") {
-        Affinity::Integer
-    } else if has(b"CHAR") || has(b"CLOB") || has(b"TEXT") {
-        Affinity::Text
-    } else if has(b"BLOB") {
-        Affinity::Blob
-    } else if has(b"REAL") || has(b"FLOA") || has(b"DOUB") {
-        Affinity::Real
-    } else if declared_type.is_empty() {
-        Affinity::None
-    } else {
-        Affinity::Numeric
     }
 }
 

@@ -13,8 +13,11 @@ extern crate alloc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+mod affinity;
 #[cfg(target_arch = "wasm32")]
 mod guest;
+
+pub use affinity::Affinity;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]

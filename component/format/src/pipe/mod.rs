@@ -12,6 +12,6 @@ pub use exporter::{Budget, Error, More, Options, Outcome, Progress, SliceResult,
 pub use pacing::Pacing;
 pub use parts::{Parts, PartsError};
 pub use partway_rows::{
-    AutoVacuum, Batch, Column, ColumnKind, Cursor, Encoding, Object, ObjectKind, Position, Rows,
-    RowsError, Schema, Table, TableFlags, Text,
+    Affinity, AutoVacuum, Batch, Column, ColumnKind, Cursor, Encoding, Object, ObjectKind,
+    Position, Rows, RowsError, Schema, Table, TableFlags, Text,
 };
