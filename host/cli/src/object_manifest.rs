@@ -1,7 +1,7 @@
-//! The manifest of an object that is verified.
+//! The manifest of an object that is verified or restored.
 
 use anyhow::Context;
-use partway_manifest::{Manifest, ManifestChecker, ManifestProblem};
+use partway_manifest::{Manifest, ManifestProblem};
 use partway_verify::pluralize;
 
 use crate::arguments::Dump;
@@ -14,11 +14,11 @@ const MAX_BYTES: usize = 512 * 1024 * 1024;
 /// How many problems are printed one by one.
 const MAX_PRINTED: usize = 20;
 
-/// What is to be compared with the object: the manifest that was named, or the one beside it, or nothing.
-pub async fn checker(
+/// The manifest of an object: the one that was named, or the one beside it, if there is one.
+pub async fn manifest(
     object: &DumpSource,
     named: Option<&Dump>,
-) -> Result<Option<ManifestChecker>, Failure> {
+) -> Result<Option<Manifest>, Failure> {
     let manifest = match named {
         Some(named) => Some(DumpSource::open(named)?),
         None => object.manifest().await?,
@@ -28,7 +28,7 @@ pub async fn checker(
     let manifest = Manifest::from_json(&text).with_context(|| {
         format!("the manifest {} can't be used: --no-manifest does without it", source.location())
     })?;
-    Ok(Some(ManifestChecker::new(manifest)))
+    Ok(Some(manifest))
 }
 
 /// Problems as they are printed: the first ones, and how many more there are.

@@ -49,8 +49,8 @@ async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<
         Some(sha256) => Some(sha256.clone()),
         None if arguments.no_manifest => None,
         None => {
-            let manifest = object_manifest::checker(&source, None).await?;
-            manifest.map(|checker| checker.manifest().object.sha256.clone())
+            let manifest = object_manifest::manifest(&source, None).await?;
+            manifest.map(|manifest| manifest.object.sha256)
         }
     };
     let reading = source.read().await?;

@@ -43,7 +43,7 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
     let source = DumpSource::open(&arguments.dump)?;
     let manifest = match arguments.no_manifest {
         true => None,
-        false => object_manifest::checker(&source, arguments.manifest.as_ref()).await?,
+        false => object_manifest::manifest(&source, arguments.manifest.as_ref()).await?,
     };
     let folder = match arguments.against {
         Some(_) => Some(
@@ -84,10 +84,10 @@ struct Verify<'a> {
 }
 
 impl Verify<'_> {
-    async fn run(&self, manifest: Option<ManifestChecker>) -> Result<(), Failure> {
+    async fn run(&self, manifest: Option<Manifest>) -> Result<(), Failure> {
         let location = self.source.location();
-        let listed = manifest.as_ref().map(|checker| Listed::of(checker.manifest()));
-        let (checked, different) = self.check(manifest).await?;
+        let listed = manifest.as_ref().map(Listed::of);
+        let (checked, different) = self.check(manifest.map(ManifestChecker::new)).await?;
         let mut problems = printable(&location, &different);
         let Checked { report, object } = match checked {
             Ok(checked) => checked,

@@ -88,11 +88,6 @@ impl ManifestChecker {
         Self { manifest, parts, tables }
     }
 
-    /// The manifest.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
     /// What takes the bytes of the object as it is stored, and what takes those of what is in it, decrypted and decompressed:
     /// the same if it is not encoded. Each takes them in their order, and may be on a thread of its own.
     pub fn streams(

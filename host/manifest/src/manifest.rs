@@ -176,8 +176,11 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`ManifestError::Form`], where a number of seconds is none.
+    /// [`ManifestError::Form`], where a number of seconds is none, and [`ManifestError::Contradiction`].
     pub fn to_json(&self) -> Result<Vec<u8>, ManifestError> {
+        if !self.is_consistent() {
+            return Err(ManifestError::Contradiction);
+        }
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
         Ok(text)
