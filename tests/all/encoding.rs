@@ -2,16 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
 
 use partway_testbed::{compare, write_sample};
 use serde_json::Value;
 
 use crate::support::{
-    Program, Server, WAIT_LIMIT, assert_sentences, export, garage, jobs, program, saved_parts,
-    sha256, summary,
+    Program, Server, assert_sentences, export, garage, jobs, killed_often, program, sha256, summary,
 };
 
 /// A database, its dump, and a pair of keys.
@@ -210,7 +207,8 @@ fn an_object_is_the_same_however_it_is_sliced_and_whenever_it_is_killed() {
                 assert_eq!(sliced["sha256"], whole["sha256"], "{options} {slices}");
             }
         }
-        let killed = killed_often(&case, &format!("{options} --slice-parts 1 --part-size 64KiB"));
+        let killed =
+            export_killed_often(&case, &format!("{options} --slice-parts 1 --part-size 64KiB"));
         let object = location(&killed);
         assert_eq!(killed["sha256"], *sha256(&object));
         assert!(case.read(&object, readers) == dump, "{options}, killed");
@@ -218,37 +216,18 @@ fn an_object_is_the_same_however_it_is_sliced_and_whenever_it_is_killed() {
     }
 }
 
-/// The summary of an export whose process is killed whenever some parts more are safe.
-fn killed_often(case: &Case, options: &str) -> Value {
-    let mut kills = 0;
-    loop {
-        let mut program = case.export(options).with(["--name", "killed"]);
-        let mut child =
-            program.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let before = saved_parts(case.folder.path()).unwrap_or(0);
-        let began = Instant::now();
-        while child.try_wait().unwrap().is_none()
-            && saved_parts(case.folder.path()).unwrap_or(0) < before + 7
-        {
-            assert!(began.elapsed() < WAIT_LIMIT);
-            sleep(Duration::from_millis(1));
-        }
-        if child.try_wait().unwrap().is_some() {
-            assert!(kills > 5, "it was killed {kills} times only");
-            let ended = summary(&child.wait_with_output().unwrap());
-            let starts = jobs(case.folder.path());
-            assert!(starts.iter().all(|job| job["starts"] == 1), "{starts:?}");
-            fs::remove_file(location(&ended).with_extension("kept")).ok();
-            fs::rename(location(&ended), location(&ended).with_extension("kept")).unwrap();
-            let kept = location(&ended).with_extension("kept");
-            let mut ended = ended;
-            ended["location"] = kept.to_str().unwrap().into();
-            return ended;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills += 1;
-    }
+/// The summary of an export that is killed often; its object is put aside.
+fn export_killed_often(case: &Case, options: &str) -> Value {
+    let folder = case.folder.path();
+    let output = killed_often(folder, || case.export(options).with(["--name", "killed"]));
+    let mut ended = summary(&output);
+    let starts = jobs(folder);
+    assert!(starts.iter().all(|job| job["starts"] == 1), "{starts:?}");
+    let kept = location(&ended).with_extension("kept");
+    fs::remove_file(&kept).ok();
+    fs::rename(location(&ended), &kept).unwrap();
+    ended["location"] = kept.to_str().unwrap().into();
+    ended
 }
 
 #[test]

@@ -2,15 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
 
 use partway_testbed::write_sample;
 use serde_json::Value;
 
 use crate::support::{
-    Program, WAIT_LIMIT, assert_sentences, garage, python_tools, saved_parts, sha256,
+    Program, assert_sentences, garage, killed_often, python_tools, sha256, summary,
 };
 
 /// Compares a manifest with the object, its contents and the database. Written with Python's own reader of SQLite and
@@ -164,28 +162,9 @@ fn a_manifest_is_the_same_however_the_export_is_sliced_and_whenever_it_is_killed
     // Parts are others then, and tables are not.
     assert_eq!(lists(&case.object("--part-size 5MiB --slice-parts 1"))[0], whole[0]);
 
-    let mut kills = 0;
-    let object = loop {
-        let mut export = case.export("--part-size 64KiB --slice-parts 1 --name killed.sql");
-        let mut child =
-            export.command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let before = saved_parts(case.folder.path()).unwrap_or(0);
-        let began = Instant::now();
-        while child.try_wait().unwrap().is_none()
-            && saved_parts(case.folder.path()).unwrap_or(0) < before + 7
-        {
-            assert!(began.elapsed() < WAIT_LIMIT);
-            sleep(Duration::from_millis(1));
-        }
-        if child.try_wait().unwrap().is_some() {
-            break case.path("store/killed.sql");
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills += 1;
-    };
-    assert!(kills > 5, "it was killed {kills} times only");
-    assert_eq!(lists(&object), whole);
+    let export = || case.export("--part-size 64KiB --slice-parts 1 --name killed.sql");
+    summary(&killed_often(case.folder.path(), export));
+    assert_eq!(lists(&case.path("store/killed.sql")), whole);
 }
 
 #[test]

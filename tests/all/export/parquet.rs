@@ -6,13 +6,12 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use partway_testbed::{
-    Random, RandomDatabase, RandomOptions, RandomSize, TextEncoding, hard_cases, write_hard_cases,
-    write_sample,
+    Random, RandomDatabase, RandomOptions, RandomSize, TextEncoding, write_sample,
 };
 use partway_wasmtime::exporter::{Exporter, Options};
 use rusqlite::Connection;
 
-use super::text_formats::tables;
+use super::text_formats::{tables, write_most_hard_cases};
 use crate::support::{
     Program, damage, database, export_with, of_many_pages, program, python_tools, saved_parts,
     wait_for_parts,
@@ -75,14 +74,7 @@ fn come_back(file: &Path, folder: &Path, seed: u64) {
 fn hard_cases_come_back(encoding: TextEncoding, long: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hard cases.db");
-    let cases = hard_cases();
-    let names = cases.iter().map(|case| case.name);
-    let is_left_out = |name: &&str| {
-        let is_long = name.starts_with("long ") && !long.iter().any(|word| name.contains(word));
-        is_long || *name == "300 tables"
-    };
-    let without: Vec<&str> = names.filter(is_left_out).collect();
-    write_hard_cases(&file, encoding, &without).unwrap();
+    write_most_hard_cases(&file, encoding, long);
     come_back(&file, folder.path(), 7);
 }
 

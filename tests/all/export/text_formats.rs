@@ -108,10 +108,8 @@ fn come_back(file: &Path, folder: &Path, seed: u64) {
     print!("{}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// Of the cases of long values those whose name holds one of these words.
-fn hard_cases_come_back(encoding: TextEncoding, long: &[&str]) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("hard cases.db");
+/// Writes the hard cases but for 300 tables, and of those of long values only the ones whose name holds one of these words.
+pub(super) fn write_most_hard_cases(file: &Path, encoding: TextEncoding, long: &[&str]) {
     let cases = hard_cases();
     let names = cases.iter().map(|case| case.name);
     let is_left_out = |name: &&str| {
@@ -120,7 +118,13 @@ fn hard_cases_come_back(encoding: TextEncoding, long: &[&str]) {
         is_long || *name == "300 tables"
     };
     let without: Vec<&str> = names.filter(is_left_out).collect();
-    write_hard_cases(&file, encoding, &without).unwrap();
+    write_hard_cases(file, encoding, &without).unwrap();
+}
+
+fn hard_cases_come_back(encoding: TextEncoding, long: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hard cases.db");
+    write_most_hard_cases(&file, encoding, long);
     come_back(&file, folder.path(), 7);
 }
 

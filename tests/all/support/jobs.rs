@@ -1,7 +1,7 @@
 //! Jobs, looked at from outside.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -43,5 +43,31 @@ pub fn wait_for_parts(folder: &Path, parts: u64) {
     while saved_parts(folder).is_none_or(|saved| saved < parts) {
         assert!(began.elapsed() < WAIT_LIMIT, "no part was saved");
         sleep(Duration::from_millis(2));
+    }
+}
+
+/// Runs an export whose process is killed whenever some parts more are safe, more than five times: what its last run, which
+/// ends, prints. Its state is in `folder`.
+pub fn killed_often(folder: &Path, export: impl Fn() -> Program) -> Output {
+    let saved = || saved_parts(folder).unwrap_or(0);
+    let mut kills = 0;
+    loop {
+        let mut command = export().command;
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let has_ended = |child: &mut Child| child.try_wait().expect("a child").is_some();
+        let before = saved();
+        let began = Instant::now();
+        while !has_ended(&mut child) && saved() < before + 7 {
+            assert!(began.elapsed() < WAIT_LIMIT, "no part was saved");
+            sleep(Duration::from_millis(1));
+        }
+        if has_ended(&mut child) {
+            assert!(kills > 5, "it was killed {kills} times only");
+            return child.wait_with_output().expect("the program ends");
+        }
+        child.kill().expect("it is killed");
+        child.wait().expect("it ends");
+        kills += 1;
     }
 }
