@@ -25,6 +25,7 @@
 //! | `dump::large_values` | values as large as SQLite allows need little memory |
 //! | `encoding` | compressed and encrypted objects are read by the programs of others, and the same however they were made |
 //! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |
+//! | `export::each_table` | each table is an object of its own, all of one moment, and all of them appear or none |
 //! | `export::file_faults` | whichever call to the file system fails, the object is whole or not there |
 //! | `export::kills` | an export survives a hundred kills |
 //! | `export::parquet` | Parquet files mean the database's values to pyarrow and DuckDB, the same however they are sliced |
@@ -81,6 +82,8 @@ mod dump;
 mod encoding;
 mod export {
     mod consistency;
+    #[cfg(target_os = "linux")]
+    mod each_table;
     #[cfg(target_os = "linux")]
     mod file_faults;
     mod kills;

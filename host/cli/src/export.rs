@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use partway_jobs::{
     Admission, Clock, ExportRequest, JobId, JobState, JobStore, Pace, PrebuiltResources, Resources,
-    StepOutcome, SystemClock, Worker, reads_pages,
+    StepOutcome, SystemClock, Worker, object_set_name, reads_pages,
 };
 use partway_sqlite::Snapshot;
 use partway_store::{StoreAddress, part_size};
@@ -28,6 +28,10 @@ use crate::state_folder::state_folder;
 pub async fn run(arguments: ExportArguments) -> Result<(), Failure> {
     if let Some(misplaced) = arguments.misplaced() {
         return Err(Failure::usage(anyhow!(misplaced)));
+    }
+    if let (true, Some(name)) = (arguments.each_table, &arguments.name) {
+        object_set_name(name)
+            .map_err(|error| Failure::usage(anyhow!("the name {name:?} can't be used: {error}")))?;
     }
     let resources = PrebuiltResources::default();
     let resources = Arc::new(resources);
@@ -88,6 +92,7 @@ fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<Export
         settings: arguments.settings(),
         encoding: arguments.encoding()?,
         manifest: !arguments.no_manifest,
+        each_table: arguments.each_table,
         filters: arguments.conditions.clone(),
         component: component.map(|path| absolute(path)),
         part_size: arguments.part_size,

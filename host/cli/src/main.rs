@@ -22,6 +22,7 @@ mod signals;
 mod standard_output;
 mod state_folder;
 mod verify;
+mod verify_set;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! The manifest of an object that is verified or restored.
 
 use anyhow::Context;
-use partway_manifest::{Manifest, ManifestProblem};
+use partway_manifest::{Manifest, ManifestProblem, ManifestSet};
 use partway_verify::pluralize;
 
 use crate::arguments::Dump;
@@ -9,7 +9,7 @@ use crate::dump_source::DumpSource;
 use crate::failure::Failure;
 
 /// The largest manifest: that of a million tables has some 150 MB.
-const MAX_BYTES: usize = 512 * 1024 * 1024;
+pub const MAX_BYTES: usize = 512 * 1024 * 1024;
 
 /// How many problems are printed one by one.
 const MAX_PRINTED: usize = 20;
@@ -25,6 +25,11 @@ pub async fn manifest(
     };
     let Some(source) = manifest else { return Ok(None) };
     let text = source.read_whole(MAX_BYTES).await?;
+    if let (Ok(set), DumpSource::Object { name, .. }) = (ManifestSet::from_json(&text), object) {
+        let found = set.object(name).cloned();
+        let missing = || format!("the manifest {} lists no object {name}", source.location());
+        return Ok(Some(found.with_context(missing)?));
+    }
     let manifest = Manifest::from_json(&text).with_context(|| {
         format!("the manifest {} can't be used: --no-manifest does without it", source.location())
     })?;

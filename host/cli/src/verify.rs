@@ -25,6 +25,7 @@ use crate::failure::Failure;
 use crate::object_manifest::{self, printable};
 use crate::output::{message, print_or_fail};
 use crate::signals::Signals;
+use crate::verify_set::{manifest_set, verify_set};
 
 /// How many differences are printed one by one.
 const MAX_PRINTED: usize = 20;
@@ -41,7 +42,8 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
     }
     let identities = arguments.decryption.identities()?;
     let source = DumpSource::open(&arguments.dump)?;
-    let manifest = match arguments.no_manifest {
+    let set = manifest_set(&source, &arguments).await?;
+    let manifest = match arguments.no_manifest || set.is_some() {
         true => None,
         false => object_manifest::manifest(&source, arguments.manifest.as_ref()).await?,
     };
@@ -53,8 +55,12 @@ pub async fn run(arguments: VerifyArguments) -> Result<(), Failure> {
         None => None,
     };
     let restored = folder.as_ref().map(|folder| folder.path().join("restored.db"));
-    let verify = Verify { arguments: &arguments, source, identities, restored };
-    let verified = verify.run(manifest);
+    let verified = async {
+        if let Some(set) = set {
+            return verify_set(set, &source, &arguments, &identities).await;
+        }
+        Verify { arguments: &arguments, source, identities, restored }.run(manifest).await
+    };
     let mut signals = Signals::new().context("can't listen for signals")?;
     tokio::select! {
         result = verified => result,
@@ -75,16 +81,17 @@ fn private_folder() -> std::io::Result<TempDir> {
     builder.tempdir()
 }
 
-struct Verify<'a> {
-    arguments: &'a VerifyArguments,
-    source: DumpSource,
-    identities: Identities,
+/// The verification of one object.
+pub struct Verify<'a> {
+    pub arguments: &'a VerifyArguments,
+    pub source: DumpSource,
+    pub identities: Identities,
     /// The file to restore into.
-    restored: Option<PathBuf>,
+    pub restored: Option<PathBuf>,
 }
 
 impl Verify<'_> {
-    async fn run(&self, manifest: Option<Manifest>) -> Result<(), Failure> {
+    pub async fn run(&self, manifest: Option<Manifest>) -> Result<(), Failure> {
         let location = self.source.location();
         let listed = manifest.as_ref().map(Listed::of);
         let (checked, different) = self.check(manifest.map(ManifestChecker::new)).await?;

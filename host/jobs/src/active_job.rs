@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use partway_manifest::manifest_name;
 use partway_sqlite::Expected;
 use partway_store::{SLOWEST_UPLOAD_BYTES_PER_SECOND, Store, StoreError, numbered_name, part_size};
 use partway_wasmtime::Counters;
@@ -11,23 +12,29 @@ use partway_wasmtime::exporter::{Budget, Exporter};
 use tokio_util::sync::CancellationToken;
 
 use crate::blocking::spawn_blocking;
+use crate::chosen_tables::{ChosenTables, chosen_tables};
 use crate::job::Job;
 use crate::job_error::JobError;
 use crate::job_store::JobStore;
 use crate::lease::Lease;
 use crate::manifest::{ListingLengths, NoManifest, is_manifest_writable, write_manifest};
 use crate::object_name::default_name;
+use crate::object_set::{
+    Completed, ObjectSet, Place, complete_set, delete_completed, find_completed_set,
+};
 use crate::observer::{JobEvent, Observer};
 use crate::options::options;
 use crate::pacing::SlicePacing;
 use crate::record::{JobRecord, JobState};
+use crate::request::ExportRequest;
 use crate::resources::Resources;
+use crate::set_names::{default_set_name, set_name, table_object_name};
 use crate::snapshots::remove_copies;
 use crate::source::Source;
 use crate::state_error::StateError;
 use crate::step_error::StepError;
 use crate::subset::expected_under;
-use crate::totals::Finished;
+use crate::totals::{Finished, Totals};
 
 /// How long a slice may take beyond its time, not counting its parts.
 const SLICE_OVERTIME: Duration = Duration::from_secs(60);
@@ -37,7 +44,10 @@ pub(crate) struct ActiveJob {
     pub(crate) lease: Lease,
     /// As it was last saved.
     pub(crate) record: JobRecord,
+    /// The object that it is at.
     pub(crate) job: Option<Job>,
+    /// All of its objects, if it makes one of each table.
+    pub(crate) set: Option<ObjectSet>,
     pub(crate) counters: Arc<Counters>,
     /// Cancelled with the job.
     pub(crate) cancel: CancellationToken,
@@ -53,12 +63,14 @@ pub(crate) struct ActiveJob {
 
 /// The result of a step; it takes effect when it is saved.
 pub(crate) enum StepResult {
-    /// The upload has begun.
-    Begun(Box<Job>, Expected),
+    /// The upload has begun, of the first object or of the only one.
+    Begun(Box<Job>, Option<ObjectSet>, Expected),
+    /// The upload of the next object has begun.
+    BegunNext(Box<Job>),
     /// A slice is done, after this many parts.
     Sliced { before: ListingLengths },
-    /// The object has appeared.
-    Completed(Finished),
+    /// The object has appeared; or a manifest, and the objects that it is of.
+    Completed(Completed),
     /// The data in the store has been deleted, or can't be.
     CleanedUp(Result<(), StoreError>),
 }
@@ -91,6 +103,7 @@ impl ActiveJob {
             lease,
             record,
             job: None,
+            set: None,
             counters: Arc::default(),
             cancel,
             failure: None,
@@ -109,6 +122,20 @@ impl ActiveJob {
         }
         self.source = None;
         self.counters = Arc::default();
+    }
+
+    /// Goes on to the next object, when that is saved.
+    pub(crate) fn go_on_to(&mut self, next: Job) {
+        let ended = self.job.replace(next);
+        if let Some(set) = &mut self.set {
+            set.ended.extend(ended);
+        }
+    }
+
+    /// Deletes the data of an object that is not the job's yet; why that did not succeed, if it did not.
+    pub(crate) async fn abort_object(&self, job: &Job) -> Option<StoreError> {
+        let store = self.store.as_ref()?;
+        job.abort(store).await.err()
     }
 
     /// Closes the database: it is opened again for the next step.
@@ -137,7 +164,7 @@ impl ActiveJob {
     ) -> Result<bool, StepFailure> {
         self.open_store(resources.as_ref())?;
         if self.job.is_none() {
-            self.job = jobs.load(&self.record)?;
+            (self.job, self.set) = jobs.load(&self.record)?;
         }
         if self.source.as_ref().is_some_and(|(_, source)| source.is_lost()) {
             self.close_source();
@@ -159,13 +186,13 @@ impl ActiveJob {
     ) -> Result<StepResult, StepFailure> {
         match self.record.state {
             JobState::Waiting => self.begin(jobs, resources, stop, now).await,
+            JobState::Running if self.is_at_next() => self.begin_next(jobs).await,
             JobState::Running => Ok(self.slice(stop).await?),
             JobState::Completing => {
-                let (store, job) = (self.opened_store()?, self.loaded_job()?);
-                let finished = job.complete(store).await.map_err(StepError::from)?;
+                let completed = self.complete().await?;
                 remove_copies(jobs, &self.record.id);
-                self.no_manifest = self.write_manifest(&finished).await.err();
-                Ok(StepResult::Completed(finished))
+                self.no_manifest = self.write_manifest(&completed.finished).await.err();
+                Ok(StepResult::Completed(completed))
             }
             _ => self.clean_up(jobs).await,
         }
@@ -174,7 +201,8 @@ impl ActiveJob {
     /// Writes the manifest, if there is to be one.
     async fn write_manifest(&self, finished: &Finished) -> Result<(), NoManifest> {
         match (&self.store, &self.job) {
-            (Some(store), Some(job)) if self.record.request.manifest => {
+            // That of a set is the job's result, and is there.
+            (Some(store), Some(job)) if self.record.request.manifest && self.set.is_none() => {
                 write_manifest(store, &self.record, job, finished).await
             }
             _ => Ok(()),
@@ -185,9 +213,9 @@ impl ActiveJob {
     async fn clean_up(&mut self, jobs: &JobStore) -> Result<StepResult, StepFailure> {
         remove_copies(jobs, &self.record.id);
         Ok(match self.abort_unless_complete(jobs).await? {
-            Ok(Some(finished)) => {
-                self.no_manifest = self.write_manifest(&finished).await.err();
-                StepResult::Completed(finished)
+            Ok(Some(completed)) => {
+                self.no_manifest = self.write_manifest(&completed.finished).await.err();
+                StepResult::Completed(completed)
             }
             Ok(None) => StepResult::CleanedUp(Ok(())),
             Err(error) => StepResult::CleanedUp(Err(error)),
@@ -198,7 +226,7 @@ impl ActiveJob {
     async fn abort_unless_complete(
         &mut self,
         jobs: &JobStore,
-    ) -> Result<Result<Option<Finished>, StoreError>, StateError> {
+    ) -> Result<Result<Option<Completed>, StoreError>, StateError> {
         // A store may know an object of this job only by its upload being gone, and that may be this job's own doing.
         let is_taken = match self.is_name_taken().await {
             Ok(is_taken) => is_taken,
@@ -207,6 +235,12 @@ impl ActiveJob {
         match self.find_completed().await {
             Ok(None) => {}
             found => return Ok(found),
+        }
+        if let (Some(_), Some(store)) = (&self.set, &self.store)
+            && self.is_last_ended()
+            && let Err(error) = delete_completed(store, &self.objects()).await
+        {
+            return Ok(Err(error));
         }
         if let (true, Some(job)) = (is_taken, &mut self.job) {
             // It is another's, and so is all that is found there later.
@@ -220,32 +254,68 @@ impl ActiveJob {
         }
     }
 
-    /// Whether there is an object of the name that this job's is to have; false if it can't be this job's.
+    /// Whether there is an object of a name that one of this job's is to have; false if it can't be this job's.
     async fn is_name_taken(&self) -> Result<bool, StoreError> {
-        let (Some(store), Some(job)) = (&self.store, &self.job) else { return Ok(false) };
-        if !job.ended {
+        let Some(store) = self.store.as_ref().filter(|_| self.is_last_ended()) else {
             return Ok(false);
+        };
+        for job in self.objects() {
+            match store.stat(&job.upload.name).await {
+                Ok(_) => return Ok(true),
+                Err(StoreError::NoObject { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
-        match store.stat(&job.upload.name).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::NoObject { .. }) => Ok(false),
-            Err(error) => Err(error),
+        Ok(false)
+    }
+
+    /// Makes the object appear, or all of them.
+    async fn complete(&self) -> Result<Completed, StepError> {
+        let (store, job) = (self.opened_store()?, self.loaded_job()?);
+        if self.set.is_some() {
+            return complete_set(store, &self.record, &self.objects()).await;
+        }
+        Ok(Completed { finished: job.complete(store).await?, objects: Vec::new() })
+    }
+
+    /// The result, if the object has appeared, or all of them.
+    async fn find_completed(&self) -> Result<Option<Completed>, StoreError> {
+        let (Some(store), Some(job)) = (&self.store, &self.job) else { return Ok(None) };
+        if self.set.is_none() {
+            let found = job.find_completed(store).await?;
+            return Ok(found.map(|finished| Completed { finished, objects: Vec::new() }));
+        }
+        match self.is_last_ended() {
+            true => find_completed_set(store, &self.record, &self.objects()).await,
+            false => Ok(None),
         }
     }
 
-    async fn find_completed(&self) -> Result<Option<Finished>, StoreError> {
-        match (&self.store, &self.job) {
-            (Some(store), Some(job)) => job.find_completed(store).await,
-            _ => Ok(None),
-        }
-    }
-
-    /// Deletes the data in the store; false: there is none.
+    /// Deletes the data in the store; false: some of it, or all, is not there.
     pub(crate) async fn abort(&self) -> Result<bool, StoreError> {
-        match (&self.store, &self.job) {
-            (Some(store), Some(job)) => job.abort(store).await,
-            _ => Ok(false),
+        let (Some(store), false) = (&self.store, self.objects().is_empty()) else {
+            return Ok(false);
+        };
+        let mut were_there = true;
+        for job in self.objects() {
+            were_there &= job.abort(store).await?;
         }
+        Ok(were_there)
+    }
+
+    /// Its objects that have begun.
+    fn objects(&self) -> Vec<&Job> {
+        let ended = self.set.iter().flat_map(|set| &set.ended);
+        ended.chain(&self.job).collect()
+    }
+
+    fn is_last_ended(&self) -> bool {
+        self.job.as_ref().is_some_and(Job::is_last_ended)
+    }
+
+    /// Whether the slices of an object are done, and there are others after it.
+    fn is_at_next(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.ended && job.place.has_next)
     }
 
     /// Why it is failing; none if it is not.
@@ -267,7 +337,7 @@ impl ActiveJob {
         if let Some(job) = &self.job {
             let event = JobEvent::Running {
                 location: &self.location(),
-                totals: &job.totals,
+                totals: &job.totals_so_far(),
                 expected: self.record.expected,
                 counters: &self.counters,
             };
@@ -304,8 +374,10 @@ impl ActiveJob {
         if job.fingerprint.is_none() || job.fingerprint != source.fingerprint() {
             return Err(StepError::Changed);
         }
-        let checked = self.opened_store()?.check_upload(&job.upload, job.totals.bytes).await;
-        checked.map_err(JobError::from)?;
+        for job in self.objects() {
+            let checked = self.opened_store()?.check_upload(&job.upload, job.totals.bytes).await;
+            checked.map_err(JobError::from)?;
+        }
         self.source = Some((exporter, source));
         Ok(())
     }
@@ -321,7 +393,8 @@ impl ActiveJob {
         self.upload_left = self.abort().await.err();
         let exporter = self.exporter(resources).await?;
         let store = self.opened_store()?.clone();
-        let name = self.take_name(jobs, &store, &self.wanted_name(now)).await?;
+        let (wanted, each_table) = (self.wanted_name(now), self.record.request.each_table);
+        let name = self.take_name(jobs, &store, &wanted).await?;
         remove_copies(jobs, &self.record.id);
         let (request, copy) = (&self.record.request, jobs.copy_path(&self.record.id));
         // A copy may take minutes, and is of no use before it is whole.
@@ -340,12 +413,83 @@ impl ActiveJob {
                 .await
                 .unwrap_or_default()
         };
-        let options = options(&self.record, part_size);
-        let job = Job::begin_named(&exporter, &*source, &store, &name, options, &request.encoding)
-            .await
-            .map_err(StepError::from)?;
+        if !each_table {
+            let options = options(&self.record, None, part_size);
+            let encoding = &request.encoding;
+            let job = Job::begin_named(&exporter, &*source, &store, &name, options, encoding)
+                .await
+                .map_err(StepError::from)?;
+            self.source = Some((exporter, source));
+            return Ok(StepResult::Begun(Box::new(job), None, expected));
+        }
+        let (set, warnings) = self.chosen_set(&exporter, &source, part_size).await?;
+        let place = set.place(1, Totals { warnings, ..Totals::default() });
         self.source = Some((exporter, source));
-        Ok(StepResult::Begun(Box::new(job), expected))
+        let job = self.begin_object(jobs, &name, place, part_size).await?;
+        Ok(StepResult::Begun(Box::new(job), Some(set), expected))
+    }
+
+    /// The objects to make, one of each table, and what is left out.
+    async fn chosen_set(
+        &self,
+        exporter: &Exporter,
+        source: &Arc<dyn Source>,
+        part_size: u32,
+    ) -> Result<(ObjectSet, Vec<String>), StepError> {
+        let (exporter, source) = (exporter.clone(), source.clone());
+        let record = self.record.clone();
+        let chosen = spawn_blocking(move || {
+            let mut chosen = chosen_tables(&*source, &record.request)?;
+            // One that leaves tables out, by a policy, does not have them.
+            if record.request.component.is_some() {
+                chosen.retain(&record.request.tables, |table| {
+                    exporter.start(source.rows(), &options(&record, Some(table), part_size))
+                })?;
+            }
+            Ok::<_, StepError>(chosen)
+        });
+        let ChosenTables { tables, warnings } =
+            chosen.await.map_err(|error| StepError::panicked(&error))??;
+        Ok((ObjectSet { tables, ended: Vec::new() }, warnings))
+    }
+
+    /// Begins the object of the next table.
+    async fn begin_next(&mut self, jobs: &JobStore) -> Result<StepResult, StepFailure> {
+        let job = self.loaded_job()?;
+        let Some(set) = &self.set else { return Err(JobError::Damaged.into()) };
+        let (before, part_size) = (job.totals_so_far(), job.part_size());
+        let place = set.place(job.place.number + 1, before);
+        let name = self.record.object.clone().unwrap_or_default();
+        let job = self.begin_object(jobs, &name, place, part_size).await?;
+        Ok(StepResult::BegunNext(Box::new(job)))
+    }
+
+    /// Begins the object of a table. `manifest`: the name of the set's manifest.
+    async fn begin_object(
+        &self,
+        jobs: &JobStore,
+        manifest: &str,
+        place: Place,
+        part_size: u32,
+    ) -> Result<Job, StepFailure> {
+        let (store, request) = (self.opened_store()?, &self.record.request);
+        let Some((exporter, source)) = &self.source else {
+            return Err(StepError::LeaseLost.into());
+        };
+        let table = place.table.as_deref().unwrap_or_default();
+        let set = set_name(manifest);
+        let wanted = table_object_name(set, table, &request.format, &request.encoding);
+        let taken = jobs.taken_names(&self.record.store, &self.record.id)?;
+        let mut name = wanted.clone();
+        let mut number = 1;
+        while taken.contains(&name) || store.is_taken(&name).await.map_err(JobError::from)? {
+            number += 1;
+            name = numbered_name(&wanted, number);
+        }
+        let options = options(&self.record, Some(table), part_size);
+        let encoding = &request.encoding;
+        let job = Job::begin_named(exporter, &**source, store, &name, options, encoding).await;
+        Ok(Job { place, ..job.map_err(StepError::from)? })
     }
 
     /// The intended name of the object, unless it is taken.
@@ -353,6 +497,7 @@ impl ActiveJob {
         let request = &self.record.request;
         let wanted = match &request.name {
             Some(name) => name.clone(),
+            None if request.each_table => default_set_name(now),
             None => default_name(now, &request.format, &request.encoding),
         };
         // Nobody is to take one with gaps for a whole one.
@@ -369,7 +514,10 @@ impl ActiveJob {
         let taken = jobs.taken_names(&self.record.store, &self.record.id)?;
         let mut number = 1;
         loop {
-            let name = numbered_name(wanted, number);
+            let mut name = numbered_name(wanted, number);
+            if self.record.request.each_table {
+                name = manifest_name(&name);
+            }
             number += 1;
             if taken.contains(&name) || self.is_taken(store, &name).await? {
                 continue;
@@ -383,7 +531,8 @@ impl ActiveJob {
     /// Whether there is an object of this name, or something else in the place of its manifest.
     async fn is_taken(&self, store: &Arc<dyn Store>, name: &str) -> Result<bool, JobError> {
         let is_taken = store.is_taken(name).await?;
-        let has_manifest = self.record.request.manifest;
+        let ExportRequest { manifest, each_table, .. } = self.record.request;
+        let has_manifest = manifest && !each_table;
         Ok(is_taken || (has_manifest && !is_manifest_writable(store, name).await?))
     }
 

@@ -153,6 +153,7 @@ pub(crate) fn remember(transaction: &Transaction<'_>, id: &JobId) -> Result<(), 
 mod tests {
     use super::*;
     use crate::lease::{Claim, Lease};
+    use crate::object_set::Completed;
     use crate::record::JobState;
     use crate::totals::{Finished, Totals};
     use crate::{ExportRequest, Queued};
@@ -212,7 +213,8 @@ mod tests {
             let (name, location) = (format!("{}.sql", lease.id), String::new());
             let sha256 = "ab".to_owned();
             let finished = Finished { name, location, sha256, version: None, totals };
-            self.jobs.save_done(&lease, &finished, at(second)).unwrap();
+            let completed = Completed { finished, objects: Vec::new() };
+            self.jobs.save_done(&lease, &completed, at(second)).unwrap();
             lease.id
         }
 
@@ -292,7 +294,8 @@ mod tests {
             let (name, location, sha256) = (id.to_string(), String::new(), String::new());
             let totals = Totals::default();
             let finished = Finished { name, location, sha256, version: None, totals };
-            jobs.save_done(&lease, &finished, at(21)).unwrap();
+            let completed = Completed { finished, objects: Vec::new() };
+            jobs.save_done(&lease, &completed, at(21)).unwrap();
             id
         });
         let known = || {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::blocking::spawn_blocking;
 use crate::job_error::JobError;
 use crate::manifest::Listing;
+use crate::object_set::Place;
 use crate::options::SavedOptions;
 use crate::pacing::CutOffGuard;
 use crate::slice_output::{EncodedObject, SliceOutput, SliceWritten};
@@ -51,6 +52,9 @@ pub struct Job {
     /// How the object is encoded. None: it is what the component writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) encoded: Option<EncodedObject>,
+    /// Its place among the objects of its job.
+    #[serde(skip)]
+    pub(crate) place: Place,
     /// What its manifest will list.
     #[serde(default, skip_serializing_if = "Listing::is_empty")]
     pub(crate) listing: Listing,
@@ -122,6 +126,7 @@ impl Job {
             hash: HashState::default(),
             ended: false,
             encoded,
+            place: Place::default(),
             listing: Listing::default(),
         })
     }
@@ -236,7 +241,7 @@ impl Job {
                 self.totals.damaged = summary.damaged;
             }
         }
-        self.totals.weight = counters.weight_in_parts();
+        self.totals.weight = counters.weight_in_parts().saturating_sub(self.place.before.weight);
         self.totals.bytes = bytes;
         self.totals.parts = parts;
         self.totals.slices += 1;
@@ -251,11 +256,26 @@ impl Job {
         Ok(())
     }
 
+    /// Its progress, and that of the objects of the same job before it.
+    pub(crate) fn totals_so_far(&self) -> Totals {
+        self.place.before.plus(&self.totals)
+    }
+
+    /// Whether all slices of its job are done.
+    pub(crate) fn is_last_ended(&self) -> bool {
+        self.ended && !self.place.has_next
+    }
+
     /// Sets the counters to what is safe.
     fn count(&self, counters: &Counters) {
-        let Totals { rows, weight, .. } = self.totals;
+        let (Totals { rows, weight, .. }, before) = (&self.totals, &self.place.before);
         let (bytes, parts) = self.made();
-        counters.set(rows, bytes, parts.into(), weight);
+        counters.set(
+            before.rows + rows,
+            before.bytes + bytes,
+            u64::from(before.parts) + u64::from(parts),
+            before.weight + weight,
+        );
     }
 
     /// Makes the object appear when all slices are done. May be called again.

@@ -212,7 +212,9 @@ impl JobStore {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT object FROM export_jobs \
-                 WHERE store = ?1 AND id <> ?2 AND finished_at IS NULL AND object IS NOT NULL",
+                 WHERE store = ?1 AND id <> ?2 AND finished_at IS NULL AND object IS NOT NULL \
+                 UNION ALL SELECT o.name FROM export_objects AS o JOIN export_jobs ON id = o.job \
+                 WHERE store = ?1 AND id <> ?2 AND finished_at IS NULL AND o.name IS NOT NULL",
             )?;
             let names = statement.query_map(params![store, but.0], |row| row.get(0))?;
             Ok(names.collect::<Result<_, _>>()?)
@@ -223,7 +225,8 @@ impl JobStore {
     pub(crate) fn owned_uploads(&self) -> Result<Vec<String>, StateError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT upload_id FROM export_jobs WHERE finished_at IS NULL AND upload_id IS NOT NULL",
+                "SELECT upload_id FROM export_jobs WHERE finished_at IS NULL AND upload_id IS NOT NULL \
+                 UNION ALL SELECT ended ->> '$.upload.id' FROM export_objects WHERE ended IS NOT NULL",
             )?;
             let ids = statement.query_map([], |row| row.get(0))?;
             Ok(ids.collect::<Result<_, _>>()?)

@@ -78,6 +78,7 @@ mod admission;
 mod backoff;
 mod blocking;
 mod callbacks;
+mod chosen_tables;
 mod clock;
 mod columns;
 #[cfg(feature = "simulation")]
@@ -95,6 +96,7 @@ mod local_jobs;
 mod manifest;
 mod object_check;
 mod object_name;
+mod object_set;
 mod observer;
 mod options;
 mod outcome;
@@ -107,8 +109,10 @@ mod queue;
 mod record;
 mod request;
 mod resources;
+mod saved_objects;
 mod schedules;
 mod schema;
+mod set_names;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod slice_output;
@@ -127,6 +131,7 @@ mod worker;
 
 pub use admission::Admission;
 pub use callbacks::{Callback, DueCallback};
+pub use chosen_tables::{EachTableError, TableError, check_each_table};
 pub use clock::{Clock, SystemClock};
 pub use format_settings::{
     Blobs, ColumnTypes, FormatOption, FormatOptions, Target, media_type, reads_pages, skip_damaged,
@@ -139,6 +144,7 @@ pub use job_store::{DueJob, JobStore};
 pub use manifest::NoManifest;
 pub use object_check::{ObjectCheck, ObjectError};
 pub use object_name::{ObjectNameError, default_name, object_name};
+pub use object_set::JobObject;
 pub use observer::{JobEvent, Observer};
 pub use outcome::StepOutcome;
 /// What a [`Source`] reports about itself.
@@ -151,6 +157,7 @@ pub use record::{Holder, JobId, JobRecord, JobState};
 pub use request::{ExportRequest, OnChange, Pace};
 pub use resources::{PrebuiltResources, Resources};
 pub use schedules::ScheduleEntry;
+pub use set_names::object_set_name;
 pub use snapshot_mode::SnapshotMode;
 pub use source::Source;
 pub use state_error::StateError;

@@ -10,7 +10,7 @@ use partway_manifest::{
     Manifest, ManifestContents, ManifestFilter, ManifestObject, ManifestPart, ManifestTable,
     manifest_name,
 };
-use partway_store::{Store, StoreError, write_object};
+use partway_store::{CompletedObject, ObjectStat, Store, StoreError, write_object};
 use partway_wasmtime::exporter::TableContents;
 use serde::{Deserialize, Serialize};
 
@@ -107,14 +107,7 @@ async fn is_manifest_of(
     name: &str,
     object: &str,
 ) -> Result<bool, StoreError> {
-    let mut bytes = Vec::new();
-    let mut chunks = store.read(name).await?;
-    while let Some(chunk) = chunks.next().await {
-        bytes.extend_from_slice(&chunk?);
-        if bytes.len() > MAX_REPLACED {
-            return Ok(false);
-        }
-    }
+    let bytes = read_up_to(store, name, MAX_REPLACED).await?;
     Ok(Manifest::from_json(&bytes).is_ok_and(|manifest| manifest.object.name == object))
 }
 
@@ -138,8 +131,40 @@ pub(crate) async fn write_manifest(
     Ok(())
 }
 
+/// Writes an object, unless there is one of its name and with these bytes: that of an earlier attempt.
+pub(crate) async fn write_once(
+    store: &Arc<dyn Store>,
+    name: &str,
+    bytes: Vec<u8>,
+) -> Result<CompletedObject, StoreError> {
+    if store.is_taken(name).await? {
+        let ObjectStat { length, version } = store.stat(name).await?;
+        if length == bytes.len() as u64 && read_up_to(store, name, bytes.len()).await? == bytes {
+            return Ok(CompletedObject { name: name.to_owned(), version });
+        }
+    }
+    write_object(store, name, Bytes::from(bytes)).await
+}
+
+/// An object's bytes, up to about this many.
+async fn read_up_to(
+    store: &Arc<dyn Store>,
+    name: &str,
+    most: usize,
+) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::new();
+    let mut chunks = store.read(name).await?;
+    while let Some(chunk) = chunks.next().await {
+        bytes.extend_from_slice(&chunk?);
+        if bytes.len() > most {
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
 /// An encrypted object's says nothing of what is in the object but how much it is: whoever has it may not have the key.
-fn manifest(record: &JobRecord, job: &Job, finished: &Finished) -> Manifest {
+pub(crate) fn manifest(record: &JobRecord, job: &Job, finished: &Finished) -> Manifest {
     let Finished { name, sha256, totals, .. } = finished;
     let Encoding { compression, recipients } = match &job.encoded {
         Some(encoded) => &encoded.encoding,
@@ -152,6 +177,9 @@ fn manifest(record: &JobRecord, job: &Job, finished: &Finished) -> Manifest {
         compression: compression.as_ref().map(ToString::to_string),
         encrypted: !recipients.is_empty(),
     };
+    let its = |(table, _): &&(String, String)| {
+        job.place.table.as_ref().is_none_or(|its| its.eq_ignore_ascii_case(table))
+    };
     let filter = |(table, condition): &(String, String)| ManifestFilter {
         table: table.clone(),
         condition: condition.clone(),
@@ -160,7 +188,7 @@ fn manifest(record: &JobRecord, job: &Job, finished: &Finished) -> Manifest {
         format: job.options.format.clone(),
         settings: job.options.settings.iter().cloned().collect(),
         only_tables: job.options.tables.clone(),
-        filters: record.request.filters.iter().map(filter).collect(),
+        filters: record.request.filters.iter().filter(its).map(filter).collect(),
         bytes: job.made().0,
         tables: totals.tables.into(),
         rows: totals.rows,

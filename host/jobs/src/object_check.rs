@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 
 use crate::blocking::spawn_blocking;
 use crate::job_store::JobStore;
+use crate::object_set::JobObject;
 use crate::record::{JobId, JobRecord};
 use crate::state_error::StateError;
 use rusqlite::params;
@@ -40,7 +41,7 @@ pub enum ObjectError {
 
 impl JobStore {
     /// Finds out whether the object of a done job is still in its store, and still the one that the
-    /// job has made.
+    /// job has made; of several, all of them.
     ///
     /// Its version tells: see [`ObjectVersion`]. In a folder, a file of the same length and another
     /// version, as a copy or a backup that was restored has it, is read: if it has the job's
@@ -56,19 +57,39 @@ impl JobStore {
         store: &Arc<dyn Store>,
         record: &JobRecord,
     ) -> Result<ObjectCheck, ObjectError> {
-        let name = record.object.as_deref().unwrap_or_default();
-        let found = match store.stat(name).await {
+        let (jobs, of) = (self.clone(), record.clone());
+        for object in spawn_blocking(move || jobs.objects(&of)).await?? {
+            let check = self.check_one_object(store, record, &object).await?;
+            if check != ObjectCheck::Present {
+                return Ok(check);
+            }
+        }
+        Ok(ObjectCheck::Present)
+    }
+
+    /// Like [`JobStore::check_object`], of one of the job's [objects](JobStore::objects).
+    ///
+    /// # Errors
+    ///
+    /// All of [`ObjectError`].
+    pub async fn check_one_object(
+        &self,
+        store: &Arc<dyn Store>,
+        record: &JobRecord,
+        object: &JobObject,
+    ) -> Result<ObjectCheck, ObjectError> {
+        let found = match store.stat(&object.name).await {
             Ok(found) => found,
             Err(StoreError::NoObject { .. }) => return Ok(ObjectCheck::Missing),
             Err(error) => return Err(error.into()),
         };
         // Also where both have the same bytes: then it is the later job's to delete.
-        if found.length != record.totals.bytes || self.superseded(record).await? {
+        if found.length != object.bytes || self.superseded(record).await? {
             return Ok(ObjectCheck::Replaced);
         }
-        let is_own = match (&record.object_version, found.version) {
+        let is_own = match (&object.version, found.version) {
             (Some(saved), Some(version)) if *saved != version => {
-                store.is_local() && self.has_hash(store, record, name, version).await?
+                store.is_local() && self.has_hash(store, &record.id, object, version).await?
             }
             _ => true,
         };
@@ -79,19 +100,19 @@ impl JobStore {
     async fn has_hash(
         &self,
         store: &Arc<dyn Store>,
-        record: &JobRecord,
-        name: &str,
+        id: &JobId,
+        object: &JobObject,
         version: ObjectVersion,
     ) -> Result<bool, ObjectError> {
-        if record.sha256 != Some(sha256(store, name).await?) {
+        if object.sha256 != sha256(store, &object.name).await? {
             return Ok(false);
         }
         // It may have been written to while it was read.
-        let ObjectStat { version: now, .. } = store.stat(name).await?;
+        let ObjectStat { version: now, .. } = store.stat(&object.name).await?;
         let is_unchanged = now.as_ref() == Some(&version);
         if is_unchanged {
-            let (jobs, id) = (self.clone(), record.id.clone());
-            spawn_blocking(move || jobs.save_object_version(&id, &version)).await??;
+            let (jobs, id, name) = (self.clone(), id.clone(), object.name.clone());
+            spawn_blocking(move || jobs.save_object_version(&id, &name, &version)).await??;
         }
         Ok(is_unchanged)
     }
@@ -101,12 +122,14 @@ impl JobStore {
         Ok(spawn_blocking(move || jobs.is_superseded(&id)).await??)
     }
 
-    fn save_object_version(&self, id: &JobId, version: &str) -> Result<(), StateError> {
+    fn save_object_version(&self, id: &JobId, name: &str, version: &str) -> Result<(), StateError> {
         self.write(|transaction| {
-            transaction.execute(
-                "UPDATE export_jobs SET object_version = ?2 WHERE id = ?1",
-                params![id.0, version],
-            )?;
+            for update in [
+                "UPDATE export_jobs SET object_version = ?3 WHERE id = ?1 AND object = ?2",
+                "UPDATE export_objects SET version = ?3 WHERE job = ?1 AND name = ?2",
+            ] {
+                transaction.execute(update, params![id.0, name, version])?;
+            }
             Ok(())
         })
     }

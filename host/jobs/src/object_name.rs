@@ -18,6 +18,9 @@ pub enum ObjectNameError {
     /// It has more than 200 bytes.
     #[error("too long: a name may have at most {MAX_NAME_BYTES} bytes")]
     TooLong,
+    /// It has more than 100 bytes, and names of tables are added to it.
+    #[error("too long: with a table's name added to it, a name may have at most 100 bytes")]
+    TooLongForSet,
     /// It is empty, hidden, or leads out of the store's folder or prefix.
     #[error("not a plain name: it must not contain a slash or begin with a dot")]
     NotPlain,

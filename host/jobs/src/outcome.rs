@@ -76,9 +76,14 @@ impl Settlement<'_> {
     ) -> Result<Settled, StateError> {
         let now = self.clock.now();
         match step {
-            StepResult::Begun(job, expected) => {
+            StepResult::Begun(job, set, expected) => {
                 let next = NextStep { wake_at: now, keeps_lease };
+                active.set = set;
                 self.save_begun(active, *job, expected, next, now).await
+            }
+            StepResult::BegunNext(job) => {
+                let next = NextStep { wake_at: now, keeps_lease };
+                self.save_next(active, *job, next, now).await
             }
             StepResult::Sliced { before } => {
                 let Some(job) = &active.job else { return Ok(lost()) };
@@ -88,11 +93,11 @@ impl Settlement<'_> {
                 // The lease is kept during the pause, so that the database's state stays at hand.
                 let next = NextStep { wake_at, keeps_lease };
                 active.record = self.jobs.save_slice(&active.lease, job, before, next, now)?;
-                self.observer.event(&active.lease.id, &JobEvent::Slice(&job.totals));
+                self.observer.event(&active.lease.id, &JobEvent::Slice(&active.record.totals));
                 Ok(rest_or_stop(active, next))
             }
-            StepResult::Completed(finished) => {
-                let record = self.jobs.save_done(&active.lease, &finished, now)?;
+            StepResult::Completed(completed) => {
+                let record = self.jobs.save_done(&active.lease, &completed, now)?;
                 if let Some(error) = &active.no_manifest {
                     tracing::warn!(%error, "no manifest");
                     self.observer.event(&active.lease.id, &JobEvent::NoManifest(error));
@@ -111,7 +116,10 @@ impl Settlement<'_> {
         next: NextStep,
         now: Timestamp,
     ) -> Result<Settled, StateError> {
-        let saved = self.jobs.save_begun(&active.lease, &job, expected, next, now);
+        let saved = {
+            let set = active.set.as_ref();
+            self.jobs.save_begun(&active.lease, &job, set, expected, next, now)
+        };
         active.job = Some(job);
         match saved {
             Ok(record) => active.record = record,
@@ -124,6 +132,28 @@ impl Settlement<'_> {
             }
         }
         active.report_running(self.observer);
+        Ok(rest_or_stop(active, next))
+    }
+
+    /// Saves that the upload of the next object has begun.
+    async fn save_next(
+        &self,
+        mut active: ActiveJob,
+        job: Job,
+        next: NextStep,
+        now: Timestamp,
+    ) -> Result<Settled, StateError> {
+        match self.jobs.save_next(&active.lease, &job, next, now) {
+            Ok(record) => active.record = record,
+            Err(error) => {
+                // As for the first.
+                if let Some(error) = active.abort_object(&job).await {
+                    self.observer.event(&active.lease.id, &JobEvent::UploadLeft(&error));
+                }
+                return Err(error);
+            }
+        }
+        active.go_on_to(job);
         Ok(rest_or_stop(active, next))
     }
 

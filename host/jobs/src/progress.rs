@@ -11,11 +11,16 @@ use crate::job::Job;
 use crate::job_store::{JobStore, TransactionError};
 use crate::lease::{Lease, lease_end, release};
 use crate::manifest::{Listing, ListingLengths};
+use crate::object_set::{Completed, ObjectSet, Place};
 use crate::options::options;
 use crate::record::{JobId, JobRecord, JobState};
+use crate::saved_objects::{
+    CurrentObject, SavedObjects, forget_objects, load_objects, save_completed, save_object,
+    save_set,
+};
 use crate::slice_output::EncodedObject;
 use crate::state_error::StateError;
-use crate::totals::Finished;
+use crate::totals::Totals;
 use crate::transitions::{after_clean_up, after_slice};
 use partway_sqlite::Expected;
 use partway_store::{HashState, PartId, UploadId};
@@ -29,46 +34,41 @@ pub(crate) struct NextStep {
 }
 
 impl JobStore {
-    /// What resuming a job needs.
-    pub(crate) fn load(&self, record: &JobRecord) -> Result<Option<Job>, StateError> {
+    /// What resuming a job needs: the object that it is at, and the others if it makes several.
+    pub(crate) fn load(
+        &self,
+        record: &JobRecord,
+    ) -> Result<(Option<Job>, Option<ObjectSet>), StateError> {
         let (Some(object), Some(part_size)) = (&record.object, record.part_size) else {
-            return Ok(None);
+            return Ok((None, None));
         };
         self.read(|connection| {
-            let (part_ids, listing) = load_parts(connection, &record.id)?;
-            let mut statement =
-                connection.prepare_cached("SELECT * FROM export_jobs WHERE id = ?1")?;
-            let job = statement.query_row([&record.id.0], |row| {
-                let Some(id) = row.get("upload_id")? else { return Ok(None) };
-                let encoded: Option<EncodedObject> = from_json(row, "encoded")?;
-                let part_size = match &encoded {
-                    Some(encoded) => encoded.stream.block_size(),
-                    None => part_size,
-                };
-                let job = Job {
-                    options: options(record, part_size),
-                    fingerprint: from_json(row, "fingerprint")?,
-                    component: row.get("component")?,
-                    totals: record.totals.clone(),
-                    upload: UploadId { name: object.clone(), id },
-                    checkpoint: row.get("checkpoint")?,
-                    part_ids,
-                    hash: from_json(row, "hash")?.unwrap_or_default(),
-                    ended: row.get("ended")?,
-                    encoded,
-                    listing,
-                };
-                Ok(Some(job))
-            });
-            Ok(job?)
+            let Some(SavedObjects { set, current }) = load_objects(connection, record)? else {
+                let job = load_job(connection, record, object, part_size, Place::default())?;
+                return Ok((job, None));
+            };
+            let query = "SELECT object_totals, ended FROM export_jobs WHERE id = ?1";
+            let (totals, ended) = connection.query_row(query, [&record.id.0], |row| {
+                Ok((from_json::<Totals>(row, "object_totals")?, row.get("ended")?))
+            })?;
+            let place = set.place(
+                set.ended.len() + 1,
+                record.totals.clone().minus(&totals.unwrap_or_default()),
+            );
+            let job = match current {
+                CurrentObject::Ended(job) => Some(Job { place, ended, ..*job }),
+                CurrentObject::Running { name } => {
+                    load_job(connection, record, &name, part_size, place)?
+                }
+            };
+            Ok((job, Some(set)))
         })
     }
-
-    /// Saves an upload that has begun.
     pub(crate) fn save_begun(
         &self,
         lease: &Lease,
         job: &Job,
+        set: Option<&ObjectSet>,
         expected: Expected,
         next: NextStep,
         now: Timestamp,
@@ -76,13 +76,15 @@ impl JobStore {
         let fingerprint = job.fingerprint.as_ref().map(json).transpose()?;
         self.save(lease, |transaction| {
             forget_parts(transaction, lease)?;
+            if let Some(set) = set {
+                save_set(transaction, &lease.id, set)?;
+            }
             transaction.execute(
-                "UPDATE export_jobs SET object = ?2, upload_id = ?3, part_size = ?4, component = ?5, \
-                     fingerprint = ?6, expected = ?7, starts = starts + 1 \
+                "UPDATE export_jobs SET upload_id = ?2, part_size = ?3, component = ?4, \
+                     fingerprint = ?5, expected = ?6, starts = starts + 1 \
                  WHERE id = ?1",
                 params![
                     lease.id.0,
-                    job.upload.name,
                     job.upload.id,
                     job.part_size(),
                     job.component,
@@ -90,6 +92,22 @@ impl JobStore {
                     json(&expected)?
                 ],
             )?;
+            save_progress(transaction, lease, job, next, now)
+        })
+    }
+
+    /// Saves that the upload of a job's next object has begun.
+    pub(crate) fn save_next(
+        &self,
+        lease: &Lease,
+        job: &Job,
+        next: NextStep,
+        now: Timestamp,
+    ) -> Result<JobRecord, StateError> {
+        self.save(lease, |transaction| {
+            forget_parts(transaction, lease)?;
+            let set_upload = "UPDATE export_jobs SET upload_id = ?2 WHERE id = ?1";
+            transaction.execute(set_upload, params![lease.id.0, job.upload.id])?;
             save_progress(transaction, lease, job, next, now)
         })
     }
@@ -140,7 +158,7 @@ impl JobStore {
             forget_parts(transaction, lease)?;
             transaction.execute(
                 "UPDATE export_jobs SET state = 'waiting', checkpoint = '', hash = NULL, encoded = NULL, ended = 0, \
-                     fingerprint = NULL, totals = NULL, last_error = ?2, skips_damaged = ?3, wake_at = ?4 \
+                     fingerprint = NULL, totals = NULL, object_totals = NULL, last_error = ?2, skips_damaged = ?3, wake_at = ?4 \
                  WHERE id = ?1",
                 params![lease.id.0, reason, skips_damaged, now.as_millisecond()],
             )?;
@@ -195,16 +213,17 @@ impl JobStore {
         })
     }
 
-    /// Saves that the object is there.
+    /// Saves that the object is there, and with it all `objects` of a job that makes several.
     pub(crate) fn save_done(
         &self,
         lease: &Lease,
-        finished: &Finished,
+        Completed { finished, objects }: &Completed,
         now: Timestamp,
     ) -> Result<JobRecord, StateError> {
         self.save(lease, |transaction| {
             // First, so that the object's name may be one that an unfinished job has taken: it came out under the next.
             finish(transaction, lease, JobState::Done, now)?;
+            save_completed(transaction, &lease.id, objects)?;
             transaction.execute(
                 "UPDATE export_jobs SET object = ?2, location = ?3, sha256 = ?4, last_error = NULL, moved_at = ?5, \
                      object_version = ?6 \
@@ -239,6 +258,38 @@ impl JobStore {
             record.ok_or_else(|| StateError::UnknownJob(lease.id.0.clone()).into())
         })
     }
+}
+
+/// The object that a job is at.
+fn load_job(
+    connection: &Connection,
+    record: &JobRecord,
+    object: &str,
+    part_size: u32,
+    place: Place,
+) -> rusqlite::Result<Option<Job>> {
+    let (part_ids, listing) = load_parts(connection, &record.id)?;
+    let mut statement = connection.prepare_cached("SELECT * FROM export_jobs WHERE id = ?1")?;
+    statement.query_row([&record.id.0], |row| {
+        let Some(id) = row.get("upload_id")? else { return Ok(None) };
+        let encoded: Option<EncodedObject> = from_json(row, "encoded")?;
+        let block_size = encoded.as_ref().map(|encoded| encoded.stream.block_size());
+        let totals = from_json(row, "object_totals")?.unwrap_or_else(|| record.totals.clone());
+        Ok(Some(Job {
+            options: options(record, place.table.as_deref(), block_size.unwrap_or(part_size)),
+            fingerprint: from_json(row, "fingerprint")?,
+            component: row.get("component")?,
+            totals,
+            upload: UploadId { name: object.to_owned(), id },
+            checkpoint: row.get("checkpoint")?,
+            part_ids,
+            hash: from_json(row, "hash")?.unwrap_or_default(),
+            ended: row.get("ended")?,
+            encoded,
+            place,
+            listing,
+        }))
+    })
 }
 
 fn load_parts(connection: &Connection, id: &JobId) -> rusqlite::Result<(Vec<PartId>, Listing)> {
@@ -314,21 +365,24 @@ fn save_progress(
     let mut update = transaction.prepare_cached(
         "UPDATE export_jobs SET state = ?2, checkpoint = ?3, hash = ?4, totals = ?5, attempts = 0, \
              last_error = NULL, wake_at = ?6, lease_until = ?7, moved_at = ?8, ended = ?9, \
-             encoded = ?10 \
+             encoded = ?10, object_totals = ?11 \
          WHERE id = ?1",
     )?;
+    save_object(transaction, &lease.id, job)?;
     let encoded = job.encoded.as_ref().map(json).transpose()?;
+    let object_totals = job.place.table.as_ref().map(|_| json(&job.totals)).transpose()?;
     update.execute(params![
         lease.id.0,
-        after_slice(job.ended).as_str(),
+        after_slice(job.is_last_ended()).as_str(),
         job.checkpoint,
         json::<HashState>(&job.hash)?,
-        json(&job.totals)?,
+        json(&job.totals_so_far())?,
         next.wake_at.as_millisecond(),
         lease_end(next.wake_at),
         now.as_millisecond(),
         job.ended,
         encoded,
+        object_totals,
     ])?;
     if next.keeps_lease { Ok(()) } else { release(transaction, lease) }
 }
@@ -341,9 +395,10 @@ fn finish(
     now: Timestamp,
 ) -> Result<(), TransactionError> {
     forget_parts(transaction, lease)?;
+    forget_objects(transaction, &lease.id)?;
     transaction.execute(
         "UPDATE export_jobs SET state = ?2, finished_at = ?3, wake_at = NULL, upload_id = NULL, \
-             checkpoint = NULL, hash = NULL, encoded = NULL \
+             checkpoint = NULL, hash = NULL, encoded = NULL, object_totals = NULL \
          WHERE id = ?1",
         params![lease.id.0, state.as_str(), now.as_millisecond()],
     )?;

@@ -32,6 +32,10 @@ pub struct ExportRequest {
     /// Whether a manifest is written beside the object, as `NAME.manifest.json`.
     #[serde(default)]
     pub manifest: bool,
+    /// Whether there is one object for each table: then [`ExportRequest::name`] is what their names begin with, and one
+    /// manifest for all of them, `NAME.manifest.json`, is what the job makes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub each_table: bool,
     /// Conditions, each for the table of a name: rows that do not meet theirs are left out, as by
     /// [`Snapshot::with_filters`](partway_sqlite::Snapshot::with_filters). Only of trusted people: they may take any time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -95,6 +99,7 @@ impl ExportRequest {
             && self.tables == other.tables
             && self.settings == other.settings
             && self.encoding == other.encoding
+            && self.each_table == other.each_table
             && self.filters == other.filters
     }
 
@@ -104,6 +109,7 @@ impl ExportRequest {
             && self.tables == other.tables
             && self.settings == other.settings
             && self.encoding == other.encoding
+            && self.each_table == other.each_table
             && self.filters == other.filters
             && self.component == other.component
     }
@@ -122,6 +128,7 @@ impl ExportRequest {
             settings: vec![],
             encoding: Encoding::default(),
             manifest: true,
+            each_table: false,
             filters: vec![],
             component: None,
             part_size: None,

@@ -211,6 +211,7 @@ mod tests {
                 settings: vec![],
                 encoding: Encoding::default(),
                 manifest: false,
+                each_table: false,
                 filters: vec![],
                 component: None,
                 part_size: Some(4096),

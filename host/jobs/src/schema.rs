@@ -158,6 +158,25 @@ const MIGRATIONS: &[&str] = &["
         xxh64 INTEGER NOT NULL,
         PRIMARY KEY (job, number)
     ) STRICT, WITHOUT ROWID;
+", "
+    -- Of a job that makes one object of each table: the progress of the one that it is at, as JSON.
+    ALTER TABLE export_jobs ADD COLUMN object_totals TEXT;
+    CREATE TABLE export_objects (
+        job TEXT NOT NULL REFERENCES export_jobs (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        -- NULL: the manifest.
+        table_name TEXT,
+        -- Once its upload has begun.
+        name TEXT,
+        -- When its slices are done, as JSON: what completing it needs.
+        ended TEXT,
+        -- When the job is done.
+        bytes INTEGER,
+        rows INTEGER,
+        sha256 TEXT,
+        version TEXT,
+        PRIMARY KEY (job, number)
+    ) STRICT, WITHOUT ROWID;
 "];
 
 /// How long to wait for another process that writes.

@@ -8,6 +8,7 @@ use partway_store::{AddressError, PartSizeError};
 use partway_wasmtime::exporter::ExportError;
 use partway_wasmtime::{CallError, LoadError};
 
+use crate::chosen_tables::TableError;
 use crate::job_error::JobError;
 
 /// Why a step of a job failed.
@@ -36,6 +37,9 @@ pub enum StepError {
         /// Why not.
         source: LoadError,
     },
+    /// The tables of a job that makes one object of each can't be chosen.
+    #[error(transparent)]
+    Tables(#[from] TableError),
     /// The store can't be opened.
     #[error(transparent)]
     Address(#[from] AddressError),
@@ -84,6 +88,7 @@ impl StepError {
     pub fn is_wrong_request(&self) -> bool {
         match self {
             Self::PartSize(_) => true,
+            Self::Tables(error) => !matches!(error, TableError::Schema(_)),
             Self::Filter(error) => !matches!(error, FilterError::Read(_)),
             Self::Job(JobError::Call(CallError::Exporter(error))) => {
                 matches!(error, ExportError::InvalidOptions(_))

@@ -54,6 +54,25 @@ const SCHEMA: &str = "schema";
 const LIMIT: &str = "limit";
 const FILTERED: &str = "filtered";
 
+/// The tables that settings leave out, by their names and patterns.
+pub(crate) fn excluded_tables(settings: &[(String, String)]) -> Vec<String> {
+    let excluded = settings.iter().filter(|(name, _)| name == EXCLUDE);
+    excluded.map(|(_, table)| table.clone()).collect()
+}
+
+/// The settings of one table's object, which have nothing about other tables.
+pub(crate) fn settings_of_table(
+    settings: &[(String, String)],
+    table: &str,
+) -> Vec<(String, String)> {
+    let concerns = |(name, value): &&(String, String)| match name.as_str() {
+        EXCLUDE => false,
+        FILTERED => value.eq_ignore_ascii_case(table),
+        _ => true,
+    };
+    settings.iter().filter(concerns).cloned().collect()
+}
+
 /// How much there is to export of a source's tables (none: all) under these settings, as far as that is known. It may block.
 pub fn expected_under(
     source: &dyn Source,
@@ -69,8 +88,7 @@ pub fn expected_under(
         return Expected::default();
     }
     let all = source.expected(tables);
-    let excluded = settings.iter().filter(|(name, _)| name == EXCLUDE);
-    let excluded: Vec<String> = excluded.map(|(_, table)| table.clone()).collect();
+    let excluded = excluded_tables(settings);
     if excluded.is_empty() {
         return all;
     }

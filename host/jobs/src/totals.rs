@@ -28,6 +28,41 @@ pub struct Totals {
     pub damaged: Vec<String>,
 }
 
+impl Totals {
+    /// Of both, one after the other.
+    pub(crate) fn plus(&self, later: &Self) -> Self {
+        Self {
+            tables: self.tables + later.tables,
+            rows: self.rows + later.rows,
+            weight: self.weight + later.weight,
+            bytes: self.bytes + later.bytes,
+            parts: self.parts + later.parts,
+            slices: self.slices + later.slices,
+            seconds: self.seconds + later.seconds,
+            warnings: [&self.warnings[..], &later.warnings].concat(),
+            damaged: [&self.damaged[..], &later.damaged].concat(),
+        }
+    }
+
+    /// Without those that came last.
+    pub(crate) fn minus(mut self, later: &Self) -> Self {
+        let warnings = self.warnings.len().saturating_sub(later.warnings.len());
+        self.warnings.truncate(warnings);
+        let damaged = self.damaged.len().saturating_sub(later.damaged.len());
+        self.damaged.truncate(damaged);
+        Self {
+            tables: self.tables.saturating_sub(later.tables),
+            rows: self.rows.saturating_sub(later.rows),
+            weight: self.weight.saturating_sub(later.weight),
+            bytes: self.bytes.saturating_sub(later.bytes),
+            parts: self.parts.saturating_sub(later.parts),
+            slices: self.slices.saturating_sub(later.slices),
+            seconds: (self.seconds - later.seconds).max(0.0),
+            ..self
+        }
+    }
+}
+
 /// A finished export.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finished {

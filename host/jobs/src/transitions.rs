@@ -19,6 +19,7 @@ use partway_store::StoreError;
 use partway_wasmtime::CallError;
 use partway_wasmtime::exporter::ExportError;
 
+use crate::chosen_tables::TableError;
 use crate::job_error::JobError;
 use crate::record::{JobRecord, JobState};
 use crate::request::OnChange;
@@ -74,10 +75,12 @@ pub(crate) fn remedy(error: &StepError) -> Remedy {
             Remedy::LeaveToOthers
         }
         StepError::CutOff(_) | StepError::Filter(FilterError::Read(_)) => Remedy::Retry,
+        StepError::Tables(TableError::Schema(_)) => Remedy::Retry,
         StepError::Unmounted(_) => Remedy::RetryIfBegun,
         StepError::LeaseLost => Remedy::Drop,
         StepError::PartSize(_)
         | StepError::Filter(_)
+        | StepError::Tables(_)
         | StepError::MayNotStartOver
         | StepError::TooManyStarts { .. } => Remedy::Fail,
     }

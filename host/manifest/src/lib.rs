@@ -25,9 +25,11 @@
 mod checker;
 mod hex;
 mod manifest;
+mod set;
 
 pub use checker::{ManifestChecker, ManifestProblem};
 pub use manifest::{
-    Manifest, ManifestContents, ManifestError, ManifestFilter, ManifestObject, ManifestPart,
-    ManifestTable, manifest_name,
+    MANIFEST_SUFFIX, Manifest, ManifestContents, ManifestError, ManifestFilter, ManifestObject,
+    ManifestPart, ManifestTable, manifest_name,
 };
+pub use set::ManifestSet;

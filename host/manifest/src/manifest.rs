@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::hex;
 
 /// Goes up when what a member means changes. Members may be added without that.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
+
+/// What the name of a manifest ends with, behind that of the object.
+pub const MANIFEST_SUFFIX: &str = ".manifest.json";
 
 /// The name of the manifest of an object of this name.
 pub fn manifest_name(object: &str) -> String {
-    format!("{object}.manifest.json")
+    format!("{object}{MANIFEST_SUFFIX}")
 }
 
 /// What is in an object, and how it was made.
@@ -169,7 +172,8 @@ impl Manifest {
             return Err(ManifestError::Newer { found });
         }
         let manifest: Self = serde_json::from_slice(text)?;
-        if manifest.is_consistent() { Ok(manifest) } else { Err(ManifestError::Contradiction) }
+        manifest.check()?;
+        Ok(manifest)
     }
 
     /// As JSON text.
@@ -178,15 +182,14 @@ impl Manifest {
     ///
     /// [`ManifestError::Form`], where a number of seconds is none, and [`ManifestError::Contradiction`].
     pub fn to_json(&self) -> Result<Vec<u8>, ManifestError> {
-        if !self.is_consistent() {
-            return Err(ManifestError::Contradiction);
-        }
+        self.check()?;
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
         Ok(text)
     }
 
-    fn is_consistent(&self) -> bool {
+    /// Whether its numbers agree.
+    pub(crate) fn check(&self) -> Result<(), ManifestError> {
         let mut parts = self.parts.iter();
         let length = parts.try_fold(0_u64, |sum, part| sum.checked_add(part.bytes));
         let mut tables = self.tables.iter();
@@ -194,6 +197,8 @@ impl Manifest {
             true => table.offset.checked_add(table.bytes),
             false => None,
         });
-        length == Some(self.object.bytes) && end.is_some_and(|end| end <= self.contents.bytes)
+        let agree =
+            length == Some(self.object.bytes) && end.is_some_and(|end| end <= self.contents.bytes);
+        if agree { Ok(()) } else { Err(ManifestError::Contradiction) }
     }
 }

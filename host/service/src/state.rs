@@ -14,7 +14,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use partway_codec::Encoding;
-use partway_jobs::{JobRecord, PrebuiltResources, Resources, SnapshotMode, reads_pages};
+use partway_jobs::{
+    ExportRequest, JobRecord, PrebuiltResources, Resources, SnapshotMode, check_each_table,
+    reads_pages,
+};
 use partway_sqlite::Snapshot;
 use partway_wasmtime::exporter::Options;
 use tokio::sync::Semaphore;
@@ -78,6 +81,26 @@ impl ServiceState {
             }
             resources.exporter(&options.format, None)?.start(snapshot, &options)?;
             Ok(())
+        };
+        spawn_blocking(check).await?
+    }
+
+    /// Has the component check whether an export of one object for each table can be made.
+    ///
+    /// # Errors
+    ///
+    /// Like [`ServiceState::check`].
+    pub async fn check_each_table(
+        &self,
+        request: ExportRequest,
+        part_size: u32,
+    ) -> Result<(), ExportError> {
+        let resources = self.resources.clone();
+        let _permit = self.checks.acquire().await;
+        let check = move || {
+            let snapshot = Snapshot::hold(&request.database)?;
+            let exporter = resources.exporter(&request.format, None)?;
+            Ok(check_each_table(&exporter, &snapshot, &request, part_size)?)
         };
         spawn_blocking(check).await?
     }

@@ -66,7 +66,8 @@ pub(crate) fn expected(
     let deadline = Instant::now() + TIME;
     let objects = catalog.schema.objects.iter().filter_map(|object| {
         let table = object.table.as_ref()?;
-        let is_wanted = tables.is_empty() || tables.iter().any(|name| is_like(&object.name, name));
+        let is_wanted =
+            tables.is_empty() || tables.iter().any(|name| is_table_like(&object.name, name));
         is_wanted.then_some((&object.name, table))
     });
     let objects: Vec<(&Vec<u8>, &Table)> = objects.collect();
@@ -97,8 +98,9 @@ pub(crate) fn expected(
     }
 }
 
-/// Whether a table is one that was asked for: by its name, or by a pattern with `*` and `?`.
-fn is_like(table: &[u8], name: &str) -> bool {
+/// Whether a table is one that was asked for: by its name, ASCII letters without regard to case, or by a pattern with `*`
+/// and `?`.
+pub fn is_table_like(table: &[u8], name: &str) -> bool {
     table.eq_ignore_ascii_case(name.as_bytes())
         || name.contains(['*', '?'])
             && WildMatch::new_case_insensitive(name).matches(&String::from_utf8_lossy(table))

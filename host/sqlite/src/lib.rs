@@ -100,7 +100,7 @@ mod table_reader;
 mod table_sample;
 
 pub use error::{LendError, OpenError};
-pub use estimate::Expected;
+pub use estimate::{Expected, is_table_like};
 pub use filter::FilterError;
 pub use fingerprint::Fingerprint;
 pub use lent::{LentDatabase, Uncommitted};

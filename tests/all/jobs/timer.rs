@@ -31,6 +31,7 @@ fn request(
         tables: vec![],
         settings: vec![],
         manifest: false,
+        each_table: false,
         filters: vec![],
         component: None,
         part_size: Some(part_size),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use partway_codec::{Compression, Encoding};
-use partway_jobs::{Content, FormatOption, FormatOptions, filtered, subset_settings};
+use partway_jobs::{Content, FormatOption, FormatOptions, filtered, reads_pages, subset_settings};
 use partway_store::StoreAddress;
 
 use super::keys::{EncryptionArguments, encoding};
@@ -44,6 +44,11 @@ pub struct ExportArguments {
     /// or 'log_202?'; may be repeated
     #[arg(long = "table", value_name = "TABLE")]
     pub tables: Vec<String>,
+
+    /// Export each table to an object of its own, NAME.TABLE.FORMAT, with one manifest for all, NAME.manifest.json, which
+    /// appears last; they are all of the same moment [default name: dump_YYYYMMDD-HHMMSS]
+    #[arg(long, requires = "to", conflicts_with = "no_manifest")]
+    pub each_table: bool,
 
     /// Leave out this table, or the tables with a name like this; may be repeated
     #[arg(long = "exclude-table", value_name = "TABLE")]
@@ -274,6 +279,12 @@ impl ExportArguments {
 
     /// What is wrong with the options of the format. A component by somebody else knows that for itself.
     pub fn misplaced(&self) -> Option<String> {
+        if self.each_table && reads_pages(&self.format) {
+            return Some(format!(
+                "--each-table can't be used with --format {}: it is the database file, with all tables",
+                self.format
+            ));
+        }
         if self.component.is_some() {
             return None;
         }

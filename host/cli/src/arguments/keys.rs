@@ -15,7 +15,7 @@ use crate::failure::Failure;
 const MAX_KEY_FILE: u64 = 1024 * 1024;
 
 /// Options of what writes objects.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, Clone, Args)]
 pub struct EncryptionArguments {
     /// Encrypt the object so that only the owner of this public key (age1…, made by age-keygen) can read it; may be repeated
     #[arg(long, value_name = "RECIPIENT")]
@@ -27,7 +27,7 @@ pub struct EncryptionArguments {
 }
 
 /// Options of what reads objects.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, Clone, Args)]
 pub struct DecryptionArguments {
     /// The file with the secret key of an encrypted dump, as age-keygen writes it; may be repeated
     #[arg(long, value_name = "FILE")]

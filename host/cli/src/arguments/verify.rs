@@ -10,9 +10,9 @@ use url::Url;
 use super::keys::DecryptionArguments;
 use super::values::sha256;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct VerifyArguments {
-    /// The dump: a file or a pipe, - for standard input, s3://bucket/key (with the AWS_* variables;
+    /// The dump, or the manifest of an export with --each-table for all of its objects: a file or a pipe, - for standard input, s3://bucket/key (with the AWS_* variables;
     /// AWS_ENDPOINT_URL for other servers), r2://account/bucket/key, or an https:// address (PARTWAY_TOKEN is sent as its
     /// bearer token); compressed by zstd or gzip, encrypted by age, or not
     pub dump: Dump,

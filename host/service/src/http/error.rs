@@ -3,7 +3,7 @@
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use partway_jobs::StateError;
+use partway_jobs::{StateError, TableError};
 use partway_sqlite::OpenError;
 use partway_store::StoreError;
 use partway_wasmtime::CallError;
@@ -130,7 +130,11 @@ impl<E: Into<ExportError>> From<E> for ApiError {
             }
             ExportError::Store(_) => Self::new(StatusCode::BAD_GATEWAY, text),
             ExportError::Exporter(error) => of_component(error, text),
+            ExportError::Tables(error) if !matches!(error, TableError::Schema(_)) => {
+                Self::bad_request(text)
+            }
             ExportError::Open(_)
+            | ExportError::Tables(_)
             | ExportError::Component(_)
             | ExportError::Stream(_)
             | ExportError::Panicked(_) => Self::internal(text),

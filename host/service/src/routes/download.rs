@@ -12,7 +12,10 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use futures_util::StreamExt;
-use partway_jobs::{Clock, JobRecord, JobState, ObjectCheck, SystemClock};
+use partway_codec::Encoding;
+use partway_jobs::{
+    Clock, ExportRequest, JobObject, JobRecord, JobState, ObjectCheck, SystemClock,
+};
 use tracing::Span;
 use url::form_urlencoded;
 
@@ -40,6 +43,7 @@ const PRESIGNED_FOR: Duration = Duration::from_secs(5 * 60);
     params(
         Id,
         ("redirect" = Option<u8>, Query, description = "1: redirect to S3 or R2 itself", minimum = 0, maximum = 1),
+        ("table" = Option<String>, Query, description = "Of an export with eachTable: the table whose object it is to be, instead of the manifest"),
         ("Range" = Option<String>, Header, description = "One range of bytes, such as `bytes=100-`"),
         ("If-Range" = Option<String>, Header, description = "The ETag of the bytes that the client already has"),
         ("If-None-Match" = Option<String>, Header, description = "The ETags of the objects that the client has"),
@@ -67,7 +71,7 @@ const PRESIGNED_FOR: Duration = Duration::from_secs(5 * 60);
         (status = 307, description = "The object is at the Location for the next 5 minutes",
             headers(("Location" = String, description = "A presigned URL of S3 or R2"))),
         (status = 400, description = "The query is invalid, or the store is a folder, which has no URLs", body = ErrorBody),
-        (status = 404, description = "There is no such export", body = ErrorBody),
+        (status = 404, description = "There is no such export, or it has no object of the table", body = ErrorBody),
         (status = 409, description = "The export is not done", body = ErrorBody,
             headers(("Retry-After" = u64, description = "When to try again, in seconds"))),
         (status = 410, description = "The export failed or was cancelled, or its object is gone", body = ErrorBody),
@@ -131,7 +135,7 @@ async fn download(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let redirects = wants_redirect(query.as_deref())?;
+    let Wanted { redirects, table } = wanted(query.as_deref())?;
     let (exports, record, _) = state.export(&id).await?;
     match record.state {
         JobState::Done if record.pruned_at.is_some() => Err(ApiError::new(
@@ -139,8 +143,10 @@ async fn download(
             format!("the object of export {id} has been deleted"),
         )),
         // A URL is signed for GET: a HEAD is answered here.
-        JobState::Done if redirects && method == Method::GET => redirect(exports, &record).await,
-        JobState::Done => object(exports, &record, &method, &headers).await,
+        JobState::Done if redirects && method == Method::GET => {
+            redirect(exports, &record, table.as_deref()).await
+        }
+        JobState::Done => object(exports, &record, table.as_deref(), &method, &headers).await,
         JobState::Failed | JobState::Cancelled => {
             let ended = if record.state == JobState::Failed { "has" } else { "was" };
             let text =
@@ -157,21 +163,30 @@ async fn download(
     }
 }
 
-/// Whether the client wants to be redirected to the store.
-fn wants_redirect(query: Option<&str>) -> Result<bool, ApiError> {
-    let mut redirects = false;
+/// What the query of a download asks for.
+#[derive(Default)]
+struct Wanted {
+    /// To be redirected to the store.
+    redirects: bool,
+    /// The object of this table, of an export that has made one for each.
+    table: Option<String>,
+}
+
+fn wanted(query: Option<&str>) -> Result<Wanted, ApiError> {
+    let mut wanted = Wanted::default();
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        redirects = match (name.as_ref(), value.as_ref()) {
-            ("redirect", "1") => true,
-            ("redirect", "0") => false,
+        match (name.as_ref(), value.as_ref()) {
+            ("redirect", "1") => wanted.redirects = true,
+            ("redirect", "0") => wanted.redirects = false,
+            ("table", table) => wanted.table = Some(table.to_owned()),
             _ => {
                 return Err(ApiError::bad_request(
                     "the query may only have redirect=1 or redirect=0",
                 ));
             }
-        };
+        }
     }
-    Ok(redirects)
+    Ok(wanted)
 }
 
 /// Redirects a client to the store's own URL of the object.
@@ -179,10 +194,14 @@ fn wants_redirect(query: Option<&str>) -> Result<bool, ApiError> {
 /// # Errors
 ///
 /// 400 where the store has no URLs, 410 where the object is no longer in it, and the store's.
-async fn redirect(exports: &StoreExports, record: &JobRecord) -> Result<Response, ApiError> {
-    let name = existing_object(exports, record).await?;
-    let disposition = disposition(name);
-    let Some(url) = exports.store.presigned(name, PRESIGNED_FOR, &disposition).await? else {
+async fn redirect(
+    exports: &StoreExports,
+    record: &JobRecord,
+    table: Option<&str>,
+) -> Result<Response, ApiError> {
+    let JobObject { name, .. } = existing_object(exports, record, table).await?;
+    let disposition = disposition(&name);
+    let Some(url) = exports.store.presigned(&name, PRESIGNED_FOR, &disposition).await? else {
         return Err(ApiError::bad_request(
             "the objects are in a folder and have no URLs: download them without redirect=1",
         ));
@@ -195,14 +214,24 @@ async fn redirect(exports: &StoreExports, record: &JobRecord) -> Result<Response
     Ok(response)
 }
 
-/// The name of the object of an export that is done, if it is still there.
-async fn existing_object<'a>(
+/// The object of an export that is done, or that of a table, if it is still there.
+async fn existing_object(
     exports: &StoreExports,
-    record: &'a JobRecord,
-) -> Result<&'a str, ApiError> {
+    record: &JobRecord,
+    table: Option<&str>,
+) -> Result<JobObject, ApiError> {
     let id = &record.id;
-    let text = match exports.check_object(record).await? {
-        ObjectCheck::Present => return Ok(record.object.as_deref().unwrap_or_default()),
+    let is_wanted = |object: &JobObject| match (&object.table, table) {
+        (Some(found), Some(wanted)) => found.eq_ignore_ascii_case(wanted),
+        (found, wanted) => found.is_none() && wanted.is_none(),
+    };
+    let Some(object) = exports.objects(record).await?.into_iter().find(is_wanted) else {
+        let table = table.unwrap_or_default();
+        let text = format!("export {id} has no object of table {table:?} alone");
+        return Err(ApiError::new(StatusCode::NOT_FOUND, text));
+    };
+    let text = match exports.check_one_object(record, &object).await? {
+        ObjectCheck::Present => return Ok(object),
         ObjectCheck::Replaced => {
             format!("the object of export {id} is gone: another has its name, or it was changed")
         }
@@ -243,11 +272,13 @@ pub async fn ticket(
 pub async fn object(
     exports: &StoreExports,
     record: &JobRecord,
+    table: Option<&str>,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let (name, length) = (existing_object(exports, record).await?, record.totals.bytes);
-    let tag = format!("\"{}\"", record.sha256.as_deref().unwrap_or_default());
+    let JobObject { name, bytes: length, sha256, .. } =
+        existing_object(exports, record, table).await?;
+    let tag = format!("\"{sha256}\"");
     let (status, range) = match select(headers, &tag, length) {
         Selection::Whole => (StatusCode::OK, 0..length),
         // Ranges are for GET alone (RFC 9110, 14.2).
@@ -266,7 +297,12 @@ pub async fn object(
     ];
     if status != StatusCode::NOT_MODIFIED {
         set.push((CONTENT_LENGTH, (range.end - range.start).to_string()));
-        set.extend(file_headers(name, &record.request.format, &record.request.encoding));
+        let ExportRequest { format, encoding, each_table, .. } = &record.request;
+        set.extend(match *each_table && table.is_none() {
+            // The manifest.
+            true => file_headers(&name, "json", &Encoding::default()),
+            false => file_headers(&name, format, encoding),
+        });
     }
     if status == StatusCode::PARTIAL_CONTENT {
         set.push((CONTENT_RANGE, format!("bytes {}-{}/{length}", range.start, range.end - 1)));
@@ -275,7 +311,7 @@ pub async fn object(
         Body::empty()
     } else {
         let range = (status == StatusCode::PARTIAL_CONTENT).then_some(range);
-        stored_bytes(exports, name, range).await?
+        stored_bytes(exports, &name, range).await?
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;

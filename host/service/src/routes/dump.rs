@@ -83,7 +83,8 @@ pub async fn get(
             if record.totals.bytes <= exports.inline.max_bytes
                 && exports.downloads.available_permits() > 0 =>
         {
-            let mut response = object(exports, &record, &Method::GET, &HeaderMap::new()).await?;
+            let mut response =
+                object(exports, &record, None, &Method::GET, &HeaderMap::new()).await?;
             // Ranges of the same bytes are at the Content-Location; here each GET starts an export.
             response.headers_mut().remove(ACCEPT_RANGES);
             insert(&mut response, CONTENT_LOCATION, &download_url(id.as_str()));
@@ -111,6 +112,10 @@ async fn check(state: &ServiceState, parameters: &ExportParameters) -> Result<()
             ));
         };
         exports.callbacks.check(url).await.map_err(|error| callback_error(&error))?;
+    }
+    if parameters.each_table()? {
+        let request = parameters.request(&state.databases, state.exports()?)?;
+        return Ok(state.check_each_table(request, CHECK_PART_SIZE).await?);
     }
     Ok(state.check(database, options).await?)
 }

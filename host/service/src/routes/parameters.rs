@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use partway_codec::{CompressionError, Encoding};
 use partway_jobs::{
     Blobs, ColumnTypes, Content, ExportRequest, FormatOption, FormatOptions, Target, object_name,
-    subset_settings,
+    object_set_name, reads_pages, subset_settings,
 };
 use partway_wasmtime::exporter::Options;
 use serde::Deserialize;
@@ -65,6 +65,11 @@ pub struct ExportParameters {
     #[schema(pattern = "^(stored|declared)$")]
     #[param(pattern = "^(stored|declared)$")]
     pub types: Option<String>,
+    /// Whether there is one object for each table, `NAME.TABLE.FORMAT`, and the export's own object is their manifest. In
+    /// the body of a POST alone.
+    #[serde(rename = "eachTable")]
+    #[param(ignore)]
+    pub each_table: bool,
     /// How the object is compressed: `zstd` or `gzip`, with a level such as `zstd:9`, or `none`; by default, as the service
     /// is set up.
     pub compress: Option<String>,
@@ -215,8 +220,24 @@ impl ExportParameters {
             tables: self.tables.clone(),
             settings: self.settings()?,
             encoding: self.encoding(&exports.encoding)?,
+            each_table: self.each_table()?,
             ..exports.default_request(database)
         })
+    }
+
+    /// Whether there is one object for each table.
+    ///
+    /// # Errors
+    ///
+    /// If the format has all tables in one.
+    pub fn each_table(&self) -> Result<bool, ApiError> {
+        if self.each_table && reads_pages(self.format()) {
+            return Err(ApiError::bad_request(format!(
+                "eachTable can't be used with format {}: it is the database file, with all tables",
+                self.format()
+            )));
+        }
+        Ok(self.each_table)
     }
 
     /// How the object is encoded, where a service encodes objects like this.
@@ -277,9 +298,13 @@ impl ExportParameters {
     /// If it would not.
     pub fn object_name(&self) -> Result<Option<String>, ApiError> {
         let Some(name) = &self.name else { return Ok(None) };
-        let plain = object_name(name).map_err(|_| {
+        let (checked, most) = match self.each_table {
+            true => (object_set_name(name), 100),
+            false => (object_name(name), 200),
+        };
+        let plain = checked.map_err(|_| {
             ApiError::bad_request(format!(
-                "the name {name:?} can't be used: give a plain name of 1 to 200 bytes, without slashes, that does not \
+                "the name {name:?} can't be used: give a plain name of 1 to {most} bytes, without slashes, that does not \
                  begin with a dot"
             ))
         })?;

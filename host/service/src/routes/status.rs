@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
-use partway_jobs::{Callback, Clock, JobRecord, SystemClock};
+use partway_jobs::{Callback, Clock, JobObject, JobRecord, JobState, SystemClock};
 use serde::Serialize;
 use url::Url;
 use utoipa::ToSchema;
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::id::Id;
 use crate::http::error::{ApiError, CommonErrors, ErrorBody};
 use crate::http::response::{ResultBody, result};
-use crate::paths::{download_url, status_url};
+use crate::paths::{download_url, status_url, table_download_url};
 use crate::state::ServiceState;
 use crate::state::error::ExportError;
 use crate::state::export_state::ExportState;
@@ -45,7 +45,12 @@ pub async fn current(state: &ServiceState, id: &str) -> Result<Status, ExportErr
     let (exports, record, database) = state.export(id).await?;
     let progress = exports.running.progress(&record.id);
     let callback = exports.callback(&record.id).await?;
-    Ok(Status::of(&record, database, progress, SystemClock.now()).with_callback(callback))
+    let objects = match record.state {
+        JobState::Done => exports.objects(&record).await?,
+        _ => Vec::new(),
+    };
+    let status = Status::of(&record, database, progress, SystemClock.now());
+    Ok(status.with_objects(objects).with_callback(callback))
 }
 
 /// An export that was requested.
@@ -123,6 +128,11 @@ pub struct Status {
     warnings: Vec<String>,
     /// Tables that could not be read to the end: the database is damaged, and the object `incomplete`.
     damaged: Vec<String>,
+    /// The objects of an export that has made one for each table; not there for others. The export's own object is their
+    /// manifest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    objects: Vec<TableObject>,
     /// Whether a schedule started it, rather than a client.
     scheduled: bool,
     /// When its object was deleted.
@@ -131,6 +141,18 @@ pub struct Status {
     /// The callback that reports its end, if it has one.
     #[schema(required)]
     callback: Option<CallbackStatus>,
+}
+
+/// The object of a table.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct TableObject {
+    table: String,
+    name: String,
+    bytes: u64,
+    rows: u64,
+    sha256: String,
+    download_url: String,
 }
 
 /// The status of a callback.
@@ -196,6 +218,7 @@ impl Status {
             error: record.last_error.clone(),
             warnings: totals.warnings.clone(),
             damaged: totals.damaged.clone(),
+            objects: Vec::new(),
             scheduled: record.is_scheduled,
             pruned_at: record.pruned_at,
             callback: None,
@@ -205,6 +228,20 @@ impl Status {
     /// Whether the export has ended.
     pub fn is_finished(&self) -> bool {
         self.finished_at.is_some()
+    }
+
+    /// With the objects of its tables.
+    #[must_use]
+    pub fn with_objects(mut self, objects: Vec<JobObject>) -> Self {
+        let id = &self.accepted.export_id;
+        let of_tables = objects.into_iter().filter_map(|object| {
+            let JobObject { table, name, bytes, rows, sha256, .. } = object;
+            let table = table?;
+            let download_url = table_download_url(id, &table);
+            Some(TableObject { table, name, bytes, rows, sha256, download_url })
+        });
+        self.objects = of_tables.collect();
+        self
     }
 
     /// With the status of its callback.

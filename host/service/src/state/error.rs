@@ -1,6 +1,6 @@
 //! Why something can't be done with an export, whoever wants it: a request or a background task.
 
-use partway_jobs::{JobError, JobId, ObjectError, StateError};
+use partway_jobs::{EachTableError, JobError, JobId, ObjectError, StateError, TableError};
 use partway_sqlite::OpenError;
 use partway_store::StoreError;
 use partway_wasmtime::{CallError, LoadError};
@@ -31,6 +31,8 @@ pub enum ExportError {
     Exporter(#[from] CallError),
     #[error(transparent)]
     Stream(JobError),
+    #[error(transparent)]
+    Tables(TableError),
     #[error("the task ended unexpectedly: {0}")]
     Panicked(#[from] JoinError),
 }
@@ -41,6 +43,15 @@ impl From<JobError> for ExportError {
             JobError::Call(error) => Self::Exporter(error),
             JobError::Store(error) => Self::Store(error),
             error => Self::Stream(error),
+        }
+    }
+}
+
+impl From<EachTableError> for ExportError {
+    fn from(error: EachTableError) -> Self {
+        match error {
+            EachTableError::Tables(error) => Self::Tables(error),
+            EachTableError::Start(error) => Self::Exporter(error),
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use partway_codec::Encoding;
 use partway_jobs::{
-    Callback, Clock, ExportRequest, JobId, JobRecord, JobStore, ObjectCheck, OnChange, Pace,
-    Queued, SnapshotMode, StateError, SystemClock, Worker, manifest_name,
+    Callback, Clock, ExportRequest, JobId, JobObject, JobRecord, JobStore, ObjectCheck, OnChange,
+    Pace, Queued, SnapshotMode, StateError, SystemClock, Worker, manifest_name,
 };
 use partway_store::{Store, StoreAddress};
 use tokio::sync::Semaphore;
@@ -134,6 +134,7 @@ impl StoreExports {
             settings: Vec::new(),
             encoding: self.encoding.clone(),
             manifest: self.manifests,
+            each_table: false,
             filters: vec![],
             component: None,
             part_size: self.part_size,
@@ -247,18 +248,32 @@ impl StoreExports {
     ///
     /// The store's, and those of the job store.
     pub async fn prune(&self, record: &JobRecord) -> Result<bool, ExportError> {
-        let name = record.object.as_deref().unwrap_or_default();
-        // Deleting one that is missing tells whether the store is there at all.
-        let is_own = self.check_object(record).await? != ObjectCheck::Replaced;
-        if is_own {
-            self.store.delete(name).await?;
-            if record.request.manifest {
-                self.store.delete(&manifest_name(name)).await?;
+        let mut is_own = true;
+        // A manifest before what it is of: what is left of a set, should this be interrupted, is none.
+        for object in self.objects(record).await?.iter().rev() {
+            // Deleting one that is missing tells whether the store is there at all.
+            if self.check_one_object(record, object).await? == ObjectCheck::Replaced {
+                is_own = false;
+                continue;
+            }
+            self.store.delete(&object.name).await?;
+            if record.request.manifest && !record.request.each_table {
+                self.store.delete(&manifest_name(&object.name)).await?;
             }
         }
         let id = record.id.clone();
         self.with_jobs(move |jobs| jobs.save_pruned(&id, SystemClock.now())).await?;
         Ok(is_own)
+    }
+
+    /// The objects of an export that is done.
+    ///
+    /// # Errors
+    ///
+    /// Those of the job store.
+    pub async fn objects(&self, record: &JobRecord) -> Result<Vec<JobObject>, ExportError> {
+        let record = record.clone();
+        self.with_jobs(move |jobs| jobs.objects(&record)).await
     }
 
     /// What became of the object of an export that is done.
@@ -268,6 +283,19 @@ impl StoreExports {
     /// The store's, and those of the job store.
     pub async fn check_object(&self, record: &JobRecord) -> Result<ObjectCheck, ExportError> {
         Ok(self.worker.jobs().check_object(&self.store, record).await?)
+    }
+
+    /// What became of one of the objects of an export that is done.
+    ///
+    /// # Errors
+    ///
+    /// The store's, and those of the job store.
+    pub async fn check_one_object(
+        &self,
+        record: &JobRecord,
+        object: &JobObject,
+    ) -> Result<ObjectCheck, ExportError> {
+        Ok(self.worker.jobs().check_one_object(&self.store, record, object).await?)
     }
 
     /// The callback of an export, if it has one.

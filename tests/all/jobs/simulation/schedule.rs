@@ -149,6 +149,7 @@ impl Schedule {
             tables: Vec::new(),
             settings: Vec::new(),
             manifest: false,
+            each_table: false,
             filters: vec![],
             component: None,
             part_size: Some(plan.part_size),
