@@ -501,7 +501,10 @@ impl ActiveJob {
             None => default_name(now, &request.format, &request.encoding),
         };
         // Nobody is to take one with gaps for a whole one.
-        if self.record.skips_damaged { format!("{wanted}.incomplete") } else { wanted }
+        let wanted =
+            if self.record.skips_damaged { format!("{wanted}.incomplete") } else { wanted };
+        // A set is known by its manifest.
+        if request.each_table { manifest_name(&wanted) } else { wanted }
     }
 
     /// The first name that is free in the store and not taken by another unfinished job.
@@ -514,10 +517,7 @@ impl ActiveJob {
         let taken = jobs.taken_names(&self.record.store, &self.record.id)?;
         let mut number = 1;
         loop {
-            let mut name = numbered_name(wanted, number);
-            if self.record.request.each_table {
-                name = manifest_name(&name);
-            }
+            let name = numbered_name(wanted, number);
             number += 1;
             if taken.contains(&name) || self.is_taken(store, &name).await? {
                 continue;

@@ -131,19 +131,43 @@ pub(crate) async fn write_manifest(
     Ok(())
 }
 
-/// Writes an object, unless there is one of its name and with these bytes: that of an earlier attempt.
+/// Writes an object, unless there is one of its name and with these bytes: that of an earlier attempt. Of other bytes:
+/// [`StoreError::Taken`].
 pub(crate) async fn write_once(
     store: &Arc<dyn Store>,
     name: &str,
-    bytes: Vec<u8>,
+    bytes: &Bytes,
 ) -> Result<CompletedObject, StoreError> {
-    if store.is_taken(name).await? {
-        let ObjectStat { length, version } = store.stat(name).await?;
-        if length == bytes.len() as u64 && read_up_to(store, name, bytes.len()).await? == bytes {
-            return Ok(CompletedObject { name: name.to_owned(), version });
-        }
+    if let Some(found) = find_same(store, name, bytes).await? {
+        return Ok(found);
     }
-    write_object(store, name, Bytes::from(bytes)).await
+    if store.is_taken(name).await? {
+        return Err(StoreError::Taken { location: store.location(name) });
+    }
+    match write_object(store, name, bytes.clone()).await {
+        // Of this object nothing was saved that would have to start over.
+        Err(StoreError::UploadGone { location }) => {
+            let reason = "what was written of it has been deleted".to_owned();
+            Err(StoreError::Failed { location, reason })
+        }
+        written => written,
+    }
+}
+
+/// The object of a name, if it has these bytes.
+pub(crate) async fn find_same(
+    store: &Arc<dyn Store>,
+    name: &str,
+    bytes: &Bytes,
+) -> Result<Option<CompletedObject>, StoreError> {
+    let ObjectStat { length, version } = match store.stat(name).await {
+        Ok(found) => found,
+        Err(StoreError::NoObject { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let is_same =
+        length == bytes.len() as u64 && read_up_to(store, name, bytes.len()).await? == *bytes;
+    Ok(is_same.then(|| CompletedObject { name: name.to_owned(), version }))
 }
 
 /// An object's bytes, up to about this many.

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use partway_manifest::{Manifest, ManifestSet};
-use partway_store::{CompletedObject, ObjectVersion, Store, StoreError};
+use partway_store::{CompletedObject, ObjectVersion, Store, StoreError, numbered_name};
 use sha2::{Digest, Sha256};
 
 use crate::job::Job;
 use crate::job_error::JobError;
-use crate::manifest::{manifest, write_once};
+use crate::manifest::{find_same, manifest, write_once};
 use crate::record::JobRecord;
 use crate::step_error::StepError;
 use crate::totals::{Finished, Totals};
@@ -87,8 +88,9 @@ pub(crate) async fn complete_set(
         match job.complete(store).await {
             Ok(done) => finished.push(done),
             Err(error) => {
+                // Of all: an earlier attempt may have got further than this one.
                 if !error.is_transient() {
-                    delete_all(store, finished.iter().map(|done| &done.name)).await?;
+                    delete_completed(store, jobs).await.map_err(JobError::from)?;
                 }
                 return Err(error.into());
             }
@@ -130,16 +132,6 @@ pub(crate) async fn delete_completed(
     Ok(())
 }
 
-async fn delete_all(
-    store: &Arc<dyn Store>,
-    names: impl Iterator<Item = &String>,
-) -> Result<(), JobError> {
-    for name in names {
-        store.delete(name).await?;
-    }
-    Ok(())
-}
-
 async fn write_set_manifest(
     store: &Arc<dyn Store>,
     record: &JobRecord,
@@ -156,7 +148,7 @@ async fn write_set_manifest(
     let bytes = text.len() as u64;
     let sha256 = base16ct::lower::encode_string(&Sha256::digest(&text));
     let wanted = record.object.as_deref().unwrap_or_default();
-    let CompletedObject { name, version } = write_once(store, wanted, text).await?;
+    let CompletedObject { name, version } = write_manifest(store, wanted, text).await?;
     let tables = jobs.iter().map(|job| job.place.table.clone());
     let mut objects: Vec<JobObject> =
         tables.zip(&finished).map(|(table, done)| object(table, done)).collect();
@@ -164,6 +156,33 @@ async fn write_set_manifest(
     let finished = Finished { name, location, sha256, version, totals: record.totals.clone() };
     objects.push(JobObject { bytes, rows: 0, ..object(None, &finished) });
     Ok(Completed { finished, objects })
+}
+
+/// Writes the manifest under its name, or the next free one: the objects are there, and are not made again for that.
+async fn write_manifest(
+    store: &Arc<dyn Store>,
+    wanted: &str,
+    text: Vec<u8>,
+) -> Result<CompletedObject, StoreError> {
+    let text = Bytes::from(text);
+    let mut number = 1;
+    let written = loop {
+        match write_once(store, &numbered_name(wanted, number), &text).await {
+            Err(StoreError::Taken { .. }) => number += 1,
+            written => break written?,
+        }
+    };
+    // A process that has lost the job may have written it meanwhile, and before.
+    for name in (1..=number).map(|number| numbered_name(wanted, number)) {
+        if name == written.name {
+            break;
+        }
+        if let Some(first) = find_same(store, &name, &text).await? {
+            store.delete(&written.name).await?;
+            return Ok(first);
+        }
+    }
+    Ok(written)
 }
 
 fn object(table: Option<String>, finished: &Finished) -> JobObject {

@@ -219,7 +219,7 @@ impl Bucket for Requests {
 
     async fn upload_part(
         &self,
-        _key: &str,
+        key: &str,
         upload_id: &str,
         number: u32,
         bytes: Bytes,
@@ -231,7 +231,7 @@ impl Bucket for Requests {
             self.view.ground.written(self.view.actor, upload_id, number, &tag);
             Ok(tag)
         };
-        let effect = Effect::new(Kind::Write, Some(upload_id), number);
+        let effect = Effect::new(Kind::of_write(key), Some(upload_id), number);
         let result = self.view.effect(effect, write).await;
         drop(part);
         result

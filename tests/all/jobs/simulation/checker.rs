@@ -17,7 +17,10 @@ pub struct Saved {
     pub state: String,
     pub object: Option<String>,
     pub upload: Option<String>,
+    /// Those of objects of the same job whose slices are done.
+    pub ended_uploads: Vec<String>,
     pub checkpoint: Option<String>,
+    /// Of the object that it is at.
     pub totals: Totals,
     pub starts: u32,
     pub wake_at: Option<i64>,
@@ -79,20 +82,29 @@ impl Checker {
     /// Whether an unfinished job has this upload.
     pub fn is_owned(&self, upload: &str) -> bool {
         let seen = self.seen();
-        seen.jobs.values().any(|job| !job.is_finished && job.upload.as_deref() == Some(upload))
+        seen.jobs.values().filter(|job| !job.is_finished).any(|job| {
+            job.upload.as_deref() == Some(upload) || job.ended_uploads.iter().any(|id| id == upload)
+        })
     }
 
     fn load(&self) -> rusqlite::Result<Vec<(String, Saved)>> {
         let connection = self.connection.lock().expect("no panic under the lock");
         let mut statement =
-            connection.prepare_cached("SELECT * FROM export_jobs ORDER BY rowid")?;
+            connection.prepare_cached(
+                "SELECT *, (SELECT group_concat(ended ->> '$.upload.id') FROM export_objects WHERE job = id) AS ended_uploads \
+                 FROM export_jobs ORDER BY rowid",
+            )?;
         let saved = statement.query_map([], |row| {
-            let totals: Option<String> = row.get("totals")?;
+            let of_object: Option<String> = row.get("object_totals")?;
+            let totals = of_object.map_or_else(|| row.get("totals"), |totals| Ok(Some(totals)))?;
+            let ended: Option<String> = row.get("ended_uploads")?;
+            let ended = ended.as_deref().unwrap_or_default().split(',');
             let totals = totals.map(|text| serde_json::from_str(&text).expect("totals in JSON"));
             let saved = Saved {
                 state: row.get("state")?,
                 object: row.get("object")?,
                 upload: row.get("upload_id")?,
+                ended_uploads: ended.filter(|id| !id.is_empty()).map(str::to_owned).collect(),
                 checkpoint: row.get("checkpoint")?,
                 totals: totals.unwrap_or_default(),
                 starts: row.get("starts")?,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use partway_wasmtime::exporter::Exporter;
+use partway_wasmtime::exporter::{Exporter, Options};
 use rusqlite::Connection;
 
 use crate::support::{database, export_with, job_options};
@@ -17,8 +17,10 @@ pub const CHANGE: &str =
 pub struct Prepared {
     pub database: PathBuf,
     pub dump: Vec<u8>,
-    /// The dump after [`CHANGE`], which needs write-ahead logging.
-    pub changed: Option<Vec<u8>>,
+    /// Those of its tables alone.
+    pub tables: [Vec<u8>; 2],
+    /// The dump after [`CHANGE`], which needs write-ahead logging, and those of its tables.
+    pub changed: Option<(Vec<u8>, [Vec<u8>; 2])>,
 }
 
 /// Makes them all: of 6 to 12 parts of 4 KiB.
@@ -40,9 +42,10 @@ pub fn prepare(exporter: &Exporter, folder: &Path) -> Vec<Prepared> {
             let copy = folder.join(format!("changed-{number}.db"));
             fs::copy(&path, &copy).expect("a copy");
             change(&Connection::open(&copy).expect("the copy")).expect("a change");
-            dump(exporter, &copy)
+            (dump(exporter, &copy, &[]), tables(exporter, &copy))
         });
-        Prepared { dump: dump(exporter, &path), changed, database: path }
+        let (dump, tables) = (dump(exporter, &path, &[]), tables(exporter, &path));
+        Prepared { dump, tables, changed, database: path }
     };
     vec![one(0, "wal", 200, 30), one(1, "delete", 120, 100), one(2, "wal", 60, 220)]
 }
@@ -52,10 +55,15 @@ pub fn change(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(CHANGE)
 }
 
-fn dump(exporter: &Exporter, database: &Path) -> Vec<u8> {
+fn tables(exporter: &Exporter, database: &Path) -> [Vec<u8>; 2] {
+    ["a", "b"].map(|table| dump(exporter, database, &[table]))
+}
+
+fn dump(exporter: &Exporter, database: &Path, tables: &[&str]) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder");
+    let tables = tables.iter().map(|&table| table.to_owned()).collect();
+    let options = Options { tables, ..job_options(1 << 20) };
     let exported =
-        export_with(exporter, database, folder.path(), job_options(1 << 20), || u32::MAX)
-            .expect("an export");
+        export_with(exporter, database, folder.path(), options, || u32::MAX).expect("an export");
     fs::read(exported.file).expect("the dump")
 }

@@ -1,7 +1,11 @@
 //! What must be true in the end.
 
-use partway_jobs::JobState;
+use std::collections::BTreeSet;
 
+use partway_jobs::JobState;
+use partway_manifest::ManifestSet;
+
+use super::ground::OBJECTS_OF_SET;
 use super::host::A_DAY;
 use super::schedule::Schedule;
 use super::tally::Met;
@@ -48,6 +52,11 @@ impl Schedule {
                 if let Some(name) = &job.object {
                     objects.remove(name);
                 }
+                if self.world.plan.each_table
+                    && let Some(bytes) = &bytes
+                {
+                    self.check_set(bytes, &mut objects);
+                }
                 continue;
             }
             let is_cancelled = state == JobState::Cancelled.as_str();
@@ -64,10 +73,36 @@ impl Schedule {
         }
         objects.retain(|name| !self.ground.is_late(name));
         // What could not be looked after may have come to an object, under whatever name was free.
-        if objects.len() > telling {
+        let each = if self.world.plan.each_table { OBJECTS_OF_SET } else { 1 };
+        if objects.len() > telling * each {
             self.world.violation(format!("{objects:?} belong to no job that is done"));
         }
         self.prune_all().await;
+    }
+
+    /// All objects of a set are there, of one moment; they are taken out of those that belong to no job.
+    fn check_set(&self, manifest: &[u8], objects: &mut BTreeSet<String>) {
+        let set = ManifestSet::from_json(manifest).expect("it was looked at when it came");
+        let mut found = Vec::new();
+        for listed in set.objects {
+            let object = listed.object;
+            let bytes = self.ground.object(&object.name);
+            let is_overwritten = !self.world.plan.conditional && self.ground.is_late(&object.name);
+            match bytes {
+                Some(bytes) if sha256(&bytes) == object.sha256 || is_overwritten => {
+                    found.push(bytes);
+                }
+                _ => {
+                    let name = &object.name;
+                    self.world
+                        .violation(format!("{name} is in a manifest, and is not what it says"));
+                }
+            }
+            objects.remove(&object.name);
+        }
+        if !self.ground.dumps.chunks(2).any(|moment| *moment == found[..]) {
+            self.world.violation("the objects of a set are not those of one moment".to_owned());
+        }
     }
 
     async fn prune_all(&mut self) {

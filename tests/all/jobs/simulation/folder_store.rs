@@ -55,7 +55,7 @@ impl Store for GatedFolder {
             self.view.ground.touched(&upload.id, self.view.world.lock().wall);
             Ok(part_id)
         };
-        let effect = Effect::new(Kind::Write, Some(&upload.id), number);
+        let effect = Effect::new(Kind::of_write(&upload.name), Some(&upload.id), number);
         let result = self.view.effect(effect, write).await;
         drop(part);
         result

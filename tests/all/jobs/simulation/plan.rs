@@ -40,6 +40,8 @@ pub struct Plan {
     /// Whether time may pass while a component works on a job that nobody wants any more. How far it gets then depends
     /// on this machine's speed: such a schedule is checked as any other, but it is not the same every time.
     pub loose: bool,
+    /// Whether each table becomes an object of its own.
+    pub each_table: bool,
 }
 
 impl Plan {
@@ -85,6 +87,7 @@ impl Plan {
             conditional: seed.is_multiple_of(2),
             asks_twice,
             loose,
+            each_table: false,
         }
     }
 

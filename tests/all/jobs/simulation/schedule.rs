@@ -119,12 +119,16 @@ impl Schedule {
         let (state, store) = (folder.join("state"), folder.join("store"));
         std::fs::create_dir(&store).expect("the store's folder");
         let mut database = chosen.database.clone();
-        let mut dumps = vec![chosen.dump.clone()];
+        let dumps_of = |whole: &Vec<u8>, tables: &[Vec<u8>; 2]| match plan.each_table {
+            true => tables.to_vec(),
+            false => vec![whole.clone()],
+        };
+        let mut dumps = dumps_of(&chosen.dump, &chosen.tables);
         let mut writer = None;
         if plan.changes
-            && let Some(changed) = &chosen.changed
+            && let Some((changed, tables)) = &chosen.changed
         {
-            dumps.push(changed.clone());
+            dumps.extend(dumps_of(changed, tables));
             database = folder.join("changing.db");
             std::fs::copy(&chosen.database, &database).expect("a copy of the database");
             let connection = Connection::open(&database).expect("the copy");
@@ -149,7 +153,7 @@ impl Schedule {
             tables: Vec::new(),
             settings: Vec::new(),
             manifest: false,
-            each_table: false,
+            each_table: plan.each_table,
             filters: vec![],
             component: None,
             part_size: Some(plan.part_size),

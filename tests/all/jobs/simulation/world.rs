@@ -1,5 +1,6 @@
 //! What the hosts of a schedule share: the clock, the gates that they wait at, who is alive, and the trace.
 
+use partway_manifest::MANIFEST_SUFFIX;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
@@ -12,11 +13,21 @@ use super::tally::{Met, Tally};
 pub enum Kind {
     Look,
     Begin,
+    /// Of a part, in a slice.
     Write,
+    /// Of a manifest, in one go.
+    WriteManifest,
     Complete,
     Find,
     Abort,
     List,
+}
+
+impl Kind {
+    /// The kind of a write to an object of this name.
+    pub fn of_write(name: &str) -> Self {
+        if name.ends_with(MANIFEST_SUFFIX) { Self::WriteManifest } else { Self::Write }
+    }
 }
 
 /// Before an effect, or after it, when its answer is on the way.
