@@ -238,7 +238,7 @@ impl ActiveJob {
         }
         if let (Some(_), Some(store)) = (&self.set, &self.store)
             && self.is_last_ended()
-            && let Err(error) = delete_completed(store, &self.objects()).await
+            && let Err(error) = delete_completed(store, &self.record, &self.objects()).await
         {
             return Ok(Err(error));
         }
@@ -296,11 +296,13 @@ impl ActiveJob {
         let (Some(store), false) = (&self.store, self.objects().is_empty()) else {
             return Ok(false);
         };
-        let mut were_there = true;
+        // All are tried, whatever becomes of the first.
+        let mut were_there = Ok(true);
         for job in self.objects() {
-            were_there &= job.abort(store).await?;
+            let was_there = job.abort(store).await;
+            were_there = were_there.and_then(|others| Ok(others & was_there?));
         }
-        Ok(were_there)
+        were_there
     }
 
     /// Its objects that have begun.

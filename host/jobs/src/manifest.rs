@@ -107,7 +107,7 @@ async fn is_manifest_of(
     name: &str,
     object: &str,
 ) -> Result<bool, StoreError> {
-    let bytes = read_up_to(store, name, MAX_REPLACED).await?;
+    let bytes = read_manifest(store, name).await?;
     Ok(Manifest::from_json(&bytes).is_ok_and(|manifest| manifest.object.name == object))
 }
 
@@ -168,6 +168,14 @@ pub(crate) async fn find_same(
     let is_same =
         length == bytes.len() as u64 && read_up_to(store, name, bytes.len()).await? == *bytes;
     Ok(is_same.then(|| CompletedObject { name: name.to_owned(), version }))
+}
+
+/// The bytes of what may be a manifest; of what is too large for one, a part that is none.
+pub(crate) async fn read_manifest(
+    store: &Arc<dyn Store>,
+    name: &str,
+) -> Result<Vec<u8>, StoreError> {
+    read_up_to(store, name, MAX_REPLACED).await
 }
 
 /// An object's bytes, up to about this many.

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::job::Job;
 use crate::job_error::JobError;
-use crate::manifest::{find_same, manifest, write_once};
+use crate::manifest::{find_same, manifest, read_manifest, write_once};
 use crate::record::JobRecord;
 use crate::step_error::StepError;
 use crate::totals::{Finished, Totals};
@@ -90,7 +90,7 @@ pub(crate) async fn complete_set(
             Err(error) => {
                 // Of all: an earlier attempt may have got further than this one.
                 if !error.is_transient() {
-                    delete_completed(store, jobs).await.map_err(JobError::from)?;
+                    delete_completed(store, record, jobs).await.map_err(JobError::from)?;
                 }
                 return Err(error.into());
             }
@@ -119,17 +119,34 @@ pub(crate) async fn find_completed_set(
     }
 }
 
-/// Deletes those objects of a set that have appeared although others have not.
+/// Deletes those objects of a set that have appeared although others have not, and its manifest, if an earlier attempt has
+/// got that far.
 pub(crate) async fn delete_completed(
     store: &Arc<dyn Store>,
+    record: &JobRecord,
     jobs: &[&Job],
 ) -> Result<(), StoreError> {
+    let manifest = record.object.as_deref().unwrap_or_default();
+    if let Some(set) = read_set(store, manifest).await? {
+        let listed = set.objects.iter().map(|listed| Some(listed.object.sha256.clone()));
+        if listed.eq(jobs.iter().map(|job| job.hash.finish())) {
+            store.delete(manifest).await?;
+        }
+    }
     for job in jobs {
         if let Some(Finished { name, .. }) = job.find_completed(store).await? {
             store.delete(&name).await?;
         }
     }
     Ok(())
+}
+
+/// The manifest of this name, if there is one and it is that of a set.
+async fn read_set(store: &Arc<dyn Store>, name: &str) -> Result<Option<ManifestSet>, StoreError> {
+    if !store.is_taken(name).await? {
+        return Ok(None);
+    }
+    Ok(ManifestSet::from_json(&read_manifest(store, name).await?).ok())
 }
 
 async fn write_set_manifest(
