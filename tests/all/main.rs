@@ -28,6 +28,7 @@
 //! | `export::file_faults` | whichever call to the file system fails, the object is whole or not there |
 //! | `export::kills` | an export survives a hundred kills |
 //! | `export::parquet` | Parquet files mean the database's values to pyarrow and DuckDB, the same however they are sliced |
+//! | `export::parquet_look` | the look at a table's rows before that is sliced, killed and told as all else is |
 //! | `export::progress` | progress is told true within ten points, from the first slice to the last |
 //! | `export::read_faults` | a failed read never makes an export mix two states |
 //! | `export::slices` | slices, crashes and repeats do not change the object |
@@ -85,6 +86,7 @@ mod export {
     mod file_faults;
     mod kills;
     mod parquet;
+    mod parquet_look;
     mod progress;
     #[cfg(target_os = "linux")]
     mod read_faults;

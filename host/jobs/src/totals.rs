@@ -1,7 +1,10 @@
 //! An export's progress, and its result.
 
 use partway_store::ObjectVersion;
+use partway_wasmtime::{Counters, WorkDone};
 use serde::{Deserialize, Serialize};
+
+use crate::idle_slices::IdleSlices;
 
 /// An export's progress, or its final totals.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +16,12 @@ pub struct Totals {
     /// Their [weight](partway_wasmtime::weight), about; for progress.
     #[serde(default)]
     pub weight: u64,
+    /// How much of that was read in slices that wrote no part, to be read again; for progress.
+    #[serde(default)]
+    pub idle_weight: u64,
+    /// Slices since the last part.
+    #[serde(default)]
+    pub idle_slices: IdleSlices,
     /// Bytes in the object.
     pub bytes: u64,
     /// Its parts.
@@ -26,6 +35,23 @@ pub struct Totals {
     /// Tables that could not be read to the end: the object is incomplete. Known at the end.
     #[serde(default)]
     pub damaged: Vec<String>,
+}
+
+impl Totals {
+    /// How much has been done.
+    pub fn work_done(&self) -> WorkDone {
+        WorkDone { rows: self.rows, weight: self.weight, idle_weight: self.idle_weight }
+    }
+
+    /// Takes over the weight of what is safe after a slice.
+    pub(crate) fn note_weight(&mut self, counters: &Counters) {
+        let before = self.weight;
+        self.weight = counters.weight_in_parts();
+        if self.idle_slices.is_idle() {
+            self.weight = counters.work_done().weight;
+            self.idle_weight += self.weight.saturating_sub(before);
+        }
+    }
 }
 
 /// A finished export.
