@@ -75,7 +75,7 @@ async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<
 struct Hash {
     /// What it has to be.
     expected: Option<String>,
-    /// Whether anybody asks for it: it takes a tenth of the time.
+    /// Whether anybody asks for it.
     is_wanted: bool,
 }
 
