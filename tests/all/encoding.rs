@@ -1,4 +1,4 @@
-//! Compressed and encrypted objects: the programs of others read them, and they are the same however they were made.
+//! Compressed and encrypted objects: the programs of others read them, and what is damaged restores nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,7 @@ use std::process::{Command, Output};
 use partway_testbed::{compare, write_sample};
 use serde_json::Value;
 
-use crate::support::{
-    Program, Server, assert_sentences, export, garage, jobs, killed_often, program, sha256, summary,
-};
+use crate::support::{Program, Server, assert_sentences, export, garage, program, sha256};
 
 /// A database, its dump, and a pair of keys.
 struct Case {
@@ -188,46 +186,6 @@ fn the_programs_of_others_read_every_encoding_and_so_do_verify_and_restore() {
         let reader = format!("age --decrypt --identity {key}");
         assert!(case.read(&object, &[&reader]) == dump, "{key}");
     }
-}
-
-#[test]
-fn an_object_is_the_same_however_it_is_sliced_and_whenever_it_is_killed() {
-    let Some(case) = Case::sample(24) else { return };
-    let dump = fs::read(&case.dump).unwrap();
-    for Encoded { options, readers, .. } in [&ENCODINGS[0], &ENCODINGS[2], &ENCODINGS[4]] {
-        let whole = case.export(options).succeed();
-        assert_eq!(whole["slices"], 1);
-        let is_encrypted = options.contains("recipients");
-        for slices in ["--slice-parts 1 --part-size 64KiB", "--slice-parts 3 --part-size 4MB"] {
-            let sliced = case.export(&format!("{options} {slices}")).succeed();
-            assert!(sliced["slices"].as_u64().unwrap() > 5, "{sliced}");
-            if is_encrypted {
-                assert!(case.read(&location(&sliced), readers) == dump, "{options} {slices}");
-            } else {
-                assert_eq!(sliced["sha256"], whole["sha256"], "{options} {slices}");
-            }
-        }
-        let killed =
-            export_killed_often(&case, &format!("{options} --slice-parts 1 --part-size 64KiB"));
-        let object = location(&killed);
-        assert_eq!(killed["sha256"], *sha256(&object));
-        assert!(case.read(&object, readers) == dump, "{options}, killed");
-        assert!(is_encrypted || killed["sha256"] == whole["sha256"], "{options}, killed");
-    }
-}
-
-/// The summary of an export that is killed often; its object is put aside.
-fn export_killed_often(case: &Case, options: &str) -> Value {
-    let folder = case.folder.path();
-    let output = killed_often(folder, || case.export(options).with(["--name", "killed"]));
-    let mut ended = summary(&output);
-    let starts = jobs(folder);
-    assert!(starts.iter().all(|job| job["starts"] == 1), "{starts:?}");
-    let kept = location(&ended).with_extension("kept");
-    fs::remove_file(&kept).ok();
-    fs::rename(location(&ended), &kept).unwrap();
-    ended["location"] = kept.to_str().unwrap().into();
-    ended
 }
 
 #[test]

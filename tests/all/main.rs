@@ -23,14 +23,16 @@
 //! | `dump::{hard_cases, random, proj}` | hard cases, random databases and databases in use come back |
 //! | `dump::subsets` | a part of a database is what was asked for, in slices too, and is known as a part |
 //! | `dump::large_values` | values as large as SQLite allows need little memory |
-//! | `encoding` | compressed and encrypted objects are read by the programs of others, and the same however they were made |
+//! | `encoding` | compressed and encrypted objects are read by the programs of others, and damage to them is named |
 //! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |
 //! | `export::each_table` | each table is an object of its own, all of one moment, and all of them appear or none |
 //! | `export::file_faults` | whichever call to the file system fails, the object is whole or not there |
 //! | `export::kills` | an export survives a hundred kills |
 //! | `export::parquet` | Parquet files mean the database's values to pyarrow and DuckDB, the same however they are sliced |
+//! | `export::parquet_look` | the look at a table's rows before that is sliced, killed and told as all else is |
 //! | `export::progress` | progress is told true within ten points, from the first slice to the last |
 //! | `export::read_faults` | a failed read never makes an export mix two states |
+//! | `export::same_bytes` | every format in every encoding is the same, in one slice and many, and whenever it is killed |
 //! | `export::slices` | slices, crashes and repeats do not change the object |
 //! | `export::standard_output` | an interrupted stream leaves nothing behind |
 //! | `export::text_formats` | CSV, NDJSON and JSON mean the database's values to Python, the `sqlite3` program, DuckDB and pandas |
@@ -88,9 +90,11 @@ mod export {
     mod file_faults;
     mod kills;
     mod parquet;
+    mod parquet_look;
     mod progress;
     #[cfg(target_os = "linux")]
     mod read_faults;
+    mod same_bytes;
     mod slices;
     mod standard_output;
     mod text_formats;

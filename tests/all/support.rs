@@ -30,7 +30,7 @@ pub use components::{Interfaces, hostile, interfaces, pass_through, rows_check};
 pub use export::{Never, contents, export, export_with, job_options, runtime};
 pub use extension::{extension, sqlite3};
 pub use garage::{GarageServer, garage};
-pub use jobs::{jobs, killed_often, saved_parts, wait_for_parts};
+pub use jobs::{jobs, killed_often, saved_parts, saved_slices, wait_for_parts};
 pub use judge::Judge;
 pub use node::node;
 #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! The checkpoint: versioned JSON text, taken where a part ends.
+//! The checkpoint: versioned JSON text, taken where a part ends, and before the first one during the look at the rows.
 //!
 //! It holds where the unit begins that the part ends in. How much of that unit is written follows from the number of parts
 //! and from where in the file it begins.
@@ -11,6 +11,7 @@ use partway_format::pipe::{Error, Options};
 use partway_format::saved;
 use serde::{Deserialize, Serialize};
 
+use crate::look::Look;
 use crate::metadata::RowGroups;
 use crate::output::Place;
 use crate::types::ColumnType;
@@ -33,6 +34,9 @@ pub(crate) struct Checkpoint {
     /// The columns' types, once they are chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) types: Option<Vec<ColumnType>>,
+    /// How far the look is that chooses them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) look: Option<Look>,
     /// What the types do not tell of the values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
@@ -54,6 +58,7 @@ impl Checkpoint {
             options,
             plan,
             types: None,
+            look: None,
             warnings: Vec::new(),
             damaged: Vec::new(),
             place: Place::default(),

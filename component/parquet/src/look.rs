@@ -1,34 +1,95 @@
 //! The look at a table's rows before its columns' types are chosen.
 //!
-//! A slice ends where a part does, and here there is none yet: the whole look is in the first slice.
+//! It is in slices of its own: they write no part, but their checkpoint says how far it is, and what it has seen.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use partway_format::cells::{Cell, Cells};
-use partway_format::pipe::{Batch, Cursor, Encoding, Error, Rows, RowsError};
+use partway_format::pipe::{Batch, Cursor, Encoding, Error, Pacing, Position, Rows, RowsError};
+use partway_format::saved;
 use partway_format::values::decode;
+use serde::{Deserialize, Serialize};
 
+use crate::output::Flow;
 use crate::plan::{BATCH_BYTES, Plan};
 use crate::types::{ColumnType, Stored, is_exact};
 
 /// How many columns a warning names.
 const MAX_NAMED: usize = 5;
 
-/// The columns' types, and what of the values they do not tell, one sentence each.
-pub(crate) fn types(
-    plan: &Plan,
-    rows: &impl Rows,
-) -> Result<(Vec<ColumnType>, Vec<String>), Error> {
-    if let Some(types) = plan.declared_types() {
-        return Ok((types, Vec::new()));
+/// How far the look is, and what it has seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Look {
+    /// It goes on after this position; none: at the table's start.
+    #[serde(with = "saved::optional_bytes", default, skip_serializing_if = "Option::is_none")]
+    after: Option<Position>,
+    /// The rows before it.
+    rows: u64,
+    /// What is stored in their columns.
+    stored: Vec<Stored>,
+}
+
+impl Look {
+    /// Nothing is seen yet.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self { after: None, rows: 0, stored: alloc::vec![Stored::default(); plan.columns.len()] }
     }
-    let stored = look(plan, rows)?;
-    let of_column =
-        |(stored, declared): (&Stored, &Vec<u8>)| ColumnType::of_stored(*stored, declared);
-    let types = stored.iter().zip(&plan.declared).map(of_column).collect();
-    Ok((types, warnings(plan, &stored)))
+
+    /// Whether it is one at these columns.
+    pub(crate) fn fits(&self, plan: &Plan) -> bool {
+        self.stored.len() == plan.columns.len()
+    }
+
+    /// Goes on, by one batch at least, until the slice should end.
+    pub(crate) fn resume(
+        &mut self,
+        plan: &Plan,
+        rows: &impl Rows,
+        pacing: &impl Pacing,
+    ) -> Result<Flow, Error> {
+        let most = plan.max_rows.unwrap_or(u64::MAX);
+        if self.rows >= most {
+            return Ok(Flow::Continue);
+        }
+        let mut cursor = rows.scan(&plan.table, &plan.columns, self.after.as_deref())?;
+        let mut is_behind_gap = false;
+        loop {
+            let batch = match cursor.next(BATCH_BYTES) {
+                // Twice in a row: nothing behind the damage can be reached.
+                Err(RowsError::Corrupt(_)) if plan.settings.skip_damaged && is_behind_gap => break,
+                Err(RowsError::Corrupt(_)) if plan.settings.skip_damaged => {
+                    is_behind_gap = true;
+                    continue;
+                }
+                batch => batch?,
+            };
+            is_behind_gap = false;
+            if batch.rows == 0 {
+                break;
+            }
+            let rows = u64::from(batch.rows).min(most - self.rows);
+            look_at(plan, &mut cursor, &batch, rows as u32, &mut self.stored)?;
+            self.rows += rows;
+            if self.rows == most {
+                break;
+            }
+            if pacing.should_yield() {
+                self.after = Some(cursor.position(batch.rows)?);
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// The columns' types, and what of the values they do not tell, one sentence each.
+    pub(crate) fn types(&self, plan: &Plan) -> (Vec<ColumnType>, Vec<String>) {
+        let of_column =
+            |(stored, declared): (&Stored, &Vec<u8>)| ColumnType::of_stored(*stored, declared);
+        let types = self.stored.iter().zip(&plan.declared).map(of_column).collect();
+        (types, warnings(plan, &self.stored))
+    }
 }
 
 fn warnings(plan: &Plan, stored: &[Stored]) -> Vec<String> {
@@ -65,36 +126,6 @@ fn listed(mut names: Vec<String>) -> String {
     names.truncate(MAX_NAMED);
     let listed = names.join(", ");
     if more > 0 { format!("{listed} and {more} more") } else { listed }
-}
-
-/// What is stored in each column.
-fn look(plan: &Plan, rows: &impl Rows) -> Result<Vec<Stored>, Error> {
-    let mut stored = alloc::vec![Stored::default(); plan.columns.len()];
-    let mut left = plan.max_rows.unwrap_or(u64::MAX);
-    if left == 0 {
-        return Ok(stored);
-    }
-    let mut cursor = rows.scan(&plan.table, &plan.columns, None)?;
-    let mut is_behind_gap = false;
-    while left > 0 {
-        let batch = match cursor.next(BATCH_BYTES) {
-            // Twice in a row: nothing behind the damage can be reached.
-            Err(RowsError::Corrupt(_)) if plan.settings.skip_damaged && is_behind_gap => break,
-            Err(RowsError::Corrupt(_)) if plan.settings.skip_damaged => {
-                is_behind_gap = true;
-                continue;
-            }
-            batch => batch?,
-        };
-        is_behind_gap = false;
-        if batch.rows == 0 {
-            break;
-        }
-        let rows = u64::from(batch.rows).min(left);
-        left -= rows;
-        look_at(plan, &mut cursor, &batch, rows as u32, &mut stored)?;
-    }
-    Ok(stored)
 }
 
 /// Takes in the first rows of a batch.

@@ -1,4 +1,5 @@
-//! One slice: row groups, and the footer behind them, until the budget is spent or the end reached.
+//! One slice: of the look at the rows, or row groups, and the footer behind them, until the budget is spent or the end
+//! reached.
 
 use alloc::format;
 use alloc::string::String;
@@ -14,7 +15,7 @@ use crate::checkpoint::{Checkpoint, SMALLEST_PART};
 use crate::column_chunk::ChunkMetadata;
 use crate::footer::{Footer, MAGIC};
 use crate::long_row::{Failure, LARGE, LargeRow, bytes, read_whole};
-use crate::look;
+use crate::look::Look;
 use crate::metadata::{RowGroupMetadata, RowGroups};
 use crate::output::{Flow, Output, Place, Unit};
 use crate::page::Pages;
@@ -60,15 +61,10 @@ pub fn resume(
             "the checkpoint belongs to a database with another schema: start the export over",
         )));
     }
-    let types = match checkpoint.types.clone() {
-        Some(types) => types,
-        None => {
-            let (types, warnings) = look::types(&plan, rows)?;
-            checkpoint.types = Some(types.clone());
-            checkpoint.warnings = warnings;
-            types
-        }
+    let Some(types) = checkpoint.types.clone().or_else(|| plan.declared_types()) else {
+        return look(rows, pacing, &plan, checkpoint);
     };
+    checkpoint.types = Some(types.clone());
     let unit = Unit {
         place: checkpoint.place.clone(),
         groups: checkpoint.groups.mark(),
@@ -78,11 +74,7 @@ pub fn resume(
     let begins = if checkpoint.groups.count == 0 { 0 } else { checkpoint.groups.end };
     let so_far = (checkpoint.options.part_size, checkpoint.parts);
     let output = Output::new(so_far, (unit, begins), (parts, pacing), budget);
-    let output = output.filter(|_| types.len() == plan.columns.len()).ok_or_else(|| {
-        Error::InvalidCheckpoint(String::from(
-            "the checkpoint is damaged (it does not fit together): start the export over",
-        ))
-    })?;
+    let output = output.filter(|_| types.len() == plan.columns.len()).ok_or_else(does_not_fit)?;
     let slice = Slice {
         rows,
         plan: &plan,
@@ -95,6 +87,36 @@ pub fn resume(
         output,
     };
     slice.run(checkpoint)
+}
+
+/// A slice of the look at the rows. It writes nothing: the next one begins the file, or goes on to look.
+fn look(
+    rows: &impl Rows,
+    pacing: &impl Pacing,
+    plan: &Plan,
+    mut checkpoint: Checkpoint,
+) -> Result<Outcome, Error> {
+    let mut look = checkpoint.look.take().unwrap_or_else(|| Look::new(plan));
+    if !look.fits(plan) {
+        return Err(does_not_fit());
+    }
+    match look.resume(plan, rows, pacing)? {
+        Flow::Continue => {
+            let (types, warnings) = look.types(plan);
+            checkpoint.types = Some(types);
+            checkpoint.warnings = warnings;
+        }
+        Flow::Stop => checkpoint.look = Some(look),
+    }
+    let table = Some(String::from_utf8_lossy(&plan.table).into_owned());
+    let progress = Progress { table, tables: 0, rows: 0, bytes: 0, parts: 0 };
+    Ok(Outcome::More(More { checkpoint: checkpoint.encode()?, progress }))
+}
+
+fn does_not_fit() -> Error {
+    Error::InvalidCheckpoint(String::from(
+        "the checkpoint is damaged (it does not fit together): start the export over",
+    ))
 }
 
 /// One slice at work.

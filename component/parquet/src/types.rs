@@ -84,8 +84,9 @@ pub(crate) fn is_certain(declaration: &[u8]) -> bool {
     !declaration.eq_ignore_ascii_case(b"ANY")
 }
 
-/// What is stored in a column.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What is stored in a column. Saved as a number: a table may have 32,767 columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "u8", into = "u8")]
 pub(crate) struct Stored {
     pub(crate) integers: bool,
     pub(crate) reals: bool,
@@ -122,6 +123,30 @@ impl Stored {
             text.push_str(kind);
         }
         Some(text)
+    }
+}
+
+impl From<Stored> for u8 {
+    fn from(stored: Stored) -> Self {
+        let Stored { integers, reals, texts, blobs, is_inexact, is_invalid } = stored;
+        [integers, reals, texts, blobs, is_inexact, is_invalid]
+            .iter()
+            .rev()
+            .fold(0, |bits, bit| bits << 1 | Self::from(*bit))
+    }
+}
+
+impl From<u8> for Stored {
+    fn from(bits: u8) -> Self {
+        let is_set = |bit: u8| bits >> bit & 1 == 1;
+        Self {
+            integers: is_set(0),
+            reals: is_set(1),
+            texts: is_set(2),
+            blobs: is_set(3),
+            is_inexact: is_set(4),
+            is_invalid: is_set(5),
+        }
     }
 }
 
@@ -184,6 +209,14 @@ mod tests {
             assert_eq!(ColumnType::of_stored(stored, b"REAL"), expected, "{stored:?}");
             assert_eq!(stored.mixed().as_deref(), mixed, "{stored:?}");
         }
+    }
+
+    #[test]
+    fn what_is_stored_is_saved_as_a_number() {
+        for bits in 0..64 {
+            assert_eq!(u8::from(Stored::from(bits)), bits);
+        }
+        assert_eq!(u8::from(Stored { integers: true, is_invalid: true, ..Stored::default() }), 33);
     }
 
     #[test]

@@ -21,8 +21,29 @@ const MAX_WAITING: usize = 4;
 /// How much is still decoded when what is in an object turns out to be wrong: more than the rest of any block of ours.
 const CHECKED_AFTER_ERROR: u64 = 8 * 1024 * 1024;
 
+/// The hash and the length of an object as it is stored: not of what is in it.
+#[derive(Default)]
+pub struct ObjectHasher {
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl ObjectHasher {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
+    /// When all have come.
+    pub fn finish(self) -> StoredObject {
+        let sha256 = base16ct::lower::encode_string(&self.hasher.finalize());
+        StoredObject { sha256, bytes: self.bytes }
+    }
+}
+
 /// What an object is as it is stored: not what is in it.
-pub struct EncodedObject {
+pub struct StoredObject {
     /// Its SHA-256, in lower-case hexadecimal digits.
     pub sha256: String,
     /// Its length, in bytes.
@@ -50,13 +71,13 @@ impl<E: Error + 'static> ObjectError<E> {
     }
 }
 
-/// Hands on what is in an object, piece by piece, until `take` fails. None: it is not encoded. `chunks` gives the object's
-/// bytes. They are decoded on another thread, ahead of `take`.
+/// Hands on what is in an object, piece by piece, until `take` fails. `chunks` gives the object's bytes, and is asked for all
+/// of them. They are decoded on another thread, ahead of `take`, if they are encoded.
 pub fn decode<E>(
     mut chunks: impl FnMut() -> Option<Bytes> + Send,
     identities: &Identities,
     mut take: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<Option<EncodedObject>, ObjectError<E>> {
+) -> Result<(), ObjectError<E>> {
     let mut first = chunks().unwrap_or_default();
     // A pipe may give as little at a time as is written to it.
     while first.len() < MAGIC_BYTES
@@ -69,9 +90,9 @@ pub fn decode<E>(
         while let Some(chunk) = chunks() {
             take(&chunk).map_err(ObjectError::Content)?;
         }
-        return Ok(None);
+        return Ok(());
     }
-    let object = ObjectReader { chunks, chunk: first, hasher: Sha256::new(), bytes: 0 };
+    let object = ObjectReader { chunks, chunk: first };
     let (sender, receiver) = mpsc::sync_channel(MAX_WAITING);
     let (taken, decoded) = thread::scope(|scope| {
         let decoding = scope.spawn(|| decode_into(object, identities, sender));
@@ -80,9 +101,8 @@ pub fn decode<E>(
         (taken, decoding.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
     // Of what can't be decoded, that says more than what came of it.
-    let object = decoded?;
-    taken.map_err(ObjectError::Content)?;
-    Ok(Some(object))
+    decoded?;
+    taken.map_err(ObjectError::Content)
 }
 
 /// Decodes an object, until nobody takes the pieces any more.
@@ -90,7 +110,7 @@ fn decode_into<F: FnMut() -> Option<Bytes>>(
     mut object: ObjectReader<F>,
     identities: &Identities,
     pieces: SyncSender<Vec<u8>>,
-) -> Result<EncodedObject, DecodeError> {
+) -> Result<(), DecodeError> {
     let mut decoder = Decoder::new(&mut object, identities)?;
     loop {
         let mut piece = Vec::with_capacity(PIECE);
@@ -107,16 +127,13 @@ fn decode_into<F: FnMut() -> Option<Bytes>>(
     drop((decoder, pieces));
     // What the decoder has no use for is part of the object all the same.
     io::copy(&mut object, &mut io::sink())?;
-    let sha256 = base16ct::lower::encode_string(&object.hasher.finalize());
-    Ok(EncodedObject { sha256, bytes: object.bytes })
+    Ok(())
 }
 
-/// An object's bytes, hashed as they are read.
+/// An object's bytes.
 struct ObjectReader<F> {
     chunks: F,
     chunk: Bytes,
-    hasher: Sha256,
-    bytes: u64,
 }
 
 impl<F: FnMut() -> Option<Bytes>> Read for ObjectReader<F> {
@@ -130,8 +147,6 @@ impl<F: FnMut() -> Option<Bytes>> Read for ObjectReader<F> {
         let length = buffer.len().min(self.chunk.len());
         let (read, _) = buffer.split_at_mut(length);
         self.chunk.copy_to_slice(read);
-        self.hasher.update(&*read);
-        self.bytes += length as u64;
         Ok(length)
     }
 }

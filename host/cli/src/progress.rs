@@ -111,7 +111,7 @@ impl Work {
 
     /// Which share of it is done.
     fn share(&self) -> f64 {
-        self.expected.share(self.counters.rows(), self.counters.weight()).unwrap_or(0.0)
+        self.expected.share(self.counters.work_done()).unwrap_or(0.0)
     }
 
     /// What the bar says, when this share is done after so much time.
@@ -139,18 +139,24 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
+    use partway_wasmtime::WorkDone;
+
     use super::*;
+
+    fn done(rows: u64, weight: u64) -> WorkDone {
+        WorkDone { rows, weight, idle_weight: 0 }
+    }
 
     #[test]
     fn the_bar_tells_share_rate_and_time_left() {
         let counters = Arc::new(Counters::default());
         // Resumed at a fifth.
-        counters.set(200, 2_000_000, 2, 20_000);
+        counters.set(done(200, 20_000), 2_000_000, 2);
         let expected = Expected { tables: 1, rows: 1000, weight: 100_000 };
         let work = Work::new(expected, counters.clone());
         assert_eq!(work.share(), 0.2);
         assert_eq!(work.text(0.2, 3, Duration::ZERO), "20%  200 rows, 1.9 MiB, slice 3");
-        counters.set(600, 6_000_000, 6, 60_000);
+        counters.set(done(600, 60_000), 6_000_000, 6);
         let text = work.text(work.share(), 3, Duration::from_secs(40));
         assert_eq!(text, "60%  600 rows, 5.7 MiB, 97.7 KiB/s, slice 3, 40 seconds left");
     }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::arguments::RestoreArguments;
 use crate::dump_source::DumpSource;
-use crate::encoded_object::{EncodedObject, ObjectError, decode};
+use crate::encoded_object::{ObjectError, ObjectHasher, decode};
 use crate::failure::Failure;
 use crate::object_manifest;
 use crate::output::{message, print_or_fail};
@@ -24,13 +24,16 @@ use crate::signals::Signals;
 pub async fn run(arguments: RestoreArguments) -> Result<(), Failure> {
     let began = Instant::now();
     let mut signals = Signals::new().context("can't listen for signals")?;
-    let restore = Restore::into_new(&arguments.database).map_err(|error| match error {
-        RestoreError::Exists(_) => Failure::usage(error),
-        error => Failure::from(error),
-    })?;
+    let requirements =
+        Requirements { may_be_of_damaged: arguments.allow_incomplete, ..Requirements::default() };
+    let restore =
+        Restore::into_new(&arguments.database, requirements).map_err(|error| match error {
+            RestoreError::Exists(_) => Failure::usage(error),
+            error => Failure::from(error),
+        })?;
     let hidden = restore.hidden_file().to_owned();
-    let restored = tokio::select! {
-        restored = restore_from(&arguments, restore) => restored?,
+    let done = tokio::select! {
+        done = restore_from(&arguments, restore) => done?,
         _ = signals.next() => {
             // The thread that works on it is not waited for.
             std::fs::remove_file(hidden).ok();
@@ -38,14 +41,14 @@ pub async fn run(arguments: RestoreArguments) -> Result<(), Failure> {
             std::process::exit(130)
         }
     };
-    report(&arguments, &restored, began)
+    report(&arguments, &done, began)
 }
 
-async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<Restored, Failure> {
+async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<Done, Failure> {
     let identities = arguments.decryption.identities()?;
     let source = DumpSource::open(&arguments.dump)?;
     let location = source.location();
-    let sha256 = match &arguments.sha256 {
+    let expected = match &arguments.sha256 {
         Some(sha256) => Some(sha256.clone()),
         None if arguments.no_manifest => None,
         None => {
@@ -53,11 +56,11 @@ async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<
             manifest.map(|manifest| manifest.object.sha256)
         }
     };
+    let hash = Hash { is_wanted: arguments.json || expected.is_some(), expected };
     let reading = source.read().await?;
     let progress = ReadProgress::of(reading.length);
-    let requirements = Requirements { sha256, may_be_of_damaged: arguments.allow_incomplete };
     let counted = progress.clone();
-    let work = move |chunks| run_statements(chunks, &identities, restore, requirements, &counted);
+    let work = move |chunks| run_statements(chunks, &identities, restore, hash, &counted);
     let result = reading.work_on(work).await;
     progress.end();
     use RestoreError::{Create, DiskFull, Exists};
@@ -68,38 +71,56 @@ async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<
     })
 }
 
+/// The hash of the object that is restored.
+struct Hash {
+    /// What it has to be.
+    expected: Option<String>,
+    /// Whether anybody asks for it.
+    is_wanted: bool,
+}
+
+/// What is restored, and of which object.
+struct Done {
+    restored: Restored,
+    bytes: u64,
+    sha256: Option<String>,
+}
+
 fn run_statements(
     mut chunks: mpsc::Receiver<Bytes>,
     identities: &Identities,
     mut restore: Restore,
-    mut requirements: Requirements,
+    hash: Hash,
     progress: &ReadProgress,
-) -> Result<Restored, ObjectError<RestoreError>> {
+) -> Result<Done, ObjectError<RestoreError>> {
+    // What is asked for is the object's, not that of what is in it.
+    let mut hasher = hash.is_wanted.then(ObjectHasher::default);
+    let mut bytes = 0;
     let next = || {
         let chunk = chunks.blocking_recv()?;
         progress.add(chunk.len());
+        bytes += chunk.len() as u64;
+        if let Some(hasher) = &mut hasher {
+            hasher.update(&chunk);
+        }
         Some(chunk)
     };
-    let object = decode(next, identities, |bytes| restore.feed(bytes))?;
-    let restored = match object {
-        None => restore.finish(&requirements),
-        // What was asked for is the object's, not that of what is in it.
-        Some(EncodedObject { sha256, bytes }) => match requirements.sha256.take() {
-            Some(expected) if !expected.eq_ignore_ascii_case(&sha256) => {
-                Err(RestoreError::OtherHash { found: sha256, expected })
-            }
-            _ => {
-                restore.finish(&requirements).map(|restored| Restored { sha256, bytes, ..restored })
-            }
-        },
-    };
-    restored.map_err(ObjectError::Content)
+    decode(next, identities, |bytes| restore.feed(bytes))?;
+    let sha256 = hasher.map(|hasher| hasher.finish().sha256);
+    if let (Some(expected), Some(found)) = (hash.expected, &sha256)
+        && !expected.eq_ignore_ascii_case(found)
+    {
+        let found = found.clone();
+        return Err(ObjectError::Content(RestoreError::OtherHash { found, expected }));
+    }
+    let restored = restore.finish().map_err(ObjectError::Content)?;
+    Ok(Done { restored, bytes, sha256 })
 }
 
 /// Prints what is restored.
 fn report(
     arguments: &RestoreArguments,
-    restored: &Restored,
+    Done { restored, bytes, sha256 }: &Done,
     began: Instant,
 ) -> Result<(), Failure> {
     for missing in &restored.missing {
@@ -110,8 +131,8 @@ fn report(
             database: arguments.database.display().to_string(),
             tables: restored.tables,
             rows: restored.rows,
-            bytes: restored.bytes,
-            sha256: &restored.sha256,
+            bytes: *bytes,
+            sha256: sha256.as_deref(),
             seconds: began.elapsed().as_secs_f64(),
         };
         return Ok(print_or_fail(&serde_json::to_string(&outcome)?)?);
@@ -121,7 +142,7 @@ fn report(
         arguments.database.display(),
         pluralize(restored.rows, "row"),
         pluralize(restored.tables, "table"),
-        ByteSize::b(restored.bytes)
+        ByteSize::b(*bytes)
     );
     Ok(())
 }
@@ -133,6 +154,6 @@ struct Outcome<'a> {
     tables: u64,
     rows: u64,
     bytes: u64,
-    sha256: &'a str,
+    sha256: Option<&'a str>,
     seconds: f64,
 }

@@ -20,7 +20,7 @@ use tokio::task::spawn_blocking;
 use crate::advice::advice;
 use crate::arguments::VerifyArguments;
 use crate::dump_source::DumpSource;
-use crate::encoded_object::{EncodedObject, ObjectError, decode};
+use crate::encoded_object::{ObjectError, ObjectHasher, StoredObject, decode};
 use crate::failure::Failure;
 use crate::object_manifest::{self, printable};
 use crate::output::{message, print_or_fail};
@@ -111,18 +111,16 @@ impl Verify<'_> {
                 .into());
             }
         };
-        let Some(mut report) = report else {
+        let Some(report) = report else {
             return self.finish_other(&object, problems, listed.as_ref());
         };
-        let dump_bytes = report.bytes;
         // Of the object, not of what is in it: as export tells it.
-        (report.sha256, report.bytes) = (object.sha256, object.bytes);
-
+        let StoredObject { sha256, bytes } = object;
         problems.extend(report.problems.iter().map(|problem| format!("{location} {problem}")));
         if let Some(expected) = &self.arguments.sha256
-            && *expected != report.sha256
+            && *expected != sha256
         {
-            problems.push(format!("{location} has the SHA-256 {}, not {expected}", report.sha256));
+            problems.push(format!("{location} has the SHA-256 {sha256}, not {expected}"));
         }
         let differences = self.compare(&location, &report, &mut problems).await?;
         if self.arguments.json {
@@ -130,14 +128,14 @@ impl Verify<'_> {
                 complete: report.is_complete(),
                 tables: report.tables,
                 rows: report.rows,
-                bytes: report.bytes,
-                sha256: &report.sha256,
+                bytes,
+                sha256: &sha256,
                 differences: differences.as_ref().map(|differences| differences.number),
             };
             print_or_fail(&serde_json::to_string(&outcome)?)?;
         }
         if problems.is_empty() {
-            self.print_success(&report, dump_bytes, differences.as_ref(), listed.as_ref())?;
+            self.print_success(&report, &sha256, differences.as_ref(), listed.as_ref())?;
         }
         failed(problems)
     }
@@ -160,7 +158,7 @@ impl Verify<'_> {
     /// Ends with an object that is no dump: its hash tells whether it is as it was.
     fn finish_other(
         &self,
-        EncodedObject { sha256, bytes }: &EncodedObject,
+        StoredObject { sha256, bytes }: &StoredObject,
         mut problems: Vec<String>,
         listed: Option<&Listed>,
     ) -> Result<(), Failure> {
@@ -232,11 +230,11 @@ impl Verify<'_> {
     fn print_success(
         &self,
         report: &DumpReport,
-        dump_bytes: u64,
+        sha256: &str,
         differences: Option<&Differences>,
         listed: Option<&Listed>,
     ) -> anyhow::Result<()> {
-        let bytes = ByteSize::b(dump_bytes);
+        let bytes = ByteSize::b(report.bytes);
         match report.pages {
             Some(pages) => {
                 message!("the image is complete: {}, {bytes}", pluralize(pages, "page"));
@@ -263,7 +261,7 @@ impl Verify<'_> {
         if self.arguments.json {
             return Ok(());
         }
-        print_or_fail(&format!("{}  {}", report.sha256, self.source.hashed_name()))
+        print_or_fail(&format!("{sha256}  {}", self.source.hashed_name()))
     }
 }
 
@@ -272,7 +270,7 @@ struct Checked {
     /// What is in it. None: no dump, and the hash alone was asked for.
     report: Option<DumpReport>,
     /// The object as it is stored.
-    object: EncodedObject,
+    object: StoredObject,
 }
 
 /// What reading an object comes to, and where it is not what its manifest says.
@@ -308,17 +306,22 @@ fn check(
 }
 
 fn check_contents(
-    next: impl FnMut() -> Option<Bytes> + Send,
+    mut next: impl FnMut() -> Option<Bytes> + Send,
     identities: &Identities,
     mut checker: DumpChecker,
     only_hash: bool,
     mut tell: impl FnMut(&[u8]),
 ) -> Result<Checked, ObjectError<DumpFormatError>> {
     let mut is_other = false;
-    let object = decode(next, identities, |bytes| {
+    let mut hasher = ObjectHasher::default();
+    let hashed = || {
+        let chunk = next()?;
+        hasher.update(&chunk);
+        Some(chunk)
+    };
+    decode(hashed, identities, |bytes| {
         tell(bytes);
         if is_other {
-            checker.feed_other(bytes);
             return Ok(());
         }
         match checker.feed(bytes) {
@@ -327,15 +330,13 @@ fn check_contents(
         }
         Ok(())
     })?;
-    let (bytes, sha256) = checker.hashed();
-    let object = object.unwrap_or(EncodedObject { sha256, bytes });
     let report = match checker.finish() {
         _ if is_other => None,
         Ok(report) => Some(report),
         Err(DumpFormatError::NotADump) if only_hash => None,
         Err(error) => return Err(ObjectError::Content(error)),
     };
-    Ok(Checked { report, object })
+    Ok(Checked { report, object: hasher.finish() })
 }
 
 /// How much a manifest lists.

@@ -33,13 +33,16 @@ export interface SliceSource {
   readonly budget: Budget;
 }
 
-/** Does a slice from a checkpoint on. */
+/** Does a slice from a checkpoint on. It may make no parts, if its checkpoint moves on. */
 export function runSlice(source: SliceSource): SliceResult {
   const { component, sql, view, memory, checkpoint, budget } = source;
   const parts = new SliceParts(source.written + 1, source.partSize, source.maxTotalParts);
   const outcome = withImports(sql, view, memory, parts, budget, (imports) =>
     component.resume(imports, checkpoint, source.maxParts),
   );
+  if (outcome.tag === 'more' && parts.parts.length === 0 && outcome.val.checkpoint === checkpoint) {
+    throw new Error('the component broke the contract: it ended a slice without writing a part or getting any further');
+  }
   return { outcome, parts: parts.parts };
 }
 

@@ -84,8 +84,10 @@ export class Streams {
     return new ReadableStream<Uint8Array>(
       {
         pull: (controller) => {
-          const parts = first ?? this.#next(running);
+          let parts = first ?? this.#next(running);
           first = null;
+          // Nobody pulls again where nothing has come.
+          while (parts.length === 0 && running.checkpoint !== null) parts = this.#next(running);
           for (const part of parts) controller.enqueue(part);
           if (running.checkpoint === null) controller.close();
         },

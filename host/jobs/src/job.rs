@@ -12,6 +12,7 @@ use partway_wasmtime::{CallError, Counters, Limits, PipeCtx};
 use serde::{Deserialize, Serialize};
 
 use crate::blocking::spawn_blocking;
+use crate::idle_slices::IdleSlices;
 use crate::job_error::JobError;
 use crate::manifest::Listing;
 use crate::object_set::Place;
@@ -223,11 +224,12 @@ impl Job {
             None => (bytes, parts),
         };
         let is_whole = made.is_multiple_of(u64::from(self.options.part_size));
+        let mut idle = self.totals.idle_slices;
         match slice.outcome {
-            Outcome::More(_) if made_parts == self.made().1 => return Err(JobError::NoProgress),
             Outcome::Done(_) if made_parts == 0 => return Err(JobError::NoProgress),
             Outcome::More(_) if !is_whole => return Err(JobError::ShortPart),
             Outcome::More(more) => {
+                idle.note(made_parts > self.made().1, &self.checkpoint, &more.checkpoint)?;
                 self.checkpoint = more.checkpoint;
                 self.totals.tables = more.progress.tables;
                 self.totals.rows = more.progress.rows;
@@ -235,13 +237,15 @@ impl Job {
             Outcome::Done(summary) => {
                 JobError::check(&summary, made, made_parts.into())?;
                 self.ended = true;
+                idle = IdleSlices::default();
                 self.totals.tables = summary.tables;
                 self.totals.rows = summary.rows;
                 self.totals.warnings = summary.warnings;
                 self.totals.damaged = summary.damaged;
             }
         }
-        self.totals.weight = counters.weight_in_parts().saturating_sub(self.place.before.weight);
+        self.totals.idle_slices = idle;
+        self.totals.note_weight(counters, &self.place.before);
         self.totals.bytes = bytes;
         self.totals.parts = parts;
         self.totals.slices += 1;
@@ -268,14 +272,10 @@ impl Job {
 
     /// Sets the counters to what is safe.
     fn count(&self, counters: &Counters) {
-        let (Totals { rows, weight, .. }, before) = (&self.totals, &self.place.before);
         let (bytes, parts) = self.made();
-        counters.set(
-            before.rows + rows,
-            before.bytes + bytes,
-            u64::from(before.parts) + u64::from(parts),
-            before.weight + weight,
-        );
+        let before = &self.place.before;
+        let parts = u64::from(before.parts) + u64::from(parts);
+        counters.set(self.totals_so_far().work_done(), before.bytes + bytes, parts);
     }
 
     /// Makes the object appear when all slices are done. May be called again.
@@ -345,7 +345,9 @@ mod tests {
         assert_eq!(job.options.settings, [("target".to_owned(), "d1".to_owned())]);
         let mut again: serde_json::Value = serde_json::to_value(&job).unwrap();
         // Since then.
-        assert_eq!(again["totals"].as_object_mut().unwrap().remove("weight"), Some(0.into()));
+        for since in ["weight", "idle_weight", "idle_slices"] {
+            assert_eq!(again["totals"].as_object_mut().unwrap().remove(since), Some(0.into()));
+        }
         assert_eq!(again, serde_json::from_str::<serde_json::Value>(saved).unwrap());
     }
 }

@@ -5,6 +5,8 @@ use partway_store::StoreError;
 use partway_wasmtime::CallError;
 use partway_wasmtime::exporter::{ExportError, Summary};
 
+use crate::idle_slices::MOST_IDLE_SLICES;
+
 /// Why a slice of an export failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
@@ -17,10 +19,17 @@ pub enum JobError {
     /// The object can't be compressed or encrypted.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// The component ended a slice without having written a part: it would do so forever, or has made
-    /// an object of nothing.
-    #[error("the component broke the contract: it ended a slice without writing a part")]
+    /// The component ended a slice without having written a part or moved its checkpoint on: it would do so forever, or
+    /// has made an object of nothing.
+    #[error(
+        "the component broke the contract: it ended a slice without writing a part or getting any further"
+    )]
     NoProgress,
+    /// The component has had [`MOST_IDLE_SLICES`](crate::MOST_IDLE_SLICES) slices in a row without writing a part.
+    #[error(
+        "the component gets nowhere: it has had {MOST_IDLE_SLICES} slices in a row without writing a part"
+    )]
+    TooIdle,
     /// The component wants another slice, although it has written the short part that must be an
     /// object's last.
     #[error("the component broke the contract: it wrote a short part but did not end the export")]

@@ -86,6 +86,7 @@ mod commit_hook;
 mod encoded_parts;
 mod format_settings;
 mod history;
+mod idle_slices;
 mod incomplete;
 mod job;
 mod job_error;
@@ -137,6 +138,7 @@ pub use format_settings::{
     Blobs, ColumnTypes, FormatOption, FormatOptions, Target, media_type, reads_pages, skip_damaged,
 };
 pub use history::{ExportResult, LastGood};
+pub use idle_slices::{IdleSlices, MOST_IDLE_SLICES};
 pub use incomplete::Incomplete;
 pub use job::Job;
 pub use job_error::JobError;

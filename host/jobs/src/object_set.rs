@@ -126,11 +126,21 @@ pub(crate) async fn delete_completed(
     record: &JobRecord,
     jobs: &[&Job],
 ) -> Result<(), StoreError> {
-    let manifest = record.object.as_deref().unwrap_or_default();
-    if let Some(set) = read_set(store, manifest).await? {
-        let listed = set.objects.iter().map(|listed| Some(listed.object.sha256.clone()));
-        if listed.eq(jobs.iter().map(|job| job.hash.finish())) {
-            store.delete(manifest).await?;
+    let wanted = record.object.as_deref().unwrap_or_default();
+    for number in 1.. {
+        // It has this name, or the next one after those of others.
+        let name = numbered_name(wanted, number);
+        if !store.is_taken(&name).await? {
+            break;
+        }
+        let set = ManifestSet::from_json(&read_manifest(store, &name).await?);
+        let is_own = set.is_ok_and(|set| {
+            let listed = set.objects.iter().map(|listed| Some(listed.object.sha256.clone()));
+            listed.eq(jobs.iter().map(|job| job.hash.finish()))
+        });
+        if is_own {
+            store.delete(&name).await?;
+            break;
         }
     }
     for job in jobs {
@@ -139,14 +149,6 @@ pub(crate) async fn delete_completed(
         }
     }
     Ok(())
-}
-
-/// The manifest of this name, if there is one and it is that of a set.
-async fn read_set(store: &Arc<dyn Store>, name: &str) -> Result<Option<ManifestSet>, StoreError> {
-    if !store.is_taken(name).await? {
-        return Ok(None);
-    }
-    Ok(ManifestSet::from_json(&read_manifest(store, name).await?).ok())
 }
 
 async fn write_set_manifest(

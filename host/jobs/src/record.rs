@@ -11,6 +11,7 @@ use crate::request::ExportRequest;
 use crate::totals::Totals;
 use partway_sqlite::Expected;
 use partway_store::ObjectVersion;
+use partway_wasmtime::WorkDone;
 
 /// A job that has made no progress for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -187,11 +188,11 @@ impl JobRecord {
         }
     }
 
-    /// Which share of it is done, from 0 to 1, when `rows` of this `weight` are: 1 only when all is. None: nobody knows.
-    pub fn share(&self, rows: u64, weight: u64) -> Option<f64> {
+    /// Which share of it is done, from 0 to 1, when so much is: 1 only when all is. None: nobody knows.
+    pub fn share(&self, done: WorkDone) -> Option<f64> {
         match self.state {
             JobState::Done => Some(1.0),
-            _ => self.expected.share(rows, weight),
+            _ => self.expected.share(done),
         }
     }
 

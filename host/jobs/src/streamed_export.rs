@@ -8,13 +8,14 @@ use partway_sqlite::{OpenError, Snapshot};
 use partway_store::PartSequence;
 use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome, Summary};
 use partway_wasmtime::parts::{self, Parts};
-use partway_wasmtime::{CallError, Counters, Limits, PipeCtx, async_trait};
+use partway_wasmtime::{CallError, Counters, Limits, PipeCtx, WorkDone, async_trait};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use crate::blocking::spawn_blocking;
 use crate::encoded_parts::{PendingEncoding, Target, encode};
+use crate::idle_slices::IdleSlices;
 use crate::job_error::JobError;
 use crate::pacing::UntilStopped;
 use crate::snapshot_mode::SnapshotMode;
@@ -108,6 +109,7 @@ impl StreamedExport {
         }
         let part_size = options.part_size;
         let mut checkpoint = exporter.start(self.snapshot.clone(), &options)?;
+        let mut idle = IdleSlices::default();
         loop {
             let (bytes, written) = (counters.bytes(), counters.parts());
             if !bytes.is_multiple_of(u64::from(part_size)) {
@@ -131,10 +133,15 @@ impl StreamedExport {
                 Outcome::More(_) if stop.is_cancelled() => {
                     return Err(CallError::Exporter(ExportError::Interrupted).into());
                 }
-                Outcome::More(_) if counters.parts() == written => {
-                    return Err(JobError::NoProgress);
+                Outcome::More(more) => {
+                    idle.note(counters.parts() > written, &checkpoint, &more.checkpoint)?;
+                    if counters.parts() == 0 {
+                        // What it has read is read once more.
+                        let done = WorkDone { rows: 0, ..counters.work_done() };
+                        counters.set(done, 0, 0);
+                    }
+                    checkpoint = more.checkpoint;
                 }
-                Outcome::More(more) => checkpoint = more.checkpoint,
             }
         }
     }

@@ -1,7 +1,10 @@
 //! An export's progress, and its result.
 
 use partway_store::ObjectVersion;
+use partway_wasmtime::{Counters, WorkDone};
 use serde::{Deserialize, Serialize};
+
+use crate::idle_slices::IdleSlices;
 
 /// An export's progress, or its final totals.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +16,12 @@ pub struct Totals {
     /// Their [weight](partway_wasmtime::weight), about; for progress.
     #[serde(default)]
     pub weight: u64,
+    /// How much of that was read in slices that wrote no part, to be read again; for progress.
+    #[serde(default)]
+    pub idle_weight: u64,
+    /// Slices since the last part.
+    #[serde(default)]
+    pub idle_slices: IdleSlices,
     /// Bytes in the object.
     pub bytes: u64,
     /// Its parts.
@@ -35,6 +44,8 @@ impl Totals {
             tables: self.tables + later.tables,
             rows: self.rows + later.rows,
             weight: self.weight + later.weight,
+            idle_weight: self.idle_weight + later.idle_weight,
+            idle_slices: later.idle_slices,
             bytes: self.bytes + later.bytes,
             parts: self.parts + later.parts,
             slices: self.slices + later.slices,
@@ -58,7 +69,24 @@ impl Totals {
             parts: self.parts.saturating_sub(later.parts),
             slices: self.slices.saturating_sub(later.slices),
             seconds: (self.seconds - later.seconds).max(0.0),
+            idle_weight: self.idle_weight.saturating_sub(later.idle_weight),
+            idle_slices: IdleSlices::default(),
             ..self
+        }
+    }
+
+    /// How much has been done.
+    pub fn work_done(&self) -> WorkDone {
+        WorkDone { rows: self.rows, weight: self.weight, idle_weight: self.idle_weight }
+    }
+
+    /// Takes over the weight of what is safe after a slice, without that of the objects before.
+    pub(crate) fn note_weight(&mut self, counters: &Counters, earlier: &Self) {
+        let before = self.weight;
+        self.weight = counters.weight_in_parts().saturating_sub(earlier.weight);
+        if self.idle_slices.is_idle() {
+            self.weight = counters.work_done().weight.saturating_sub(earlier.weight);
+            self.idle_weight += self.weight.saturating_sub(before);
         }
     }
 }

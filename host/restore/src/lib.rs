@@ -13,12 +13,12 @@
 //! let dump = b"-- partway:begin sql 1\nBEGIN;\nCREATE TABLE t(a);\nINSERT INTO \"t\" VALUES(1);\nCOMMIT;\n\
 //!     -- partway:end tables=1 rows=1\n";
 //!
-//! let mut restore = Restore::into_new(&database)?;
+//! let mut restore = Restore::into_new(&database, Requirements::default())?;
 //! for chunk in dump.chunks(16) {
 //!     restore.feed(chunk)?;
 //! }
 //! assert!(!database.exists());
-//! let restored = restore.finish(&Requirements::default())?;
+//! let restored = restore.finish()?;
 //! assert!(database.exists());
 //! assert_eq!((restored.tables, restored.rows), (1, 1));
 //! # Ok(())

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use partway_verify::{DumpChecker, DumpProblem, RestoreError as RunError};
+use sha2::{Digest, Sha256};
 
 use crate::error::RestoreError;
 use crate::new_file::NewFile;
@@ -25,8 +26,6 @@ pub struct Restored {
     pub rows: u64,
     /// The length of the dump, in bytes.
     pub bytes: u64,
-    /// The SHA-256 of the dump, in lower-case hexadecimal digits.
-    pub sha256: String,
     /// What the dump lacks of the database that was exported, if [`Requirements::may_be_of_damaged`].
     pub missing: Vec<DumpProblem>,
 }
@@ -35,6 +34,9 @@ pub struct Restored {
 pub struct Restore {
     checker: DumpChecker,
     file: NewFile,
+    requirements: Requirements,
+    /// Nothing is hashed that nobody asks for.
+    hash: Option<Sha256>,
 }
 
 impl Restore {
@@ -43,11 +45,12 @@ impl Restore {
     /// # Errors
     ///
     /// [`RestoreError::Exists`] and [`RestoreError::Create`].
-    pub fn into_new(database: &Path) -> Result<Self, RestoreError> {
+    pub fn into_new(database: &Path, requirements: Requirements) -> Result<Self, RestoreError> {
         let file = NewFile::beside(database)?;
         let checker = DumpChecker::restoring_into(file.path())
             .map_err(|error| RestoreError::of_run(error, database))?;
-        Ok(Self { checker, file })
+        let hash = requirements.sha256.as_ref().map(|_| Sha256::new());
+        Ok(Self { checker, file, requirements, hash })
     }
 
     /// The hidden file, to be deleted by who ends the process without dropping this.
@@ -63,6 +66,9 @@ impl Restore {
     /// [`RestoreError::Format`] for what is no dump; and [`RestoreError::Run`] or [`RestoreError::DiskFull`] for a statement
     /// that has failed, one of these or an earlier one. Nothing is run after it.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), RestoreError> {
+        if let Some(hash) = &mut self.hash {
+            hash.update(bytes);
+        }
         self.checker.feed(bytes)?;
         match self.checker.take_restore_error() {
             None => Ok(()),
@@ -75,8 +81,8 @@ impl Restore {
     /// # Errors
     ///
     /// All of [`RestoreError`].
-    pub fn finish(self, requirements: &Requirements) -> Result<Restored, RestoreError> {
-        let Self { checker, file } = self;
+    pub fn finish(self) -> Result<Restored, RestoreError> {
+        let Self { checker, file, requirements, hash } = self;
         let report = checker.finish()?;
         let is_accepted = |problem: &DumpProblem| {
             requirements.may_be_of_damaged && matches!(problem, DumpProblem::Incomplete { .. })
@@ -90,20 +96,17 @@ impl Restore {
         if let Some(error) = failure {
             return Err(RestoreError::of_run(error, file.target()));
         }
-        if let Some(expected) = &requirements.sha256
-            && !expected.eq_ignore_ascii_case(&report.sha256)
-        {
-            return Err(RestoreError::OtherHash {
-                found: report.sha256,
-                expected: expected.clone(),
-            });
+        if let (Some(expected), Some(hash)) = (requirements.sha256, hash) {
+            let found = base16ct::lower::encode_string(&hash.finalize());
+            if !expected.eq_ignore_ascii_case(&found) {
+                return Err(RestoreError::OtherHash { found, expected });
+            }
         }
         file.appear()?;
         Ok(Restored {
             tables: report.tables,
             rows: report.rows,
             bytes: report.bytes,
-            sha256: report.sha256,
             missing: report.problems,
         })
     }
@@ -127,9 +130,9 @@ mod tests {
     ) -> (Result<Restored, RestoreError>, usize) {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("new.db");
-        let mut restore = Restore::into_new(&database).unwrap();
+        let mut restore = Restore::into_new(&database, requirements.clone()).unwrap();
         let fed = dump.as_bytes().chunks(7).try_for_each(|bytes| restore.feed(bytes));
-        let result = fed.and_then(|()| restore.finish(requirements));
+        let result = fed.and_then(|()| restore.finish());
         if result.is_ok() {
             let connection = Connection::open(&database).unwrap();
             let sum: i64 =
@@ -144,7 +147,7 @@ mod tests {
         let (result, files) = restored(DUMP, &Requirements::default());
         let found = result.unwrap();
         assert_eq!((found.tables, found.rows, found.bytes, files), (1, 2, DUMP.len() as u64, 1));
-        let sha256 = Some(found.sha256.to_uppercase());
+        let sha256 = Some(base16ct::upper::encode_string(&Sha256::digest(DUMP)));
         let asked = Requirements { sha256, ..Requirements::default() };
         assert_eq!(restored(DUMP, &asked).0.unwrap(), found);
     }

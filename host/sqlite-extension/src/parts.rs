@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use partway_jobs::JobError;
+use partway_jobs::IdleSlices;
 use partway_store::{PartSequence, StoreLimits, part_size};
 use partway_wasmtime::exporter::{Budget, Exporter, Outcome};
 use partway_wasmtime::pacing::Pacing;
@@ -39,6 +39,7 @@ pub(crate) struct PartMaker {
     /// None: the dump is at its end.
     checkpoint: Option<String>,
     written: u32,
+    idle: IdleSlices,
     ready: VecDeque<Part>,
 }
 
@@ -49,13 +50,21 @@ impl PartMaker {
         let exporter = Exporter::prebuilt_for(&options.format)?;
         let for_component = options.for_component(part_size);
         let checkpoint = lease.read(|snapshot, _| Ok(exporter.start(snapshot, &for_component)?))?;
-        let (checkpoint, ready) = (Some(checkpoint), VecDeque::new());
-        Ok(Self { lease, exporter, part_size, checkpoint, written: 0, ready })
+        Ok(Self {
+            lease,
+            exporter,
+            part_size,
+            checkpoint: Some(checkpoint),
+            written: 0,
+            idle: IdleSlices::default(),
+            ready: VecDeque::new(),
+        })
     }
 
     /// The next part; none: that was the last.
     pub(crate) fn next(&mut self) -> Result<Option<Part>, Error> {
-        if self.ready.is_empty()
+        // Before the first part there may be slices without any.
+        while self.ready.is_empty()
             && let Some(checkpoint) = self.checkpoint.take()
         {
             self.slice(&checkpoint)?;
@@ -81,9 +90,7 @@ impl PartMaker {
         self.ready.append(&mut parts.lock().unwrap_or_else(PoisonError::into_inner));
         self.written += self.ready.len() as u32;
         if let Outcome::More(more) = outcome {
-            if self.ready.is_empty() {
-                return Err(JobError::NoProgress.into());
-            }
+            self.idle.note(!self.ready.is_empty(), checkpoint, &more.checkpoint)?;
             self.checkpoint = Some(more.checkpoint);
         }
         Ok(())

@@ -10,6 +10,7 @@ use crate::catalog::Catalog;
 use crate::database::Database;
 use crate::pages::Pages;
 use crate::table_sample::{SampledTable, Size, sample};
+use partway_wasmtime::WorkDone;
 use partway_wasmtime::rows::{Table, TableFlags};
 
 /// No more time than this is spent, on a slow disk or with thousands of tables. Most often it takes some milliseconds.
@@ -40,12 +41,16 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Which share of an export is done when so many rows of this weight are: from 0 to 1, and never quite 1, since it is
-    /// an estimate. None where nothing is known.
-    pub fn share(&self, rows: u64, weight: u64) -> Option<f64> {
-        // Jobs saved by earlier versions know rows only.
-        let (done, expected) =
-            if self.weight > 0 { (weight, self.weight) } else { (rows, self.rows) };
+    /// Which share of an export is done when so much of it is: from 0 to 1, and never quite 1, since it is an estimate.
+    /// None where nothing is known.
+    pub fn share(&self, done: WorkDone) -> Option<f64> {
+        let WorkDone { rows, weight, idle_weight } = done;
+        // Jobs saved by earlier versions know rows only. What is read twice is twice the work.
+        let (done, expected) = if self.weight > 0 {
+            (weight, self.weight.saturating_add(idle_weight))
+        } else {
+            (rows, self.rows)
+        };
         let share = done as f64 / expected as f64;
         // An estimate that was too low must not say that all is done: towards the end it slows down.
         let rest = 1.0 - SURE_UP_TO;

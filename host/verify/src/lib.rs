@@ -1,7 +1,7 @@
 //! Checks SQL dumps made by Partway, and compares SQLite databases bit by bit.
 //!
 //! [`DumpChecker`] reads a dump once, from its first byte to its last, without holding it in
-//! memory. It counts tables and rows, hashes the bytes, and reports whether the dump is complete:
+//! memory. It counts tables and rows, and reports whether the dump is complete:
 //! it has a begin mark, an end mark, and as many rows as the end mark says. On the way it can
 //! restore the dump into a database file. [`compare`] and [`compare_each`] report where two
 //! database files differ: header values, schema text, every cell's storage class and bytes, rowids.

@@ -13,6 +13,19 @@ pub struct Counters {
     weight_in_parts: AtomicU64,
     /// The most that `weight` has been.
     furthest: AtomicU64,
+    idle_weight: AtomicU64,
+}
+
+/// How much of an export is done. For progress only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WorkDone {
+    /// Rows passed to the component.
+    pub rows: u64,
+    /// The [weight](crate::weight) of the rows that the component has worked through, except for those of the batch that
+    /// it is at. It stands still, and does not go back, while a slice repeats what the one before had begun.
+    pub weight: u64,
+    /// How much of it was for no part: what is read once more. Until the first part is written, all.
+    pub idle_weight: u64,
 }
 
 impl Counters {
@@ -31,10 +44,12 @@ impl Counters {
         self.parts.load(Ordering::Relaxed)
     }
 
-    /// The [weight](crate::weight) of the rows that the component has worked through, except for those of the batch that
-    /// it is at. It stands still, and does not go back, while a slice repeats what the one before had begun.
-    pub fn weight(&self) -> u64 {
-        self.furthest.load(Ordering::Relaxed)
+    /// How much has been done.
+    pub fn work_done(&self) -> WorkDone {
+        let weight = self.furthest.load(Ordering::Relaxed);
+        let idle_weight =
+            if self.parts() == 0 { weight } else { self.idle_weight.load(Ordering::Relaxed) };
+        WorkDone { rows: self.rows(), weight, idle_weight }
     }
 
     /// The weight of the rows that are in the parts that the component has written.
@@ -43,13 +58,15 @@ impl Counters {
     }
 
     /// Starts from the counts of a checkpoint.
-    pub fn set(&self, rows: u64, bytes: u64, parts: u64, weight: u64) {
+    pub fn set(&self, done: WorkDone, bytes: u64, parts: u64) {
+        let WorkDone { rows, weight, idle_weight } = done;
         self.rows.store(rows, Ordering::Relaxed);
         self.bytes.store(bytes, Ordering::Relaxed);
         self.parts.store(parts, Ordering::Relaxed);
         self.weight.store(weight, Ordering::Relaxed);
         self.weight_in_parts.store(weight, Ordering::Relaxed);
         self.furthest.fetch_max(weight, Ordering::Relaxed);
+        self.idle_weight.store(idle_weight, Ordering::Relaxed);
     }
 
     pub(crate) fn add_rows(&self, rows: u32) {

@@ -120,7 +120,7 @@ pub mod weight;
 /// For implementing [`Rows`](rows::Rows), [`Cursor`](rows::Cursor) and [`Parts`](parts::Parts).
 pub use async_trait::async_trait;
 pub use context::{PipeCtx, PipeCtxBuilder, PipeCtxView, PipeView};
-pub use counters::Counters;
+pub use counters::{Counters, WorkDone};
 pub use engine::{Ticker, config};
 pub use error::{CallError, LoadError};
 pub use limited_store::limit;

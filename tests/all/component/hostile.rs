@@ -5,17 +5,20 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use partway_jobs::{Job, JobError, MOST_IDLE_SLICES};
 use partway_sqlite::Snapshot;
-use partway_store::PartSequence;
-use partway_wasmtime::exporter::Exporter;
-use partway_wasmtime::{Limits, PipeCtx, exporter, parts};
+use partway_store::{FolderStore, PartSequence, Store};
+use partway_wasmtime::exporter::{Exporter, Options};
+use partway_wasmtime::{Counters, Limits, PipeCtx, exporter, parts};
 use tempfile::TempDir;
 
 use crate::support::{
-    Program, assert_sentences, database, export_with, hostile, job_options, memory, stored,
+    Never, Program, assert_sentences, database, export_with, hostile, job_options, memory, runtime,
+    stored,
 };
 
 /// What is said of each way.
@@ -72,6 +75,9 @@ const ENDLESS: &[(&str, u64, &str)] = &[
     ("too-many-parts", u64::MAX, "wrote more than 67108864 bytes after it had been asked to end"),
     ("refused-flood", 1_000, "called the host 1000 times without writing a part"),
 ];
+
+/// The one that returns other checkpoints for ever, and no part.
+const GETS_NOWHERE: &str = "endless-progress";
 
 /// Those that are odd and no more: they make an object.
 const ODD: &[&str] = &["odd-checkpoint", "escapes-in-warning"];
@@ -147,6 +153,31 @@ fn a_component_that_does_not_end_is_cut_off() {
 }
 
 #[test]
+fn a_component_that_gets_nowhere_is_given_up() {
+    let case = Case::new();
+    let exporter = Exporter::new(hostile()).unwrap();
+    let store: Arc<dyn Store> = Arc::new(FolderStore::new(case.folder.path()));
+    let snapshot = Snapshot::hold(&case.file).unwrap();
+    let options = Options::new(GETS_NOWHERE, 4096);
+    runtime().block_on(async {
+        let mut job = Job::begin(&exporter, &snapshot, &store, "x", options).await.unwrap();
+        // As after all slices but the last three that it may have.
+        let mut saved = serde_json::to_value(&job).unwrap();
+        saved["totals"]["idle_slices"] = (MOST_IDLE_SLICES - 3).into();
+        job = serde_json::from_value(saved).unwrap();
+        let counters = Arc::new(Counters::default());
+        for left in (0..=3).rev() {
+            let budget = exporter::Budget { parts: 1 };
+            let slice = job.slice(&exporter, &snapshot, &store, Never, budget, &counters).await;
+            assert_eq!(slice.is_ok(), left > 0, "{slice:?}");
+            if let Err(error) = slice {
+                assert!(matches!(error, JobError::TooIdle), "{error}");
+            }
+        }
+    });
+}
+
+#[test]
 fn odd_answers_do_no_harm() {
     for way in ODD {
         let case = Case::new();
@@ -161,7 +192,7 @@ fn every_hostile_way_is_tested() {
     let ways: BTreeSet<&str> = answer.split(' ').collect();
     assert!(ways.len() > 30, "{answer}");
     let named = NAMED.iter().map(|(way, _)| *way).chain(ENDLESS.iter().map(|(way, ..)| *way));
-    let named = named.chain(ODD.iter().copied());
+    let named = named.chain(ODD.iter().copied()).chain([GETS_NOWHERE]);
     let tested: BTreeSet<&str> = named.filter(|way| !way.starts_with("start-")).collect();
     assert_eq!(ways, tested);
 }

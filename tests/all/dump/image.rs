@@ -15,7 +15,7 @@ use rusqlite::Connection;
 
 use crate::support::{
     Judge, Never, Program, ServiceCase, assert_sentences, database, export_with, program, runtime,
-    saved_parts, sha256,
+    sha256,
 };
 
 const ALL: u32 = u32::MAX;
@@ -119,34 +119,9 @@ fn an_image_is_one_state_whoever_writes_meanwhile() {
 }
 
 #[test]
-fn the_program_makes_an_image_and_survives_kills() {
+fn an_image_comes_to_standard_output_and_of_a_copy() {
     let folder = tempfile::tempdir().unwrap();
     let file = made(folder.path(), "app.db", 4096, "PRAGMA journal_mode=wal");
-    let store = folder.path().join("store");
-    fs::create_dir(&store).unwrap();
-    let run = || {
-        let program = Program::export(&file, store.to_str().unwrap(), folder.path());
-        program.with(["--format", "sqlite", "--part-size", "8KiB"])
-    };
-    let mut last = 0;
-    for _ in 0..4 {
-        let mut program = run().with(["--slice-parts", "3", "--pause", "20ms"]);
-        let mut child = program.command.spawn().unwrap();
-        let further = |parts: u64| parts > last + 5;
-        while !saved_parts(folder.path()).is_some_and(further) {
-            assert!(child.try_wait().unwrap().is_none(), "it has ended before it was killed");
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        last = saved_parts(folder.path()).unwrap();
-    }
-    let summary = run().succeed();
-    assert_eq!(summary["sha256"], sha256(&file).as_str());
-    let object = PathBuf::from(summary["location"].as_str().unwrap());
-    assert_eq!(object.extension().unwrap(), "sqlite");
-    assert_eq!(sha256(&object), sha256(&file));
-
     // To standard output, and of a copy: that one is in no log's mode.
     let streamed = Command::new(program())
         .args(["export", "--format", "sqlite", "--snapshot", "copy"])

@@ -1,8 +1,8 @@
 //! Parquet, read back by programs that nobody here wrote: `judges/parquet.py`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use partway_testbed::{
@@ -13,8 +13,7 @@ use rusqlite::Connection;
 
 use super::text_formats::{tables, write_most_hard_cases};
 use crate::support::{
-    Program, damage, database, export_with, of_many_pages, program, python_tools, saved_parts,
-    wait_for_parts,
+    Program, damage, database, export_with, of_many_pages, program, python_tools,
 };
 
 fn exporter() -> &'static Exporter {
@@ -129,46 +128,6 @@ fn long_values_and_mixed_columns_come_back_from_parquet() {
 fn printed(file: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(program());
     command.arg("export").arg(file).args(["--format", "parquet"]).args(arguments).output().unwrap()
-}
-
-#[test]
-fn exports_to_parquet_survive_kills() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("sample.db");
-    // A value that is a row group by itself, among others.
-    drop(database(
-        &file,
-        "CREATE TABLE one (a INTEGER PRIMARY KEY, b, c);
-         WITH i(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM i WHERE n < 20000)
-         INSERT INTO one SELECT n, hex(randomblob(20)), n % 3 FROM i;
-         UPDATE one SET b = randomblob(5000000) WHERE a = 10000;",
-    ));
-    let reference = printed(&file, &[]);
-    assert!(reference.status.success());
-    let store = folder.path().join("store");
-    fs::create_dir(&store).unwrap();
-    let export = |pause: &str| {
-        Program::export(&file, store.to_str().unwrap(), folder.path())
-            .with(["--format", "parquet", "--part-size", "256KiB", "--slice-parts", "1"])
-            .with(["--pause", pause])
-    };
-    let mut random = Random::new(3);
-    let mut parts = 0;
-    for _ in 0..4 {
-        let mut killed = export("20ms");
-        let mut child = killed.command.stdout(Stdio::null()).spawn().unwrap();
-        parts += 1 + random.below(4);
-        wait_for_parts(folder.path(), parts);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        parts = saved_parts(folder.path()).unwrap();
-    }
-    let done = export("0s").succeed();
-    assert_eq!(done["slices"], done["parts"], "{done}");
-    let object = PathBuf::from(done["location"].as_str().unwrap());
-    let name = object.file_name().unwrap().to_str().unwrap();
-    assert!(name.starts_with("dump_") && name.ends_with(".parquet"), "{name}");
-    assert!(fs::read(&object).unwrap() == reference.stdout);
 }
 
 /// The host holds the component to 64 MiB, of which the part takes 16: incompressible row groups fit, and so do columns in

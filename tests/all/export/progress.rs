@@ -38,7 +38,7 @@ fn distance(file: &Path, part_size: u32, parts: u32, tables: &[&str]) -> f64 {
             job.slice(&exporter, &snapshot, &store, Never, budget, &counters).await.unwrap();
             let saved = serde_json::to_string(&job).unwrap();
             job = serde_json::from_str(&saved).unwrap();
-            let share = expected.share(job.totals.rows, job.totals.weight).unwrap();
+            let share = expected.share(job.totals.work_done()).unwrap();
             told.push((share, job.totals.bytes as f64));
         }
     });

@@ -1,8 +1,8 @@
 //! CSV, NDJSON and JSON, read back by programs that nobody here wrote: `judges/formats.py` says which.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use partway_sqlite::Snapshot;
@@ -15,9 +15,7 @@ use partway_wasmtime::exporter::{Budget, Exporter, Options, Outcome};
 use partway_wasmtime::parts::{self, Parts};
 use rusqlite::Connection;
 
-use crate::support::{
-    Program, damage, database, of_many_pages, program, python_tools, saved_parts, wait_for_parts,
-};
+use crate::support::{Program, damage, database, of_many_pages, program, python_tools};
 
 fn exporter() -> &'static Exporter {
     static EXPORTER: OnceLock<Exporter> = OnceLock::new();
@@ -183,48 +181,6 @@ fn all_tables_in_ndjson_are_what_the_examples_write() {
 /// `partway export` to standard output.
 fn printed(file: &Path, arguments: &[&str]) -> Output {
     Command::new(program()).arg("export").arg(file).args(arguments).output().unwrap()
-}
-
-#[test]
-fn exports_survive_kills_in_each_format() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("sample.db");
-    write_sample(&file, 4).unwrap();
-    // A value that is longer than many parts.
-    let connection = Connection::open(&file).unwrap();
-    connection
-        .execute_batch("CREATE TABLE one (a, b); INSERT INTO one VALUES (1, randomblob(3000000))")
-        .unwrap();
-    drop(connection);
-    for (format, table) in [("csv", &["--table", "one"][..]), ("ndjson", &[]), ("json", &[])] {
-        let store = folder.path().join(format);
-        fs::create_dir(&store).unwrap();
-        let reference = printed(&file, &[&["--format", format][..], table].concat());
-        assert!(reference.status.success());
-        let export = |pause: &str| {
-            Program::export(&file, store.to_str().unwrap(), folder.path())
-                .with(["--format", format, "--part-size", "256KiB", "--slice-parts", "1"])
-                .with(["--pause", pause])
-                .with(table.iter().copied())
-        };
-        let mut random = Random::new(3);
-        let mut parts = 0;
-        for _ in 0..3 {
-            let mut killed = export("20ms");
-            let mut child = killed.command.stdout(Stdio::null()).spawn().unwrap();
-            parts += 1 + random.below(4);
-            wait_for_parts(folder.path(), parts);
-            child.kill().unwrap();
-            child.wait().unwrap();
-            parts = saved_parts(folder.path()).unwrap();
-        }
-        let done = export("0s").succeed();
-        assert_eq!(done["slices"], done["parts"], "{done}");
-        let object = PathBuf::from(done["location"].as_str().unwrap());
-        let name = object.file_name().unwrap().to_str().unwrap();
-        assert!(name.starts_with("dump_") && name.ends_with(&format!(".{format}")), "{name}");
-        assert!(fs::read(&object).unwrap() == reference.stdout, "{format}");
-    }
 }
 
 #[test]

@@ -30,11 +30,20 @@ pub fn jobs(folder: &Path) -> Vec<Value> {
 
 /// The parts that the newest unfinished job has saved; none where there is none.
 pub fn saved_parts(folder: &Path) -> Option<u64> {
+    saved(folder, "parts")
+}
+
+fn saved(folder: &Path, what: &str) -> Option<u64> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let connection = Connection::open_with_flags(folder.join("state/jobs.db"), flags).ok()?;
-    let sql = "SELECT totals ->> 'parts' FROM export_jobs WHERE finished_at IS NULL \
+    let sql = "SELECT totals ->> ?1 FROM export_jobs WHERE finished_at IS NULL \
                ORDER BY rowid DESC LIMIT 1";
-    connection.query_row(sql, [], |row| row.get(0)).ok()
+    connection.query_row(sql, [what], |row| row.get(0)).ok()
+}
+
+/// The slices that the newest unfinished job has saved; 0 where there is none.
+pub fn saved_slices(folder: &Path) -> u64 {
+    saved(folder, "slices").unwrap_or(0)
 }
 
 /// Waits until the newest unfinished job has saved so many parts.

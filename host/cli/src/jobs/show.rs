@@ -42,7 +42,7 @@ fn what_it_exports(record: &JobRecord, now: Timestamp) -> Vec<Line> {
             if is_finished || all <= done { String::new() } else { format!(" of {word}{all}") };
         Some(format!("{done}{all}"))
     };
-    let share = record.share(totals.rows, totals.weight).filter(|_| !is_finished);
+    let share = record.share(totals.work_done()).filter(|_| !is_finished);
     let percent = share.map(|share| format!(", about {:.0} %", (share * 100.0).floor()));
     let parts = |size: u32| format!("{} of {} each", totals.parts, ByteSize::b(size.into()));
     vec![

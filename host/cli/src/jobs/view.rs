@@ -49,7 +49,7 @@ impl<'a> JobView<'a> {
             job: record.id.as_str(),
             state: shown_state(record, now),
             progress: record
-                .share(totals.rows, totals.weight)
+                .share(totals.work_done())
                 .map(|share| (share * 1000.0).floor() / 1000.0),
             running: record.is_held(now),
             stuck: record.is_stuck(now),

@@ -183,14 +183,16 @@ impl Status {
         let totals = &record.totals;
         let is_finished = record.state.is_finished();
         let progress = progress.filter(|_| !is_finished);
-        let rows = progress.map_or(totals.rows, |progress| progress.rows.max(totals.rows));
+        let rows = progress.map_or(totals.rows, |progress| progress.done.rows.max(totals.rows));
         let average = if totals.seconds > 0.0 { totals.bytes as f64 / totals.seconds } else { 0.0 };
         let rate = match progress {
             Some(progress) => progress.bytes_per_second,
             None if is_finished => average,
             None => 0.0,
         };
-        let weight = progress.map_or(totals.weight, |progress| progress.weight.max(totals.weight));
+        let saved = totals.work_done();
+        let done =
+            progress.map(|progress| progress.done).filter(|done| done.weight >= saved.weight);
         let expected = record.expected();
         Self {
             accepted: Accepted::of(record),
@@ -201,7 +203,9 @@ impl Status {
             sha256: record.sha256.clone(),
             tables: Progress { done: totals.tables.into(), expected: expected.tables.into() },
             rows: Progress { done: rows, expected: expected.rows.max(rows) },
-            progress: record.share(rows, weight).map(|share| (share * 1000.0).floor() / 1000.0),
+            progress: record
+                .share(done.unwrap_or(saved))
+                .map(|share| (share * 1000.0).floor() / 1000.0),
             bytes: progress.map_or(totals.bytes, |progress| progress.bytes.max(totals.bytes)),
             parts: progress.map_or(0, |progress| progress.parts).max(totals.parts.into()),
             slices: totals.slices,
@@ -262,8 +266,8 @@ impl Status {
 
 /// How long an export will still take, in seconds; none while that can't be estimated.
 fn seconds_left(record: &JobRecord, progress: &ProgressSnapshot) -> Option<f64> {
-    let share = record.share(progress.rows, progress.weight)?;
-    let added = share - record.share(progress.first_rows, progress.first_weight)?;
+    let share = record.share(progress.done)?;
+    let added = share - record.share(progress.first)?;
     let seconds = progress.seconds * (1.0 - share) / added;
     // More than a year, and NaN, tell nothing.
     (0.0..366.0 * 86_400.0).contains(&seconds).then_some(seconds)

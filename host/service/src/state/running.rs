@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use partway_jobs::{JobEvent, JobId, Observer};
-use partway_wasmtime::Counters;
+use partway_wasmtime::{Counters, WorkDone};
 use tokio::sync::watch;
 
 use super::metrics::Metrics;
@@ -24,22 +24,19 @@ struct Inner {
 struct Running {
     counters: Arc<Counters>,
     started: Instant,
-    /// Rows, their weight and bytes that were done before it started, or resumed, in this process.
-    first_rows: u64,
-    first_weight: u64,
+    /// What was done before it started, or resumed, in this process.
+    first: WorkDone,
     first_bytes: u64,
 }
 
 /// How far an export is, and how fast it has been since it started, or resumed, in this process.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProgressSnapshot {
-    pub rows: u64,
-    pub weight: u64,
+    pub done: WorkDone,
     pub bytes: u64,
     pub parts: u64,
     /// What was done before, and for how many seconds it has run since.
-    pub first_rows: u64,
-    pub first_weight: u64,
+    pub first: WorkDone,
     pub seconds: f64,
     pub bytes_per_second: f64,
 }
@@ -53,19 +50,17 @@ impl RunningExports {
     /// How far an export is; none where it does not run in this process.
     pub fn progress(&self, id: &JobId) -> Option<ProgressSnapshot> {
         let running = self.running();
-        let Running { counters, started, first_rows, first_weight, first_bytes } =
-            running.get(id)?;
+        let Running { counters, started, first, first_bytes } = running.get(id)?;
         let seconds = started.elapsed().as_secs_f64().max(0.001);
         // Before its first slice in this process nothing has been counted yet.
-        let rows = counters.rows().max(*first_rows);
+        let done = counters.work_done();
+        let done = if done.weight < first.weight { *first } else { done };
         let bytes = counters.bytes().max(*first_bytes);
         Some(ProgressSnapshot {
-            rows,
-            weight: counters.weight().max(*first_weight),
+            done,
             bytes,
             parts: counters.parts(),
-            first_rows: *first_rows,
-            first_weight: *first_weight,
+            first: *first,
             seconds,
             bytes_per_second: (bytes - first_bytes) as f64 / seconds,
         })
@@ -89,8 +84,7 @@ impl Observer for RunningExports {
                 let running = Running {
                     counters: Arc::clone(counters),
                     started: Instant::now(),
-                    first_rows: totals.rows,
-                    first_weight: totals.weight,
+                    first: totals.work_done(),
                     first_bytes: totals.bytes,
                 };
                 self.running().insert(id.clone(), running);

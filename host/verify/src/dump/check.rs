@@ -1,4 +1,4 @@
-//! Checking a dump in one pass: whether it is complete, its counts and its hash.
+//! Checking a dump in one pass: whether it is complete, and its counts.
 
 use std::path::Path;
 
@@ -6,7 +6,6 @@ use partway_importer::{
     D1_LAST_LINE, DumpFormatError, EndMark, Kind, MAX_FIRST_LINE, Remainder, Segment, Span,
     StatementSplitter, Target, after, check_first_line, check_fragment, target_of,
 };
-use sha2::{Digest, Sha256};
 
 use super::image::{Image, MAGIC};
 use super::inserted_columns::InsertedColumns;
@@ -32,8 +31,6 @@ pub struct DumpReport {
     pub part: Option<String>,
     /// The length of the dump, in bytes.
     pub bytes: u64,
-    /// The SHA-256 of the dump, in lower-case hexadecimal digits.
-    pub sha256: String,
     /// Why the dump is not complete. None: it is.
     pub problems: Vec<DumpProblem>,
     /// Which of its tables have rows, and whether these hold rowids: for
@@ -56,7 +53,6 @@ pub struct DumpChecker {
     /// The first bytes, until there are enough to tell what this is.
     beginning: Option<Vec<u8>>,
     splitter: StatementSplitter,
-    hash: Sha256,
     bytes: u64,
     tail: Vec<u8>,
     /// It is a dump for a Durable Object or D1, by its first statement.
@@ -104,7 +100,6 @@ impl DumpChecker {
         Self {
             beginning: Some(Vec::new()),
             splitter: StatementSplitter::default(),
-            hash: Sha256::new(),
             bytes: 0,
             tail: Vec::new(),
             for_d1: false,
@@ -127,7 +122,6 @@ impl DumpChecker {
     ///
     /// [`DumpFormatError`] if this is not a dump, or is a dump of a newer format.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), DumpFormatError> {
-        self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
         if let Some(image) = &mut self.image {
             image.take(bytes);
@@ -153,17 +147,6 @@ impl DumpChecker {
         check_first_line(&beginning)?;
         self.split(&beginning);
         Ok(())
-    }
-
-    /// Takes the next bytes of what is no dump, for its hash alone.
-    pub fn feed_other(&mut self, bytes: &[u8]) {
-        self.hash.update(bytes);
-        self.bytes += bytes.len() as u64;
-    }
-
-    /// The number of all bytes taken, and their SHA-256 in lower-case hexadecimal digits.
-    pub fn hashed(&self) -> (u64, String) {
-        (self.bytes, base16ct::lower::encode_string(&self.hash.clone().finalize()))
     }
 
     /// Why restoring has failed already, once. The statements after that are not run, and only counted.
@@ -262,10 +245,9 @@ impl DumpChecker {
         let problems = self.problems();
         let restored = self.restorer.take().map(Restorer::finish);
         let (tables, rows, bytes) = (self.tables(), self.rows, self.bytes);
-        let sha256 = base16ct::lower::encode_string(&self.hash.finalize());
         let inserted = self.inserted;
         let (pages, part) = (None, self.part);
-        Ok(DumpReport { tables, rows, pages, part, bytes, sha256, problems, inserted, restored })
+        Ok(DumpReport { tables, rows, pages, part, bytes, problems, inserted, restored })
     }
 
     /// What checking an image found. One that has another length than it should is not opened.
@@ -280,10 +262,9 @@ impl DumpChecker {
             problems.extend(damage);
             Ok(())
         });
-        let sha256 = base16ct::lower::encode_string(&self.hash.finalize());
         let (bytes, inserted) = (self.bytes, self.inserted);
         let part = None;
-        DumpReport { tables, rows, pages, part, bytes, sha256, problems, inserted, restored }
+        DumpReport { tables, rows, pages, part, bytes, problems, inserted, restored }
     }
 
     fn problems(&self) -> Vec<DumpProblem> {

@@ -13,6 +13,9 @@ const MAX_STATEMENT: usize = 1024 * 1024;
 /// Parameters of a statement, about: more rows at a time save the work of beginning and ending one.
 const PARAMETERS: usize = 512;
 
+/// Integers of so many digits are in range, whichever they are.
+const SHORT: usize = 18;
+
 /// An INSERT as dumps have most of them: a table in quotes, and rows of plain literals.
 ///
 /// All numbers of a dump are written so that rounding correctly gives them back, as here; what SQLite must
@@ -119,6 +122,13 @@ impl Insert {
         let end = text.iter().position(|byte| matches!(byte, b',' | b')'));
         let (number, rest) = text.split_at(end?);
         let digits = number.strip_prefix(b"-").unwrap_or(number);
+        digits.first()?;
+        if digits.len() <= SHORT && digits.iter().all(u8::is_ascii_digit) {
+            let value = digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
+            let is_negative = digits.len() < number.len();
+            self.values.push(Value::Integer(if is_negative { -value } else { value }));
+            return Some(rest);
+        }
         let is_number = |byte: &u8| byte.is_ascii_digit() || b".e+-".contains(byte);
         if !digits.first()?.is_ascii_digit() || !digits.iter().all(is_number) {
             return None;
@@ -230,6 +240,11 @@ mod tests {
         let values = [
             "NULL",
             "0",
+            "-0",
+            "-7",
+            "999999999999999999",
+            "-999999999999999999",
+            "1000000000000000000",
             "-9223372036854775808",
             "9223372036854775807",
             "1.0",

@@ -1,5 +1,6 @@
 //! It returns what nobody can keep, or what does something where it is shown.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,8 +15,13 @@ const ESCAPES: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}2J\u{202e}\r\nforged li
 /// No JSON, and with what texts are often cut at.
 pub const ODD_CHECKPOINT: &str = "{\"a\":\u{0}'\u{1b}\n";
 
+/// What it goes on from for ever.
+pub const ENDLESS: &str = "endless: ";
+
 pub const WAYS: &[(&str, Way)] = &[
     ("no-progress", || Ok(more("no-progress".to_string()))),
+    // A checkpoint that differs each time, and no part ever.
+    ("endless-progress", || Ok(more(ENDLESS.to_string()))),
     ("huge-checkpoint", || {
         write(1, 4096)?;
         Ok(more("x".repeat(20 << 20)))
@@ -43,6 +49,12 @@ pub const WAYS: &[(&str, Way)] = &[
     ("escapes-in-error", || Err(Error::ReadFailed(ESCAPES.to_string()))),
     ("huge-error", || Err(Error::Corrupt(ESCAPES.repeat(400_000)))),
 ];
+
+/// Every later slice of `endless-progress`.
+pub fn further(from: &str) -> Result<Outcome, Error> {
+    let count: u64 = from.strip_prefix(ENDLESS).and_then(|count| count.parse().ok()).unwrap_or(0);
+    Ok(more(format!("{ENDLESS}{}", count + 1)))
+}
 
 /// The second slice of `odd-checkpoint`.
 pub fn after_odd_checkpoint() -> Result<Outcome, Error> {

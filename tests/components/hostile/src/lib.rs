@@ -60,6 +60,9 @@ impl Guest for Hostile {
         if from == answers::ODD_CHECKPOINT {
             return answers::after_odd_checkpoint();
         }
+        if from.starts_with(answers::ENDLESS) {
+            return answers::further(&from);
+        }
         misbehave(&from)
     }
 }
