@@ -138,7 +138,7 @@ pub use job_error::JobError;
 pub use job_store::{DueJob, JobStore};
 pub use manifest::NoManifest;
 pub use object_check::{ObjectCheck, ObjectError};
-pub use object_name::{ObjectNameError, default_name, object_name};
+pub use object_name::{ObjectNameError, default_name, object_name, timed_name};
 pub use observer::{JobEvent, Observer};
 pub use outcome::StepOutcome;
 /// What a [`Source`] reports about itself.
@@ -150,7 +150,7 @@ pub use queue::Queued;
 pub use record::{Holder, JobId, JobRecord, JobState};
 pub use request::{ExportRequest, OnChange, Pace};
 pub use resources::{PrebuiltResources, Resources};
-pub use schedules::ScheduleEntry;
+pub use schedules::{ScheduleEntry, ScheduleKey};
 pub use snapshot_mode::SnapshotMode;
 pub use source::Source;
 pub use state_error::StateError;

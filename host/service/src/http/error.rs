@@ -131,6 +131,7 @@ impl<E: Into<ExportError>> From<E> for ApiError {
             ExportError::Store(_) => Self::new(StatusCode::BAD_GATEWAY, text),
             ExportError::Exporter(error) => of_component(error, text),
             ExportError::Open(_)
+            | ExportError::Filter(_)
             | ExportError::Component(_)
             | ExportError::Stream(_)
             | ExportError::Panicked(_) => Self::internal(text),

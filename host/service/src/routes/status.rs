@@ -196,7 +196,7 @@ impl Status {
             error: record.last_error.clone(),
             warnings: totals.warnings.clone(),
             damaged: totals.damaged.clone(),
-            scheduled: record.is_scheduled,
+            scheduled: record.schedule.is_some(),
             pruned_at: record.pruned_at,
             callback: None,
         }
