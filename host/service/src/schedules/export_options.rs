@@ -187,57 +187,9 @@ impl Given {
             Some((name, value)) => (name.trim(), Some(value.trim())),
             None => (option, None),
         };
-        let of_format = &mut self.of_format;
         match name {
-            "name" => {
-                let name = text("name", value)?;
-                let is_plain = timed_word(&name);
-                is_plain
-                    .map_err(|source| ExportOptionError::Name { name: name.clone(), source })?;
-                once("name", &mut self.name, name)?;
-            }
+            "name" => once("name", &mut self.name, timed_word(text("name", value)?)?)?,
             "format" => once("format", &mut self.format, text("format", value)?)?,
-            "table" => self.tables.push(text("table", value)?),
-            "exclude-table" => self.excluded.push(text("exclude-table", value)?),
-            "schema-only" => switch("schema-only", value).and_then(|()| {
-                once("schema-only or data-only", &mut self.content, Content::Schema)
-            })?,
-            "data-only" => switch("data-only", value).and_then(|()| {
-                once("schema-only or data-only", &mut self.content, Content::Data)
-            })?,
-            "limit" => once("limit", &mut self.limit, parsed("limit", value, "a number of rows")?)?,
-            "where" => {
-                let condition = value.unwrap_or_default().split_once('=');
-                let whole =
-                    condition.filter(|(table, of_row)| !table.is_empty() && !of_row.is_empty());
-                let (table, of_row) = whole.ok_or_else(|| ExportOptionError::Value {
-                    name: "where",
-                    value: value.unwrap_or_default().to_owned(),
-                    wanted: "TABLE=EXPRESSION, the name of the table first",
-                })?;
-                self.filters.push((table.trim().to_owned(), of_row.trim().to_owned()));
-            }
-            "target" => once(
-                "target",
-                &mut of_format.target,
-                parsed::<Target>("target", value, "sqlite or d1")?,
-            )?,
-            "no-rowids" => switch("no-rowids", value).map(|()| of_format.no_rowids = true)?,
-            "null" => once("null", &mut of_format.null, value.unwrap_or_default().to_owned())?,
-            "no-header" => switch("no-header", value).map(|()| of_format.no_header = true)?,
-            "blobs" => once(
-                "blobs",
-                &mut of_format.blobs,
-                parsed::<Blobs>("blobs", value, "hex or base64")?,
-            )?,
-            "types" => once(
-                "types",
-                &mut of_format.types,
-                parsed::<ColumnTypes>("types", value, "stored or declared")?,
-            )?,
-            "uncompressed" => {
-                switch("uncompressed", value).map(|()| of_format.uncompressed = true)?
-            }
             "compress" => {
                 let compression = match text("compress", value)?.as_str() {
                     "none" => ScheduledCompression::None,
@@ -249,10 +201,62 @@ impl Given {
             "keep-days" => {
                 return once("keep-days", &mut self.keep_days, positive("keep-days", value)?);
             }
+            name if self.takes_part(name, value)? || self.takes_of_format(name, value)? => {}
             _ => return Err(ExportOptionError::Unknown { name: name.to_owned() }),
         }
-        self.options.push(option.to_owned());
+        // However many spaces there were.
+        self.options.push(value.map_or_else(|| name.to_owned(), |value| format!("{name}={value}")));
         Ok(())
+    }
+
+    /// Takes an option that says which tables and rows; false: it is none.
+    fn takes_part(&mut self, name: &str, value: Option<&str>) -> Result<bool, ExportOptionError> {
+        const CONTENT: &str = "schema-only or data-only";
+        match name {
+            "table" => self.tables.push(text("table", value)?),
+            "exclude-table" => self.excluded.push(text("exclude-table", value)?),
+            "schema-only" => switch("schema-only", value)
+                .and_then(|()| once(CONTENT, &mut self.content, Content::Schema))?,
+            "data-only" => switch("data-only", value)
+                .and_then(|()| once(CONTENT, &mut self.content, Content::Data))?,
+            "limit" => {
+                once("limit", &mut self.limit, parsed("limit", value, "a number of rows")?)?;
+            }
+            "where" => self.filters.push(condition(value.unwrap_or_default())?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Takes an option that only some formats have; false: it is none.
+    fn takes_of_format(
+        &mut self,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<bool, ExportOptionError> {
+        let options = &mut self.of_format;
+        match name {
+            "target" => {
+                let target = parsed::<Target>("target", value, "sqlite or d1")?;
+                once("target", &mut options.target, target)?;
+            }
+            "no-rowids" => switch("no-rowids", value).map(|()| options.no_rowids = true)?,
+            "null" => once("null", &mut options.null, value.unwrap_or_default().to_owned())?,
+            "no-header" => switch("no-header", value).map(|()| options.no_header = true)?,
+            "blobs" => {
+                let blobs = parsed::<Blobs>("blobs", value, "hex or base64")?;
+                once("blobs", &mut options.blobs, blobs)?;
+            }
+            "types" => {
+                let types = parsed::<ColumnTypes>("types", value, "stored or declared")?;
+                once("types", &mut options.types, types)?;
+            }
+            "uncompressed" => {
+                switch("uncompressed", value).map(|()| options.uncompressed = true)?
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     fn finish(self) -> Result<ScheduledExport, ExportOptionError> {
@@ -281,13 +285,31 @@ impl Given {
     }
 }
 
-/// Checks the word that a name begins with: the time, the format and a number come behind it.
-fn timed_word(word: &str) -> Result<(), ObjectNameError> {
-    const REST: &str = "_YYYYMMDD-HHMMSS.parquet.zst.age";
-    if word.chars().any(char::is_control) {
-        return Err(ObjectNameError::NotPlain);
+/// A table and a condition.
+fn condition(text: &str) -> Result<(String, String), ExportOptionError> {
+    match text.split_once('=').map(|(table, of_row)| (table.trim(), of_row.trim())) {
+        Some((table, of_row)) if !table.is_empty() && !of_row.is_empty() => {
+            Ok((table.to_owned(), of_row.to_owned()))
+        }
+        _ => Err(ExportOptionError::Value {
+            name: "where",
+            value: text.to_owned(),
+            wanted: "TABLE=EXPRESSION, the name of the table first",
+        }),
     }
-    object_name(&format!("{word}{REST}")).map(drop)
+}
+
+/// The word that a name begins with: the time, the format and a number come behind it.
+fn timed_word(word: String) -> Result<String, ExportOptionError> {
+    const REST: &str = "_YYYYMMDD-HHMMSS.parquet.zst.age";
+    let checked = match word.chars().any(char::is_control) {
+        true => Err(ObjectNameError::NotPlain),
+        false => object_name(&format!("{word}{REST}")),
+    };
+    match checked {
+        Ok(_) => Ok(word),
+        Err(source) => Err(ExportOptionError::Name { name: word, source }),
+    }
 }
 
 fn once<T>(name: &'static str, field: &mut Option<T>, value: T) -> Result<(), ExportOptionError> {
@@ -349,7 +371,7 @@ mod tests {
         let export = read(text).unwrap();
         assert_eq!(
             export.options,
-            "format=csv; table = orders; null=NULL; no-header; where=orders=note <> 'a;b'; compress=zstd:3"
+            "format=csv; table=orders; null=NULL; no-header; where=orders=note <> 'a;b'; compress=zstd:3"
         );
         assert_eq!(export.format.as_deref(), Some("csv"));
         assert_eq!(export.tables, ["orders"]);
