@@ -394,7 +394,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_by_name() {
         for (text, told) in [
-            ("tabel=t", "there is no option \"tabel\": a schedule may have format, table"),
+            ("tabel=t", "there is no option \"tabel\": a schedule may have name, format, table"),
             ("table", "table needs a value"),
             ("format=", "format needs a value"),
             ("schema-only=yes", "schema-only takes no value"),
