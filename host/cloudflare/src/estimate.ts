@@ -2,7 +2,7 @@
 
 import { quoted } from './rows/names.js';
 import type { SchemaInfo, TableInfo } from './rows/schema.js';
-import { hasTable, type SubsetRequest } from './subset.js';
+import { mayRead, type SubsetRequest } from './subset.js';
 
 /** A table of no more rows than this is counted. */
 const COUNTED = 512;
@@ -24,10 +24,9 @@ export interface Expected {
 
 /** Estimates how much there is in a part of the database. */
 export function expected(sql: SqlStorage, schema: SchemaInfo, subset: SubsetRequest): Expected {
-  const tables = schema.flatMap(({ table }) =>
-    table !== null && !table.isVirtual && hasTable(subset, table.name) ? [table] : [],
-  );
   const most = subset.content === 'schema' ? 0 : (subset.limit ?? Infinity);
+  const isIn = mayRead({ ...subset, content: null }, schema);
+  const tables = schema.flatMap(({ table }) => (table !== null && !table.isVirtual && isIn(table) ? [table] : []));
   const rows = tables.map((table) => (most === 0 ? 0 : atMost(rowsOf(sql, table), most)));
   return {
     tables: tables.filter(({ name }) => !/^sqlite_/i.test(name)).length,

@@ -172,7 +172,7 @@ export class Jobs {
     const { sql } = this.#storage;
     const { consistency, maxSnapshotBytes } = this.#settings;
     this.#snapshot = null;
-    const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes);
+    const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes, record.request);
     const options = optionsOf(record.request, pieceSize(record.partSize), sql.databaseSize);
     record.checkpoint = firstCheckpoint(sql, snapshot, options);
     record.expected = expected(sql, snapshot.schema, record.request);

@@ -68,7 +68,7 @@ export class Streams {
     const running = this.#storage.transactionSync((): Running => {
       const { sql } = this.#storage;
       const { consistency, maxSnapshotBytes } = this.#settings;
-      const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes);
+      const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes, request);
       const checkpoint = firstCheckpoint(sql, snapshot, optionsOf(request, PART_SIZE, sql.databaseSize));
       return { snapshot, component: new Component(request.format), memory: { paused: null }, checkpoint, parts: 0, readAt: Date.now() };
     });

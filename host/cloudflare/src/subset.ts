@@ -1,4 +1,6 @@
-// A part of a database: the settings by which the component leaves the rest out, and which tables are left.
+// A part of a database: the settings by which the component leaves the rest out, and whose rows it reads.
+
+import type { SchemaInfo, TableInfo } from './rows/schema.js';
 
 /** A part of a database. */
 export interface SubsetRequest {
@@ -20,18 +22,38 @@ export function subsetSettings({ excludeTables, content, limit }: SubsetRequest)
   return settings;
 }
 
-/** Whether a table is in a part, by its name. For estimates: the component knows what belongs to a table, too. */
-export function hasTable({ tables, excludeTables }: SubsetRequest, name: string): boolean {
-  const isNamed = (pattern: string): boolean => isLike(name, pattern);
-  return (tables.length === 0 || tables.some(isNamed)) && !excludeTables.some(isNamed);
+/**
+ * Whose rows an export of a part may read. It may be one table too many, where the component leaves more out; one that is
+ * not among them can't be read.
+ */
+export function mayRead(subset: SubsetRequest, schema: SchemaInfo): (table: TableInfo) => boolean {
+  if (subset.content === 'schema') return () => false;
+  const tables = schema.flatMap(({ table }) => (table === null ? [] : [table]));
+  const chosen = named(subset.tables, tables);
+  const excluded = named(subset.excludeTables, tables);
+  const isOfExcluded = ({ name }: TableInfo): boolean =>
+    tables.some((owner) => owner.isVirtual && excluded.has(owner.name) && lowerCase(name).startsWith(`${lowerCase(owner.name)}_`));
+  return (table) => {
+    if (/^sqlite_/i.test(table.name)) return true;
+    if (subset.tables.length > 0 && !chosen.has(table.name)) return false;
+    return table.isShadow ? !isOfExcluded(table) : !excluded.has(table.name);
+  };
 }
 
-/** Whether a name is another, or like a pattern. */
+/** The tables that names or patterns stand for. A table of exactly such a name comes first, whatever its letters. */
+function named(patterns: readonly string[], tables: readonly TableInfo[]): ReadonlySet<string> {
+  const names = tables.map(({ name }) => name);
+  return new Set(
+    patterns.flatMap((pattern) => {
+      const exact = names.filter((name) => lowerCase(name) === lowerCase(pattern));
+      return exact.length > 0 ? exact : names.filter((name) => isLike(name, pattern));
+    }),
+  );
+}
+
+/** Whether a name is like a pattern. */
 function isLike(name: string, pattern: string): boolean {
-  const [one, other] = [lowerCase(name), lowerCase(pattern)];
-  if (one === other) return true;
-  if (!/[*?]/.test(other)) return false;
-  return matches([...one], [...other]);
+  return /[*?]/.test(pattern) && matches([...lowerCase(name)], [...lowerCase(pattern)]);
 }
 
 /** As SQLite compares names: ASCII letters alone have cases. */
