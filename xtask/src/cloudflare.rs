@@ -1,5 +1,6 @@
 //! The npm package of the Durable Object host: its own tests, in the real workerd.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -16,20 +17,25 @@ pub fn has_node() -> bool {
 }
 
 /// Installs what the package needs from npm, builds it and runs its tests. The program and the component that they
-/// compare with must have been built by `cargo build`.
-pub fn test() -> Result<()> {
-    npm(&["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
-    npm(&["test"]).context("testing host/cloudflare")
+/// compare with must have been built by `cargo build`. `python`: the folder of a Python that reads Parquet.
+pub fn test(python: Option<&Path>) -> Result<()> {
+    run(&mut npm(&["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))?;
+    let mut test = npm(&["test"]);
+    if let Some(folder) = python {
+        test.env("PARTWAY_TEST_PYTHON_TOOLS", folder);
+    }
+    run(&mut test).context("testing host/cloudflare")
 }
 
 /// The program npm.
 pub const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
-fn npm(arguments: &[&str]) -> Result<()> {
+fn npm(arguments: &[&str]) -> Command {
     let program = format!("debug/partway{}", std::env::consts::EXE_SUFFIX);
-    run(Command::new(NPM)
-        .args(arguments)
+    let mut npm = Command::new(NPM);
+    npm.args(arguments)
         .current_dir(root().join("host/cloudflare"))
         .env("CARGO_TARGET_DIR", target())
-        .env("PARTWAY_PROGRAM", target().join(program)))
+        .env("PARTWAY_PROGRAM", target().join(program));
+    npm
 }

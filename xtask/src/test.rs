@@ -32,7 +32,8 @@ pub fn test(long: bool) -> Result<()> {
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]).args(features).envs(garage.for_tests());
     tests.env("PARTWAY_TEST_EXTENSION", extension::for_tests(features)?);
-    if let Some(folder) = python::tools().context("installing Python programs for the tests")? {
+    let python = python::tools().context("installing Python programs for the tests")?;
+    if let Some(folder) = &python {
         tests.env("PARTWAY_TEST_PYTHON_TOOLS", folder);
     }
     if let Some(node) = node::for_examples()? {
@@ -61,7 +62,7 @@ pub fn test(long: bool) -> Result<()> {
             .args(["--", "--ignored", "--nocapture", LONG_SIMULATION]))?;
     }
     if has_node {
-        cloudflare::test()?;
+        cloudflare::test(python.as_deref())?;
     }
     // Alone: in parallel with tests, it would measure them as well.
     drop(garage);

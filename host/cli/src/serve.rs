@@ -56,9 +56,14 @@ fn with_advice(error: ConfigError) -> anyhow::Error {
             "--every names the database {name:?}, which is not served; available: {}",
             served.join(", ")
         ),
-        ConfigError::TwoSchedules { database } => {
+        ConfigError::TwoSchedules { database, options } => {
             let database = database.as_deref().unwrap_or("all databases");
-            anyhow!("--every is given twice for {database}: give it once")
+            let same =
+                if options.is_empty() { String::new() } else { format!(" with {options:?}") };
+            anyhow!("--every is given twice for {database}{same}: give it once")
+        }
+        ConfigError::ScheduledExport { database, options, source } => {
+            anyhow!(source).context(format!("--every {options:?} makes no sense for {database}"))
         }
         ConfigError::NoTokens { address } => anyhow!(
             "{address} can be reached from other machines: give --token-file, or listen on 127.0.0.1"

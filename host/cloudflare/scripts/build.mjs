@@ -1,7 +1,7 @@
 // Builds the package: the components as JavaScript and core modules, then the TypeScript.
 //
-// PARTWAY_COMPONENT and PARTWAY_IMPORTER name the files of the export and the import component. Without them, the newest
-// ones that `cargo build` left in the repository's target folder are taken.
+// PARTWAY_COMPONENT, PARTWAY_IMPORTER and PARTWAY_PARQUET name the files of the export component, the import component and
+// that for Parquet. Without them, the newest ones that `cargo build` left in the repository's target folder are taken.
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -31,15 +31,22 @@ function component(name, variable) {
   process.exit(1);
 }
 
-/** Writes a component as JavaScript and core modules; the names of the files. */
+/** A component as JavaScript and core modules, by the names of their files. */
 async function transpiled(name, variable) {
-  const { files } = await transpile(readFileSync(component(name, variable)), {
-    name,
-    instantiation: 'sync',
-    base64Cutoff: 0,
-  });
-  for (const [file, bytes] of Object.entries(files)) put(generated, file, bytes);
-  return Object.keys(files);
+  const options = { name, instantiation: 'sync', base64Cutoff: 0 };
+  const { files } = await transpile(readFileSync(component(name, variable)), options);
+  return files;
+}
+
+/** The core modules of a component for which another one's JavaScript is right, being of the same world. */
+async function modulesAlone(name, variable, other, script) {
+  const files = await transpiled(name, variable);
+  const own = new TextDecoder().decode(files[`${name}.js`]);
+  if (own.replaceAll(`'${name}.core`, `'${other}.core`) !== new TextDecoder().decode(script)) {
+    console.error(`the components ${name} and ${other} are not of the same world: jco makes other JavaScript of each`);
+    process.exit(1);
+  }
+  return Object.fromEntries(Object.entries(files).filter(([file]) => file.endsWith('.wasm')));
 }
 
 function put(folder, name, bytes) {
@@ -48,16 +55,19 @@ function put(folder, name, bytes) {
   writeFileSync(file, bytes);
 }
 
-const names = [
-  ...(await transpiled('exporter', 'PARTWAY_COMPONENT')),
+const exporter = await transpiled('exporter', 'PARTWAY_COMPONENT');
+const files = {
+  ...exporter,
+  ...(await modulesAlone('parquet', 'PARTWAY_PARQUET', 'exporter', exporter['exporter.js'])),
   ...(await transpiled('importer', 'PARTWAY_IMPORTER')),
-];
+};
+for (const [file, bytes] of Object.entries(files)) put(generated, file, bytes);
 
 rmSync(dist, { recursive: true, force: true });
 const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
 const { status } = spawnSync(process.execPath, [tsc, '--project', root], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
-for (const name of names) {
+for (const name of Object.keys(files)) {
   const to = join(dist, 'component', name);
   mkdirSync(dirname(to), { recursive: true });
   copyFileSync(join(generated, name), to);

@@ -1,23 +1,37 @@
-// The export component: transpiled by jco to JavaScript and core modules, which the platform has compiled.
+// The export components: transpiled by jco to JavaScript and core modules, which the platform has compiled.
 
 import { instantiate } from './component/exporter.js';
-import core from './component/exporter.core.wasm';
-import core2 from './component/exporter.core2.wasm';
-import core3 from './component/exporter.core3.wasm';
+import exporterCore from './component/exporter.core.wasm';
+import exporterCore2 from './component/exporter.core2.wasm';
+import exporterCore3 from './component/exporter.core3.wasm';
 import type {
   Error as ComponentErrorVariant,
   Options,
   Outcome,
 } from './component/interfaces/partway-pipe-exporter.js';
+import parquetCore from './component/parquet.core.wasm';
+import parquetCore2 from './component/parquet.core2.wasm';
+import parquetCore3 from './component/parquet.core3.wasm';
 import type { PartsImports } from './parts.js';
 import { Cursor, type Rows } from './rows/rows.js';
 
 export type { Options, Outcome } from './component/interfaces/partway-pipe-exporter.js';
 
-const MODULES: Readonly<Record<string, WebAssembly.Module>> = {
-  'exporter.core.wasm': core,
-  'exporter.core2.wasm': core2,
-  'exporter.core3.wasm': core3,
+/** The core modules of a component, by the names that the exporter's have. */
+type Modules = Readonly<Record<string, WebAssembly.Module>>;
+
+/** Of the component for SQL, CSV, NDJSON and JSON. It refuses what is no format. */
+const EXPORTER: Modules = {
+  'exporter.core.wasm': exporterCore,
+  'exporter.core2.wasm': exporterCore2,
+  'exporter.core3.wasm': exporterCore3,
+};
+
+/** Of the one for Parquet. Being of the same world, it runs by the same JavaScript: the build makes sure of that. */
+const PARQUET: Modules = {
+  'exporter.core.wasm': parquetCore,
+  'exporter.core2.wasm': parquetCore2,
+  'exporter.core3.wasm': parquetCore3,
 };
 
 /** What a component's functions work with during a slice. */
@@ -48,8 +62,14 @@ interface Exporter {
  * but its memory, and a new instance each time would leave that to be collected.
  */
 export class Component {
+  readonly #modules: Modules;
   #exporter: Exporter | null = null;
   #imports: Imports | null = null;
+
+  /** Of the component that writes this format. It takes no memory before it is called. */
+  constructor(format: string) {
+    this.#modules = format === 'parquet' ? PARQUET : EXPORTER;
+  }
 
   /** Checks the options against the schema; the first checkpoint. */
   start(imports: Imports, options: Options): string {
@@ -92,14 +112,13 @@ export class Component {
       },
       'partway:pipe/pacing': { shouldYield: () => current().pacing.shouldYield() },
     };
+    const moduleOf = (path: string): WebAssembly.Module => {
+      const module = this.#modules[path];
+      if (module === undefined) throw new Error(`the package has no core module ${path}`);
+      return module;
+    };
     return instantiate(moduleOf, imports as never).exporter as unknown as Exporter;
   }
-}
-
-function moduleOf(path: string): WebAssembly.Module {
-  const module = MODULES[path];
-  if (module === undefined) throw new Error(`the package has no core module ${path}`);
-  return module;
 }
 
 /** jco throws an error's variant in an error of its own. */

@@ -2,6 +2,7 @@
 
 import { quoted } from './rows/names.js';
 import type { SchemaInfo, TableInfo } from './rows/schema.js';
+import { mayRead, type SubsetRequest } from './subset.js';
 
 /** A table of no more rows than this is counted. */
 const COUNTED = 512;
@@ -21,18 +22,22 @@ export interface Expected {
   readonly rows: number | null;
 }
 
-/** Estimates how much there is in these tables; none: in all. */
-export function expected(sql: SqlStorage, schema: SchemaInfo, names: readonly string[]): Expected {
-  const wanted = new Set(names.map((name) => name.toLowerCase()));
-  const tables = schema.flatMap(({ table }) => {
-    const isWanted = table !== null && (wanted.size === 0 || wanted.has(table.name.toLowerCase()));
-    return isWanted && !table.isVirtual ? [table] : [];
-  });
-  const rows = tables.map((table) => rowsOf(sql, table));
+/** Estimates how much there is in a part of the database. */
+export function expected(sql: SqlStorage, schema: SchemaInfo, subset: SubsetRequest): Expected {
+  const most = subset.content === 'schema' ? 0 : (subset.limit ?? Infinity);
+  const isIn = mayRead({ ...subset, content: null }, schema);
+  const tables = schema.flatMap(({ table }) => (table !== null && !table.isVirtual && isIn(table) ? [table] : []));
+  const rows = tables.map((table) => (most === 0 ? 0 : atMost(rowsOf(sql, table), most)));
   return {
     tables: tables.filter(({ name }) => !/^sqlite_/i.test(name)).length,
     rows: rows.reduce((sum, some) => (sum === null || some === null ? null : sum + some), 0),
   };
+}
+
+function atMost(rows: number | null, most: number): number | null {
+  // A table whose rows nobody knows has more than were counted.
+  if (rows === null) return most <= COUNTED ? most : null;
+  return Math.min(rows, most);
 }
 
 /**

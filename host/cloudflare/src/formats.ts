@@ -11,17 +11,34 @@ export interface FormatRequest {
   readonly header?: boolean | null;
   /** How CSV, NDJSON and JSON write blobs: `hex` or `base64`. */
   readonly blobs?: string | null;
+  /** Parquet: by what the columns get their types, `stored` or `declared`. */
+  readonly types?: string | null;
+  /** Parquet: whether its pages are not compressed. */
+  readonly uncompressed?: boolean | null;
 }
 
 /** The formats that have an option. */
-const FORMATS_WITH = { target: ['sql'], null: ['csv'], header: ['csv'], blobs: ['csv', 'ndjson', 'json'] } as const;
+const FORMATS_WITH = {
+  target: ['sql'],
+  null: ['csv'],
+  header: ['csv'],
+  blobs: ['csv', 'ndjson', 'json'],
+  types: ['parquet'],
+  uncompressed: ['parquet'],
+} as const;
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   sql: 'application/sql',
   csv: 'text/csv; charset=utf-8',
   ndjson: 'application/x-ndjson',
   json: 'application/json',
+  parquet: 'application/vnd.apache.parquet',
 };
+
+/** About how many row groups a Parquet file has at most, and their sizes. */
+const ROW_GROUPS = 512;
+const MIN_ROW_GROUP = 1024 * 1024;
+const MAX_ROW_GROUP = 8 * 1024 * 1024;
 
 /** The media type of an object. */
 export function mediaType(format: string): string {
@@ -37,6 +54,8 @@ export function misplacedOption(request: FormatRequest): string | null {
     null: (request.null ?? null) !== null,
     header: request.header === false,
     blobs: (request.blobs ?? null) !== null,
+    types: (request.types ?? null) !== null,
+    uncompressed: request.uncompressed === true,
   };
   for (const [name, formats] of Object.entries(FORMATS_WITH)) {
     if (given[name as keyof typeof given] && !(formats as readonly string[]).includes(format)) {
@@ -46,13 +65,25 @@ export function misplacedOption(request: FormatRequest): string | null {
   return null;
 }
 
-/** The settings of a request's format that differ from the component's defaults. */
-export function formatSettings(request: FormatRequest): [string, string][] {
+/** The settings of a request's format that differ from the component's defaults, for a database of so many bytes. */
+export function formatSettings(request: FormatRequest, databaseSize: number): [string, string][] {
   const settings: [string, string | null | undefined][] = [
     ['target', request.target === 'd1' ? 'd1' : null],
     ['null', request.null],
     ['header', request.header === false ? 'no' : null],
     ['blobs', request.blobs],
+    ['types', request.types],
+    ['compression', request.uncompressed === true ? 'none' : null],
+    ['row-group', request.format === 'parquet' ? String(rowGroup(databaseSize)) : null],
   ];
   return settings.flatMap(([name, value]) => (value === null || value === undefined ? [] : [[name, value]]));
+}
+
+/**
+ * How many bytes of values a row group of a Parquet file has. It is made as a whole in one slice, while others wait, and
+ * again by the next slice if that begins within it; but each takes its place in the checkpoint.
+ */
+function rowGroup(databaseSize: number): number {
+  const bytes = 2 ** Math.ceil(Math.log2(databaseSize / ROW_GROUPS));
+  return Math.min(Math.max(bytes, MIN_ROW_GROUP), MAX_ROW_GROUP);
 }

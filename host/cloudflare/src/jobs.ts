@@ -8,7 +8,7 @@ import { isFinal } from './failures.js';
 import { ObjectHash, hashOf } from './hash.js';
 import { defaultName } from './names.js';
 import type { Settings } from './options.js';
-import type { Budget } from './pacing.js';
+import { budgetFor, type Budget } from './pacing.js';
 import { makePart, type MadePart, type PartSource } from './part.js';
 import { PartBuffers } from './part_buffers.js';
 import { pieceSize } from './parts.js';
@@ -89,7 +89,7 @@ export class Jobs {
         throw new TooManyExports(`${MAX_UNFINISHED} exports are unfinished: wait until some have ended`);
       }
       const view = { schema: readSchema(this.#storage.sql), source: () => null };
-      firstCheckpoint(this.#storage.sql, view, optionsOf(request, pieceSize(partSize)));
+      firstCheckpoint(this.#storage.sql, view, optionsOf(request, pieceSize(partSize), this.#storage.sql.databaseSize));
       const record = newRecord(request, partSize, Date.now());
       this.state.insert(record, idempotencyKey);
       if (this.state.current()?.id === record.id) this.#open(record);
@@ -172,10 +172,10 @@ export class Jobs {
     const { sql } = this.#storage;
     const { consistency, maxSnapshotBytes } = this.#settings;
     this.#snapshot = null;
-    const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes);
-    const options = optionsOf(record.request, pieceSize(record.partSize));
+    const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes, record.request);
+    const options = optionsOf(record.request, pieceSize(record.partSize), sql.databaseSize);
     record.checkpoint = firstCheckpoint(sql, snapshot, options);
-    record.expected = expected(sql, snapshot.schema, record.request.tables);
+    record.expected = expected(sql, snapshot.schema, record.request);
     record.status = 'running';
     record.startedAt = record.movedAt = Date.now();
     this.state.save(record);
@@ -203,7 +203,7 @@ export class Jobs {
     if (budget === null) return 0;
     const upload = resumeUpload(this.bucket, record);
     this.#turns.begin();
-    const reading = { component: new Component(), memory: { paused: null } };
+    const reading = { component: new Component(record.request.format), memory: { paused: null } };
     const pending: PendingPart[] = [];
     let { checkpoint } = record;
     let made = 0;
@@ -234,7 +234,7 @@ export class Jobs {
    * limit on CPU or memory, smaller slices may do. Null: there were too many such ends.
    */
   async #entered(record: ExportRecord): Promise<Budget | null> {
-    const { budget } = this.#settings;
+    const budget = budgetFor(record.request.format, this.#settings.budget);
     const { crashes } = record;
     if (crashes > MAX_CRASHES) {
       await this.#giveUp(record, resetTooOften(crashes));

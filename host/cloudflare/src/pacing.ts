@@ -36,6 +36,19 @@ export const DEFAULT_BUDGET: Budget = {
   alarmParts: 24,
 };
 
+/** As many pieces of a Parquet file as a row group may well have, compressed. */
+const ROW_GROUP_PIECES = 4;
+
+/**
+ * The budget for a format. A slice of a Parquet file makes a whole row group, however little of it is written: smaller
+ * slices would do the same work again and again.
+ */
+export function budgetFor(format: string, budget: Budget): Budget {
+  const { slicePieces, busySlicePieces } = budget;
+  if (format !== 'parquet') return budget;
+  return { ...budget, busySlicePieces: Math.min(ROW_GROUP_PIECES * busySlicePieces, slicePieces) };
+}
+
 /** The imports of one slice. */
 export function pacing(budget: Budget, rowsRead: () => number): { shouldYield(): boolean } {
   return { shouldYield: () => rowsRead() >= budget.sliceRows };

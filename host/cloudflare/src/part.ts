@@ -9,6 +9,14 @@ import type { ScanMemory, View } from './rows/rows.js';
 import { runSlice } from './slice.js';
 import type { Turns } from './turns.js';
 
+/** The longest checkpoint, in characters: it is in a row of the object's database, which takes 2 MB, with some more. */
+const MAX_CHECKPOINT = 1_900_000;
+
+/** A checkpoint is longer than what can be saved. */
+export class CheckpointIsTooLong extends Error {
+  override readonly name = 'CheckpointIsTooLong';
+}
+
 export interface MadePart {
   readonly number: number;
   /** Empty only if the object ended with the part before. */
@@ -57,6 +65,7 @@ export async function makePart(source: PartSource): Promise<MadePart | null> {
       made += 1;
     }
     if (outcome.tag === 'done' || made === pieces) {
+      checkLength(outcome);
       return { number, bytes: buffer.subarray(0, length), buffer, outcome, slices };
     }
     checkpoint = outcome.val.checkpoint;
@@ -66,4 +75,12 @@ export async function makePart(source: PartSource): Promise<MadePart | null> {
       return null;
     }
   }
+}
+
+/** The checkpoints of SQL and text are short; those of Parquet name each column of each row group. */
+function checkLength(outcome: Outcome): void {
+  if (outcome.tag === 'done' || outcome.val.checkpoint.length <= MAX_CHECKPOINT) return;
+  throw new CheckpointIsTooLong(
+    `the table has too many columns for its length: after ${outcome.val.progress.rows} rows, what is known of its row groups no longer fits into a row of the object's database; export it as csv or ndjson`,
+  );
 }

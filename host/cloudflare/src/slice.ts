@@ -13,7 +13,7 @@ export interface SliceResult {
 /** Checks options against a schema; the first checkpoint. */
 export function firstCheckpoint(sql: SqlStorage, view: View, options: Options): string {
   const parts = new SliceParts(1, options.partSize, 0);
-  return withImports(sql, view, { paused: null }, parts, null, (imports) => new Component().start(imports, options));
+  return withImports(sql, view, { paused: null }, parts, null, (imports) => new Component(options.format).start(imports, options));
 }
 
 /** What a slice is made of. */

@@ -4,12 +4,12 @@ import type { Options } from './component.js';
 import type { Expected } from './estimate.js';
 import { formatSettings, type FormatRequest } from './formats.js';
 import { newId } from './names.js';
+import { subsetSettings, type SubsetRequest } from './subset.js';
 
 export type Status = 'queued' | 'running' | 'failing' | 'done' | 'failed' | 'cancelled';
 
 /** What is asked for. */
-export interface ExportRequest extends FormatRequest {
-  readonly tables: readonly string[];
+export interface ExportRequest extends FormatRequest, SubsetRequest {
   /** The object's name; null: by the time. */
   readonly name: string | null;
   readonly callbackUrl: string | null;
@@ -89,10 +89,11 @@ export function clientState(record: ExportRecord): ClientState {
 
 const UNFINISHED = "status IN ('queued', 'running', 'failing')";
 
-/** The component's options for a request. */
-export function optionsOf(request: ExportRequest, partSize: number): Options {
+/** The component's options for an export of a database of so many bytes. */
+export function optionsOf(request: ExportRequest, partSize: number, databaseSize: number): Options {
   const { format, tables } = request;
-  return { format, tables: [...tables], partSize, settings: formatSettings(request) };
+  const settings = [...formatSettings(request, databaseSize), ...subsetSettings(request)];
+  return { format, tables: [...tables], partSize, settings };
 }
 
 export class State {

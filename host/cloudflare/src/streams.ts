@@ -6,7 +6,6 @@
 import { Component } from './component.js';
 import type { Settings } from './options.js';
 import type { ScanMemory } from './rows/rows.js';
-import { readSchema } from './rows/schema.js';
 import { firstCheckpoint, runSlice } from './slice.js';
 import { Snapshot } from './snapshot/snapshot.js';
 import { optionsOf, type ExportRequest } from './state.js';
@@ -60,12 +59,6 @@ export class Streams {
     if (due !== null && due <= Date.now()) this.#end();
   }
 
-  /** Checks whether a request can be streamed. */
-  check(request: ExportRequest): void {
-    const view = { schema: readSchema(this.#storage.sql), source: () => null };
-    firstCheckpoint(this.#storage.sql, view, optionsOf(request, PART_SIZE));
-  }
-
   /** The dump of the present state. Its first pieces are made now, so that what fails early is told. */
   open(request: ExportRequest): ReadableStream<Uint8Array> {
     if (this.#running !== null && this.#running.readAt + STALL_MS > Date.now()) {
@@ -75,9 +68,9 @@ export class Streams {
     const running = this.#storage.transactionSync((): Running => {
       const { sql } = this.#storage;
       const { consistency, maxSnapshotBytes } = this.#settings;
-      const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes);
-      const checkpoint = firstCheckpoint(sql, snapshot, optionsOf(request, PART_SIZE));
-      return { snapshot, component: new Component(), memory: { paused: null }, checkpoint, parts: 0, readAt: Date.now() };
+      const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes, request);
+      const checkpoint = firstCheckpoint(sql, snapshot, optionsOf(request, PART_SIZE, sql.databaseSize));
+      return { snapshot, component: new Component(request.format), memory: { paused: null }, checkpoint, parts: 0, readAt: Date.now() };
     });
     this.#running = running;
     let first: Uint8Array[] | null = this.#next(running);

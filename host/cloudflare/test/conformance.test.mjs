@@ -54,11 +54,11 @@ const DIFFERENCES = [
     object: /^the body can't be read: ./,
   },
   {
-    why: 'the object exports whole tables, does not compress, and writes no Parquet: it has no parameters for that',
+    why: 'the object does not compress: it has no parameter for that',
     steps: /tabel=/,
     keys: /^body\.error$/,
-    service: /it may have database, format, table, excludeTable, content, limit, target, null, header, blobs, types, compress, name and callbackUrl$/,
-    object: /it may have database, format, table, target, null, header, blobs, name and callbackUrl$/,
+    service: /it may have database, format, table, excludeTable, content, limit, target, null, header, blobs, types, uncompressed, compress, name and callbackUrl$/,
+    object: /it may have database, format, table, excludeTable, content, limit, target, null, header, blobs, types, uncompressed, name and callbackUrl$/,
   },
   {
     why: 'parsers of URLs have words of their own',
@@ -182,6 +182,42 @@ test('formats and their options are the same', async () => {
   assert.equal((await hosts.post({ format: 'csv', tables: ['t'], header: false, null: 'NULL', blobs: null })).status, 202);
   await hosts.ended(6);
   assert.equal((await hosts.post({ format: 'csv', header: 'no' })).status, 400);
+});
+
+test('parts of a database are the same', async () => {
+  const logs = ['log_1', 'log_2', 'logs'].flatMap((name) => [`CREATE TABLE ${name} (a)`, `INSERT INTO ${name} VALUES (1), (2), (3)`]);
+  const hosts = await pair('parts', [...SMALL, ...logs, 'CREATE VIEW v AS SELECT * FROM t', 'CREATE VIRTUAL TABLE words USING fts5(a)', "INSERT INTO words VALUES ('x')"]);
+  const parts = ['excludeTable=t', 'excludeTable=log_%3F', 'excludeTable=log_*&excludeTable=words', 'table=log_*', 'table=LOG*&excludeTable=log_1&limit=1', 'content=schema', 'content=data', 'content=data&table=t&target=d1', 'limit=1', 'limit=0', 'limit=%2B2&excludeTable=words', 'format=ndjson&excludeTable=t&limit=1', 'format=json&table=log*&limit=2', 'format=csv&table=log_%3F&excludeTable=log_2'];
+  for (const [number, query] of parts.entries()) {
+    assert.equal((await hosts.same(`export/dump?${query}&name=part-${number}`)).status, 200, query);
+    await hosts.ended(number + 1);
+  }
+  const refused = ['excludeTable=missing', 'excludeTable=x*', 'table=x*', 'table=v', 'table=words', 'excludeTable=words_data', 'excludeTable=v', 'content=all', 'content=', 'content=data&content=data', 'content=schema&format=csv&table=t', 'limit=-1', 'limit=many', 'limit=', 'limit=1.5', 'limit=1&limit=1', 'limit=9223372036854775808', 'table=t&excludeTable=t&format=csv'];
+  const list = [];
+  for (const query of refused) list.push([query, (await hosts.same(`export/dump?${query}`))['body.error']]);
+  assert.deepEqual(list.filter(([, error]) => error === undefined), []);
+  assert.equal((await hosts.post({ excludeTables: ['log_*', 'words'], content: null, limit: 2, tables: [] })).status, 202);
+  await hosts.ended(parts.length + 1);
+  assert.equal((await hosts.post({ limit: -1 })).status, 400);
+  assert.equal((await hosts.post({ content: 'rows' })).status, 400);
+  for (const body of [{ excludeTables: 't' }, { excludeTables: [1] }, { limit: '1' }, { limit: 1.5 }, { limit: 2 ** 64 }, { content: 1 }]) {
+    assert.equal((await hosts.post(body)).status, 400, JSON.stringify(body));
+  }
+});
+
+test('Parquet files are the same', async () => {
+  const hosts = await pair('parquet', [...SMALL, 'CREATE TABLE s (a INTEGER, b TEXT) STRICT', "INSERT INTO s VALUES (1, 'x'), (NULL, 'ü')"]);
+  const files = ['table=t', 'table=t&limit=1', 'table=s&types=stored', 'table=s&uncompressed=true', 'excludeTable=t&excludeTable=o*&types=declared&uncompressed=false'];
+  for (const [number, query] of files.entries()) {
+    assert.equal((await hosts.same(`export/dump?format=parquet&${query}&name=${number}.parquet`)).status, 200, query);
+    await hosts.ended(number + 1);
+  }
+  for (const query of ['format=parquet', 'format=parquet&table=t&content=schema', 'format=parquet&table=t&types=odd', 'format=parquet&table=t&null=x', 'types=stored', 'uncompressed=true', 'uncompressed=1', 'format=parquet&table=t&uncompressed=true&uncompressed=true']) {
+    assert.equal((await hosts.same(`export/dump?${query}`)).status, 400, query);
+  }
+  assert.equal((await hosts.post({ format: 'parquet', tables: ['t'], types: 'stored', uncompressed: true })).status, 202);
+  await hosts.ended(6);
+  assert.equal((await hosts.post({ format: 'parquet', tables: ['t'], uncompressed: 'yes' })).status, 400);
 });
 
 test('ranges and conditions are answered alike', async () => {

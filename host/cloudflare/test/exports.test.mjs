@@ -56,6 +56,41 @@ test('an instance that takes over reads the object once more for its hash', asyn
   await assertStored(subject, await subject.status(id), expected);
 });
 
+test('a part of a database is that of partway export, however often the object is evicted', async () => {
+  const subject = world.subject('subset', { bucket: 'memory', prefix: 'subset/', partSize: 65_536, budget: { alarmParts: 3 } });
+  const tables = ['log_1', 'log_2', 'log_3', 'other'];
+  await subject.sql(...tables.flatMap((name) => [
+    `CREATE TABLE ${name} (id INTEGER PRIMARY KEY, a, b)`,
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000) INSERT INTO ${name} SELECT i, i / 7.0, printf('%.*c', 90, 'x') || i FROM n`,
+    `CREATE INDEX of_${name} ON ${name} (a)`,
+  ]));
+  const parts = [
+    [{ tables: ['log_?'], excludeTables: ['log_2'], limit: 5000 }, ['--table', 'log_?', '--exclude-table', 'log_2', '--limit', '5000']],
+    [{ excludeTables: ['log_*'], content: 'data' }, ['--exclude-table', 'log_*', '--data-only']],
+    [{ format: 'ndjson', tables: ['LOG_*'], limit: 3000 }, ['--format', 'ndjson', '--table', 'LOG_*', '--limit', '3000']],
+  ];
+  await subject.set({ isManual: true });
+  for (const [number, [parameters, options]] of parts.entries()) {
+    const expected = exported(await world.copy(subject), options);
+    const id = await subject.start(parameters);
+    let seen = 0;
+    for (let alarm = 1; (await subject.status(id)).finishedAt === null; alarm++) {
+      assert.ok(alarm < 100);
+      await subject.json('alarm');
+      const { progress, rows } = await subject.status(id);
+      assert.ok(progress >= seen && rows.done <= rows.expected, `${progress} after ${seen}`);
+      seen = progress;
+      await subject.evict();
+      await subject.sql(`UPDATE log_1 SET b = 'changed ${number}' WHERE id % 89 = ${alarm}`, `DELETE FROM other WHERE id % 500 = ${alarm}`);
+    }
+    const status = await subject.status(id);
+    assert.equal(status.status, 'done', status.error);
+    assert.ok(status.parts > 4, `${status.parts} parts`);
+    assert.ok((await world.stored(`subset/${status.name}`, 'memory')).equals(expected));
+    assert.deepEqual(await subject.leftovers(), []);
+  }
+});
+
 test('whatever call of R2 fails, and whether before its effect or after, the dump is whole', async () => {
   const subject = world.subject('faults', { prefix: 'faults/', ...ONE_BY_ONE });
   await fill(subject, 7);

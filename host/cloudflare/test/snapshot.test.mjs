@@ -227,6 +227,50 @@ test('a full-text table that is larger than a snapshot may copy is refused, and 
   assert.deepEqual(await subject.leftovers(), []);
 });
 
+test('only what an export reads is kept, and costs writes anything', async () => {
+  const subject = world.subject('part', { ...SMALL, prefix: 'part/', maxSnapshotBytes: 2000, consistency: 'snapshot' });
+  const rows = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)';
+  await subject.sql(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a)',
+    `${rows} INSERT INTO t SELECT i, printf('%.*c', 40, 'x') FROM n`,
+    'CREATE TABLE "a*" (a)',
+    'CREATE TABLE ab (a)',
+    "INSERT INTO ab VALUES ('kept')",
+    'CREATE VIRTUAL TABLE words USING fts5(a)',
+    `${rows} INSERT INTO words SELECT 'word ' || i || printf('%.*c', 40, 'y') FROM n`,
+    'CREATE TABLE words_of_others (a)',
+    'CREATE INDEX of_t ON t (a)',
+    'ANALYZE',
+  );
+  const tracked = async () =>
+    (await subject.sql("SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'trigger' AND name GLOB 'tmp_export_*' ORDER BY 1")).flat();
+  const parts = [
+    [{ tables: ['T'] }, ['--table', 't'], ['t']],
+    [{ tables: ['a*'] }, ['--table', 'a*'], []],
+    [{ tables: ['a?'], limit: 3 }, ['--table', 'a?', '--limit', '3'], ['ab']],
+    [{ excludeTables: ['words'] }, ['--exclude-table', 'words'], ['ab', 't']],
+    [{ excludeTables: ['words', 'a*', 'T*'] }, ['--exclude-table', 'words', '--exclude-table', 'a*', '--exclude-table', 't*'], ['ab']],
+    [{ content: 'schema' }, ['--schema-only'], []],
+    [{ format: 'csv', tables: ['words_idx'] }, ['--format', 'csv', '--table', 'words_idx'], []],
+    [{ format: 'ndjson', tables: ['t'], limit: 5 }, ['--format', 'ndjson', '--table', 't', '--limit', '5'], ['t']],
+  ];
+  await subject.set({ isManual: true });
+  for (const [number, [parameters, options, kept]] of parts.entries()) {
+    const id = await subject.start({ ...parameters, name: `${number}` });
+    assert.deepEqual(await tracked(), kept, options.join(' '));
+    const copy = await world.copy(subject);
+    for (let alarm = 1; (await subject.status(id)).finishedAt === null; alarm++) {
+      await subject.sql(`UPDATE ab SET a = 'changed ${number}'`, `INSERT INTO words VALUES ('new')`, `UPDATE t SET a = 'x${alarm}' WHERE id % 100 = ${number}`);
+      await subject.json('alarm');
+    }
+    const status = await subject.status(id);
+    assert.equal(status.status, 'done', `${options}: ${status.error}`);
+    const expected = exported(copy, options);
+    assert.equal((await world.stored(`part/${number}`, 'memory')).toString(), expected.toString());
+    assert.deepEqual(await subject.leftovers(), []);
+  }
+});
+
 test('tables as wide as the platform allows are copied, those less wide are not', async () => {
   const subject = world.subject('wide', { bucket: 'memory', prefix: 'wide/' });
   await subject.set({ isManual: true });

@@ -105,7 +105,7 @@ impl JobStore {
             let forgotten = transaction.execute(
                 "DELETE FROM export_jobs WHERE id IN ( \
                      SELECT id FROM export_jobs WHERE store = ?1 AND finished_at < ?2 \
-                         AND NOT (?3 AND scheduled AND state = 'done' AND pruned_at IS NULL) \
+                         AND NOT (?3 AND schedule IS NOT NULL AND state = 'done' AND pruned_at IS NULL) \
                          AND NOT EXISTS (SELECT 1 FROM export_callbacks WHERE job = id AND next_at IS NOT NULL) \
                          AND NOT EXISTS (SELECT 1 FROM export_schedules WHERE last_job = id) \
                      ORDER BY finished_at LIMIT ?4)",
@@ -134,7 +134,7 @@ pub(crate) fn remember(transaction: &Transaction<'_>, id: &JobId) -> Result<(), 
              seconds = seconds + excluded.seconds, last_at = max(last_at, excluded.last_at)",
         [&id.0],
     )?;
-    // An export of some tables stands in for none of all.
+    // An export of some tables or rows stands in for none of all.
     transaction.execute(
         "INSERT INTO export_last_good (database, store, good_at, bytes, seconds) \
          SELECT database, store, finished_at, totals ->> 'bytes', totals ->> 'seconds' \
@@ -142,6 +142,8 @@ pub(crate) fn remember(transaction: &Transaction<'_>, id: &JobId) -> Result<(), 
          WHERE id = ?1 AND state = 'done' AND totals IS NOT NULL \
              AND coalesce(json_array_length(totals, '$.damaged'), 0) = 0 \
              AND json_array_length(options, '$.tables') = 0 \
+             AND NOT EXISTS (SELECT 1 FROM json_each(options, '$.settings') \
+                 WHERE value ->> 0 IN ('exclude-table', 'content', 'limit', 'filtered')) \
          ON CONFLICT DO UPDATE SET good_at = max(good_at, excluded.good_at), bytes = excluded.bytes, \
              seconds = excluded.seconds",
         [&id.0],
@@ -156,11 +158,16 @@ mod tests {
     use crate::object_set::Completed;
     use crate::record::JobState;
     use crate::totals::{Finished, Totals};
-    use crate::{ExportRequest, Queued};
+    use crate::{Content, ExportRequest, Queued, ScheduleKey, subset_settings};
 
     fn request(tables: &[&str]) -> ExportRequest {
         let tables = tables.iter().map(|&table| table.to_owned()).collect();
         ExportRequest { tables, ..ExportRequest::example() }
+    }
+
+    fn key(options: &str) -> ScheduleKey {
+        let database = request(&[]).database;
+        ScheduleKey { database, store: store(), options: options.to_owned() }
     }
 
     fn at(second: i64) -> Timestamp {
@@ -237,6 +244,12 @@ mod tests {
         let incomplete = case.done(&request(&[]), &["t"], 100);
         assert_eq!(case.good_at(), None);
         case.done(&request(&["t"]), &[], 200);
+        for content in [Content::Schema, Content::Data] {
+            let settings = subset_settings(&[], Some(content), None);
+            case.done(&ExportRequest { settings, ..request(&[]) }, &[], 210);
+        }
+        let settings = subset_settings(&["t".to_owned()], None, Some(5));
+        case.done(&ExportRequest { settings, ..request(&[]) }, &[], 220);
         assert_eq!(case.good_at(), None);
         case.done(&request(&[]), &[], 300);
         case.done(&request(&[]), &["t"], 400);
@@ -253,7 +266,7 @@ mod tests {
             assert_eq!(
                 found,
                 [
-                    ("done", 2, 2000, 5.0, at(300)),
+                    ("done", 5, 5000, 12.5, at(300)),
                     ("failed", 1, 0, 0.0, at(500)),
                     ("incomplete", 2, 2000, 5.0, at(400)),
                 ]
@@ -267,9 +280,9 @@ mod tests {
         check();
         assert_eq!(case.good_at(), Some(at(300)));
         // A later export of an unchanged database is as good.
-        case.jobs.save_skipped(&request(&[]), false, at(9000), at(600)).unwrap();
+        case.jobs.save_skipped(&key(""), false, at(9000), at(600)).unwrap();
         assert_eq!(case.good_at(), Some(at(300)));
-        case.jobs.save_skipped(&request(&[]), true, at(9000), at(700)).unwrap();
+        case.jobs.save_skipped(&key(""), true, at(9000), at(700)).unwrap();
         assert_eq!(case.good_at(), Some(at(700)));
     }
 
@@ -283,11 +296,13 @@ mod tests {
         let old = case.done(&request, &[], 10);
         let new = case.done(&request, &[], 100);
         // As two runs of a schedule have left them.
-        jobs.set_schedule_entry(&request, "24h", at(20)).unwrap();
+        let key = key("format=csv");
+        jobs.set_schedule_entry(&key, "24h", at(20)).unwrap();
         let scheduled = [1, 2].map(|_| {
-            let entry = jobs.schedule_entry(&request).unwrap().unwrap();
+            let entry = jobs.schedule_entry(&key).unwrap().unwrap();
             let next = at(entry.next_at.as_second() + 1);
-            let id = jobs.queue_scheduled(&request, &entry, None, next, at(20)).unwrap().unwrap();
+            let queued = jobs.queue_scheduled(&request, "format=csv", &entry, None, next, at(20));
+            let id = queued.unwrap().unwrap();
             let Claim::Claimed(lease, _) = jobs.claim(&id, "me", at(20), false).unwrap() else {
                 panic!("not claimed")
             };
@@ -320,7 +335,7 @@ mod tests {
         jobs.save_callback_delivered(&told.id, at(40)).unwrap();
         assert_eq!(jobs.forget_finished(&store(), at(50), true).unwrap(), 1);
         assert_eq!(known(), sorted(&[&waiting, &new, last]));
-        assert_eq!(jobs.schedule_entry(&request).unwrap().unwrap().last_job.as_ref(), Some(last));
+        assert_eq!(jobs.schedule_entry(&key).unwrap().unwrap().last_job.as_ref(), Some(last));
     }
 
     #[test]

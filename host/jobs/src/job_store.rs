@@ -341,7 +341,7 @@ impl JobStore {
             location: row.get("location")?,
             sha256: row.get("sha256")?,
             object_version: row.get("object_version")?,
-            is_scheduled: row.get("scheduled")?,
+            schedule: row.get("schedule")?,
             pruned_at: time(row, "pruned_at")?,
         })
     }

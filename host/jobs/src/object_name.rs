@@ -9,7 +9,12 @@ const MAX_NAME_BYTES: usize = 200;
 
 /// The name of an object that is given none: `dump_YYYYMMDD-HHMMSS.FORMAT`, in UTC, and what says how it is encoded.
 pub fn default_name(now: Timestamp, format: &str, encoding: &Encoding) -> String {
-    format!("{}.{format}{}", now.strftime("dump_%Y%m%d-%H%M%S"), encoding.suffix())
+    timed_name("dump", now, format, encoding)
+}
+
+/// A name like the default one, with another word than `dump` at its beginning.
+pub fn timed_name(word: &str, now: Timestamp, format: &str, encoding: &Encoding) -> String {
+    format!("{word}_{}.{format}{}", now.strftime("%Y%m%d-%H%M%S"), encoding.suffix())
 }
 
 /// Why a name can't be used for an object.

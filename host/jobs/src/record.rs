@@ -162,8 +162,8 @@ pub struct JobRecord {
     /// The object's version in the store; none if the store does not tell objects apart, or the
     /// export ended before this was saved.
     pub object_version: Option<ObjectVersion>,
-    /// Whether a schedule created it.
-    pub is_scheduled: bool,
+    /// The options of the schedule that created it; none: no schedule did.
+    pub schedule: Option<String>,
     /// When its object was deleted.
     pub pruned_at: Option<Timestamp>,
 }

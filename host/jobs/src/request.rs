@@ -8,6 +8,7 @@ use partway_store::StoreAddress;
 use serde::{Deserialize, Serialize};
 
 use crate::snapshot_mode::SnapshotMode;
+use crate::subset::is_part;
 
 /// What to export, where and how. It contains no secrets: access to a store comes from the
 /// environment.
@@ -91,6 +92,11 @@ pub enum OnChange {
 }
 
 impl ExportRequest {
+    /// Whether nothing of the database is left out: no table, no row, no definition.
+    pub fn is_of_everything(&self) -> bool {
+        self.tables.is_empty() && self.filters.is_empty() && !is_part(&self.settings)
+    }
+
     /// Whether a client requests the same in both, whatever the host adds.
     pub(crate) fn asks_for_the_same(&self, other: &Self) -> bool {
         self.database == other.database

@@ -14,7 +14,18 @@ use crate::request::ExportRequest;
 use crate::state_error::StateError;
 use partway_sqlite::Fingerprint;
 
-/// When the next export of a database to a store is due.
+/// What tells schedules apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ScheduleKey {
+    /// The database's path.
+    pub database: PathBuf,
+    /// The store's identity.
+    pub store: String,
+    /// The options of its exports, in any words that stay the same; empty: those of the whole database by default.
+    pub options: String,
+}
+
+/// When the next export of a schedule is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleEntry {
     /// The rule that determines the time, as given.
@@ -30,26 +41,23 @@ pub struct ScheduleEntry {
 }
 
 impl JobStore {
-    /// The entry for the exports of a database to a store.
+    /// The entry of a schedule.
     ///
     /// # Errors
     ///
     /// Errors of [`StateError`] about the file.
-    pub fn schedule_entry(
-        &self,
-        request: &ExportRequest,
-    ) -> Result<Option<ScheduleEntry>, StateError> {
-        let (database, store) = key(request);
+    pub fn schedule_entry(&self, key: &ScheduleKey) -> Result<Option<ScheduleEntry>, StateError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT * FROM export_schedules WHERE database = ?1 AND store = ?2",
+                "SELECT * FROM export_schedules WHERE database = ?1 AND store = ?2 AND options = ?3",
             )?;
-            let mut rows = statement.query_map([&database, &store], entry)?;
+            let key = (key.database.display().to_string(), &key.store, &key.options);
+            let mut rows = statement.query_map(key, entry)?;
             Ok(rows.next().transpose()?)
         })
     }
 
-    /// The entries for all exports to a store, by the databases' paths.
+    /// The entries of all schedules to a store.
     ///
     /// # Errors
     ///
@@ -57,12 +65,17 @@ impl JobStore {
     pub fn schedule_entries(
         &self,
         store: &str,
-    ) -> Result<HashMap<PathBuf, ScheduleEntry>, StateError> {
+    ) -> Result<HashMap<ScheduleKey, ScheduleEntry>, StateError> {
         self.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT * FROM export_schedules WHERE store = ?1")?;
             let rows = statement.query_map([store], |row| {
-                Ok((row.get::<_, String>("database")?.into(), entry(row)?))
+                let key = ScheduleKey {
+                    database: row.get::<_, String>("database")?.into(),
+                    store: row.get("store")?,
+                    options: row.get("options")?,
+                };
+                Ok((key, entry(row)?))
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -75,40 +88,44 @@ impl JobStore {
     /// Errors of [`StateError`] about the file.
     pub fn set_schedule_entry(
         &self,
-        request: &ExportRequest,
+        key: &ScheduleKey,
         rule: &str,
         next_at: Timestamp,
     ) -> Result<(), StateError> {
-        let (database, store) = key(request);
+        let ScheduleKey { database, store, options } = key;
+        let database = database.display().to_string();
         self.write(|transaction| {
             transaction.execute(
-                "INSERT INTO export_schedules (database, store, rule, next_at) VALUES (?1, ?2, ?3, ?4) \
+                "INSERT INTO export_schedules (database, store, options, rule, next_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5) \
                  ON CONFLICT DO UPDATE SET rule = excluded.rule, next_at = excluded.next_at",
-                params![database, store, rule, next_at.as_millisecond()],
+                params![database, store, options, rule, next_at.as_millisecond()],
             )?;
             Ok(())
         })
     }
 
-    /// Moves a due entry to its next time, because no export is needed. `is_good`: the last one is complete, and the
-    /// database has not changed since.
+    /// Moves a due entry to its next time, because no export is needed. `is_good`: the last one is complete, of all tables,
+    /// and the database has not changed since.
     ///
     /// # Errors
     ///
     /// Errors of [`StateError`] about the file.
     pub fn save_skipped(
         &self,
-        request: &ExportRequest,
+        key: &ScheduleKey,
         is_good: bool,
         next_at: Timestamp,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let (database, store) = key(request);
+        let ScheduleKey { database, store, options } = key;
+        let database = database.display().to_string();
         let now = now.as_millisecond();
         self.write(|transaction| {
             transaction.execute(
-                "UPDATE export_schedules SET next_at = ?3, last_at = ?4 WHERE database = ?1 AND store = ?2",
-                params![database, store, next_at.as_millisecond(), now],
+                "UPDATE export_schedules SET next_at = ?4, last_at = ?5 \
+                 WHERE database = ?1 AND store = ?2 AND options = ?3",
+                params![database, store, options, next_at.as_millisecond(), now],
             )?;
             if is_good {
                 transaction.execute(
@@ -120,8 +137,8 @@ impl JobStore {
         })
     }
 
-    /// Creates the job of a due entry, and moves the entry to its next time. None if another
-    /// process was faster.
+    /// Creates the job of a due entry, of a schedule with these options, and moves the entry to its next time. None if
+    /// another process was faster.
     ///
     /// # Errors
     ///
@@ -129,20 +146,23 @@ impl JobStore {
     pub fn queue_scheduled(
         &self,
         request: &ExportRequest,
+        options: &str,
         due: &ScheduleEntry,
         fingerprint: Option<&Fingerprint>,
         next_at: Timestamp,
         now: Timestamp,
     ) -> Result<Option<JobId>, StateError> {
-        let (database, store) = key(request);
+        let database = request.database.display().to_string();
+        let store = request.store.identity();
         let fingerprint = fingerprint.map(json).transpose()?;
         self.write(|transaction| {
             let moved = transaction.execute(
-                "UPDATE export_schedules SET next_at = ?4, fingerprint = ?5, last_at = ?6 \
-                 WHERE database = ?1 AND store = ?2 AND next_at = ?3",
+                "UPDATE export_schedules SET next_at = ?5, fingerprint = ?6, last_at = ?7 \
+                 WHERE database = ?1 AND store = ?2 AND options = ?3 AND next_at = ?4",
                 params![
                     database,
                     store,
+                    options,
                     due.next_at.as_millisecond(),
                     next_at.as_millisecond(),
                     fingerprint,
@@ -153,10 +173,14 @@ impl JobStore {
                 return Ok(None);
             }
             let id = insert(transaction, request, None, now)?;
-            transaction.execute("UPDATE export_jobs SET scheduled = 1 WHERE id = ?1", [&id.0])?;
             transaction.execute(
-                "UPDATE export_schedules SET last_job = ?3 WHERE database = ?1 AND store = ?2",
-                params![database, store, id.0],
+                "UPDATE export_jobs SET schedule = ?2 WHERE id = ?1",
+                params![id.0, options],
+            )?;
+            transaction.execute(
+                "UPDATE export_schedules SET last_job = ?4 \
+                 WHERE database = ?1 AND store = ?2 AND options = ?3",
+                params![database, store, options, id.0],
             )?;
             Ok(Some(id))
         })
@@ -169,7 +193,7 @@ impl JobStore {
     /// Errors of [`StateError`] about the file.
     pub fn made_by_schedule(&self, store: &str) -> Result<Vec<JobRecord>, StateError> {
         self.read(|connection| {
-            let clause = "WHERE store = ?1 AND scheduled AND state = 'done' AND pruned_at IS NULL \
+            let clause = "WHERE store = ?1 AND schedule IS NOT NULL AND state = 'done' AND pruned_at IS NULL \
                          ORDER BY created_at DESC, rowid DESC";
             self.records(connection, clause, [store])
         })
@@ -199,9 +223,4 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<ScheduleEntry> {
         last_job: row.get::<_, Option<String>>("last_job")?.map(JobId),
         fingerprint: from_json(row, "fingerprint")?,
     })
-}
-
-/// The key of an entry.
-fn key(request: &ExportRequest) -> (String, String) {
-    (request.database.display().to_string(), request.store.identity())
 }

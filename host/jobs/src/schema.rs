@@ -177,6 +177,28 @@ const MIGRATIONS: &[&str] = &["
         version TEXT,
         PRIMARY KEY (job, number)
     ) STRICT, WITHOUT ROWID;
+", "
+    -- A database may have several schedules to a store, each of which exports something else: what, as its options say,
+    -- and nothing for the whole database by default.
+    ALTER TABLE export_schedules RENAME TO old_schedules;
+    CREATE TABLE export_schedules (
+        database TEXT NOT NULL,
+        store TEXT NOT NULL,
+        options TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        next_at INTEGER NOT NULL,
+        last_job TEXT,
+        fingerprint TEXT,
+        last_at INTEGER,
+        PRIMARY KEY (database, store, options)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO export_schedules
+        SELECT database, store, '', rule, next_at, last_job, fingerprint, last_at FROM old_schedules;
+    DROP TABLE old_schedules;
+    -- The options of the schedule that created the job; NULL: a client did.
+    ALTER TABLE export_jobs ADD COLUMN schedule TEXT;
+    UPDATE export_jobs SET schedule = '' WHERE scheduled;
+    ALTER TABLE export_jobs DROP COLUMN scheduled;
 "];
 
 /// How long to wait for another process that writes.
@@ -333,6 +355,31 @@ mod tests {
         let error = open(&path).unwrap_err();
         assert!(matches!(error, StateError::Newer { .. }), "{error}");
         assert_eq!(version(&connection), steps.len() as i64);
+    }
+
+    #[test]
+    fn schedules_and_what_they_made_are_kept_when_a_database_may_have_several() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.db");
+        let mut connection = Connection::open(&path).unwrap();
+        let several = MIGRATIONS.iter().position(|step| step.contains("old_schedules")).unwrap();
+        migrate(&mut connection, &path, &MIGRATIONS[..several]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO export_schedules VALUES ('/app.db', '/store', '24h', 5, 'a', '{}', 3);
+                 INSERT INTO export_jobs (id, state, database, store, name, options, created_at, moved_at, scheduled)
+                     VALUES ('a', 'done', '', '', '', '', 0, 0, 1), ('b', 'done', '', '', '', '', 0, 0, 0);",
+            )
+            .unwrap();
+        drop(connection);
+        let connection = open(&path).unwrap();
+        let text =
+            |query: &str| -> String { connection.query_row(query, [], |row| row.get(0)).unwrap() };
+        let entries = "SELECT json_group_array(json_array(database, store, options, rule, next_at, last_job, fingerprint, \
+                       last_at)) FROM export_schedules";
+        assert_eq!(text(entries), r#"[["/app.db","/store","","24h",5,"a","{}",3]]"#);
+        let jobs = "SELECT json_group_array(json_array(id, schedule)) FROM export_jobs";
+        assert_eq!(text(jobs), r#"[["a",""],["b",null]]"#);
     }
 
     #[test]

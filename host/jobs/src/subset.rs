@@ -48,6 +48,11 @@ pub fn filtered(table: &str) -> (String, String) {
     (FILTERED.to_owned(), table.to_owned())
 }
 
+/// Whether these settings leave anything of the chosen tables out.
+pub(crate) fn is_part(settings: &[(String, String)]) -> bool {
+    settings.iter().any(|(name, _)| [EXCLUDE, CONTENT, LIMIT, FILTERED].contains(&name.as_str()))
+}
+
 const EXCLUDE: &str = "exclude-table";
 const CONTENT: &str = "content";
 const SCHEMA: &str = "schema";

@@ -160,12 +160,12 @@ pub struct CallbackConfig {
 /// Scheduled exports. A database that has not changed is not exported.
 #[derive(Debug, Clone, Default)]
 pub struct ScheduleConfig {
-    /// The schedules: at most one for each database, and one for all others.
+    /// The schedules: for a database any number, each of which exports something else, and others for those without.
     pub schedules: Vec<DatabaseSchedule>,
     /// Exports are delayed by a random time up to this. None: a tenth of the time between two
     /// exports, at most 5 minutes.
     pub jitter: Option<Duration>,
-    /// Which objects of scheduled exports are kept. Default: all.
+    /// Which objects of each schedule are kept, where it does not say so itself. Default: all.
     pub retention: Retention,
 }
 
@@ -173,7 +173,7 @@ pub struct ScheduleConfig {
 /// limits, all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// The last so many of each database, at least 1.
+    /// The last so many of each schedule, at least 1.
     pub last: Option<u32>,
     /// Those of the last so many days.
     pub days: Option<u32>,

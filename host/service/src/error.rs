@@ -104,14 +104,27 @@ pub enum ConfigError {
         /// The names of the databases that are served.
         served: Vec<String>,
     },
-    /// Two schedules are for the same database.
+    /// Two schedules export the same of a database.
     #[error(
-        "there are two schedules for {}: give only one",
-        database.as_deref().unwrap_or("all databases")
+        "there are two schedules for {} that export the same ({}): give only one",
+        database.as_deref().unwrap_or("all databases"),
+        if options.is_empty() { "the whole database" } else { options }
     )]
     TwoSchedules {
         /// The database's name; none: all databases without a schedule of their own.
         database: Option<String>,
+        /// The options of both; empty: none.
+        options: String,
+    },
+    /// What a schedule is to export can't be exported.
+    #[error("the schedule of {database} with {options:?} can't be kept")]
+    ScheduledExport {
+        /// The database's name.
+        database: String,
+        /// The schedule's options.
+        options: String,
+        /// The reason.
+        source: BoxError,
     },
     /// Other machines can reach the address, and there are no tokens.
     #[error("{address} can be reached from other machines, and the service has no tokens")]

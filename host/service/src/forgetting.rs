@@ -7,7 +7,6 @@ use jiff::SignedDuration;
 use partway_jobs::{Clock, SystemClock};
 use tokio::time::sleep;
 
-use crate::config::Retention;
 use crate::error::with_causes;
 use crate::state::ServiceState;
 
@@ -20,10 +19,10 @@ const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// How long to rest between two batches, so that others may write.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Forgets exports that ended this long ago, until the service is to stop.
-pub async fn run(age: Option<Duration>, retention: Retention, state: Arc<ServiceState>) {
+/// Forgets exports that ended this long ago, until the service is to stop. `keeps_scheduled`: but not those that retention
+/// needs.
+pub async fn run(age: Option<Duration>, keeps_scheduled: bool, state: Arc<ServiceState>) {
     let (Some(age), Some(exports)) = (age, &state.exports) else { return };
-    let keeps_scheduled = retention != Retention::default();
     while !state.stop.is_cancelled() {
         let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
         // Longer ago than times go back: nothing is that old.

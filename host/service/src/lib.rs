@@ -68,5 +68,6 @@ pub use config::{
     CallbackConfig, Config, InlineConfig, NamedDatabase, Retention, ScheduleConfig, StoreConfig,
 };
 pub use error::{ConfigError, SecretError, ServiceError, TokenFileError};
-pub use schedules::rule::{DatabaseSchedule, RuleError, ScheduleRule};
+pub use schedules::export_options::{ExportOptionError, ScheduledCompression, ScheduledExport};
+pub use schedules::rule::{DatabaseSchedule, RuleError, ScheduleError, ScheduleRule};
 pub use service::{Reloader, Service, run};

@@ -1,6 +1,5 @@
 //! The service: opened from its configuration, mounted or run, and stopped.
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,8 +7,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderValue;
-use partway_jobs::{JobStore, PrebuiltResources, Resources, StateError, Worker};
+use partway_jobs::{
+    Clock, ExportRequest, JobStore, PrebuiltResources, Resources, StateError, SystemClock, Worker,
+};
 use partway_store::{StoreAddress, part_size};
+use partway_wasmtime::exporter::Options;
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
@@ -19,13 +21,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::callbacks::client::CallbackClient;
 use crate::callbacks::sender::CallbackSender;
-use crate::config::{Config, Retention, ScheduleConfig, StoreConfig};
+use crate::config::{Config, ScheduleConfig, StoreConfig};
 use crate::error::{BoxError, ConfigError, ServiceError, with_causes};
 use crate::forgetting;
 use crate::http::access::{Access, TokenFile};
 use crate::http::connections;
 use crate::routes;
-use crate::schedules::retention;
+use crate::schedules::retention::{self, RetentionRules};
 use crate::schedules::scheduler::{self, Schedule, Scheduler};
 use crate::state::databases::Databases;
 use crate::state::exports::StoreExports;
@@ -33,7 +35,7 @@ use crate::state::metrics::Metrics;
 use crate::state::readiness::Readiness;
 use crate::state::running::RunningExports;
 use crate::state::signed_urls::SignedUrls;
-use crate::state::{CONCURRENT_CHECKS, ServiceState};
+use crate::state::{CHECK_PART_SIZE, CONCURRENT_CHECKS, ServiceState};
 
 /// How long tasks that are cut off may take to end.
 const CUT_OFF_TIME: Duration = Duration::from_secs(2);
@@ -45,7 +47,7 @@ pub struct Service {
     allowed_origins: Vec<HeaderValue>,
     schedules: Vec<Schedule>,
     jitter: Option<Duration>,
-    retention: Retention,
+    retention: RetentionRules,
     forget_after: Option<Duration>,
     listen: SocketAddr,
     drain: Duration,
@@ -87,7 +89,9 @@ impl Service {
         let running = RunningExports::new(metrics.clone());
         let exports = match &config.store {
             Some(store) => {
-                let scheduled = schedules.iter().map(|schedule| schedule.database().to_owned());
+                let scheduled = schedules.iter();
+                let scheduled =
+                    scheduled.map(|it| (it.database.clone(), it.export.options.clone()));
                 let scheduled = scheduled.collect();
                 Some(open_exports(&config, store, resources.clone(), running, scheduled).await?)
             }
@@ -114,6 +118,7 @@ impl Service {
             stop,
             cut_off: CancellationToken::new(),
         });
+        check_schedules(&state, &schedules).await?;
         let (access, allowed_origins) = (Arc::new(access), config.allowed_origins);
         let (listen, drain) = (config.listen, config.drain);
         let forget_after = config.store.and_then(|store| store.forget_after);
@@ -121,9 +126,9 @@ impl Service {
             state,
             access,
             allowed_origins,
+            retention: RetentionRules::new(retention, &schedules),
             schedules,
             jitter,
-            retention,
             forget_after,
             listen,
             drain,
@@ -249,8 +254,9 @@ impl Background {
         tasks.spawn_on(CallbackSender::new(state.clone()).run(), handle);
         let scheduler = Scheduler::new(state.clone(), schedules.clone(), *jitter);
         tasks.spawn_on(scheduler.run(), handle);
-        tasks.spawn_on(retention::run(*retention, state.clone()), handle);
-        tasks.spawn_on(forgetting::run(*forget_after, *retention, state.clone()), handle);
+        tasks.spawn_on(retention::run(retention.clone(), state.clone()), handle);
+        let keeps_scheduled = retention.is_needed();
+        tasks.spawn_on(forgetting::run(*forget_after, keeps_scheduled, state.clone()), handle);
         tasks.close();
         Ok(Self { threads, timer })
     }
@@ -327,6 +333,23 @@ async fn run_due_exports(
     }
 }
 
+/// Has the component check what schedules are to export: that they can't be kept is said now, and not by night.
+async fn check_schedules(state: &ServiceState, schedules: &[Schedule]) -> Result<(), ConfigError> {
+    let Some(exports) = &state.exports else { return Ok(()) };
+    for Schedule { name, database, export, .. } in schedules {
+        let ExportRequest { format, tables, settings, filters, .. } =
+            export.request(exports.default_request(database.clone()), SystemClock.now());
+        let options = Options { format, tables, settings, part_size: CHECK_PART_SIZE };
+        if let Err(error) = state.check(database.clone(), options, filters).await
+            && error.is_of_request()
+        {
+            let (database, options) = (name.clone(), export.options.clone());
+            return Err(ConfigError::ScheduledExport { database, options, source: error.into() });
+        }
+    }
+    Ok(())
+}
+
 fn open_access(config: &Config) -> Result<Access, ConfigError> {
     match &config.token_file {
         Some(file) => TokenFile::read(file).map(Access::Tokens),
@@ -340,7 +363,7 @@ async fn open_exports(
     store_config: &StoreConfig,
     resources: Arc<PrebuiltResources>,
     running: RunningExports,
-    scheduled: HashSet<PathBuf>,
+    scheduled: Vec<(PathBuf, String)>,
 ) -> Result<StoreExports, ServiceError> {
     let StoreConfig { address, pace, inline, .. } = store_config.clone();
     let store = address.open()?;

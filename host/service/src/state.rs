@@ -35,6 +35,9 @@ use self::signed_urls::SignedUrls;
 /// How many requests are validated at a time: for each, the component reads the database's schema.
 pub const CONCURRENT_CHECKS: usize = 8;
 
+/// The size of parts that an export is validated with. Any will do: none is written.
+pub const CHECK_PART_SIZE: u32 = 5 * 1024 * 1024;
+
 /// What all requests and background tasks share.
 pub struct ServiceState {
     pub databases: Databases,
@@ -64,17 +67,23 @@ pub struct ServiceState {
 }
 
 impl ServiceState {
-    /// Has the component check whether an export can be made.
+    /// Has the component check whether an export can be made, of rows that meet these conditions.
     ///
     /// # Errors
     ///
     /// If the database can't be opened, or the options name a format or a table that does not
     /// exist.
-    pub async fn check(&self, database: PathBuf, options: Options) -> Result<(), ExportError> {
+    pub async fn check(
+        &self,
+        database: PathBuf,
+        options: Options,
+        filters: Vec<(String, String)>,
+    ) -> Result<(), ExportError> {
         let (resources, mode) = (self.resources.clone(), self.snapshot);
         let _permit = self.checks.acquire().await;
         let check = move || {
             let snapshot = Snapshot::hold(&database)?.with_pages(reads_pages(&options.format));
+            let snapshot = snapshot.with_filters(&filters)?;
             // They can be read of the copy that the export will make.
             if snapshot.lacks_pages() && mode.copies(&snapshot, false) {
                 return Ok(());

@@ -221,7 +221,7 @@ fn a_schedule_that_skips_what_is_unchanged_does_not_raise_the_alarm() {
     let own = [file.to_str().unwrap(), "--every", "1s", "--jitter", "0s"];
     let server = Server::with_store(folder.path(), own);
     let runs = |result: &str| {
-        format!("partway_schedule_runs_total{{database=\"tiny\",result=\"{result}\"}}")
+        format!("partway_schedule_runs_total{{database=\"tiny\",options=\"\",result=\"{result}\"}}")
     };
     until(&server, &runs("started"), 1.0);
     until(&server, &runs("skipped"), 2.0);
@@ -229,8 +229,11 @@ fn a_schedule_that_skips_what_is_unchanged_does_not_raise_the_alarm() {
     let good = at("last_good_export_timestamp_seconds");
     let ended = "partway_last_export_timestamp_seconds{database=\"tiny\",state=\"done\"}";
     assert!(good > sample(&server, ended) + 0.5, "{good}");
-    let (last, next) =
-        (at("schedule_last_run_timestamp_seconds"), at("schedule_next_run_timestamp_seconds"));
+    let of_schedule = |what: &str| {
+        let name = format!("partway_schedule_{what}_run_timestamp_seconds");
+        sample(&server, &format!("{name}{{database=\"tiny\",options=\"\"}}"))
+    };
+    let (last, next) = (of_schedule("last"), of_schedule("next"));
     assert!(next > last && next < last + 2.0, "{last}, {next}");
     assert_eq!(sample(&server, &runs("failed")), 0.0);
     // What can't be started is counted, and does not count as good.

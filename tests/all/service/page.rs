@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use partway_testbed::{compare, restore, write_sample};
+use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 use thirtyfour::{By, Key};
@@ -133,13 +134,56 @@ fn an_export_is_started_watched_downloaded_and_cancelled_without_a_mouse() {
         let again = Server::start_at(url.trim_start_matches("http://"), arguments);
         browser.until("document.querySelector('#line').dataset.there === 'true'").await;
         browser.until("document.querySelector('#notice').hidden").await;
-        assert_eq!(browser.eval("document.querySelectorAll('option').length").await, 1);
+        assert_eq!(browser.eval("document.querySelectorAll('#database option').length").await, 1);
 
         // An object that somebody has deleted is not offered any more.
         again.ask("DELETE", &format!("/export/{id}"), &[], "").result(200);
         browser.find(".card[data-state=deleted]").await;
         assert_eq!(browser.eval("document.querySelectorAll('.download').length").await, 0);
     });
+}
+
+#[test]
+fn format_tables_and_compression_are_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = tiny(folder.path());
+    let more = "CREATE TABLE log_1 (a); CREATE TABLE log_2 (a); INSERT INTO log_2 VALUES ('x')";
+    Connection::open(&file).unwrap().execute_batch(more).unwrap();
+    let server = Server::with_store(folder.path(), [text(&file)]);
+    runtime().block_on(async {
+        let browser = Browser::start().await;
+        browser.page.goto(&server.url).await.unwrap();
+        browser.find("#empty").await;
+        let start = async |format: char, tables: &str, compress: Option<char>| {
+            browser.tab_to("#format").await;
+            browser.press(format).await;
+            browser.tab_to("#tables").await;
+            browser.eval("document.querySelector('#tables').value = ''").await;
+            for letter in tables.chars() {
+                browser.press(letter).await;
+            }
+            if let Some(compress) = compress {
+                browser.tab_to("#compress").await;
+                browser.press(compress).await;
+            }
+            browser.tab_to("#begin").await;
+            browser.press(Key::Enter).await;
+        };
+        start('p', "", None).await;
+        let reason = "document.querySelector('#notice').textContent.includes('a Parquet file has one table')";
+        browser.until(reason).await;
+        start('p', "t", None).await;
+        browser.until("document.querySelectorAll('.card[data-state=done]').length === 1").await;
+        start('n', "log_*, t", Some('g')).await;
+        browser.until("document.querySelectorAll('.card[data-state=done]').length === 2").await;
+        // Of what was refused, and of nothing else.
+        let complaints = browser.complaints().await;
+        assert!(matches!(&complaints[..], [one] if one.contains("status of 400")), "{complaints:?}");
+    });
+    let made = exports(&server);
+    assert!(made[1]["name"].as_str().unwrap().ends_with(".parquet"), "{made:?}");
+    assert!(made[0]["name"].as_str().unwrap().ends_with(".ndjson.gz"), "{made:?}");
+    assert_eq!(made[0]["tables"]["done"], 3);
 }
 
 /// Bytes as the page shows them.

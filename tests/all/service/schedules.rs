@@ -77,6 +77,88 @@ fn what_has_changed_is_exported_and_the_newest_are_kept() {
 }
 
 #[test]
+fn each_schedule_exports_what_it_says_and_keeps_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = tiny(folder.path());
+    let writer = Connection::open(&file).unwrap();
+    writer.execute_batch("CREATE TABLE logs (a); INSERT INTO logs VALUES ('noise')").unwrap();
+    let serve = || {
+        let schedules = [
+            "1s",
+            "1s; name=zipped; format=csv; table=t; compress=gzip; keep=1",
+            "1h; format=ndjson",
+            "1s; exclude-table=log*; limit=2; no-rowids",
+            "1s; format=parquet; table=t; types=stored; keep=9",
+        ];
+        let every = schedules.into_iter().flat_map(|schedule| ["--every", schedule]);
+        let own = [file.to_str().unwrap(), "--jitter", "0s", "--keep", "2", "--exports", "4"];
+        Server::with_store(folder.path(), own.into_iter().chain(every).collect::<Vec<_>>())
+    };
+    let server = serve();
+    assert_eq!(wait(&server, 5).len(), 5);
+    // Nothing new, no export, of none of them.
+    sleep(Duration::from_secs(3));
+    assert_eq!(all(&server).len(), 5);
+    for number in 2..=4 {
+        writer.execute("INSERT INTO t VALUES (?1)", [number]).unwrap();
+        // All but the one that is due in an hour.
+        let made = 5 + 4 * (number as usize - 1);
+        let began = Instant::now();
+        while all(&server).len() < made || all(&server).iter().any(|it| it["status"] != "done") {
+            assert!(began.elapsed() < WAIT_LIMIT);
+            sleep(Duration::from_millis(50));
+        }
+        assert_eq!(all(&server).len(), made);
+    }
+    let kept = |server: &Server| {
+        let mut names: Vec<(String, Vec<u8>)> = Vec::new();
+        for export in all(server).iter().filter(|export| export["prunedAt"].is_null()) {
+            let path = export["location"].as_str().unwrap();
+            // One that is being deleted is not kept.
+            let Ok(bytes) = fs::read(path) else { continue };
+            names.push((export["name"].as_str().unwrap().to_owned(), bytes));
+        }
+        names
+    };
+    let began = Instant::now();
+    let objects = loop {
+        let objects = kept(&server);
+        if objects.len() <= 10 {
+            break objects;
+        }
+        assert!(began.elapsed() < WAIT_LIMIT, "{}", objects.len());
+        sleep(Duration::from_millis(50));
+    };
+    let of = |ending: &str| {
+        objects.iter().filter(|(name, _)| name.ends_with(ending)).collect::<Vec<_>>()
+    };
+    let (tables, parts): (Vec<_>, Vec<_>) = of(".sql")
+        .into_iter()
+        .partition(|(_, dump)| String::from_utf8_lossy(dump).contains("noise"));
+    assert_eq!((tables.len(), parts.len()), (2, 2));
+    assert!(String::from_utf8_lossy(&tables[0].1).contains("(4,4)"));
+    let part = String::from_utf8_lossy(&parts[0].1);
+    assert!(part.contains("(1),\n(2);") && !part.contains("(3)"), "{part}");
+    assert_eq!((of(".ndjson").len(), of(".parquet").len(), of(".csv.gz").len()), (1, 4, 1));
+    assert!(of(".csv.gz")[0].0.starts_with("zipped_2"));
+    assert!(of(".parquet").iter().all(|(_, bytes)| bytes.starts_with(b"PAR1")));
+    let zipped = folder.path().join("newest.csv.gz");
+    fs::write(&zipped, &of(".csv.gz")[0].1).unwrap();
+    let output = Command::new("gzip").arg("-dc").arg(zipped).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "\"a\"\r\n1\r\n2\r\n3\r\n4\r\n");
+    let metrics = String::from_utf8(server.get("/metrics").body).unwrap();
+    let parquet = "options=\"format=parquet; table=t; types=stored\",result=\"started\"} 4";
+    assert!(metrics.contains(parquet), "{metrics}");
+
+    // Each remembers what it has made.
+    let before = all(&server).len();
+    drop(server);
+    let server = serve();
+    sleep(Duration::from_secs(3));
+    assert_eq!(all(&server).len(), before);
+}
+
+#[test]
 fn a_damaged_export_stands_in_for_none() {
     let folder = tempfile::tempdir().unwrap();
     let file = of_many_pages(folder.path());
@@ -152,6 +234,26 @@ fn a_schedule_that_makes_no_sense_is_refused() {
     refused(&["--database", &again], "two names");
     refused(&["--every", "other=24h"], "not served");
     refused(&["--every", "24h", "--every", "1h"], "twice");
+    refused(
+        &["--every", "24h; format=csv", "--every", "1h; format=csv"],
+        "with \"format=csv\": give it once",
+    );
+    refused(
+        &["--every", "24h; tabel=t"],
+        "there is no option \"tabel\": a schedule may have name, format, table",
+    );
+    refused(&["--every", "24h; name=a/b"], "name can't be \"a/b\": not a plain name");
+    refused(&["--every", "24h; table"], "table needs a value");
+    refused(&["--every", "24h; keep=0"], "keep can't be \"0\"");
+    refused(&["--every", "24h; types=stored"], "types can't be used with format sql");
+    // What only the database knows.
+    refused(&["--every", "24h; format=xml"], "\"format=xml\" makes no sense for tiny: ");
+    refused(
+        &["--every", "24h; table=u"],
+        "table \"u\" can't be exported: the database has no such table",
+    );
+    refused(&["--every", "24h; where=t=nope > 1"], "no such column");
+    refused(&["--every", "24h; format=csv; schema-only"], "has rows alone");
     refused(&["--keep", "3"], "--every");
     refused(&["--every", "1h", "--keep", "0"], "--keep");
 }

@@ -86,9 +86,12 @@ pub struct ServeArguments {
     #[arg(long, value_name = "FILE", requires = "store")]
     pub callback_secret_file: Option<PathBuf>,
 
-    /// Export by schedule: at this interval, such as 24h, or by a cron expression in UTC, such as "30 3 * *
-    /// *". NAME= limits it to one database; may be repeated. A database that has not changed is not exported
-    #[arg(long, value_name = "[NAME=]WHEN", requires = "store")]
+    /// Export by schedule: at this interval, such as 24h, or by a cron expression in UTC, such as "30 3 * * *". NAME=
+    /// limits it to one database. Options of partway export follow behind semicolons, without their dashes, and keep=N,
+    /// keep-days=D and name=WORD, which names begin with: "shop=24h; format=parquet; table=orders; name=orders; keep=7". May be
+    /// repeated. A database that has not changed is
+    /// not exported
+    #[arg(long, value_name = "[NAME=]WHEN[; OPTION=VALUE]…", requires = "store")]
     pub every: Vec<DatabaseSchedule>,
 
     /// Delay each scheduled export by a random time, up to this long [default: a tenth of its interval, at
@@ -96,13 +99,13 @@ pub struct ServeArguments {
     #[arg(long, value_name = "DURATION", requires = "every", value_parser = duration)]
     pub jitter: Option<Duration>,
 
-    /// Keep the objects of the last N scheduled exports of each database, and delete older ones; with
-    /// --keep-days, an object is kept if either option keeps it
+    /// Keep the objects of the last N exports of each schedule, and delete older ones; with --keep-days, an object is kept
+    /// if either option keeps it
     #[arg(long, value_name = "N", requires = "every", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
 
-    /// Keep the objects of scheduled exports of the last D days, and the last one in any case; delete older
-    /// ones
+    /// Keep the objects of scheduled exports of the last D days, and the last one of each schedule in any case; delete
+    /// older ones
     #[arg(long, value_name = "D", requires = "every", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep_days: Option<u32>,
 

@@ -11,36 +11,58 @@ import { ApiError } from './responses.js';
 const MAX_BODY = 64 * 1024;
 const MAX_DRAINED = 1024 * 1024;
 
-const NAMES = 'database, format, table, target, null, header, blobs, name and callbackUrl';
+const NAMES =
+  'database, format, table, excludeTable, content, limit, target, null, header, blobs, types, uncompressed, name and callbackUrl';
 
-const TEXTS = ['database', 'format', 'target', 'null', 'blobs', 'name', 'callbackUrl'] as const;
+const TEXTS = ['database', 'format', 'content', 'target', 'null', 'blobs', 'types', 'name', 'callbackUrl'] as const;
+const SWITCHES = ['header', 'uncompressed'] as const;
+const LISTS = ['tables', 'excludeTables'] as const;
+
+/** What a query calls the lists, whose values it repeats. */
+const IN_QUERY: ReadonlyMap<string, (typeof LISTS)[number]> = new Map([['table', 'tables'], ['excludeTable', 'excludeTables']]);
+
+/** The most rows that a limit may be: the service has 64 bits for it. */
+const MOST_ROWS = 2n ** 63n - 1n;
 
 type Fields = {
-  -readonly [Name in keyof ExportRequest]?: ExportRequest[Name];
-} & { database?: string | null };
+  [Name in (typeof TEXTS)[number]]?: string | null;
+} & {
+  [Name in (typeof SWITCHES)[number]]?: boolean | null;
+} & {
+  [Name in (typeof LISTS)[number]]?: string[];
+} & { limit?: number | null };
 
 /** Unknown parameters are refused: a client that asks for `tabel=users` must not get everything. */
 export function fromQuery(query: URLSearchParams, settings: Settings): ExportRequest {
   const fields: Fields = {};
-  const tables: string[] = [];
+  const once = (name: keyof Fields): void => {
+    if (fields[name] !== undefined) throw bad(`the query has ${name} twice: give it once`);
+  };
   for (const [name, value] of query) {
-    if (name === 'table') {
-      tables.push(value);
-    } else if (name === 'header') {
+    const list = IN_QUERY.get(name);
+    if (list !== undefined) {
+      (fields[list] ??= []).push(value);
+    } else if (isOne(SWITCHES, name)) {
       if (value !== 'true' && value !== 'false') {
-        throw bad(`header can't be ${JSON.stringify(value)}: give true or false`);
+        throw bad(`${name} can't be ${JSON.stringify(value)}: give true or false`);
       }
-      if (fields.header !== undefined) throw bad('the query has header twice: give it once');
-      fields.header = value === 'true';
-    } else if (isField(name)) {
-      if (fields[name] !== undefined) throw bad(`the query has ${name} twice: give it once`);
+      once(name);
+      fields[name] = value === 'true';
+    } else if (name === 'limit') {
+      if (!/^[+-]?\d+$/.test(value) || BigInt(value.replace('+', '')) > MOST_ROWS) {
+        throw bad(`limit can't be ${JSON.stringify(value)}: give a number of rows`);
+      }
+      once(name);
+      fields.limit = Number(value);
+    } else if (isOne(TEXTS, name)) {
+      once(name);
       fields[name] = value;
     } else {
       const unknown = `the query has an unknown parameter ${JSON.stringify(name)}`;
       throw bad(`${unknown}: it may have ${NAMES}`);
     }
   }
-  return checked({ ...fields, tables }, settings);
+  return checked(fields, settings);
 }
 
 /** An empty body means defaults. The database may be named in the query as well. */
@@ -99,20 +121,19 @@ async function limited(request: Request): Promise<string> {
 function fieldsOf(body: Record<string, unknown>): Fields {
   const fields: Fields = {};
   for (const [name, value] of Object.entries(body)) {
-    if (name === 'tables') {
-      if (!Array.isArray(value) || value.some((table) => typeof table !== 'string')) {
-        throw bad("the body can't be read: tables must be a list of names");
-      }
-      fields.tables = value as string[];
-    } else if (name === 'header') {
-      if (value !== null && typeof value !== 'boolean') {
-        throw bad("the body can't be read: header must be true or false");
-      }
-      fields.header = value;
-    } else if (isField(name)) {
-      if (value !== null && typeof value !== 'string') {
-        throw bad(`the body can't be read: ${name} must be text`);
-      }
+    const wrong = (what: string): ApiError => bad(`the body can't be read: ${name} must be ${what}`);
+    if (isOne(LISTS, name)) {
+      if (!Array.isArray(value) || value.some((table) => typeof table !== 'string')) throw wrong('a list of names');
+      fields[name] = value as string[];
+    } else if (isOne(SWITCHES, name)) {
+      if (value !== null && typeof value !== 'boolean') throw wrong('true or false');
+      fields[name] = value;
+    } else if (name === 'limit') {
+      const isRows = typeof value === 'number' && Number.isInteger(value) && value <= MOST_ROWS;
+      if (value !== null && !isRows) throw wrong('a number of rows');
+      fields.limit = value;
+    } else if (isOne(TEXTS, name)) {
+      if (value !== null && typeof value !== 'string') throw wrong('text');
       if (value !== null) fields[name] = value;
     } else {
       throw bad(`the body can't be read: there is no parameter ${JSON.stringify(name)}`);
@@ -121,21 +142,30 @@ function fieldsOf(body: Record<string, unknown>): Fields {
   return fields;
 }
 
-function isField(name: string): name is (typeof TEXTS)[number] {
-  return (TEXTS as readonly string[]).includes(name);
+function isOne<Name extends string>(names: readonly Name[], name: string): name is Name {
+  return (names as readonly string[]).includes(name);
 }
 
 function checked(fields: Fields, settings: Settings): ExportRequest {
-  const { database, format = 'sql', tables = [], target = null, name = null } = fields;
-  const { header = null, blobs = null, callbackUrl = null } = fields;
+  const { database, format = 'sql', tables = [], excludeTables = [], limit = null, name = null } = fields;
+  const { header = null, uncompressed = null, callbackUrl = null } = fields;
   checkDatabase(database ?? null, settings);
-  if (target !== null && target !== 'sqlite' && target !== 'd1') {
-    throw bad(`there is no target ${JSON.stringify(target)}: use sqlite or d1`);
-  }
-  if (blobs !== null && blobs !== 'hex' && blobs !== 'base64') {
-    throw bad(`there is no encoding of blobs ${JSON.stringify(blobs)}: use hex or base64`);
-  }
-  const request = { format, tables, target, null: fields.null ?? null, header, blobs, name, callbackUrl };
+  if (limit !== null && limit < 0) throw bad(`the limit ${limit} is less than no rows`);
+  const request = {
+    format: format ?? 'sql',
+    tables,
+    excludeTables,
+    content: oneOf(fields.content, 'content', ['schema', 'data']),
+    limit,
+    target: oneOf(fields.target, 'target', ['sqlite', 'd1']),
+    null: fields.null ?? null,
+    header,
+    blobs: oneOf(fields.blobs, 'encoding of blobs', ['hex', 'base64']),
+    types: oneOf(fields.types, 'choice of types', ['stored', 'declared']),
+    uncompressed,
+    name,
+    callbackUrl,
+  };
   const misplaced = misplacedOption(request);
   if (misplaced !== null) throw bad(misplaced);
   if (name !== null && !isPlainName(name)) {
@@ -148,6 +178,17 @@ function checked(fields: Fields, settings: Settings): ExportRequest {
   }
   if (callbackUrl !== null) checkCallback(callbackUrl, settings);
   return request;
+}
+
+/** One of two words; null: none is given. */
+function oneOf<Word extends string>(
+  given: string | null | undefined,
+  what: string,
+  words: readonly [Word, Word],
+): Word | null {
+  const word = given ?? null;
+  if (word === null || isOne(words, word)) return word;
+  throw bad(`there is no ${what} ${JSON.stringify(word)}: use ${words.join(' or ')}`);
 }
 
 function checkDatabase(database: string | null, settings: Settings): void {

@@ -29,7 +29,7 @@ interface Row {
 export interface ScanContext {
   readonly sql: SqlStorage;
   builder: BatchBuilder | null;
-  /** The scan whose position was asked for last: where the next slice may go on. */
+  /** The scan of whose last batch a position was asked for: where the next slice may go on. */
   last: TableScan | null;
   /** Told of every row that is read. */
   readonly countRows: (rows: number) => void;
@@ -77,6 +77,7 @@ export class TableScan {
   next(maxBytes: number): Batch {
     const builder = this.#builder(maxBytes);
     builder.clear();
+    this.#forgetAsked();
     this.#before = this.#positionAfter(this.#batch.length);
     this.#batch = [];
     this.#long = null;
@@ -87,6 +88,12 @@ export class TableScan {
     }
     this.#context.countRows(builder.rows);
     return builder.finish();
+  }
+
+  /** What is in memory is behind the next batch's rows, and not behind a position in those before. */
+  #forgetAsked(): void {
+    this.#asked = null;
+    if (this.#context.last === this) this.#context.last = null;
   }
 
   position(rows: number): Uint8Array {

@@ -127,7 +127,7 @@ export class Rows {
       throw readFailed(displayed(table.name), error);
     }
     if (source === null) {
-      const reason = 'is virtual: its data is in its shadow tables';
+      const reason = table.isVirtual ? 'is virtual: its data is in its shadow tables' : 'is not in this part of the database';
       throw new RowsError('unavailable', `${displayed(table.name)} ${reason}`);
     }
     return source;

@@ -7,6 +7,7 @@ import { isLeftOutSql, quoted } from '../rows/names.js';
 import type { View } from '../rows/rows.js';
 import { readSchema, type SchemaInfo, type TableInfo } from '../rows/schema.js';
 import { liveRelation, readKey, type Key, type Source } from '../rows/source.js';
+import { mayRead, type SubsetRequest } from '../subset.js';
 import { isSchemaAsMarked, saveSchemaMark } from './schema_mark.js';
 import {
   createSaved,
@@ -67,15 +68,19 @@ export class Snapshot implements View {
     this.#tables = new Map(tables.map((kept) => [kept.table.name, kept]));
   }
 
-  /** Keeps the present state; the caller's transaction makes it whole. `maxBytes`: the most that is copied. */
-  static open(sql: SqlStorage, consistency: Consistency, maxBytes: number): Snapshot {
+  /**
+   * Keeps the present state of what an export of this part reads; the caller's transaction makes it whole. `maxBytes`: the
+   * most that is copied.
+   */
+  static open(sql: SqlStorage, consistency: Consistency, maxBytes: number, subset: SubsetRequest): Snapshot {
     Snapshot.remove(sql);
     const schema = readSchema(sql);
     sql.exec('CREATE TABLE tmp_export_snapshot (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID');
     sql.exec('CREATE TABLE tmp_export_changed (changed)');
     let left = maxBytes;
+    const isRead = mayRead(subset, schema);
     const tables = tablesOf(schema).map((table, number) => {
-      const kept = keep(sql, table, number, consistency);
+      const kept = isRead(table) ? keep(sql, table, number, consistency) : notKept(table, number);
       if (kept.mode === 'copied') left -= copy(sql, kept, left);
       return kept;
     });
@@ -172,6 +177,11 @@ function exists(sql: SqlStorage, table: string): boolean {
   return found?.[0] !== 0;
 }
 
+/** Nobody can read it then. */
+function notKept(table: TableInfo, number: number): KeptTable {
+  return { table, number, mode: 'none', largest: null, key: null };
+}
+
 /** Decides how a table is kept, and begins to. */
 function keep(
   sql: SqlStorage,
@@ -179,7 +189,7 @@ function keep(
   number: number,
   consistency: Consistency,
 ): KeptTable {
-  if (table.isVirtual) return { table, number, mode: 'none', largest: null, key: null };
+  if (table.isVirtual) return notKept(table, number);
   const key = readKey(sql, table);
   const copied: KeptTable = { table, number, mode: 'copied', largest: null, key };
   // SQLite allows no triggers on these, and without a key there is nothing to save rows under.

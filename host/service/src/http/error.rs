@@ -135,6 +135,7 @@ impl<E: Into<ExportError>> From<E> for ApiError {
             }
             ExportError::Open(_)
             | ExportError::Tables(_)
+            | ExportError::Filter(_)
             | ExportError::Component(_)
             | ExportError::Stream(_)
             | ExportError::Panicked(_) => Self::internal(text),

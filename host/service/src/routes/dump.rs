@@ -21,15 +21,12 @@ use crate::http::error::{ApiError, CommonErrors, ErrorBody};
 use crate::http::headers::IDEMPOTENCY_KEY;
 use crate::http::response::{ResultBody, result};
 use crate::paths::{DUMP, download_url, status_url};
-use crate::state::ServiceState;
 use crate::state::exports::StoreExports;
 use crate::state::signed_urls::SignedUrl;
+use crate::state::{CHECK_PART_SIZE, ServiceState};
 
 /// The longest Idempotency-Key, in bytes.
 const MAX_KEY_LENGTH: usize = 255;
-
-/// The size of parts that a request is validated with. Any will do: none is written.
-const CHECK_PART_SIZE: u32 = 5 * 1024 * 1024;
 
 /// Returns the dump, or, if it takes too long or is too large, where it will be.
 ///
@@ -117,7 +114,7 @@ async fn check(state: &ServiceState, parameters: &ExportParameters) -> Result<()
         let request = parameters.request(&state.databases, state.exports()?)?;
         return Ok(state.check_each_table(request, CHECK_PART_SIZE).await?);
     }
-    Ok(state.check(database, options).await?)
+    Ok(state.check(database, options, Vec::new()).await?)
 }
 
 fn callback_error(error: &UrlError) -> ApiError {

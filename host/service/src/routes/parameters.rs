@@ -65,6 +65,8 @@ pub struct ExportParameters {
     #[schema(pattern = "^(stored|declared)$")]
     #[param(pattern = "^(stored|declared)$")]
     pub types: Option<String>,
+    /// Parquet: whether its pages are not compressed; by default, they are, with Snappy.
+    pub uncompressed: Option<bool>,
     /// Whether there is one object for each table, `NAME.TABLE.FORMAT`, and the export's own object is their manifest. In
     /// the body of a POST alone.
     #[serde(rename = "eachTable")]
@@ -118,10 +120,16 @@ impl ExportParameters {
                     set_once(&mut parameters.header, "header", &value, "true or false")?;
                     continue;
                 }
+                "uncompressed" => {
+                    let field = &mut parameters.uncompressed;
+                    set_once(field, "uncompressed", &value, "true or false")?;
+                    continue;
+                }
                 other => {
                     return Err(ApiError::bad_request(format!(
                         "the query has an unknown parameter {other:?}: it may have database, format, table, \
-                         excludeTable, content, limit, target, null, header, blobs, types, compress, name and callbackUrl"
+                         excludeTable, content, limit, target, null, header, blobs, types, uncompressed, compress, name and \
+                         callbackUrl"
                     )));
                 }
             };
@@ -270,7 +278,7 @@ impl ExportParameters {
                 "choice of types",
                 "stored or declared",
             )?,
-            uncompressed: false,
+            uncompressed: self.uncompressed == Some(true),
         };
         let content = word::<Content>(self.content.as_deref(), "content", "schema or data")?;
         if let Some(option) = options.misplaced(self.format()) {
@@ -387,12 +395,16 @@ mod tests {
         let expected = [("null", ""), ("header", "no"), ("blobs", "base64")];
         assert_eq!(csv, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!(settings("format=csv&header=true").unwrap(), []);
+        let parquet = settings("format=parquet&uncompressed=true").unwrap();
+        assert_eq!(parquet, [("compression".to_owned(), "none".to_owned())]);
+        assert_eq!(settings("uncompressed=false").unwrap(), []);
         for wrong in [
             "null=x",
             "format=json&header=false",
             "format=csv&target=d1",
             "target=d2",
             "types=stored",
+            "uncompressed=true",
             "format=parquet&types=x",
         ] {
             assert!(settings(wrong).is_err(), "{wrong}");

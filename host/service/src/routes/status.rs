@@ -223,7 +223,7 @@ impl Status {
             warnings: totals.warnings.clone(),
             damaged: totals.damaged.clone(),
             objects: Vec::new(),
-            scheduled: record.is_scheduled,
+            scheduled: record.schedule.is_some(),
             pruned_at: record.pruned_at,
             callback: None,
         }

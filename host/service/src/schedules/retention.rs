@@ -1,5 +1,7 @@
 //! Retention: deletes the objects of scheduled exports when newer ones replace them.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use partway_jobs::{Clock, JobRecord, SystemClock};
 use tokio::time::sleep;
 use tracing::Instrument;
 
+use super::scheduler::Schedule;
 use crate::config::Retention;
 use crate::error::with_causes;
 use crate::state::ServiceState;
@@ -16,23 +19,59 @@ use crate::state::exports::StoreExports;
 /// How often objects are checked for having grown too old.
 const CHECK_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
+/// Which objects are kept of which schedules.
+#[derive(Clone)]
+pub struct RetentionRules {
+    /// Of those that say nothing of it, and of those that are no more.
+    default: Retention,
+    /// By the database and the schedule's options.
+    own: HashMap<(PathBuf, String), Retention>,
+}
+
+impl RetentionRules {
+    pub fn new(default: Retention, schedules: &[Schedule]) -> Self {
+        let own = schedules.iter().filter_map(|Schedule { database, export, .. }| {
+            Some(((database.clone(), export.options.clone()), export.retention?))
+        });
+        Self { default, own: own.collect() }
+    }
+
+    /// Whether anything is ever deleted.
+    pub fn is_needed(&self) -> bool {
+        self.default != Retention::default() || !self.own.is_empty()
+    }
+
+    /// Those exports of schedules, given the newest first, whose objects are not kept. Each schedule has its own.
+    fn expired<'a>(&self, records: &'a [JobRecord], now: Timestamp) -> Vec<&'a JobRecord> {
+        let mut schedules: HashMap<_, Vec<&JobRecord>> = HashMap::new();
+        for record in records {
+            let options = record.schedule.clone().unwrap_or_default();
+            let key = (record.request.database.clone(), options);
+            schedules.entry(key).or_default().push(record);
+        }
+        let expired = schedules.into_iter().flat_map(|(key, records)| {
+            let retention = self.own.get(&key).copied().unwrap_or(self.default);
+            retention.expired(records.into_iter(), now)
+        });
+        expired.collect()
+    }
+}
+
 /// Deletes objects whenever an export has finished, and now and then, until the service is to stop.
-pub async fn run(retention: Retention, state: Arc<ServiceState>) {
+pub async fn run(rules: RetentionRules, state: Arc<ServiceState>) {
     let ServiceState { databases, exports: Some(exports), stop, .. } = &*state else { return };
-    if retention == Retention::default() {
+    if !rules.is_needed() {
         return;
     }
     let mut finished = exports.running.finished();
     while !stop.is_cancelled() {
-        let records = exports.made_by_schedule().await.unwrap_or_else(|error| {
+        let mut records = exports.made_by_schedule().await.unwrap_or_else(|error| {
             tracing::error!(error = with_causes(&error), "the scheduled exports can't be read");
             Vec::new()
         });
-        for (_, database) in databases.iter() {
-            let of_database = records.iter().filter(|record| record.request.database == database);
-            for record in retention.expired(of_database, SystemClock.now()) {
-                delete(exports, record).await;
-            }
+        records.retain(|record| databases.name(&record.request.database).is_some());
+        for record in rules.expired(&records, SystemClock.now()) {
+            delete(exports, record).await;
         }
         tokio::select! {
             _ = finished.changed() => {}
@@ -59,12 +98,15 @@ async fn delete(exports: &StoreExports, record: &JobRecord) {
 }
 
 impl Retention {
-    /// Those exports of a database, given the newest first, whose objects are not kept.
+    /// Those exports of a schedule, given the newest first, whose objects are not kept. Without limits, all are.
     fn expired<'a>(
         self,
         records: impl Iterator<Item = &'a JobRecord>,
         now: Timestamp,
     ) -> Vec<&'a JobRecord> {
+        if self == Self::default() {
+            return Vec::new();
+        }
         let is_recent = |record: &JobRecord| {
             let days = SignedDuration::from_hours(24 * i64::from(self.days.unwrap_or(0)));
             record.finished_at.is_some_and(|at| now.duration_since(at) <= days)

@@ -9,27 +9,44 @@ use croner::parser::{CronParser, Seconds};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::export_options::{ExportOptionError, ScheduledExport};
+
 /// The shortest time between two scheduled exports.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// When a database is exported. Written `RULE`, or `NAME=RULE` for one database.
+/// When a database is exported, and what of it. Written `RULE`, or `NAME=RULE` for one database, with the options of a
+/// [`ScheduledExport`] behind semicolons.
 #[derive(Debug, Clone)]
 pub struct DatabaseSchedule {
     /// The database's name; none: all databases that have no schedule of their own.
     pub database: Option<String>,
     /// When it is exported.
     pub rule: ScheduleRule,
+    /// What is exported.
+    pub export: ScheduledExport,
+}
+
+/// Why a text is not a [`DatabaseSchedule`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// It says no time.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// Its options make no sense.
+    #[error(transparent)]
+    Export(#[from] ExportOptionError),
 }
 
 impl FromStr for DatabaseSchedule {
-    type Err = RuleError;
+    type Err = ScheduleError;
 
-    fn from_str(text: &str) -> Result<Self, RuleError> {
-        let (database, rule) = match text.split_once('=') {
-            Some((name, rule)) => (Some(name.to_owned()), rule),
-            None => (None, text),
+    fn from_str(text: &str) -> Result<Self, ScheduleError> {
+        let (when, options) = text.split_once(';').unwrap_or((text, ""));
+        let (database, rule) = match when.split_once('=') {
+            Some((name, rule)) => (Some(name.trim().to_owned()), rule),
+            None => (None, when),
         };
-        Ok(Self { database, rule: rule.parse()? })
+        Ok(Self { database, rule: rule.trim().parse()?, export: options.parse()? })
     }
 }
 
@@ -146,5 +163,20 @@ mod tests {
         for wrong in ["", "soon", "0s", "-1h", "61 * * * *", "* * * *", "* * * * * *"] {
             assert!(wrong.parse::<ScheduleRule>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn options_stand_behind_the_rule() {
+        let read = |text: &str| text.parse::<DatabaseSchedule>().unwrap();
+        let schedule = read("shop=0,30 3 * * *; format=parquet; table=orders");
+        assert_eq!(schedule.database.as_deref(), Some("shop"));
+        assert_eq!(schedule.rule.to_string(), "0,30 3 * * *");
+        assert_eq!(schedule.export.options, "format=parquet; table=orders");
+        let all = read("24h");
+        assert_eq!((all.database, all.export), (None, ScheduledExport::default()));
+        // Whose value has an equals sign, and no database has.
+        assert_eq!(read("24h; where=t=a = 1").database, None);
+        assert!("; format=csv".parse::<DatabaseSchedule>().is_err());
+        assert!("24h; odd".parse::<DatabaseSchedule>().is_err());
     }
 }

@@ -1,17 +1,19 @@
 //! Starts exports when their schedules say so, if there is something new to export.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use partway_jobs::{
-    Clock, ExportRequest, JobId, JobState, ObjectCheck, ScheduleEntry, StateError, SystemClock,
+    Clock, ExportRequest, JobId, JobState, ObjectCheck, ScheduleEntry, ScheduleKey, StateError,
+    SystemClock,
 };
 use partway_sqlite::{Fingerprint, OpenError, Snapshot};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
 
+use super::export_options::ScheduledExport;
 use super::rule::{DatabaseSchedule, RuleError, ScheduleRule};
 use crate::error::{ConfigError, with_causes};
 use crate::state::ServiceState;
@@ -36,12 +38,14 @@ pub struct Scheduler {
     jitter: Option<Duration>,
 }
 
-/// When a database is exported.
+/// When a database is exported, and what of it.
 #[derive(Clone)]
 pub struct Schedule {
-    name: String,
-    database: PathBuf,
+    /// The database's name.
+    pub name: String,
+    pub database: PathBuf,
     rule: ScheduleRule,
+    pub export: ScheduledExport,
 }
 
 /// What came of an export that was due.
@@ -87,43 +91,52 @@ enum ScheduleError {
     Panicked(#[from] JoinError),
 }
 
-/// The schedule of each database that has one.
+/// The schedules of each database that has some.
 ///
 /// # Errors
 ///
-/// If a schedule names an unknown database, or a database has two.
+/// If a schedule names an unknown database, or two export the same of one database.
 pub fn resolve(
     databases: &Databases,
     schedules: &[DatabaseSchedule],
 ) -> Result<Vec<Schedule>, ConfigError> {
-    for DatabaseSchedule { database, .. } in schedules {
+    for DatabaseSchedule { database, export, .. } in schedules {
         if let Some(name) = database
             && !databases.names().any(|known| known == name)
         {
             let served = databases.names().map(str::to_owned).collect();
             return Err(ConfigError::ScheduledDatabase { name: name.clone(), served });
         }
-        if schedules.iter().filter(|other| other.database == *database).count() > 1 {
-            return Err(ConfigError::TwoSchedules { database: database.clone() });
+        let is_same = |other: &&DatabaseSchedule| {
+            other.database == *database && other.export.options == export.options
+        };
+        if schedules.iter().filter(is_same).count() > 1 {
+            let options = export.options.clone();
+            return Err(ConfigError::TwoSchedules { database: database.clone(), options });
         }
     }
-    let rule_of = |name: &str| {
-        let own = schedules.iter().find(|schedule| schedule.database.as_deref() == Some(name));
-        own.or_else(|| schedules.iter().find(|schedule| schedule.database.is_none()))
-    };
-    Ok(databases
-        .iter()
-        .filter_map(|(name, path)| {
-            let rule = rule_of(name)?.rule.clone();
-            Some(Schedule { name: name.to_owned(), database: path.to_owned(), rule })
+    let of_database = |(name, path)| {
+        let own = schedules.iter().any(|schedule| schedule.database.as_deref() == Some(name));
+        let wanted = own.then_some(name);
+        let its = schedules.iter().filter(move |schedule| schedule.database.as_deref() == wanted);
+        its.map(move |DatabaseSchedule { rule, export, .. }| Schedule {
+            name: name.to_owned(),
+            database: PathBuf::from(path),
+            rule: rule.clone(),
+            export: export.clone(),
         })
-        .collect())
+    };
+    Ok(databases.iter().flat_map(of_database).collect())
 }
 
 impl Schedule {
-    /// The path of the database that it exports.
-    pub fn database(&self) -> &Path {
-        &self.database
+    /// What tells it apart from other schedules to this store.
+    pub fn key(&self, exports: &StoreExports) -> ScheduleKey {
+        ScheduleKey {
+            database: self.database.clone(),
+            store: exports.identity.clone(),
+            options: self.export.options.clone(),
+        }
     }
 }
 
@@ -149,10 +162,15 @@ impl Scheduler {
                     Ok(until_next) => wait = wait.min(until_next),
                     Err(error) => {
                         let metrics = &self.state.metrics.databases;
-                        metrics.schedule_ran(&schedule.name, ScheduleRun::Failed);
+                        metrics.schedule_ran(
+                            &schedule.name,
+                            &schedule.export.options,
+                            ScheduleRun::Failed,
+                        );
                         let error = with_causes(&error);
                         tracing::error!(
                             database = schedule.name,
+                            options = schedule.export.options,
                             error,
                             "the scheduled export could not be started and will be retried"
                         );
@@ -172,16 +190,19 @@ impl Scheduler {
         schedule: &Schedule,
         exports: &StoreExports,
     ) -> Result<Duration, ScheduleError> {
-        let request = exports.default_request(schedule.database.clone());
+        let key = schedule.key(exports);
         let jobs = exports.worker.jobs();
         let now = SystemClock.now();
+        let default = exports.default_request(schedule.database.clone());
+        let request = schedule.export.request(default, now);
         let rule = schedule.rule.to_string();
-        let entry = match jobs.schedule_entry(&request)? {
+        let entry = match jobs.schedule_entry(&key)? {
             Some(entry) if entry.rule == rule => entry,
             previous => {
                 let first = self.first(&schedule.rule, previous.as_ref(), now)?;
-                jobs.set_schedule_entry(&request, &rule, first)?;
-                tracing::info!(database = schedule.name, rule, %first, "a schedule was added or changed");
+                jobs.set_schedule_entry(&key, &rule, first)?;
+                let (database, options) = (&schedule.name, &schedule.export.options);
+                tracing::info!(database, options, rule, %first, "a schedule was added or changed");
                 return Ok(until(first, now));
             }
         };
@@ -190,22 +211,32 @@ impl Scheduler {
         }
         let next_at = self.next(&schedule.rule, now)?;
         let metrics = &self.state.metrics.databases;
-        match export_if_changed(exports, &request, &entry, next_at).await {
+        match export_if_changed(exports, &request, (&key, &entry), next_at).await {
             Ok(Outcome::Made) => {
-                metrics.schedule_ran(&schedule.name, ScheduleRun::Started);
+                metrics.schedule_ran(
+                    &schedule.name,
+                    &schedule.export.options,
+                    ScheduleRun::Started,
+                );
                 Ok(until(next_at, now))
             }
             Ok(Outcome::Skipped(reason)) => {
                 let text = reason.text();
-                tracing::info!(database = schedule.name, reason = text, %next_at, "the scheduled export was skipped");
-                let is_good = matches!(reason, Reason::Unchanged { is_good: true });
-                jobs.save_skipped(&request, is_good, next_at, now)?;
-                metrics.schedule_ran(&schedule.name, ScheduleRun::Skipped);
+                let (database, options) = (&schedule.name, &schedule.export.options);
+                tracing::info!(database, options, reason = text, %next_at, "the scheduled export was skipped");
+                let is_complete = matches!(reason, Reason::Unchanged { is_good: true });
+                let is_good = is_complete && request.is_of_everything();
+                jobs.save_skipped(&key, is_good, next_at, now)?;
+                metrics.schedule_ran(
+                    &schedule.name,
+                    &schedule.export.options,
+                    ScheduleRun::Skipped,
+                );
                 Ok(until(next_at, now))
             }
             Err(error) => {
                 let next_at = next_at.min(now.checked_add(RETRY_AFTER)?);
-                jobs.set_schedule_entry(&request, &rule, next_at)?;
+                jobs.set_schedule_entry(&key, &rule, next_at)?;
                 Err(error)
             }
         }
@@ -247,7 +278,7 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 async fn export_if_changed(
     exports: &StoreExports,
     request: &ExportRequest,
-    entry: &ScheduleEntry,
+    (key, entry): (&ScheduleKey, &ScheduleEntry),
     next_at: Timestamp,
 ) -> Result<Outcome, ScheduleError> {
     let jobs = exports.worker.jobs();
@@ -260,7 +291,8 @@ async fn export_if_changed(
         return Ok(Outcome::Skipped(reason));
     }
     let now = SystemClock.now();
-    let made = jobs.queue_scheduled(request, entry, fingerprint.as_ref(), next_at, now)?;
+    let made =
+        jobs.queue_scheduled(request, &key.options, entry, fingerprint.as_ref(), next_at, now)?;
     let Some(id) = made else { return Ok(Outcome::Skipped(Reason::StartedByOther)) };
     let _span = tracing::error_span!("schedule", export = %id).entered();
     tracing::info!(%next_at, "a scheduled export was started");

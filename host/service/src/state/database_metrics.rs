@@ -1,5 +1,5 @@
 //! What is counted and measured of each database: how its exports ended, its schedule, its callbacks. All metrics have the
-//! label `database`.
+//! label `database`, and those of schedules their `options`.
 
 use jiff::Timestamp;
 use partway_jobs::{ExportResult, LastGood, ScheduleEntry};
@@ -61,10 +61,8 @@ impl CallbackResult {
 pub struct SavedNumbers {
     pub results: Vec<ExportResult>,
     pub last_good: Option<LastGood>,
-    /// Whether this service exports the database by schedule.
-    pub is_scheduled: bool,
-    /// The schedule, once it is saved.
-    pub schedule: Option<ScheduleEntry>,
+    /// The schedules, by their options; none: not saved yet.
+    pub schedules: Vec<(String, Option<ScheduleEntry>)>,
     pub waiting_callbacks: u64,
 }
 
@@ -121,19 +119,19 @@ impl ScheduleMetrics {
                 registry,
                 "partway_schedule_last_run_timestamp_seconds",
                 "When the schedule last started an export, or skipped one, in seconds since 1970; 0: never",
-                &["database"],
+                &["database", "options"],
             )?,
             next: gauges(
                 registry,
                 "partway_schedule_next_run_timestamp_seconds",
                 "When the next scheduled export is due, in seconds since 1970",
-                &["database"],
+                &["database", "options"],
             )?,
             runs: counters(
                 registry,
                 "partway_schedule_runs_total",
                 "What came of scheduled exports that were due; failed: it could not be started",
-                &["database", "result"],
+                &["database", "options", "result"],
             )?,
         })
     }
@@ -212,8 +210,8 @@ impl DatabaseMetrics {
     }
 
     /// A scheduled export was due.
-    pub fn schedule_ran(&self, database: &str, run: ScheduleRun) {
-        self.schedules.runs.with_label_values(&[database, run.label()]).inc();
+    pub fn schedule_ran(&self, database: &str, options: &str, run: ScheduleRun) {
+        self.schedules.runs.with_label_values(&[database, options, run.label()]).inc();
     }
 
     /// A callback was sent.
@@ -250,14 +248,16 @@ impl DatabaseMetrics {
             self.good_bytes.with_label_values(only).set(bytes);
             self.good_seconds.with_label_values(only).set(good.seconds);
         }
-        if saved.is_scheduled {
+        for (options, entry) in &saved.schedules {
             for run in ScheduleRun::ALL {
-                self.schedules.runs.with_label_values(&[database, run.label()]);
+                self.schedules.runs.with_label_values(&[database, options, run.label()]);
             }
-        }
-        if let Some(schedule) = &saved.schedule {
-            self.schedules.last.with_label_values(only).set(unix_seconds(schedule.last_at));
-            self.schedules.next.with_label_values(only).set(unix_seconds(Some(schedule.next_at)));
+            if let Some(ScheduleEntry { last_at, next_at, .. }) = entry {
+                let of_schedule = &[database, options];
+                self.schedules.last.with_label_values(of_schedule).set(unix_seconds(*last_at));
+                let next = unix_seconds(Some(*next_at));
+                self.schedules.next.with_label_values(of_schedule).set(next);
+            }
         }
         for result in CallbackResult::ALL {
             self.callbacks.sent.with_label_values(&[database, result.label()]);

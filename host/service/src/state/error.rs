@@ -1,8 +1,9 @@
 //! Why something can't be done with an export, whoever wants it: a request or a background task.
 
 use partway_jobs::{EachTableError, JobError, JobId, ObjectError, StateError, TableError};
-use partway_sqlite::OpenError;
+use partway_sqlite::{FilterError, OpenError};
 use partway_store::StoreError;
+use partway_wasmtime::exporter::ExportError as ComponentError;
 use partway_wasmtime::{CallError, LoadError};
 use tokio::task::JoinError;
 
@@ -24,6 +25,8 @@ pub enum ExportError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the component inside the service can't be used")]
     Component(#[from] LoadError),
@@ -35,6 +38,19 @@ pub enum ExportError {
     Tables(TableError),
     #[error("the task ended unexpectedly: {0}")]
     Panicked(#[from] JoinError),
+}
+
+impl ExportError {
+    /// Whether what was asked for makes no sense for its database, as long as nobody changes that.
+    pub fn is_of_request(&self) -> bool {
+        match self {
+            Self::Filter(error) => !matches!(error, FilterError::Read(_)),
+            Self::Exporter(CallError::Exporter(error)) => {
+                matches!(error, ComponentError::InvalidOptions(_))
+            }
+            _ => false,
+        }
+    }
 }
 
 impl From<JobError> for ExportError {

@@ -1,6 +1,6 @@
 //! Exports to the store, as jobs: queued, waited for, listed, cancelled, pruned.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use partway_codec::Encoding;
 use partway_jobs::{
     Callback, Clock, ExportRequest, JobId, JobObject, JobRecord, JobStore, ObjectCheck, OnChange,
-    Pace, Queued, SnapshotMode, StateError, SystemClock, Worker, manifest_name,
+    Pace, Queued, ScheduleKey, SnapshotMode, StateError, SystemClock, Worker, manifest_name,
 };
 use partway_store::{Store, StoreAddress};
 use tokio::sync::Semaphore;
@@ -51,8 +51,8 @@ pub struct StoreExports {
     /// One permit for each object that is being sent to a client.
     pub downloads: Arc<Semaphore>,
     pub max_downloads: usize,
-    /// The databases that are exported by schedule.
-    pub scheduled: HashSet<PathBuf>,
+    /// The databases that are exported by schedule, each with the options of one.
+    pub scheduled: Vec<(PathBuf, String)>,
 }
 
 /// Gives the log lines of the current request this export's id.
@@ -343,15 +343,23 @@ impl StoreExports {
                 jobs.count_waiting_callbacks(&store)?,
             ))
         };
-        let (results, last_good, mut schedules, waiting) = self.with_jobs(read).await?;
+        let (results, last_good, schedules, waiting) = self.with_jobs(read).await?;
+        // Entries may be left of schedules that are no more.
+        let scheduled_of = |path: &Path| {
+            let its = self.scheduled.iter().filter(|(database, _)| database == path);
+            let entry = |(database, options): &(PathBuf, String)| {
+                let (database, options) = (database.clone(), options.clone());
+                let key = ScheduleKey { database, store: self.identity.clone(), options };
+                let found = schedules.get(&key).cloned();
+                (key.options, found)
+            };
+            its.map(entry).collect()
+        };
         let of_one = |(name, path): (&'a str, &'a Path)| {
-            let is_scheduled = self.scheduled.contains(path);
             let saved = SavedNumbers {
-                is_scheduled,
                 results: results.iter().filter(|it| it.database == path).cloned().collect(),
                 last_good: last_good.iter().find(|it| it.database == path).cloned(),
-                // An entry may be left of a schedule that is no more.
-                schedule: schedules.remove(path).filter(|_| is_scheduled),
+                schedules: scheduled_of(path),
                 waiting_callbacks: waiting.get(path).copied().unwrap_or_default(),
             };
             (name, saved)

@@ -229,8 +229,10 @@ at("start").addEventListener("submit", async (event) => {
   at("begin").setAttribute("aria-busy", "true");
   clearError("action");
   const database = at("database").value;
+  const tables = at("tables").value.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  const compress = at("compress").value || null;
   try {
-    await ask("POST", `/export/dump?database=${encodeURIComponent(database)}`);
+    await ask("POST", "/export/dump", { database, format: at("format").value, tables, compress });
     announce(`An export of ${database} has been started.`);
     await refresh();
   } catch (error) {

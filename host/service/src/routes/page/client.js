@@ -23,23 +23,25 @@ export class RequestError extends Error {
   }
 }
 
-async function send(method, path, signal) {
+async function send(method, path, signal, body) {
   const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+  if (body !== undefined) headers["content-type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, { method, headers, signal, cache: "no-store" });
+    response = await fetch(path, { method, headers, signal, body, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new RequestError(0, "The service does not respond.");
   }
   if (response.ok) return response;
-  const body = await response.json().catch(() => null);
-  throw new RequestError(response.status, body?.error ?? `The service responded with status ${response.status}.`);
+  const answer = await response.json().catch(() => null);
+  throw new RequestError(response.status, answer?.error ?? `The service responded with status ${response.status}.`);
 }
 
-/** The result of a request, from its response in JSON. */
-export async function ask(method, path) {
-  const response = await send(method, path, AbortSignal.timeout(REQUEST_TIMEOUT));
+/** The result of a request, from its response in JSON. `body`: what is sent as JSON. */
+export async function ask(method, path, body) {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  const response = await send(method, path, AbortSignal.timeout(REQUEST_TIMEOUT), text);
   try {
     return (await response.json()).result;
   } catch {
