@@ -1,6 +1,7 @@
 // The parameters of an export: from the query of a GET, or the JSON body of a POST.
 
 import { callbackUrlError } from '../callbacks.js';
+import { CodecError, describe } from '../codec.js';
 import { misplacedOption } from '../formats.js';
 import { isPlainName } from '../names.js';
 import type { Settings } from '../options.js';
@@ -11,9 +12,9 @@ import { ApiError } from './responses.js';
 const MAX_BODY = 64 * 1024;
 const MAX_DRAINED = 1024 * 1024;
 
-const NAMES = 'database, format, table, target, null, header, blobs, name and callbackUrl';
+const NAMES = 'database, format, table, target, null, header, blobs, compress, name and callbackUrl';
 
-const TEXTS = ['database', 'format', 'target', 'null', 'blobs', 'name', 'callbackUrl'] as const;
+const TEXTS = ['database', 'format', 'target', 'null', 'blobs', 'compress', 'name', 'callbackUrl'] as const;
 
 type Fields = {
   -readonly [Name in keyof ExportRequest]?: ExportRequest[Name];
@@ -135,7 +136,8 @@ function checked(fields: Fields, settings: Settings): ExportRequest {
   if (blobs !== null && blobs !== 'hex' && blobs !== 'base64') {
     throw bad(`there is no encoding of blobs ${JSON.stringify(blobs)}: use hex or base64`);
   }
-  const request = { format, tables, target, null: fields.null ?? null, header, blobs, name, callbackUrl };
+  const compress = compression(fields.compress ?? null);
+  const request = { format, tables, target, null: fields.null ?? null, header, blobs, compress, name, callbackUrl };
   const misplaced = misplacedOption(request);
   if (misplaced !== null) throw bad(misplaced);
   if (name !== null && !isPlainName(name)) {
@@ -148,6 +150,18 @@ function checked(fields: Fields, settings: Settings): ExportRequest {
   }
   if (callbackUrl !== null) checkCallback(callbackUrl, settings);
   return request;
+}
+
+/** A compression that there is; null: none. */
+function compression(compress: string | null): string | null {
+  if (compress === null || compress === 'none') return null;
+  try {
+    describe(compress);
+  } catch (error) {
+    if (error instanceof CodecError) throw bad(error.message);
+    throw error;
+  }
+  return compress;
 }
 
 function checkDatabase(database: string | null, settings: Settings): void {
