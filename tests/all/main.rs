@@ -5,6 +5,7 @@
 //! | `bad_input` | each mistake gives a clear error and the documented exit code |
 //! | `component::all_wasi` | a program of components alone, with no host of ours, writes the same objects |
 //! | `component::asynchronous` | an asynchronous host writes the same object, and its other tasks run meanwhile |
+//! | `component::codec` | the codec component writes what the program writes, and bad codecs are named |
 //! | `component::composition` | components compose, and import nothing but the contract |
 //! | `component::contract` | every item has its version, and a host runs components of compatible ones |
 //! | `component::engines` | rows that Turso and DuckDB read are exported by the same component |
@@ -65,6 +66,7 @@ mod bad_input;
 mod component {
     mod all_wasi;
     mod asynchronous;
+    mod codec;
     mod composition;
     mod contract;
     mod engines;

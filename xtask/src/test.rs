@@ -6,6 +6,7 @@ use crate::all_wasi;
 use crate::bench;
 use crate::browser::browser;
 use crate::cloudflare::{self, has_node};
+use crate::codec;
 use crate::codecs;
 use crate::extension;
 use crate::garage::Garage;
@@ -39,6 +40,8 @@ pub fn test(long: bool) -> Result<()> {
     if let Some(node) = node::for_examples()? {
         tests.env("PARTWAY_TEST_NODE", node);
     }
+    let codec = codec::for_tests()?;
+    tests.envs(codec.iter().map(|file| ("PARTWAY_TEST_CODEC", file)));
     if codecs::for_tests()? {
         tests.env("PARTWAY_TEST_CODECS", "1");
     }
@@ -62,7 +65,7 @@ pub fn test(long: bool) -> Result<()> {
             .args(["--", "--ignored", "--nocapture", LONG_SIMULATION]))?;
     }
     if has_node {
-        cloudflare::test(python.as_deref())?;
+        cloudflare::test(codec.as_deref(), python.as_deref())?;
     }
     // Alone: in parallel with tests, it would measure them as well.
     drop(garage);

@@ -1,7 +1,8 @@
 // Builds the package: the components as JavaScript and core modules, then the TypeScript.
 //
-// PARTWAY_COMPONENT, PARTWAY_IMPORTER and PARTWAY_PARQUET name the files of the export component, the import component and
-// that for Parquet. Without them, the newest ones that `cargo build` left in the repository's target folder are taken.
+// PARTWAY_COMPONENT, PARTWAY_IMPORTER, PARTWAY_PARQUET and PARTWAY_CODEC name the files of the export component, the import
+// component, that for Parquet and the codec component. Without them, the newest ones that `cargo build` left in the
+// repository's target folder are taken, and what `cargo xtask codec` has left there.
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -18,6 +19,7 @@ const dist = join(root, 'dist');
 function component(name, variable) {
   const given = process.env[variable];
   if (given) return given;
+  const command = name === 'codec' ? 'cargo xtask codec' : 'cargo build -p partway-prebuilt';
   const target = process.env.CARGO_TARGET_DIR ?? join(root, '..', '..', 'target');
   const files = ['debug', 'release'].flatMap((profile) => {
     const builds = join(target, profile, 'build');
@@ -25,9 +27,11 @@ function component(name, variable) {
     const crates = readdirSync(builds).filter((crate) => crate.startsWith('partway-prebuilt-'));
     return crates.map((crate) => join(builds, crate, 'out', `${name}.wasm`)).filter((file) => existsSync(file) && statSync(file).size > 0);
   });
+  const dist = join(target, 'dist', `partway-${name}.wasm`);
+  if (name === 'codec' && existsSync(dist)) return dist;
   const [newest] = files.sort((one, other) => statSync(other).mtimeMs - statSync(one).mtimeMs);
   if (newest) return newest;
-  console.error(`there is no component ${name}.wasm: run \`cargo build -p partway-prebuilt\`, or set ${variable} to its file`);
+  console.error(`there is no component ${name}.wasm: run \`${command}\`, or set ${variable} to its file`);
   process.exit(1);
 }
 
@@ -60,6 +64,7 @@ const files = {
   ...exporter,
   ...(await modulesAlone('parquet', 'PARTWAY_PARQUET', 'exporter', exporter['exporter.js'])),
   ...(await transpiled('importer', 'PARTWAY_IMPORTER')),
+  ...(await transpiled('codec', 'PARTWAY_CODEC')),
 };
 for (const [file, bytes] of Object.entries(files)) put(generated, file, bytes);
 

@@ -1,5 +1,7 @@
 // The component's formats: which options each has, by which settings it knows them, and what an object in it is.
 
+import { describe } from './codec.js';
+
 /** A format, and its options: null where none is given. */
 export interface FormatRequest {
   readonly format: string;
@@ -40,8 +42,9 @@ const ROW_GROUPS = 512;
 const MIN_ROW_GROUP = 1024 * 1024;
 const MAX_ROW_GROUP = 8 * 1024 * 1024;
 
-/** The media type of an object. */
-export function mediaType(format: string): string {
+/** The media type of an object. A compressed one is what it is: it has no `Content-Encoding`. */
+export function mediaType({ format, compress }: { format: string; compress: string | null }): string {
+  if (compress !== null) return describe(compress).mediaType;
   return Object.hasOwn(MEDIA_TYPES, format) ? (MEDIA_TYPES[format] as string) : 'application/octet-stream';
 }
 

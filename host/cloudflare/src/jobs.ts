@@ -2,16 +2,18 @@
 // another, and is saved whole or not at all.
 
 import { dueAfterEnd } from './callbacks.js';
+import { Codec, suffix } from './codec.js';
 import { Component } from './component.js';
+import { makeEncodedPart, notBegun } from './encoded.js';
 import { expected } from './estimate.js';
 import { isFinal } from './failures.js';
 import { ObjectHash, hashOf } from './hash.js';
 import { defaultName } from './names.js';
 import type { Settings } from './options.js';
 import { budgetFor, type Budget } from './pacing.js';
-import { makePart, type MadePart, type PartSource } from './part.js';
+import { makePart, type MadePart, type PartSource, type Place } from './part.js';
 import { PartBuffers } from './part_buffers.js';
-import { pieceSize } from './parts.js';
+import { MAX_PARTS, componentPartSize } from './parts.js';
 import { MAX_ATTEMPTS, MAX_CRASHES, resetTooOften, retryAt } from './retries.js';
 import { readSchema } from './rows/schema.js';
 import { firstCheckpoint } from './slice.js';
@@ -61,6 +63,7 @@ export class Jobs {
   readonly #hash = new ObjectHash();
   readonly #turns: Turns;
   readonly #buffers = new PartBuffers();
+  readonly #blockBuffers = new PartBuffers();
   /** The snapshot of the running export, where this instance has it open. */
   #snapshot: Snapshot | null = null;
   readonly #guard: () => void;
@@ -89,7 +92,8 @@ export class Jobs {
         throw new TooManyExports(`${MAX_UNFINISHED} exports are unfinished: wait until some have ended`);
       }
       const view = { schema: readSchema(this.#storage.sql), source: () => null };
-      firstCheckpoint(this.#storage.sql, view, optionsOf(request, pieceSize(partSize), this.#storage.sql.databaseSize));
+      const size = componentPartSize(request.compress, partSize);
+      firstCheckpoint(this.#storage.sql, view, optionsOf(request, size, this.#storage.sql.databaseSize));
       const record = newRecord(request, partSize, Date.now());
       this.state.insert(record, idempotencyKey);
       if (this.state.current()?.id === record.id) this.#open(record);
@@ -115,7 +119,9 @@ export class Jobs {
     // A second alarm, or a request beside it, waits for the same work.
     this.#driving ??= this.#drive(maxParts).finally(() => {
       this.#driving = null;
-      if (!this.isBusy) this.#buffers.clear();
+      if (this.isBusy) return;
+      this.#buffers.clear();
+      this.#blockBuffers.clear();
     });
     await this.#driving;
   }
@@ -173,7 +179,8 @@ export class Jobs {
     const { consistency, maxSnapshotBytes } = this.#settings;
     this.#snapshot = null;
     const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes, record.request);
-    const options = optionsOf(record.request, pieceSize(record.partSize), sql.databaseSize);
+    const size = componentPartSize(record.request.compress, record.partSize);
+    const options = optionsOf(record.request, size, sql.databaseSize);
     record.checkpoint = firstCheckpoint(sql, snapshot, options);
     record.expected = expected(sql, snapshot.schema, record.request);
     record.status = 'running';
@@ -183,7 +190,8 @@ export class Jobs {
   }
 
   async #begin(record: ExportRecord): Promise<void> {
-    const wanted = record.request.name ?? defaultName(record.createdAt, record.request.format);
+    const { name, format, compress } = record.request;
+    const wanted = name ?? defaultName(record.createdAt, format, suffix(compress));
     const begun = await beginUpload(this.bucket, this.#settings.prefix, wanted, record);
     const isOurs = this.#save(record.id, (saved) => {
       saved.name = begun.name;
@@ -203,20 +211,24 @@ export class Jobs {
     if (budget === null) return 0;
     const upload = resumeUpload(this.bucket, record);
     this.#turns.begin();
-    const reading = { component: new Component(record.request.format), memory: { paused: null } };
+    const { compress, format } = record.request;
+    const codec = compress === null ? null : new Codec(compress);
+    const reading = { component: new Component(format), memory: { paused: null }, codec };
     const pending: PendingPart[] = [];
-    let { checkpoint } = record;
+    let next: Place | null = this.#place(record);
+    let number = record.parts + 1;
     let made = 0;
     try {
       for (;;) {
-        const mayMake = checkpoint !== null && made < maxParts && pending.length < budget.uploadedParts;
-        if (mayMake && !(await this.#isLost(record, pending))) {
-          const part = await this.#makePart(reading, checkpoint ?? '', record, made, budget);
+        const mayMake = made < maxParts && pending.length < budget.uploadedParts;
+        if (next !== null && mayMake && !(await this.#isLost(record, pending))) {
+          const part = await this.#makePart(reading, next, record, number, budget);
           // Its snapshot is lost, or the export has ended: the next round sees to that.
           if (part === null) continue;
-          made += 1;
+          made += part.cost;
           pending.push({ ...part, receipts: uploading(upload, part) });
-          checkpoint = part.outcome.tag === 'more' ? part.outcome.val.checkpoint : null;
+          next = part.isLast ? null : part.next;
+          if (part.bytes.length > 0) number += 1;
           await this.#turns.give(budget);
         } else {
           const part = pending.shift();
@@ -227,6 +239,12 @@ export class Jobs {
       // No upload goes on behind the back of what follows.
       await Promise.allSettled(pending.map(({ receipts }) => receipts));
     }
+  }
+
+  /** Where the next part of an export begins. */
+  #place({ id, request, checkpoint, encoded }: ExportRecord): Place {
+    if (request.compress === null) return { checkpoint, encoded: null };
+    return { checkpoint, encoded: encoded === null ? notBegun(request.compress) : this.state.encoded.load(id, encoded) };
   }
 
   /**
@@ -245,7 +263,7 @@ export class Jobs {
     });
     await this.#storage.sync();
     if (crashes === 0) return budget;
-    return { ...budget, slicePieces: 1, busySlicePieces: 1, uploadedParts: 1 };
+    return { ...budget, slicePieces: 1, busySlicePieces: 1, uploadedParts: 1, encodedBlocks: 1 };
   }
 
   /** Whether the export has ended meanwhile, or its snapshot is lost; then it is started over, or given up. */
@@ -267,44 +285,58 @@ export class Jobs {
 
   /** Null: the snapshot was lost meanwhile, or the export has ended. */
   async #makePart(
-    reading: Pick<PartSource, 'component' | 'memory'>,
-    checkpoint: string,
+    reading: Pick<PartSource, 'component' | 'memory'> & { readonly codec: Codec | null },
+    place: Place,
     record: ExportRecord,
-    made: number,
+    number: number,
     budget: Budget,
   ): Promise<MadePart | null> {
     const view = this.#snapshot;
     if (view === null) return null;
     const { sql } = this.#storage;
-    const { id, partSize } = record;
-    const number = record.parts + made + 1;
+    const { id, partSize, request } = record;
+    const { compress } = request;
+    const { checkpoint, encoded } = place;
+    const { component, memory, codec } = reading;
     const isWanted = (): boolean => this.state.isUnfinished(id) && this.#snapshot === view;
-    const part = await makePart({ ...reading, sql, view, checkpoint, number, partSize, budget, turns: this.#turns, buffers: this.#buffers, isWanted });
+    const pieceSize = componentPartSize(compress, partSize);
+    const source = {
+      component, memory, sql, view, number, partSize, pieceSize, maxParts: MAX_PARTS, budget, turns: this.#turns, buffers: this.#buffers, isWanted,
+    };
+    const part =
+      compress === null || codec === null || encoded === null
+        ? await makePart({ ...source, checkpoint: checkpoint ?? '' })
+        : await makeEncodedPart({ ...source, checkpoint, from: encoded, compress, codec, blockBuffers: this.#blockBuffers });
     // Others may have changed the schema between its slices. Too many saved rows can wait for the next check.
     return view.check(Infinity) === null ? part : null;
   }
 
   /** Saves a part when it is safe; false: the export has ended meanwhile. */
-  async #savePart(id: string, { bytes, buffer, outcome, receipts, slices }: PendingPart): Promise<boolean> {
+  async #savePart(id: string, { bytes, buffer, outcome, receipts, slices, next, isLast }: PendingPart): Promise<boolean> {
     const uploaded = await receipts;
     await this.#hash.add(id, this.state.find(id)?.bytes ?? 0, bytes);
     // R2 has it. One whose upload has failed may still be read, and is left to the garbage collector.
     this.#buffers.give(buffer);
     return this.#save(id, (saved) => {
       this.state.addParts(saved.id, uploaded);
-      const counts = outcome.tag === 'more' ? outcome.val.progress : outcome.val;
-      saved.checkpoint = outcome.tag === 'more' ? outcome.val.checkpoint : null;
-      saved.tables = counts.tables;
-      saved.rows = Number(counts.rows);
+      saved.checkpoint = next.checkpoint;
+      if (next.encoded !== null) saved.encoded = this.state.encoded.save(id, next.encoded, saved.encoded);
+      if (outcome !== null) {
+        const counts = outcome.tag === 'more' ? outcome.val.progress : outcome.val;
+        saved.tables = counts.tables;
+        saved.rows = Number(counts.rows);
+      }
       saved.bytes += bytes.length;
       saved.parts += uploaded.length;
       saved.slices += slices;
       saved.status = 'running';
       Object.assign(saved, { attempts: 0, crashes: 0, error: null, nextTryAt: null });
-      if (outcome.tag === 'done') {
-        saved.isWritten = true;
+      if (outcome?.tag === 'done') {
         saved.warnings = outcome.val.warnings;
         saved.damaged = outcome.val.damaged;
+      }
+      if (isLast) {
+        saved.isWritten = true;
         this.#closeSnapshot();
       }
     });
@@ -373,7 +405,7 @@ export class Jobs {
       return;
     }
     this.#save(record.id, (saved) => {
-      Object.assign(saved, { uploadId: null, key: null, name: null, isWritten: false });
+      Object.assign(saved, { uploadId: null, key: null, name: null, encoded: null, isWritten: false });
       Object.assign(saved, { tables: 0, rows: 0, bytes: 0, parts: 0, crashes: 0 });
       saved.restarts += 1;
       saved.error = `started over: ${reason}`;

@@ -7,20 +7,23 @@ export function newId(): string {
   return hexadecimal(crypto.getRandomValues(new Uint8Array(8)));
 }
 
-/** `dump_YYYYMMDD-HHMMSS.sql`, in UTC. */
-export function defaultName(now: number, format: string): string {
+/** `dump_YYYYMMDD-HHMMSS.sql`, in UTC, and what says how it is compressed. */
+export function defaultName(now: number, format: string, suffix: string): string {
   const digits = new Date(now).toISOString().replaceAll(/[-:]/g, '');
-  return `dump_${digits.slice(0, 8)}-${digits.slice(9, 15)}.${format}`;
+  return `dump_${digits.slice(0, 8)}-${digits.slice(9, 15)}.${format}${suffix}`;
 }
 
 /**
  * The name to try at the `number`th attempt, counted from 1: `dump.sql`, `dump-2.sql`, `dump-3.sql`, with the number
- * before the extension.
+ * before the extension, and before what says how the object is encoded: `dump-2.sql.zst`.
  */
 export function numberedName(name: string, number: number): string {
   if (number === 1) return name;
-  const dot = name.lastIndexOf('.');
-  return dot > 0 ? `${name.slice(0, dot)}-${number}${name.slice(dot)}` : `${name}-${number}`;
+  const plain = name.replace(/(\.zst|\.gz|\.age)+$/, '');
+  const encodings = name.slice(plain.length);
+  const dot = plain.lastIndexOf('.');
+  const numbered = dot > 0 ? `${plain.slice(0, dot)}-${number}${plain.slice(dot)}` : `${plain}-${number}`;
+  return numbered + encodings;
 }
 
 /** Whether a name is that of a file alone, of 1 to 200 bytes. */

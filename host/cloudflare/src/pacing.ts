@@ -17,7 +17,12 @@ export interface Budget {
   readonly busyPauseMs: number;
   /** Parts that are uploaded beside further slices, and so are in memory together. */
   readonly uploadedParts: number;
-  /** Parts that an alarm makes before the next one is set. */
+  /**
+   * Blocks of 1 MiB of a compressed object that are made before how far it is is saved, if they make no part; fewer with
+   * a level that takes longer.
+   */
+  readonly encodedBlocks: number;
+  /** Parts that an alarm makes before the next one is set: as many bytes of dump, whether they are compressed or not. */
   readonly alarmParts: number;
 }
 
@@ -33,6 +38,7 @@ export const DEFAULT_BUDGET: Budget = {
   pauseMs: 1,
   busyPauseMs: 5,
   uploadedParts: 4,
+  encodedBlocks: 40,
   alarmParts: 24,
 };
 

@@ -2,9 +2,9 @@
 // have their turn. Pieces are the component's parts: their size does not change the object's bytes.
 
 import type { Component, Outcome } from './component.js';
+import type { Encoded } from './encoded.js';
 import type { Budget } from './pacing.js';
 import type { PartBuffers } from './part_buffers.js';
-import { MAX_PARTS, pieceSize } from './parts.js';
 import type { ScanMemory, View } from './rows/rows.js';
 import { runSlice } from './slice.js';
 import type { Turns } from './turns.js';
@@ -17,15 +17,28 @@ export class CheckpointIsTooLong extends Error {
   override readonly name = 'CheckpointIsTooLong';
 }
 
+/** Where the next part begins. */
+export interface Place {
+  /** Null: the component has made all. */
+  readonly checkpoint: string | null;
+  /** How far the object is, if it is compressed. */
+  readonly encoded: Encoded | null;
+}
+
 export interface MadePart {
   readonly number: number;
-  /** Empty only if the object ended with the part before. */
+  /** Empty only if the object ended with the part before, or if it is compressed. */
   readonly bytes: Uint8Array;
   /** The buffer that they are in, of the size of a part. */
   readonly buffer: Uint8Array;
-  /** Of the last slice. */
-  readonly outcome: Outcome;
+  /** Of the last slice; null: there was none. */
+  readonly outcome: Outcome | null;
   readonly slices: number;
+  readonly next: Place;
+  /** Whether the object ends with it. */
+  readonly isLast: boolean;
+  /** How much work it was, in parts that are not compressed. */
+  readonly cost: number;
 }
 
 /** What a part is made of. */
@@ -37,6 +50,10 @@ export interface PartSource {
   readonly checkpoint: string;
   readonly number: number;
   readonly partSize: number;
+  /** The size of the component's parts. */
+  readonly pieceSize: number;
+  /** How many parts there may be. */
+  readonly maxParts: number;
   readonly buffers: PartBuffers;
   readonly budget: Budget;
   readonly turns: Turns;
@@ -47,9 +64,9 @@ export interface PartSource {
 /** Makes a part; null: it is no longer wanted. Nobody else runs between its last slice and the return. */
 export async function makePart(source: PartSource): Promise<MadePart | null> {
   const { component, sql, view, memory, number, partSize, budget, turns } = source;
-  const size = pieceSize(partSize);
+  const size = source.pieceSize;
   const pieces = partSize / size;
-  const maxTotalParts = MAX_PARTS * pieces;
+  const maxTotalParts = source.maxParts * pieces;
   const buffer = source.buffers.take(partSize);
   let { checkpoint } = source;
   let [made, length] = [0, 0];
@@ -66,7 +83,9 @@ export async function makePart(source: PartSource): Promise<MadePart | null> {
     }
     if (outcome.tag === 'done' || made === pieces) {
       checkLength(outcome);
-      return { number, bytes: buffer.subarray(0, length), buffer, outcome, slices };
+      const isLast = outcome.tag === 'done';
+      const next = { checkpoint: isLast ? null : outcome.val.checkpoint, encoded: null };
+      return { number, bytes: buffer.subarray(0, length), buffer, outcome, slices, next, isLast, cost: 1 };
     }
     checkpoint = outcome.val.checkpoint;
     await turns.give(budget);
@@ -78,7 +97,7 @@ export async function makePart(source: PartSource): Promise<MadePart | null> {
 }
 
 /** The checkpoints of SQL and text are short; those of Parquet name each column of each row group. */
-function checkLength(outcome: Outcome): void {
+export function checkLength(outcome: Outcome): void {
   if (outcome.tag === 'done' || outcome.val.checkpoint.length <= MAX_CHECKPOINT) return;
   throw new CheckpointIsTooLong(
     `the table has too many columns for its length: after ${outcome.val.progress.rows} rows, what is known of its row groups no longer fits into a row of the object's database; export it as csv or ndjson`,

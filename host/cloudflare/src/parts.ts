@@ -9,6 +9,9 @@ export const MAX_PARTS = 10_000;
 /** How many pieces make up a part: as many as its size allows. */
 const PIECES = [80, 40, 20, 10];
 
+/** The size of the pieces that blocks of a compressed object are made of. */
+export const ENCODED_PIECE = 64 * 1024;
+
 /** The smallest part of a component. */
 const MIN_PIECE = 4096;
 
@@ -16,6 +19,11 @@ const MIN_PIECE = 4096;
 export function pieceSize(partSize: number): number {
   const sizes = PIECES.map((pieces) => partSize / pieces);
   return sizes.find((size) => Number.isInteger(size) && size >= MIN_PIECE) ?? partSize;
+}
+
+/** The size of the component's parts, for an object in parts of this size. */
+export function componentPartSize(compress: string | null, partSize: number): number {
+  return compress === null ? pieceSize(partSize) : ENCODED_PIECE;
 }
 
 /** What a component imports. */

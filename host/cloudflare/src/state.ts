@@ -3,6 +3,7 @@
 import type { Options } from './component.js';
 import type { Expected } from './estimate.js';
 import { formatSettings, type FormatRequest } from './formats.js';
+import { EncodedState, type EncodedRecord } from './encoded_state.js';
 import { newId } from './names.js';
 import { subsetSettings, type SubsetRequest } from './subset.js';
 
@@ -10,6 +11,8 @@ export type Status = 'queued' | 'running' | 'failing' | 'done' | 'failed' | 'can
 
 /** What is asked for. */
 export interface ExportRequest extends FormatRequest, SubsetRequest {
+  /** How the object is compressed: `zstd`, `gzip:6`; null: not at all. */
+  readonly compress: string | null;
   /** The object's name; null: by the time. */
   readonly name: string | null;
   readonly callbackUrl: string | null;
@@ -36,6 +39,8 @@ export interface ExportRecord {
   partSize: number;
   /** Where the next slice resumes; null: before the start, and after the last slice. */
   checkpoint: string | null;
+  /** How far the object is, if it is compressed; null: nothing is. What else there is to know of that is in rows of its own. */
+  encoded: EncodedRecord | null;
   /** The last slice is done: all parts are safe, and the upload is to be completed. */
   isWritten: boolean;
   /** How much there was to export when it began, as estimated. */
@@ -98,9 +103,11 @@ export function optionsOf(request: ExportRequest, partSize: number, databaseSize
 
 export class State {
   readonly #sql: SqlStorage;
+  readonly encoded: EncodedState;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
+    this.encoded = new EncodedState(sql);
   }
 
   /** Creates the tables. They are left out of every dump. */
@@ -113,6 +120,7 @@ export class State {
       `CREATE TABLE IF NOT EXISTS tmp_export_parts
         (export TEXT, number INTEGER, etag TEXT, PRIMARY KEY (export, number)) WITHOUT ROWID`,
     );
+    this.encoded.create();
   }
 
   /** Whether there has been an export yet. */
@@ -170,7 +178,7 @@ export class State {
   /** All exports, newest first. */
   list(limit: number): ExportRecord[] {
     const query = 'SELECT record FROM tmp_export_state ORDER BY number DESC LIMIT ?1';
-    return [...this.#sql.exec(query, limit).raw()].map(([record]) => JSON.parse(String(record)));
+    return [...this.#sql.exec(query, limit).raw()].map(([record]) => parsed(String(record)));
   }
 
   /** The export whose callback is due first, and when. */
@@ -209,14 +217,24 @@ export class State {
     }
   }
 
+  /** Forgets what has been made of an object. */
   removeParts(id: string): void {
+    this.encoded.remove(id);
     this.#sql.exec('DELETE FROM tmp_export_parts WHERE export = ?1', id);
   }
 
   #one(query: string, ...values: string[]): ExportRecord | null {
     const [row] = [...this.#sql.exec(query, ...values).raw()];
-    return row === undefined ? null : (JSON.parse(String(row[0])) as ExportRecord);
+    return row === undefined ? null : parsed(String(row[0]));
   }
+}
+
+/** A record. Those that were saved before there was compression have none. */
+function parsed(text: string): ExportRecord {
+  const record = JSON.parse(text) as ExportRecord;
+  const { name, callbackUrl, ...request } = record.request;
+  const compress = request.compress ?? null;
+  return { ...record, request: { ...request, compress, name, callbackUrl }, encoded: record.encoded ?? null };
 }
 
 /** An export that has not begun. */
@@ -234,6 +252,7 @@ export function newRecord(
     uploadId: null,
     partSize,
     checkpoint: null,
+    encoded: null,
     isWritten: false,
     expected: { tables: 0, rows: null },
     tables: 0,

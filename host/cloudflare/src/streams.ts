@@ -3,6 +3,7 @@
 // The state of the database is kept while it is read, as for an export to R2. If the client goes away or the object is
 // evicted, an alarm removes what keeps it.
 
+import { BLOCK_SIZE, Codec } from './codec.js';
 import { Component } from './component.js';
 import type { Settings } from './options.js';
 import type { ScanMemory } from './rows/rows.js';
@@ -11,7 +12,7 @@ import { Snapshot } from './snapshot/snapshot.js';
 import { optionsOf, type ExportRequest } from './state.js';
 
 /** The size of the pieces that are sent, and how many are made at a time. */
-const PART_SIZE = 1024 * 1024;
+const PART_SIZE = BLOCK_SIZE;
 const SLICE_PARTS = 2;
 
 /** How long a client may read nothing. */
@@ -27,6 +28,10 @@ interface Running {
   readonly snapshot: Snapshot;
   readonly component: Component;
   readonly memory: ScanMemory;
+  /** What compresses the pieces, if anything does; and how many bytes they had before, and each has after. */
+  readonly codec: Codec | null;
+  length: number;
+  readonly sizes: number[];
   checkpoint: string | null;
   parts: number;
   /** When the client last took something. */
@@ -70,10 +75,14 @@ export class Streams {
       const { consistency, maxSnapshotBytes } = this.#settings;
       const snapshot = Snapshot.open(sql, consistency, maxSnapshotBytes, request);
       const checkpoint = firstCheckpoint(sql, snapshot, optionsOf(request, PART_SIZE, sql.databaseSize));
-      return { snapshot, component: new Component(request.format), memory: { paused: null }, checkpoint, parts: 0, readAt: Date.now() };
+      const codec = request.compress === null ? null : new Codec(request.compress);
+      const component = new Component(request.format);
+      const reading = { component, memory: { paused: null }, codec, length: 0, sizes: [] };
+      return { snapshot, ...reading, checkpoint, parts: 0, readAt: Date.now() };
     });
     this.#running = running;
-    let first: Uint8Array[] | null = this.#next(running);
+    const head = running.codec?.start().head ?? new Uint8Array(0);
+    let first: Uint8Array[] | null = [head, ...this.#next(running)].filter(({ length }) => length > 0);
     return new ReadableStream<Uint8Array>(
       {
         pull: (controller) => {
@@ -112,7 +121,7 @@ export class Streams {
       running.parts += parts.length;
       running.checkpoint = outcome.tag === 'more' ? outcome.val.checkpoint : null;
       if (outcome.tag === 'done') this.#end(running);
-      return parts.map(({ bytes }) => bytes);
+      return encoded(running, parts.map(({ bytes }) => bytes));
     } catch (error) {
       this.#end(running);
       throw error;
@@ -124,4 +133,19 @@ export class Streams {
     this.#running = null;
     Snapshot.remove(this.#storage.sql);
   }
+}
+
+/** Pieces of a dump as they are sent, and its end behind the last one. */
+function encoded(running: Running, pieces: Uint8Array[]): Uint8Array[] {
+  const { codec, sizes } = running;
+  if (codec === null) return pieces;
+  const blocks = pieces.map((piece) => {
+    const block = codec.encode(sizes.length + 1, piece);
+    running.length += piece.length;
+    sizes.push(block.length);
+    return block;
+  });
+  if (running.checkpoint !== null) return blocks;
+  const tail = codec.finish(running.length, sizes);
+  return tail.length > 0 ? [...blocks, tail] : blocks;
 }

@@ -38,7 +38,7 @@ export async function beginUpload(
     const name = numberedName(wanted, number);
     const key = prefix + name;
     if ((await bucket.head(key)) !== null) continue;
-    const contentType = mediaType(record.request.format);
+    const contentType = mediaType(record.request);
     const upload = await bucket.createMultipartUpload(key, {
       httpMetadata: { contentType },
       customMetadata: { [EXPORT_ID]: record.id },

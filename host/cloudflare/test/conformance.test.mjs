@@ -54,13 +54,6 @@ const DIFFERENCES = [
     object: /^the body can't be read: ./,
   },
   {
-    why: 'the object does not compress: it has no parameter for that',
-    steps: /tabel=/,
-    keys: /^body\.error$/,
-    service: /it may have database, format, table, excludeTable, content, limit, target, null, header, blobs, types, uncompressed, compress, name and callbackUrl$/,
-    object: /it may have database, format, table, excludeTable, content, limit, target, null, header, blobs, types, uncompressed, name and callbackUrl$/,
-  },
-  {
     why: 'parsers of URLs have words of their own',
     steps: /callbackUrl=/,
     keys: /^body\.error$/,
@@ -220,6 +213,30 @@ test('Parquet files are the same', async () => {
   assert.equal((await hosts.post({ format: 'parquet', tables: ['t'], uncompressed: 'yes' })).status, 400);
 });
 
+test('objects are compressed alike', async () => {
+  const hosts = await pair('compressed', SMALL);
+  for (const query of ['compress=zstd', 'compress=zstd:9', 'compress=gzip:6&format=csv&table=t', 'compress=none']) {
+    assert.equal((await hosts.same(`export/dump?${query}&name=packed`)).status, 200, query);
+  }
+  for (const query of ['compress=lz4', 'compress=lz4:3', 'compress=zstd:', 'compress=zstd:20', 'compress=gzip:x', 'compress=', 'compress=zstd&compress=gzip']) {
+    assert.equal((await hosts.same(`export/dump?${query}`)).status, 400, query);
+  }
+  for (const ended of [5, 6]) {
+    assert.equal((await hosts.post({ name: 'packed.sql.zst', compress: 'zstd' })).status, 202);
+    await hosts.ended(ended);
+  }
+  assert.equal((await hosts.post({ compress: 'gzip' })).status, 202);
+  await hosts.ended(7);
+  assert.equal((await hosts.post({ compress: 1 })).status, 400);
+  assert.equal((await hosts.post({ compress: null })).status, 202);
+  for (const id of [5, 6, 7]) {
+    assert.equal((await hosts.same(`export/download/ID${id}`)).status, 200);
+    assert.equal((await hosts.same(`export/download/ID${id}`, { headers: { range: 'bytes=3-9' } })).status, 206);
+  }
+  await hosts.ended(8);
+  await hosts.same('exports');
+});
+
 test('ranges and conditions are answered alike', async () => {
   const hosts = await pair('ranges', SMALL);
   await hosts.same('export/dump');
@@ -331,6 +348,7 @@ test('without a store, dumps are streamed alike', async () => {
   const hosts = await pair('streamed', SMALL, { service: { isStore: false }, object: { bucket: false } });
   await hosts.same('databases');
   assert.equal((await hosts.same('export/dump?name=a.sql')).status, 200);
+  assert.equal((await hosts.same('export/dump?name=a.sql.gz&compress=gzip')).status, 200);
   await hosts.same('export/dump?table=missing');
   await hosts.same('export/dump?callbackUrl=https%3A%2F%2Fexample.com');
   for (const path of ['exports', 'export/status/odd', 'export/download/odd', 'export/status/odd/events']) {

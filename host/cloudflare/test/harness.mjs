@@ -245,7 +245,7 @@ export class Subject {
   /** What is left in the database of exports and imports, but for their records. */
   async leftovers() {
     const rows = await this.sql(
-      "SELECT name FROM sqlite_master WHERE name GLOB 'tmp_??port_*' AND name NOT IN ('tmp_export_state', 'tmp_export_parts', 'tmp_export_alarms', 'tmp_import_state')",
+      "SELECT name FROM sqlite_master WHERE name GLOB 'tmp_??port_*' AND name NOT IN ('tmp_export_state', 'tmp_export_parts', 'tmp_export_encoded', 'tmp_export_alarms', 'tmp_import_state')",
     );
     return rows.flat();
   }

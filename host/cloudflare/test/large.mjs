@@ -1,4 +1,4 @@
-// node test/large.mjs MB [memory]: a large database, exported over many alarms while others write, compared with what
+// node test/large.mjs MB [memory|r2 [COMPRESS]]: a large database, exported over many alarms while others write, compared with what
 // `partway export` makes of a copy taken at the start; memory and CPU meanwhile. Miniflare's R2 runs in the same process:
 // with `memory`, parts are discarded, and what is measured is the exporter.
 
@@ -9,6 +9,7 @@ import { World, workerd } from './harness.mjs';
 
 const megabytes = Number(process.argv[2] ?? 1000);
 const isDiscarded = process.argv[3] === 'memory';
+const compress = process.argv[4] ?? null;
 const world = await World.start({ miniflare: { inspectorPort: 0 } });
 try {
   const { memory, cpu } = workerd();
@@ -23,7 +24,7 @@ try {
   const idle = memory();
   const start = cpu();
   await subject.set({ isManual: true });
-  const id = await subject.start();
+  const id = await subject.start({ compress });
   const copy = await world.copy(subject);
   await subject.set({ isManual: false });
   // The alarm that was ignored meanwhile.
@@ -49,7 +50,7 @@ try {
   const alarms = (await subject.set({})).log.filter((what) => what === 'alarm').length;
   const folder = join(world.folder, 'expected');
   mkdirSync(folder);
-  const run = spawnSync(process.env.PARTWAY_PROGRAM ?? '../../target/debug/partway', ['export', copy, '--to', folder, '--json', '--state', join(world.folder, 'state')]);
+  const run = spawnSync(process.env.PARTWAY_PROGRAM ?? '../../target/debug/partway', ['export', copy, '--to', folder, '--json', '--state', join(world.folder, 'state'), ...(compress === null ? [] : ['--compress', compress])]);
   if (run.status !== 0) throw new Error(String(run.stderr));
   const expected = JSON.parse(run.stdout.toString());
   console.log(`a database of ${(statSync(copy).size / 1e6).toFixed(0)} MB, a dump of ${(status.bytes / 1e6).toFixed(0)} MB, ${number} writes of ${Math.round(megabytes * 1000 / 997)} rows meanwhile`);

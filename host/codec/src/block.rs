@@ -1,12 +1,10 @@
-//! Compressing one block: a function of its bytes and the options alone, for any number of threads.
+//! Compressing blocks on any number of threads.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use libdeflater::{CompressionLvl, Compressor as Deflater};
-use zstd::bulk::Compressor as ZstdCompressor;
+use partway_compression::{Compression, Compressor};
 
-use crate::compression::Compression;
 use crate::encoding::Encoding;
 use crate::error::EncodeError;
 
@@ -15,11 +13,6 @@ use crate::error::EncodeError;
 pub struct BlockEncoder {
     compression: Option<Compression>,
     free: Arc<Mutex<Vec<Compressor>>>,
-}
-
-enum Compressor {
-    Zstd(ZstdCompressor<'static>),
-    Gzip(Deflater),
 }
 
 impl fmt::Debug for BlockEncoder {
@@ -40,7 +33,7 @@ impl BlockEncoder {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Compress`].
+    /// [`EncodeError::Block`].
     pub fn encode(&self, block: &[u8]) -> Result<Vec<u8>, EncodeError> {
         let Some(compression) = self.compression else { return Ok(block.to_vec()) };
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -52,37 +45,4 @@ impl BlockEncoder {
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push(compressor);
         Ok(encoded)
     }
-}
-
-impl Compressor {
-    fn new(compression: Compression) -> Result<Self, EncodeError> {
-        Ok(match compression {
-            Compression::Zstd(level) => {
-                let mut compressor = ZstdCompressor::new(level.into()).map_err(failed)?;
-                compressor.include_checksum(true).map_err(failed)?;
-                Self::Zstd(compressor)
-            }
-            Compression::Gzip(level) => {
-                let level = CompressionLvl::new(level.into())
-                    .map_err(|error| failed(format!("{error:?}")))?;
-                Self::Gzip(Deflater::new(level))
-            }
-        })
-    }
-
-    fn compress(&mut self, block: &[u8]) -> Result<Vec<u8>, EncodeError> {
-        match self {
-            Self::Zstd(compressor) => compressor.compress(block).map_err(failed),
-            Self::Gzip(compressor) => {
-                let mut member = vec![0; compressor.gzip_compress_bound(block.len())];
-                let length = compressor.gzip_compress(block, &mut member).map_err(failed)?;
-                member.truncate(length);
-                Ok(member)
-            }
-        }
-    }
-}
-
-fn failed(error: impl fmt::Display) -> EncodeError {
-    EncodeError::Compress(error.to_string())
 }

@@ -5,10 +5,10 @@ use std::io::{self, BufReader, Cursor, Read};
 
 use age::{DecryptError, Decryptor};
 use flate2::bufread::MultiGzDecoder;
+use partway_compression::SKIPPABLE_MAGIC;
 
 use crate::error::DecodeError;
 use crate::keys::Identity;
-use crate::seek_table::SKIPPABLE_MAGIC;
 use crate::zstd_frames::ZstdFrames;
 
 const AGE_MAGIC: &[u8] = b"age-encryption.org/";

@@ -1,8 +1,8 @@
 //! What becomes of an object's bytes on their way to the store.
 
+use partway_compression::Compression;
 use serde::{Deserialize, Serialize};
 
-use crate::compression::Compression;
 use crate::keys::Recipient;
 
 const MIB: u64 = 1024 * 1024;

@@ -2,12 +2,17 @@
 
 use std::io;
 
+use partway_compression::CompressError;
+
 /// Why a block or stream can't be encoded.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     /// The compressor failed: there is no memory, for example.
     #[error("the object can't be compressed: {0}")]
     Compress(String),
+    /// A block could not be compressed.
+    #[error(transparent)]
+    Block(#[from] CompressError),
     /// The object can't be encrypted to these recipients.
     #[error("the object can't be encrypted: {0}")]
     Encrypt(String),

@@ -37,20 +37,18 @@
 //! [age]: https://age-encryption.org/v1
 
 mod block;
-mod compression;
 mod decoder;
 mod encoding;
 mod encryption;
 mod error;
 mod keys;
-mod seek_table;
 mod stream;
 mod zstd_frames;
 
 pub use block::BlockEncoder;
-pub use compression::{Compression, CompressionError};
 pub use decoder::{Decoder, MAGIC_BYTES, is_encoded};
 pub use encoding::Encoding;
 pub use error::{DecodeError, EncodeError};
 pub use keys::{Identities, Identity, KeyError, Recipient, identities, recipients};
+pub use partway_compression::{Compression, CompressionError};
 pub use stream::EncodedStream;

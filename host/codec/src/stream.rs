@@ -1,12 +1,11 @@
 //! An object's encoded bytes in order: what is kept between two slices, and what is ready for the store.
 
+use partway_compression::Compression;
 use serde::{Deserialize, Serialize};
 
-use crate::compression::Compression;
 use crate::encoding::Encoding;
 use crate::encryption::Sealer;
 use crate::error::EncodeError;
-use crate::seek_table::seek_table;
 
 /// An encoded object, as far as it is made.
 ///
@@ -83,17 +82,8 @@ impl EncodedStream {
     /// [`EncodeError::Encrypt`].
     pub fn end(&mut self) -> Result<(), EncodeError> {
         if let Some(frames) = self.frames.take() {
-            let whole = u64::from(self.block_size) * (frames.len() as u64).saturating_sub(1);
-            let last = self.decoded.checked_sub(whole).and_then(|bytes| u32::try_from(bytes).ok());
-            let last = last.ok_or(EncodeError::Damaged)?;
-            let is_last = |index| index + 1 == frames.len();
-            let sizes = frames.iter().enumerate();
-            let sizes = sizes
-                .map(|(index, size)| (*size, if is_last(index) { last } else { self.block_size }));
-            // A table that does not fit is none: any decoder reads the object without it.
-            if let Some(table) = seek_table(sizes) {
-                self.append(&table)?;
-            }
+            let tail = Compression::Zstd(1).tail(self.block_size, self.decoded, &frames);
+            self.append(&tail.ok_or(EncodeError::Damaged)?)?;
         }
         match &mut self.sealer {
             Some(sealer) => sealer.end(&mut self.ready),

@@ -2,9 +2,8 @@
 
 use std::io::{self, ErrorKind, Read};
 
+use partway_compression::{FrameSizes, SKIPPABLE_MAGIC, is_table_of, largest_content};
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
-
-use crate::seek_table::{FrameSizes, SKIPPABLE_MAGIC, is_table_of, largest_content};
 
 /// How much is read at a time.
 const BUFFER: usize = 128 * 1024;

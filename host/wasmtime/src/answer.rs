@@ -52,14 +52,16 @@ fn count<'a>(texts: impl Iterator<Item = &'a String>, limits: &Limits) -> Result
     if bytes > limit { Err(Exceeded::Texts { bytes, limit }) } else { Ok(()) }
 }
 
+/// An error's text, for people.
+pub(crate) fn shorten(mut text: String) -> String {
+    if text.len() > MAX_ERROR {
+        text.truncate(text.floor_char_boundary(MAX_ERROR));
+        text.push('…');
+    }
+    printable(text)
+}
+
 fn shortened(error: Error) -> Error {
-    let shorten = |mut text: String| {
-        if text.len() > MAX_ERROR {
-            text.truncate(text.floor_char_boundary(MAX_ERROR));
-            text.push('…');
-        }
-        printable(text)
-    };
     match error {
         Error::InvalidOptions(text) => Error::InvalidOptions(shorten(text)),
         Error::InvalidCheckpoint(text) => Error::InvalidCheckpoint(shorten(text)),

@@ -29,5 +29,14 @@ pub(crate) mod import {
     pub(crate) use {ImportComponent as Generated, ImportComponentPre as GeneratedPre};
 }
 
+/// The world `codec-component`.
+pub(crate) mod codec {
+    wasmtime::component::bindgen!({ path: "wit", world: "codec-component" });
+
+    pub use exports::partway::pipe::codec;
+
+    pub(crate) use {CodecComponent as Generated, CodecComponentPre as GeneratedPre};
+}
+
 /// Checks, before anything runs, that a component exports what the world says.
 pub(crate) use generated::ExportComponentPre as CheckedExports;

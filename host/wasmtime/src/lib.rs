@@ -83,6 +83,10 @@
 //!
 //! [`importer::Importer`] runs the import component, which splits a dump into statements.
 //!
+//! # Encoding objects
+//!
+//! [`codec::Codec`] runs codec components, which compress objects block by block, for example.
+//!
 //! # Features
 //!
 //! - `async` (default): asynchronous hosts.
@@ -97,6 +101,7 @@
 mod answer;
 pub mod bindings;
 mod clock;
+pub mod codec;
 mod contents;
 mod context;
 mod counters;

@@ -59,6 +59,13 @@ pub fn hostile() -> &'static [u8] {
     &COMPONENT
 }
 
+/// The codec that misbehaves as its encoding says.
+pub fn hostile_codec() -> &'static [u8] {
+    static COMPONENT: LazyLock<Vec<u8>> =
+        LazyLock::new(|| component("components/hostile-codec", "hostile-codec"));
+    &COMPONENT
+}
+
 /// The component that checks implementations of `rows`.
 pub fn rows_check() -> &'static [u8] {
     static COMPONENT: LazyLock<Vec<u8>> =

@@ -84,6 +84,12 @@ fn compile(
         // There cargo finds the settings of the crate's workspace.
         cargo.current_dir(folder);
     }
+    if let Library::StdAndC(compiler) = library {
+        // The crate `cc` reads them.
+        cargo
+            .env("CC_wasm32_unknown_unknown", compiler)
+            .env("CFLAGS_wasm32_unknown_unknown", "-msimd128");
+    }
     let output = cargo
         .args(["build", "--release", "--target", TARGET])
         .args(crate_names.iter().flat_map(|name| ["--package", *name]))

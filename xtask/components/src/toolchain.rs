@@ -15,6 +15,8 @@ pub enum Library {
     Alloc,
     /// `std`, of which little works without an operating system.
     Std,
+    /// `std`, and libraries in C: the program that compiles these, a clang that knows wasm32.
+    StdAndC(&'static str),
 }
 
 /// A toolchain that can compile for [`TARGET`].
@@ -118,7 +120,7 @@ impl Toolchain {
             (Self::Rustup { .. }, _) => &[],
             (Self::Debian, Library::Alloc) => &["-Zbuild-std=core,alloc"],
             // Without features: backtraces alone double the time, and there are none in wasm.
-            (Self::Debian, Library::Std) => {
+            (Self::Debian, Library::Std | Library::StdAndC(_)) => {
                 &["-Zbuild-std=std,panic_abort", "-Zbuild-std-features="]
             }
         }

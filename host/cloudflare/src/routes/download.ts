@@ -65,7 +65,7 @@ export async function object(
     'cache-control': 'private, no-cache',
   };
   if (selection.kind === 'not-modified') return new Response(null, { status: 304, headers });
-  Object.assign(headers, fileHeaders(record.name ?? '', record.request.format));
+  Object.assign(headers, fileHeaders(record.name ?? '', record.request));
   // Ranges are for GET alone (RFC 9110, 14.2).
   if (isHead) {
     return new Response(null, { headers: { ...headers, 'content-length': String(length) } });

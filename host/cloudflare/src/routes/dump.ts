@@ -1,5 +1,6 @@
 // `/export/dump`: a GET responds with the dump where it is small, a POST always with where it will be.
 
+import { suffix } from '../codec.js';
 import type { Jobs } from '../jobs.js';
 import { defaultName } from '../names.js';
 import type { ExportRecord, ExportRequest } from '../state.js';
@@ -53,11 +54,11 @@ export async function postDump(request: Request, context: Context): Promise<Resp
 }
 
 async function stream(parameters: ExportRequest, { streams, alarms }: Context): Promise<Response> {
-  const name = parameters.name ?? defaultName(Date.now(), parameters.format);
+  const name = parameters.name ?? defaultName(Date.now(), parameters.format, suffix(parameters.compress));
   const body = streams.open(parameters);
   // Should the client go away, or this instance, the alarm cleans up.
   await alarms.arm();
-  return new Response(body, { headers: fileHeaders(name, parameters.format) });
+  return new Response(body, { headers: fileHeaders(name, parameters) });
 }
 
 /** A request that was made before has its export, even if its table has been dropped since. */

@@ -1,6 +1,7 @@
 // The parameters of an export: from the query of a GET, or the JSON body of a POST.
 
 import { callbackUrlError } from '../callbacks.js';
+import { CodecError, describe } from '../codec.js';
 import { misplacedOption } from '../formats.js';
 import { isPlainName } from '../names.js';
 import type { Settings } from '../options.js';
@@ -12,9 +13,9 @@ const MAX_BODY = 64 * 1024;
 const MAX_DRAINED = 1024 * 1024;
 
 const NAMES =
-  'database, format, table, excludeTable, content, limit, target, null, header, blobs, types, uncompressed, name and callbackUrl';
+  'database, format, table, excludeTable, content, limit, target, null, header, blobs, types, uncompressed, compress, name and callbackUrl';
 
-const TEXTS = ['database', 'format', 'content', 'target', 'null', 'blobs', 'types', 'name', 'callbackUrl'] as const;
+const TEXTS = ['database', 'format', 'content', 'target', 'null', 'blobs', 'types', 'compress', 'name', 'callbackUrl'] as const;
 const SWITCHES = ['header', 'uncompressed'] as const;
 const LISTS = ['tables', 'excludeTables'] as const;
 
@@ -163,6 +164,7 @@ function checked(fields: Fields, settings: Settings): ExportRequest {
     blobs: oneOf(fields.blobs, 'encoding of blobs', ['hex', 'base64']),
     types: oneOf(fields.types, 'choice of types', ['stored', 'declared']),
     uncompressed,
+    compress: compression(fields.compress ?? null),
     name,
     callbackUrl,
   };
@@ -189,6 +191,18 @@ function oneOf<Word extends string>(
   const word = given ?? null;
   if (word === null || isOne(words, word)) return word;
   throw bad(`there is no ${what} ${JSON.stringify(word)}: use ${words.join(' or ')}`);
+}
+
+/** A compression that there is; null: none. */
+function compression(compress: string | null): string | null {
+  if (compress === null || compress === 'none') return null;
+  try {
+    describe(compress);
+  } catch (error) {
+    if (error instanceof CodecError) throw bad(error.message);
+    throw error;
+  }
+  return compress;
 }
 
 function checkDatabase(database: string | null, settings: Settings): void {

@@ -1,6 +1,7 @@
 // Responses: `{"result": …}`, or `{"result": null, "error": …}`.
 
 import { mediaType } from '../formats.js';
+import type { ExportRequest } from '../state.js';
 
 /** An error, as a response: what happened, what it concerns, and what to do. */
 export class ApiError extends Error {
@@ -33,9 +34,9 @@ function json(status: number, body: unknown, headers: Readonly<Record<string, st
 }
 
 /** The headers of a file that the client is to save under this name. */
-export function fileHeaders(name: string, format: string): Record<string, string> {
+export function fileHeaders(name: string, request: ExportRequest): Record<string, string> {
   return {
-    'content-type': mediaType(format),
+    'content-type': mediaType(request),
     'content-disposition': disposition(name),
     'x-content-type-options': 'nosniff',
   };

@@ -1,7 +1,7 @@
 // Names in SQL, and which tables are not part of the user's database.
 
 /** The tables of exports themselves: their state, and the snapshot's saved rows with their triggers. */
-const EXPORT_OWN = ['state', 'parts', 'alarms', 'snapshot', 'changed'].map((name) => `tmp_export_${name}`);
+const EXPORT_OWN = ['state', 'parts', 'alarms', 'encoded', 'snapshot', 'changed'].map((name) => `tmp_export_${name}`);
 const SAVED_ROWS = /^tmp_export_rows_\d+(_[a-z]+)?$/;
 
 /** Those of imports, and the indexes that foreign keys have meanwhile. */

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::seek_table::seek_table;
+
 /// The highest levels: zstd's above 19 need more memory than a host may have.
 const MAX_ZSTD_LEVEL: u8 = 19;
 const MAX_GZIP_LEVEL: u8 = 12;
@@ -47,6 +49,24 @@ impl Compression {
             Self::Zstd(_) => ".zst",
             Self::Gzip(_) => ".gz",
         }
+    }
+
+    /// What ends a compressed object, behind its last block: for zstd, the table of the [seekable format]; for gzip, nothing.
+    /// A table of more blocks than one may have is left out: any decoder reads the object without it. None if blocks of this
+    /// size can't have this length in bytes, uncompressed. `sizes`: the compressed sizes of all blocks.
+    ///
+    /// [seekable format]: https://github.com/facebook/zstd/blob/dev/contrib/seekable_format/zstd_seekable_compression_format.md
+    pub fn tail(self, block_size: u32, length: u64, sizes: &[u32]) -> Option<Vec<u8>> {
+        let Self::Zstd(_) = self else { return Some(Vec::new()) };
+        let Some(before_last) = sizes.len().checked_sub(1) else {
+            return seek_table([].into_iter());
+        };
+        let whole = u64::from(block_size) * before_last as u64;
+        let last = length.checked_sub(whole).and_then(|bytes| u32::try_from(bytes).ok())?;
+        let frames = sizes.iter().enumerate();
+        let frames = frames
+            .map(|(index, size)| (*size, if index == before_last { last } else { block_size }));
+        Some(seek_table(frames).unwrap_or_default())
     }
 
     /// The media type of a compressed object (RFC 8878 and RFC 6713).

@@ -3,7 +3,7 @@
 //! Source: "Zstandard Seekable Format", version 0.1.0, in the zstd repository.
 
 /// The magic number of the skippable frame that holds the table.
-pub(crate) const SKIPPABLE_MAGIC: [u8; 4] = 0x184D_2A5E_u32.to_le_bytes();
+pub const SKIPPABLE_MAGIC: [u8; 4] = 0x184D_2A5E_u32.to_le_bytes();
 
 /// The last bytes of the table.
 const SEEKABLE_MAGIC: [u8; 4] = 0x8F92_EAB1_u32.to_le_bytes();
@@ -18,7 +18,7 @@ const HAS_CHECKSUMS: u8 = 0x80;
 const MAX_FRAMES: usize = 0x800_0000;
 
 /// A frame's size, compressed and not, in bytes.
-pub(crate) type FrameSizes = (u32, u32);
+pub type FrameSizes = (u32, u32);
 
 /// The skippable frame with the table of these frames; none: there are more than a table may have.
 pub(crate) fn seek_table(frames: impl ExactSizeIterator<Item = FrameSizes>) -> Option<Vec<u8>> {
@@ -41,12 +41,12 @@ pub(crate) fn seek_table(frames: impl ExactSizeIterator<Item = FrameSizes>) -> O
 }
 
 /// The largest content that a table of so many frames can have, in bytes.
-pub(crate) fn largest_content(frames: usize) -> usize {
+pub fn largest_content(frames: usize) -> usize {
     frames * 12 + FOOTER
 }
 
 /// Whether the content of a skippable frame is the table of these frames.
-pub(crate) fn is_table_of(content: &[u8], frames: &[FrameSizes]) -> bool {
+pub fn is_table_of(content: &[u8], frames: &[FrameSizes]) -> bool {
     let Some((entries, footer)) = content.len().checked_sub(FOOTER).map(|at| content.split_at(at))
     else {
         return false;
