@@ -25,6 +25,7 @@
 //! | `dump::subsets` | a part of a database is what was asked for, in slices too, and is known as a part |
 //! | `dump::large_values` | values as large as SQLite allows need little memory |
 //! | `encoding` | compressed and encrypted objects are read by the programs of others, and damage to them is named |
+//! | `export::codec_component` | an object that somebody else's codec compresses is as safe as others |
 //! | `export::consistency` | a dump is one state of the database, whoever writes meanwhile |
 //! | `export::each_table` | each table is an object of its own, all of one moment, and all of them appear or none |
 //! | `export::file_faults` | whichever call to the file system fails, the object is whole or not there |
@@ -85,6 +86,7 @@ mod component {
 mod dump;
 mod encoding;
 mod export {
+    mod codec_component;
     mod consistency;
     #[cfg(target_os = "linux")]
     mod each_table;

@@ -26,7 +26,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use case::{SLOWLY, ServiceCase, damage, of_many_pages, tiny};
-pub use components::{Interfaces, hostile, hostile_codec, interfaces, pass_through, rows_check};
+pub use components::{
+    Interfaces, hostile, hostile_codec, interfaces, lz4_codec, pass_through, rows_check,
+};
 pub use export::{Never, contents, export, export_with, job_options, runtime};
 pub use extension::{extension, sqlite3};
 pub use garage::{GarageServer, garage};

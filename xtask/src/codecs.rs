@@ -8,15 +8,16 @@ use anyhow::{Context, Result};
 use crate::apt;
 
 /// Programs, and how they are asked whether they are there.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("age", "--version"),
     ("age-keygen", "--version"),
     ("gzip", "--version"),
+    ("lz4", "--version"),
     ("zstd", "--version"),
 ];
 
 /// Debian's packages of them.
-const PACKAGES: [&str; 3] = ["age", "gzip", "zstd"];
+const PACKAGES: [&str; 4] = ["age", "gzip", "lz4", "zstd"];
 
 /// Whether they are there; installs them where that is possible.
 pub fn for_tests() -> Result<bool> {
@@ -27,7 +28,7 @@ pub fn for_tests() -> Result<bool> {
     let are_there = are_there();
     if !are_there {
         eprintln!(
-            "test: age, gzip or zstd is not available; the tests that compare with them are skipped"
+            "test: age, gzip, lz4 or zstd is not available; the tests that compare with them are skipped"
         );
     }
     Ok(are_there)

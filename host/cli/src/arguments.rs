@@ -1,5 +1,6 @@
 //! The command line.
 
+mod encoding;
 mod export;
 mod jobs;
 mod keys;

@@ -90,7 +90,7 @@ fn request(arguments: &ExportArguments, address: &StoreAddress) -> Result<Export
         format: arguments.format.clone(),
         tables: arguments.tables.clone(),
         settings: arguments.settings(),
-        encoding: arguments.encoding()?,
+        encoding: arguments.encoding.encoding()?,
         manifest: !arguments.no_manifest,
         each_table: arguments.each_table,
         filters: arguments.conditions.clone(),

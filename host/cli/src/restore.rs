@@ -6,8 +6,9 @@ use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use bytesize::ByteSize;
 use partway_codec::Identities;
+use partway_manifest::ManifestObject;
 use partway_restore::{Requirements, Restore, RestoreError, Restored};
-use partway_verify::pluralize;
+use partway_verify::{DumpFormatError, pluralize};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -48,14 +49,12 @@ async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<
     let identities = arguments.decryption.identities()?;
     let source = DumpSource::open(&arguments.dump)?;
     let location = source.location();
-    let expected = match &arguments.sha256 {
-        Some(sha256) => Some(sha256.clone()),
-        None if arguments.no_manifest => None,
-        None => {
-            let manifest = object_manifest::manifest(&source, None).await?;
-            manifest.map(|manifest| manifest.object.sha256)
-        }
+    let object = match arguments.no_manifest || arguments.sha256.is_some() {
+        true => None,
+        false => object_manifest::manifest(&source, None).await?.map(|manifest| manifest.object),
     };
+    let expected = object.as_ref().map(|object| object.sha256.clone());
+    let expected = arguments.sha256.clone().or(expected);
     let hash = Hash { is_wanted: arguments.json || expected.is_some(), expected };
     let reading = source.read().await?;
     let progress = ReadProgress::of(reading.length);
@@ -63,8 +62,15 @@ async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<
     let work = move |chunks| run_statements(chunks, &identities, restore, hash, &counted);
     let result = reading.work_on(work).await;
     progress.end();
-    use RestoreError::{Create, DiskFull, Exists};
+    use RestoreError::{Create, DiskFull, Exists, Format};
     result?.map_err(|error| match error {
+        ObjectError::Content(Format(DumpFormatError::NotADump))
+            if let Some(ManifestObject { codec_sha256: Some(_), compression, .. }) = &object =>
+        {
+            let compression = compression.as_deref().unwrap_or_default();
+            anyhow!("{location} is compressed by a codec component, as {compression}: decompress it first")
+                .into()
+        }
         ObjectError::Content(error @ (Exists(_) | Create { .. } | DiskFull(_))) => error.into(),
         // These are said of the dump.
         error => anyhow!("{location} {error}{}", error.advice()).into(),

@@ -32,7 +32,7 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
         export => export?,
     };
     let options = options(arguments);
-    let encoding = arguments.encoding()?;
+    let encoding = arguments.encoding.encoding()?;
     let counters = Arc::new(Counters::default());
     let (read, tables) = (export.snapshot().clone(), arguments.tables.clone());
     let settings = options.settings.clone();

@@ -1,8 +1,8 @@
 //! What becomes of an object's bytes on their way to the store.
 
-use partway_compression::Compression;
 use serde::{Deserialize, Serialize};
 
+use crate::codec::Codec;
 use crate::keys::Recipient;
 
 const MIB: u64 = 1024 * 1024;
@@ -20,9 +20,9 @@ const BLOCKS: u64 = 65_536;
 /// How an object is encoded. The default changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encoding {
-    /// How it is compressed; none: not at all.
+    /// What compresses it; none: it is not compressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compression: Option<Compression>,
+    pub compression: Option<Codec>,
     /// Who can decrypt it; empty: it is not encrypted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<Recipient>,
@@ -36,16 +36,16 @@ impl Encoding {
 
     /// What an object's name ends in, after the name of what is encoded: `.zst.age`, for example, or nothing.
     pub fn suffix(&self) -> String {
-        let compression = self.compression.map_or("", Compression::suffix);
+        let compression = self.compression.as_ref().map_or("", Codec::suffix);
         let encryption = if self.recipients.is_empty() { "" } else { ".age" };
         format!("{compression}{encryption}")
     }
 
     /// The media type of an encoded object; none if it is not encoded.
-    pub fn media_type(&self) -> Option<&'static str> {
-        match self.compression {
+    pub fn media_type(&self) -> Option<&str> {
+        match &self.compression {
             _ if !self.recipients.is_empty() => Some("application/octet-stream"),
-            compression => compression.map(Compression::media_type),
+            codec => codec.as_ref().map(Codec::media_type),
         }
     }
 
@@ -59,6 +59,8 @@ impl Encoding {
 
 #[cfg(test)]
 mod tests {
+    use partway_compression::Compression;
+
     use super::*;
 
     #[test]
@@ -67,7 +69,7 @@ mod tests {
             "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p".parse().unwrap();
         let none = Encoding::default();
         assert_eq!((none.suffix().as_str(), none.media_type()), ("", None));
-        let zstd = Encoding { compression: Some(Compression::Zstd(1)), ..none.clone() };
+        let zstd = Encoding { compression: Some(Compression::Zstd(1).into()), ..none.clone() };
         assert_eq!((zstd.suffix().as_str(), zstd.media_type()), (".zst", Some("application/zstd")));
         let sealed = Encoding { recipients: vec![recipient], ..zstd };
         assert_eq!(sealed.suffix(), ".zst.age");

@@ -16,14 +16,13 @@
 //!
 //! ```
 //! use std::io::Read;
-//! use partway_codec::{BlockEncoder, Decoder, EncodedStream, Encoding};
+//! use partway_codec::{BlockEncoder, Decoder, EncodedStream};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let encoding = Encoding { compression: Some("zstd".parse()?), ..Encoding::default() };
-//! let blocks = BlockEncoder::new(&encoding);
-//! let mut stream = EncodedStream::begin(&encoding, 1024 * 1024)?;
-//! stream.push(&blocks.encode(b"INSERT INTO t VALUES (1);\n")?, 26)?;
-//! stream.end()?;
+//! let blocks = BlockEncoder::new(Some("zstd".parse()?));
+//! let mut stream = EncodedStream::begin(&blocks, &[], 1024 * 1024)?;
+//! stream.push(&blocks.encode(1, b"INSERT INTO t VALUES (1);\n")?, 26)?;
+//! stream.end(&blocks)?;
 //! let object = stream.take_rest();
 //!
 //! let mut dump = String::new();
@@ -37,6 +36,7 @@
 //! [age]: https://age-encryption.org/v1
 
 mod block;
+mod codec;
 mod decoder;
 mod encoding;
 mod encryption;
@@ -46,6 +46,7 @@ mod stream;
 mod zstd_frames;
 
 pub use block::BlockEncoder;
+pub use codec::{BlockCodec, Codec, CodecComponent};
 pub use decoder::{Decoder, MAGIC_BYTES, is_encoded};
 pub use encoding::Encoding;
 pub use error::{DecodeError, EncodeError};

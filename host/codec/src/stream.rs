@@ -1,16 +1,16 @@
 //! An object's encoded bytes in order: what is kept between two slices, and what is ready for the store.
 
-use partway_compression::Compression;
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::Encoding;
+use crate::block::BlockEncoder;
 use crate::encryption::Sealer;
 use crate::error::EncodeError;
+use crate::keys::Recipient;
 
 /// An encoded object, as far as it is made.
 ///
 /// Its saved form (it is [`Serialize`]) is all that is needed to go on from between two blocks. It holds what has not been
-/// taken, four bytes for each block if zstd compresses them, and the object's key if it is encrypted: keep it as safe as
+/// taken, four bytes for each block unless gzip compresses them or nothing does, and the object's key if it is encrypted: keep it as safe as
 /// the database.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EncodedStream {
@@ -20,8 +20,10 @@ pub struct EncodedStream {
     blocks: u32,
     /// Their bytes, before they are encoded.
     decoded: u64,
-    /// The sizes of all frames, if they are to be in a table.
-    frames: Option<Vec<u32>>,
+    /// The sizes of all blocks' encodings, if what comes at the end depends on them. Saved streams keep their original field
+    /// name.
+    #[serde(rename = "frames")]
+    sizes: Option<Vec<u32>>,
     sealer: Option<Sealer>,
     /// What is ready and not taken.
     #[serde(with = "base64_bytes")]
@@ -29,21 +31,27 @@ pub struct EncodedStream {
 }
 
 impl EncodedStream {
-    /// A new object. If it is encrypted, its key is drawn now, so this is not the same twice.
+    /// A new object, whose blocks this encodes, for these recipients; none: it is not encrypted. If it is, its key is drawn
+    /// now, so this is not the same twice.
     ///
     /// # Errors
     ///
     /// [`EncodeError::Encrypt`].
-    pub fn begin(encoding: &Encoding, block_size: u32) -> Result<Self, EncodeError> {
-        let (sealer, header) = if encoding.recipients.is_empty() {
+    pub fn begin(
+        encoder: &BlockEncoder,
+        recipients: &[Recipient],
+        block_size: u32,
+    ) -> Result<Self, EncodeError> {
+        let (sealer, ready) = if recipients.is_empty() {
             (None, Vec::new())
         } else {
-            let (sealer, header) = Sealer::begin(&encoding.recipients)?;
+            let (sealer, header) = Sealer::begin(recipients)?;
             (Some(sealer), header)
         };
-        let has_table = matches!(encoding.compression, Some(Compression::Zstd(_)));
-        let frames = has_table.then(Vec::new);
-        Ok(Self { block_size, blocks: 0, decoded: 0, frames, sealer, ready: header })
+        let sizes = encoder.has_tail().then(Vec::new);
+        let mut stream = Self { block_size, blocks: 0, decoded: 0, sizes, sealer, ready };
+        stream.append(encoder.head())?;
+        Ok(stream)
     }
 
     /// The size of all blocks but the last, in bytes before they are encoded.
@@ -61,14 +69,14 @@ impl EncodedStream {
         self.decoded
     }
 
-    /// Takes the next block, as [`BlockEncoder`](crate::BlockEncoder) has encoded it; `length`: its bytes before that.
+    /// Takes the next block, as its [`BlockEncoder`] has encoded it; `length`: its bytes before that.
     ///
     /// # Errors
     ///
     /// [`EncodeError::Encrypt`].
     pub fn push(&mut self, encoded: &[u8], length: u32) -> Result<(), EncodeError> {
-        if let Some(frames) = &mut self.frames {
-            frames.push(u32::try_from(encoded.len()).map_err(|_| EncodeError::Damaged)?);
+        if let Some(sizes) = &mut self.sizes {
+            sizes.push(u32::try_from(encoded.len()).map_err(|_| EncodeError::Damaged)?);
         }
         self.blocks += 1;
         self.decoded += u64::from(length);
@@ -79,11 +87,11 @@ impl EncodedStream {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Encrypt`].
-    pub fn end(&mut self) -> Result<(), EncodeError> {
-        if let Some(frames) = self.frames.take() {
-            let tail = Compression::Zstd(1).tail(self.block_size, self.decoded, &frames);
-            self.append(&tail.ok_or(EncodeError::Damaged)?)?;
+    /// [`EncodeError::Encrypt`], and those of [`BlockCodec::tail`](crate::BlockCodec::tail).
+    pub fn end(&mut self, encoder: &BlockEncoder) -> Result<(), EncodeError> {
+        if let Some(sizes) = self.sizes.take() {
+            let tail = encoder.tail(self.block_size, self.decoded, &sizes)?;
+            self.append(&tail)?;
         }
         match &mut self.sealer {
             Some(sealer) => sealer.end(&mut self.ready),
@@ -138,7 +146,9 @@ mod tests {
     use age::secrecy::ExposeSecret;
 
     use super::*;
-    use crate::{BlockEncoder, DecodeError, Decoder, identities};
+    use crate::{Compression, DecodeError, Decoder, Recipient, identities};
+
+    type Encoding = (Option<Compression>, Vec<Recipient>);
 
     /// Text that compresses, of so many bytes.
     fn text(length: usize) -> Vec<u8> {
@@ -151,13 +161,20 @@ mod tests {
     /// The encodings, and the keys to decode them.
     fn encodings() -> (Vec<Encoding>, crate::Identities) {
         let secret = age::x25519::Identity::generate();
-        let recipient: crate::Recipient = secret.to_public().to_string().parse().unwrap();
+        let recipient: Recipient = secret.to_public().to_string().parse().unwrap();
         let compressions = [None, Some("zstd".parse().unwrap()), Some("gzip:6".parse().unwrap())];
         let all = compressions.into_iter().flat_map(|compression| {
-            [vec![], vec![recipient.clone()]]
-                .map(|recipients: Vec<crate::Recipient>| Encoding { compression, recipients })
+            [vec![], vec![recipient.clone()]].map(|recipients| (compression, recipients))
         });
         (all.collect(), identities(secret.to_string().expose_secret()).unwrap())
+    }
+
+    fn begun((compression, recipients): &Encoding, block_size: u32) -> EncodedStream {
+        EncodedStream::begin(&BlockEncoder::new(*compression), recipients, block_size).unwrap()
+    }
+
+    fn is_plain((compression, recipients): &&Encoding) -> bool {
+        compression.is_none() && recipients.is_empty()
     }
 
     /// The object, saved and read again after every `saved_after` blocks.
@@ -168,11 +185,12 @@ mod tests {
         saved_after: usize,
         part: usize,
     ) -> Vec<u8> {
-        let blocks = BlockEncoder::new(encoding);
+        let blocks = BlockEncoder::new(encoding.0);
         let mut stream = begun.clone();
         let mut object = Vec::new();
         for (index, block) in dump.chunks(stream.block_size() as usize).enumerate() {
-            stream.push(&blocks.encode(block).unwrap(), block.len() as u32).unwrap();
+            let encoded = blocks.encode(index as u32 + 1, block).unwrap();
+            stream.push(&encoded, block.len() as u32).unwrap();
             while let Some(part) = stream.take_part(part) {
                 object.extend(part);
             }
@@ -180,7 +198,7 @@ mod tests {
                 stream = serde_json::from_str(&serde_json::to_string(&stream).unwrap()).unwrap();
             }
         }
-        stream.end().unwrap();
+        stream.end(&blocks).unwrap();
         object.extend(stream.take_rest());
         object
     }
@@ -191,7 +209,7 @@ mod tests {
         for encoding in &encodings {
             for length in [0, 1, 4096, 65_536 - 9, 65_536, 300_000] {
                 let dump = text(length);
-                let begun = EncodedStream::begin(encoding, 4096).unwrap();
+                let begun = begun(encoding, 4096);
                 let object = encoded(encoding, &begun, &dump, usize::MAX, 5000);
                 for (saved_after, part) in [(1, 100), (3, 4096), (7, 100_000)] {
                     let other = encoded(encoding, &begun, &dump, saved_after, part);
@@ -208,8 +226,8 @@ mod tests {
     fn an_object_altered_or_cut_off_is_never_taken_for_the_whole() {
         let (encodings, identities) = encodings();
         let dump = text(60_000);
-        for encoding in encodings.iter().filter(|encoding| !encoding.is_none()) {
-            let begun = EncodedStream::begin(encoding, 16_384).unwrap();
+        for encoding in encodings.iter().filter(|encoding| !is_plain(encoding)) {
+            let begun = begun(encoding, 16_384);
             let object = encoded(encoding, &begun, &dump, usize::MAX, 5000);
             let decode = |object: &[u8]| {
                 let mut decoded = Vec::new();
@@ -230,8 +248,8 @@ mod tests {
                 altered[at] ^= 0x10;
                 // The time and system in gzip's headers and a table's descriptor say nothing about the content. Without
                 // its first bytes it is taken for something that is not encoded, as which it is no dump.
-                let says_nothing = encoding.recipients.is_empty()
-                    && match encoding.compression {
+                let says_nothing = encoding.1.is_empty()
+                    && match encoding.0 {
                         Some(Compression::Gzip(_)) => true,
                         _ => at == object.len() - 5,
                     };
@@ -247,10 +265,9 @@ mod tests {
     fn a_compressed_object_that_is_cut_off_is_named_as_such() {
         let (encodings, identities) = encodings();
         // Of a chunk of age that is cut off, nobody can tell whether it is altered instead.
-        let is_tested =
-            |encoding: &&Encoding| !encoding.is_none() && encoding.recipients.is_empty();
+        let is_tested = |encoding: &&Encoding| !is_plain(encoding) && encoding.1.is_empty();
         for encoding in encodings.iter().filter(is_tested) {
-            let begun = EncodedStream::begin(encoding, 16_384).unwrap();
+            let begun = begun(encoding, 16_384);
             let object = encoded(encoding, &begun, &text(60_000), usize::MAX, 5000);
             // In the middle of a block, that is.
             for at in [object.len() / 2, object.len() / 3] {
@@ -268,8 +285,7 @@ mod tests {
     #[test]
     fn a_saved_stream_that_is_damaged_is_refused() {
         let (encodings, _) = encodings();
-        let saved =
-            serde_json::to_string(&EncodedStream::begin(&encodings[1], 4096).unwrap()).unwrap();
+        let saved = serde_json::to_string(&begun(&encodings[1], 4096)).unwrap();
         let key = saved.find("file_key").unwrap() + 11;
         for altered in [
             saved.replacen(&saved[key..key + 4], "", 1),
@@ -277,9 +293,6 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<EncodedStream>(&altered).is_err());
         }
-        assert!(
-            !format!("{:?}", EncodedStream::begin(&encodings[1], 4096).unwrap())
-                .contains("file_key")
-        );
+        assert!(!format!("{:?}", begun(&encodings[1], 4096)).contains("file_key"));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
-use partway_codec::{BlockEncoder, EncodeError, EncodedStream, Encoding};
+use partway_codec::{BlockEncoder, EncodeError, EncodedStream};
 use partway_store::{BufferReturn, FreeBuffers, PartSequence, part_buffers};
 use partway_wasmtime::exporter::ExportError;
 use partway_wasmtime::parts::{self, Parts};
@@ -55,9 +55,9 @@ enum EncodingError {
     Write(parts::Error),
 }
 
-/// Encodes what is written from now on, behind what `stream` has. Must be called within a tokio runtime.
+/// Encodes what is written from now on by `encoder`, behind what `stream` has. Must be called within a tokio runtime.
 pub(crate) fn encode(
-    encoding: &Encoding,
+    encoder: BlockEncoder,
     stream: EncodedStream,
     target: Target,
 ) -> (EncodedParts, PendingEncoding) {
@@ -66,11 +66,11 @@ pub(crate) fn encode(
     let (blocks, encoded) = mpsc::unbounded_channel();
     let failure = Arc::new(OnceLock::new());
     let sequence = PartSequence::after(stream.blocks(), stream.block_size(), u32::MAX);
-    let sequencer = Sequencer { stream, target };
+    let sequencer = Sequencer { encoder: encoder.clone(), stream, target };
     let run = sequencer.run(encoded, buffer_return, failure.clone());
     let parts = EncodedParts {
         sequence,
-        encoder: BlockEncoder::new(encoding),
+        encoder,
         free_buffers,
         runtime: Handle::current(),
         blocks,
@@ -86,7 +86,7 @@ impl Parts for EncodedParts {
         let Some(buffer) = self.free_buffers.copy(bytes).await else { return Err(self.failure()) };
         let encoder = self.encoder.clone();
         let encoding = self.runtime.spawn_blocking(move || {
-            let encoded = encoder.encode(&buffer);
+            let encoded = encoder.encode(number, &buffer);
             (buffer, encoded)
         });
         self.blocks.send(encoding).map_err(|_| self.failure())
@@ -103,6 +103,7 @@ impl EncodedParts {
 
 /// Puts the encoded blocks in order, and hands on the parts that they make.
 struct Sequencer {
+    encoder: BlockEncoder,
     stream: EncodedStream,
     target: Target,
 }
@@ -139,7 +140,7 @@ impl Sequencer {
     }
 
     async fn end(&mut self) -> Result<(), EncodingError> {
-        self.stream.end()?;
+        self.stream.end(&self.encoder)?;
         self.write_parts().await?;
         match self.stream.take_rest() {
             rest if rest.is_empty() => Ok(()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use partway_codec::{EncodedStream, Encoding};
+use partway_codec::Encoding;
 use partway_sqlite::Fingerprint;
 use partway_store::{CompletedObject, HashState, PartId, Store, StoreError, UploadId};
 use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome, SliceResult};
@@ -108,8 +108,7 @@ impl Job {
             let part_size = options.part_size;
             // What the component takes for a part is a block then.
             options.part_size = encoding.block_size(source.bytes());
-            let stream = EncodedStream::begin(encoding, options.part_size)?;
-            encoded = Some(EncodedObject { encoding: encoding.clone(), stream, part_size });
+            encoded = Some(EncodedObject::begin(encoding, options.part_size, part_size).await?);
         }
         let checkpoint = {
             let (exporter, options, rows) = (exporter.clone(), options.clone(), source.rows());
@@ -176,7 +175,7 @@ impl Job {
         let began = Instant::now();
         let part_size = self.options.part_size;
         self.count(counters);
-        let (parts, output) = SliceOutput::begin(self, store)?;
+        let (parts, output) = SliceOutput::begin(self, store).await?;
         let cut_off = CutOffGuard::new(source);
         let ctx = PipeCtx::builder()
             .pacing(cut_off.pacing(pacing))

@@ -5,6 +5,7 @@ use partway_store::StoreError;
 use partway_wasmtime::CallError;
 use partway_wasmtime::exporter::{ExportError, Summary};
 
+use crate::codec_component::CodecComponentError;
 use crate::idle_slices::MOST_IDLE_SLICES;
 
 /// Why a slice of an export failed.
@@ -19,6 +20,9 @@ pub enum JobError {
     /// The object can't be compressed or encrypted.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// The codec component that is to compress the object can't be used.
+    #[error(transparent)]
+    Codec(#[from] CodecComponentError),
     /// The component ended a slice without having written a part or moved its checkpoint on: it would do so forever, or
     /// has made an object of nothing.
     #[error(

@@ -80,6 +80,7 @@ mod blocking;
 mod callbacks;
 mod chosen_tables;
 mod clock;
+mod codec_component;
 mod columns;
 #[cfg(feature = "simulation")]
 mod commit_hook;
@@ -134,6 +135,7 @@ pub use admission::Admission;
 pub use callbacks::{Callback, DueCallback};
 pub use chosen_tables::{EachTableError, TableError, check_each_table};
 pub use clock::{Clock, SystemClock};
+pub use codec_component::{CodecComponentError, codec_component};
 pub use format_settings::{
     Blobs, ColumnTypes, FormatOption, FormatOptions, Target, media_type, reads_pages, skip_damaged,
 };
@@ -150,7 +152,7 @@ pub use object_set::JobObject;
 pub use observer::{JobEvent, Observer};
 pub use outcome::StepOutcome;
 /// What a [`Source`] reports about itself.
-pub use partway_codec::{Compression, EncodeError, Encoding, Recipient};
+pub use partway_codec::{Codec, CodecComponent, Compression, EncodeError, Encoding, Recipient};
 pub use partway_manifest::manifest_name;
 pub use partway_sqlite::{Expected, Fingerprint};
 pub use prune::{Prune, PruneError, PruneFailure, Pruned, prune};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use partway_codec::Encoding;
+use partway_codec::{Codec, Encoding};
 use partway_manifest::{
     Manifest, ManifestContents, ManifestFilter, ManifestObject, ManifestPart, ManifestTable,
     manifest_name,
@@ -207,6 +207,10 @@ pub(crate) fn manifest(record: &JobRecord, job: &Job, finished: &Finished) -> Ma
         bytes: totals.bytes,
         sha256: sha256.clone(),
         compression: compression.as_ref().map(ToString::to_string),
+        codec_sha256: match compression {
+            Some(Codec::Component(component)) => Some(component.sha256.clone()),
+            _ => None,
+        },
         encrypted: !recipients.is_empty(),
     };
     let its = |(table, _): &&(String, String)| {

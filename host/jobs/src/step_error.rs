@@ -90,6 +90,7 @@ impl StepError {
             Self::PartSize(_) => true,
             Self::Tables(error) => !matches!(error, TableError::Schema(_)),
             Self::Filter(error) => !matches!(error, FilterError::Read(_)),
+            Self::Job(JobError::Codec(error)) => error.is_wrong_request(),
             Self::Job(JobError::Call(CallError::Exporter(error))) => {
                 matches!(error, ExportError::InvalidOptions(_))
             }

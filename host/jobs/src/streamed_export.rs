@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use partway_codec::{EncodedStream, Encoding};
+use partway_codec::{BlockEncoder, EncodedStream, Encoding};
 use partway_sqlite::{OpenError, Snapshot};
 use partway_store::PartSequence;
 use partway_wasmtime::exporter::{Budget, ExportError, Exporter, Options, Outcome, Summary};
@@ -14,6 +14,7 @@ use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use crate::blocking::spawn_blocking;
+use crate::codec_component::block_encoder;
 use crate::encoded_parts::{PendingEncoding, Target, encode};
 use crate::idle_slices::IdleSlices;
 use crate::job_error::JobError;
@@ -101,11 +102,12 @@ impl StreamedExport {
         stop: CancellationToken,
     ) -> Result<Summary, JobError> {
         let mut options = options.clone();
-        let mut target =
-            StreamTarget { encoding, part_size: options.part_size, parts, stream: None };
+        let mut target = StreamTarget { part_size: options.part_size, parts, encoded: None };
         if !encoding.is_none() {
             options.part_size = encoding.block_size(self.snapshot.bytes());
-            target.stream = Some(EncodedStream::begin(encoding, options.part_size)?);
+            let encoder = block_encoder(encoding.compression.as_ref(), options.part_size)?;
+            let stream = EncodedStream::begin(&encoder, &encoding.recipients, options.part_size)?;
+            target.encoded = Some((encoder, stream));
         }
         let part_size = options.part_size;
         let mut checkpoint = exporter.start(self.snapshot.clone(), &options)?;
@@ -148,29 +150,31 @@ impl StreamedExport {
 }
 
 /// Where the parts of all slices go.
-struct StreamTarget<'a, P> {
-    encoding: &'a Encoding,
+struct StreamTarget<P> {
     part_size: u32,
     parts: P,
-    /// How far the encoding is, if there is one.
-    stream: Option<EncodedStream>,
+    /// What encodes it, if it is encoded, and how far that is.
+    encoded: Option<(BlockEncoder, EncodedStream)>,
 }
 
-impl<P: Parts + Clone + 'static> StreamTarget<'_, P> {
+/// An encoding that goes on while a slice runs.
+type RunningEncoding = (BlockEncoder, PendingEncoding);
+
+impl<P: Parts + Clone + 'static> StreamTarget<P> {
     /// What a slice writes to.
-    fn begin(&mut self, sequence: PartSequence) -> (Box<dyn Parts>, Option<PendingEncoding>) {
+    fn begin(&mut self, sequence: PartSequence) -> (Box<dyn Parts>, Option<RunningEncoding>) {
         let parts = self.parts.clone();
-        let Some(stream) = self.stream.take() else {
+        let Some((encoder, stream)) = self.encoded.take() else {
             return (Box::new(Sequenced { sequence, parts }), None);
         };
         let target = Target { parts: Box::new(parts), part_size: self.part_size, written: 0 };
-        let (parts, pending) = encode(self.encoding, stream, target);
-        (Box::new(parts), Some(pending))
+        let (parts, pending) = encode(encoder.clone(), stream, target);
+        (Box::new(parts), Some((encoder, pending)))
     }
 
-    fn end(&mut self, encoding: Option<PendingEncoding>, is_last: bool) -> Result<(), JobError> {
-        let Some(pending) = encoding else { return Ok(()) };
-        self.stream = Some(Handle::current().block_on(pending.finish(is_last))?);
+    fn end(&mut self, encoding: Option<RunningEncoding>, is_last: bool) -> Result<(), JobError> {
+        let Some((encoder, pending)) = encoding else { return Ok(()) };
+        self.encoded = Some((encoder, Handle::current().block_on(pending.finish(is_last))?));
         Ok(())
     }
 }

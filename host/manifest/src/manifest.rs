@@ -57,6 +57,9 @@ pub struct ManifestObject {
     pub sha256: String,
     /// How it is compressed, for example `zstd:3`. None: it is not.
     pub compression: Option<String>,
+    /// The SHA-256 of the codec component that has compressed it, in hexadecimal digits. None: no component has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec_sha256: Option<String>,
     /// Whether it is encrypted.
     pub encrypted: bool,
 }

@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use bytesize::ByteSize;
 use partway_jobs::{
-    Blobs, ColumnTypes, Compression, Content, Encoding, FormatOption, FormatOptions, Recipient,
-    Target, object_name, subset_settings,
+    Blobs, Codec, ColumnTypes, Compression, Content, Encoding, FormatOption, FormatOptions,
+    Recipient, Target, object_name, subset_settings,
 };
 use partway_sqlite::Uncommitted;
 use partway_wasmtime::exporter;
@@ -229,7 +229,7 @@ impl Given {
             key.parse::<Recipient>().map_err(reason)
         });
         Ok(Encoding {
-            compression: compression.transpose()?,
+            compression: compression.transpose()?.map(Codec::BuiltIn),
             recipients: recipients.collect::<Result<_, _>>()?,
         })
     }
@@ -277,7 +277,10 @@ mod tests {
                 setting("content", "schema"),
                 setting("limit", "7"),
             ],
-            encoding: Encoding { compression: Some(Compression::Zstd(3)), recipients: vec![] },
+            encoding: Encoding {
+                compression: Some(Compression::Zstd(3).into()),
+                recipients: vec![],
+            },
             max_loaded_row: Some(9),
             schema: "temp".to_owned(),
             uncommitted: Uncommitted::Read,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use partway_codec::{BlockEncoder, EncodedStream, Encoding};
+use partway_codec::{BlockEncoder, EncodedStream};
 use partway_testbed::write_sample;
 use partway_wasmtime::Limits;
 use partway_wasmtime::codec::{Codec, CodecError, Options};
@@ -38,13 +38,12 @@ fn options(encoding: &str, block_size: u32) -> Options {
 
 /// What the program makes of a dump.
 fn native(encoding: &str, dump: &[u8], block_size: u32) -> Vec<u8> {
-    let encoding = Encoding { compression: Some(encoding.parse().unwrap()), ..Encoding::default() };
-    let blocks = BlockEncoder::new(&encoding);
-    let mut stream = EncodedStream::begin(&encoding, block_size).unwrap();
-    for block in dump.chunks(block_size as usize) {
-        stream.push(&blocks.encode(block).unwrap(), block.len() as u32).unwrap();
+    let blocks = BlockEncoder::new(Some(encoding.parse().unwrap()));
+    let mut stream = EncodedStream::begin(&blocks, &[], block_size).unwrap();
+    for (block, number) in dump.chunks(block_size as usize).zip(1..) {
+        stream.push(&blocks.encode(number, block).unwrap(), block.len() as u32).unwrap();
     }
-    stream.end().unwrap();
+    stream.end(&blocks).unwrap();
     stream.take_rest()
 }
 
@@ -170,10 +169,7 @@ fn the_component_is_not_much_slower_than_the_program() {
     let (size, threads) = (1 << 20, std::thread::available_parallelism().unwrap().get());
     for encoding in ["zstd", "zstd:3", "gzip", "gzip:6"] {
         let encoding_options = options(encoding, size);
-        let native = BlockEncoder::new(&Encoding {
-            compression: Some(encoding.parse().unwrap()),
-            ..Encoding::default()
-        });
+        let native = BlockEncoder::new(Some(encoding.parse().unwrap()));
         let mut ratios = Vec::new();
         for round in 0..5 {
             let mut seconds = Vec::new();
@@ -192,7 +188,7 @@ fn the_component_is_not_much_slower_than_the_program() {
                                 Some(encoder) => {
                                     encoder.encode(index as u32 + 1, block).unwrap().len()
                                 }
-                                None => native.encode(block).unwrap().len(),
+                                None => native.encode(index as u32 + 1, block).unwrap().len(),
                             })
                             .sum::<usize>()
                     };

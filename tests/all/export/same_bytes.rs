@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Program, WAIT_LIMIT, database, program, saved_slices, sha256, summary};
+use crate::support::{
+    Program, WAIT_LIMIT, database, lz4_codec, program, saved_slices, sha256, summary,
+};
 
 const FORMATS: [&str; 6] = ["sql", "csv", "ndjson", "json", "parquet", "sqlite"];
 
@@ -42,6 +44,12 @@ const AGE: Encoding = Encoding {
     reader: &["age", "--decrypt", "--identity", "secret"],
 };
 
+const LZ4: Encoding = Encoding {
+    options: &["--codec", "lz4.wasm", "--compress", "lz4"],
+    suffix: ".lz4",
+    reader: &["lz4", "--decompress", "--stdout", "--quiet"],
+};
+
 /// A database of one table, which each format can take: short rows, and a value that is longer than many parts, and a row
 /// group of its own in Parquet. None where the programs are missing that decode objects.
 struct Case {
@@ -52,7 +60,9 @@ struct Case {
 impl Case {
     fn new() -> Option<Self> {
         if std::env::var_os("PARTWAY_TEST_CODECS").is_none() {
-            eprintln!("SKIPPED: it needs zstd, gzip and age; `cargo xtask test` installs them");
+            eprintln!(
+                "SKIPPED: it needs zstd, gzip, lz4 and age; `cargo xtask test` installs them"
+            );
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -222,6 +232,15 @@ fn every_format_is_the_same_in_zstd() {
 #[test]
 fn every_format_is_the_same_in_gzip() {
     every_format_is_the_same(&GZIP);
+}
+
+#[test]
+fn every_format_is_the_same_by_a_codec_component() {
+    let Some(case) = Case::new() else { return };
+    fs::write(case.folder.path().join("lz4.wasm"), lz4_codec()).unwrap();
+    for format in FORMATS {
+        Exports { case: &case, format, encoding: &LZ4 }.are_the_same();
+    }
 }
 
 #[test]

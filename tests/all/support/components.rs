@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use partway_component_build::{Toolchain, build};
+use partway_component_build::{Library, Toolchain, build_workspace};
 use wit_parser::decoding::DecodedWasm;
 use wit_parser::{WorldItem, WorldKey};
 
@@ -66,6 +66,13 @@ pub fn hostile_codec() -> &'static [u8] {
     &COMPONENT
 }
 
+/// The example of a codec, which knows LZ4.
+pub fn lz4_codec() -> &'static [u8] {
+    static COMPONENT: LazyLock<Vec<u8>> =
+        LazyLock::new(|| component_with("../examples/codec-lz4", "codec-lz4", Library::Std));
+    &COMPONENT
+}
+
 /// The component that checks implementations of `rows`.
 pub fn rows_check() -> &'static [u8] {
     static COMPONENT: LazyLock<Vec<u8>> =
@@ -75,8 +82,13 @@ pub fn rows_check() -> &'static [u8] {
 
 /// Builds the crate `name` in a folder below `tests/`.
 fn component(folder: &str, name: &str) -> Vec<u8> {
+    component_with(folder, name, Library::Alloc)
+}
+
+fn component_with(folder: &str, name: &str, library: Library) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("components");
     let toolchain = Toolchain::find().expect("a toolchain for wasm");
-    build(&toolchain, &folder.join("Cargo.toml"), name, &target).expect("a test component")
+    let built = build_workspace(&toolchain, &folder.join("Cargo.toml"), &[name], &target, library);
+    built.expect("a test component").remove(0)
 }

@@ -4,13 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use partway_codec::{Compression, Encoding};
 use partway_jobs::{Content, FormatOption, FormatOptions, filtered, reads_pages, subset_settings};
 use partway_store::StoreAddress;
 
-use super::keys::{EncryptionArguments, encoding};
+use super::encoding::EncodingArguments;
 use super::values::{SnapshotMode, condition, duration, name, size};
-use crate::failure::Failure;
 
 #[derive(Debug, Args)]
 pub struct ExportArguments {
@@ -32,13 +30,8 @@ pub struct ExportArguments {
     #[arg(long, default_value = "sql")]
     pub format: String,
 
-    /// Compress the object: zstd or gzip, with a level such as zstd:9; any zstd or gzip program reads it [default: not at
-    /// all; level 1]
-    #[arg(long, value_name = "FORMAT[:LEVEL]")]
-    pub compress: Option<Compression>,
-
     #[command(flatten)]
-    pub encryption: EncryptionArguments,
+    pub encoding: EncodingArguments,
 
     /// Export only this table, in SQL with its indexes and triggers, or the tables with a name like this, such as 'log_*'
     /// or 'log_202?'; may be repeated
@@ -240,15 +233,6 @@ impl From<OnChange> for partway_jobs::OnChange {
 }
 
 impl ExportArguments {
-    /// How the object is encoded.
-    ///
-    /// # Errors
-    ///
-    /// If a file of recipients can't be read, or something else is no recipient.
-    pub fn encoding(&self) -> Result<Encoding, Failure> {
-        encoding(self.compress, &self.encryption)
-    }
-
     /// The settings that differ from their defaults: a component by somebody else may know none of them.
     pub fn settings(&self) -> Vec<(String, String)> {
         let content = match (self.schema_only, self.data_only) {

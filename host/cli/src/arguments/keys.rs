@@ -5,9 +5,7 @@ use std::{fmt, fs};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use partway_codec::{
-    Compression, Encoding, Identities, KeyError, Recipient, identities, recipients,
-};
+use partway_codec::{Identities, KeyError, Recipient, identities, recipients};
 
 use crate::failure::Failure;
 
@@ -85,18 +83,6 @@ impl DecryptionArguments {
         let in_files = self.identity.iter().map(|path| keys(path, identities));
         Ok(in_files.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
-}
-
-/// How objects are encoded.
-///
-/// # Errors
-///
-/// Those of [`EncryptionArguments::recipients`].
-pub fn encoding(
-    compression: Option<Compression>,
-    encryption: &EncryptionArguments,
-) -> Result<Encoding, Failure> {
-    Ok(Encoding { compression, recipients: encryption.recipients()? })
 }
 
 fn keys<T>(path: &Path, parse: fn(&str) -> Result<Vec<T>, KeyError>) -> Result<Vec<T>, Failure> {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use http::HeaderValue;
 use ipnet::IpNet;
-use partway_codec::Compression;
 use partway_jobs::Pace;
 use partway_service::{
     CallbackConfig, Config, DatabaseSchedule, InlineConfig, NamedDatabase, Retention,
@@ -16,7 +15,7 @@ use partway_service::{
 use partway_store::StoreAddress;
 use url::Url;
 
-use super::keys::{EncryptionArguments, encoding};
+use super::encoding::EncodingArguments;
 use super::values::{SnapshotMode, duration, size};
 use crate::failure::Failure;
 
@@ -60,13 +59,8 @@ pub struct ServeArguments {
     #[arg(long, value_name = "DURATION", requires = "store", default_value = "25s", value_parser = duration)]
     pub inline_within: Duration,
 
-    /// Compress dumps, unless a request says otherwise: zstd or gzip, with a level such as zstd:9 [default: not at all;
-    /// level 1]
-    #[arg(long, value_name = "FORMAT[:LEVEL]")]
-    pub compress: Option<Compression>,
-
     #[command(flatten)]
-    pub encryption: EncryptionArguments,
+    pub encoding: EncodingArguments,
 
     /// Write no manifest beside each object, which lists its tables and parts with their hashes, as NAME.manifest.json
     #[arg(long, requires = "store")]
@@ -241,7 +235,7 @@ impl ServeArguments {
             allowed_origins: self.cors,
             snapshot: self.snapshot.into(),
             max_loaded_row: self.max_loaded_row,
-            encoding: encoding(self.compress, &self.encryption)?,
+            encoding: self.encoding.encoding()?,
             concurrent_exports: self.exports,
             drain: self.drain,
         })

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use partway_codec::{CompressionError, Encoding};
+use partway_codec::{Compression, CompressionError, Encoding};
 use partway_jobs::{
     Blobs, ColumnTypes, Content, ExportRequest, FormatOption, FormatOptions, Target, object_name,
     object_set_name, reads_pages, subset_settings,
@@ -255,14 +255,14 @@ impl ExportParameters {
     /// If the compression is unknown.
     pub fn encoding(&self, default: &Encoding) -> Result<Encoding, ApiError> {
         let compression = match self.compress.as_deref() {
-            None => default.compression,
+            None => default.compression.clone(),
             Some("none") => None,
             Some(text) => {
                 let unknown = |error: CompressionError| ApiError::bad_request(error.to_string());
-                Some(text.parse().map_err(unknown)?)
+                Some(text.parse::<Compression>().map_err(unknown)?.into())
             }
         };
-        Ok(Encoding { compression, ..default.clone() })
+        Ok(Encoding { compression, recipients: default.recipients.clone() })
     }
 
     /// The settings of the format.

@@ -116,7 +116,7 @@ impl ScheduledExport {
         let compression = match self.compression {
             ScheduledCompression::Default => default.encoding.compression,
             ScheduledCompression::None => None,
-            ScheduledCompression::With(compression) => Some(compression),
+            ScheduledCompression::With(compression) => Some(compression.into()),
         };
         let format = self.format.clone().unwrap_or(default.format);
         let encoding = Encoding { compression, ..default.encoding };

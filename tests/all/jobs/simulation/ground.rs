@@ -298,7 +298,7 @@ impl Ground {
         };
         // Two hosts may write the manifest of one set; the second takes its own back.
         let counts =
-            |name: &&String| !self.is_late(name) && !(is_set && name.ends_with(MANIFEST_SUFFIX));
+            |name: &&String| !(self.is_late(name) || is_set && name.ends_with(MANIFEST_SUFFIX));
         if objects.iter().filter(counts).count() > most {
             world.violation(format!("{} objects of {jobs} jobs: {objects:?}", objects.len()));
         }
