@@ -186,8 +186,13 @@ async fn write_manifest(
     let text = Bytes::from(text);
     let mut number = 1;
     let written = loop {
-        match write_once(store, &numbered_name(wanted, number), &text).await {
-            Err(StoreError::Taken { .. }) => number += 1,
+        let name = numbered_name(wanted, number);
+        match write_once(store, &name, &text).await {
+            // Perhaps by a process that has the job too, just now.
+            Err(StoreError::Taken { .. }) => match find_same(store, &name, &text).await? {
+                Some(same) => return Ok(same),
+                None => number += 1,
+            },
             written => break written?,
         }
     };
