@@ -6,13 +6,16 @@
 //! | `folder` | the same, to a folder, until it is on disk |
 //! | `start` | how soon output begins |
 //! | `memory` | peak memory, and whether it grows |
+//! | `encoded` | compressed, encrypted, and the database file itself |
 //! | `s3` | to an S3 server on this machine |
-//! | `restores` | restoring with `sqlite3` |
+//! | `lines` | the same, behind a slow line |
+//! | `restores` | restoring with `sqlite3` and with Partway |
 //! | `slices` | `cargo xtask slices`: what it costs to cut an export into slices |
 //! | `check` | whether speed was lost |
 //! | `peers` | which programs are measured |
 //! | `databases` | what is exported |
 //! | `measured` | running a command, and medians |
+//! | `slow_line` | a relay that lets little through |
 //! | `bound` | targets for numbers |
 //! | `machine` | the machine and versions measured |
 //! | `report` | tables, and `docs/PERFORMANCE.md` |
@@ -20,7 +23,9 @@
 mod bound;
 mod check;
 mod databases;
+mod encoded;
 mod folder;
+mod lines;
 mod machine;
 mod measured;
 mod memory;
@@ -30,6 +35,7 @@ mod restores;
 mod s3;
 mod shapes;
 mod slices;
+mod slow_line;
 mod start;
 
 use anyhow::Result;
@@ -69,7 +75,9 @@ enum What {
     Folder,
     Start,
     Memory,
+    Encoded,
     S3,
+    Lines,
     Restores,
 }
 
@@ -86,7 +94,8 @@ pub fn bench(arguments: &Arguments) -> Result<()> {
     };
     // Look first for what may be missing: the rest takes long.
     let machine = Machine::look()?;
-    let tools = what.contains(&What::S3).then(s3::Tools::install).transpose()?;
+    let needs_s3 = what.iter().any(|what| matches!(what, What::S3 | What::Lines));
+    let tools = needs_s3.then(s3::Tools::install).transpose()?;
     let programs = Programs::build()?;
     let folder = databases::folder()?;
 
@@ -98,7 +107,11 @@ pub fn bench(arguments: &Arguments) -> Result<()> {
             (What::Start, _) => start::start(&programs, &folder, megabytes)?,
             (What::Memory, _) => memory::memory(&programs, &folder, long)?,
             (What::S3, Some(tools)) => s3::s3(&programs, tools, &folder, megabytes, rounds)?,
-            (What::S3, None) => continue,
+            (What::Lines, Some(tools)) => {
+                lines::lines(&programs, tools, &folder, megabytes, rounds)?
+            }
+            (What::S3 | What::Lines, None) => continue,
+            (What::Encoded, _) => encoded::encoded(&programs, &folder, megabytes, rounds)?,
             (What::Restores, _) => restores::restores(&programs, &folder, megabytes, rounds)?,
         };
         for table in &measured {

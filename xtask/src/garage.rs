@@ -1,7 +1,7 @@
 //! `cargo xtask garage DIR`: a real S3 server, Garage, on this machine, with one bucket.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -111,7 +111,7 @@ impl Garage {
             let node = self.command(&["node", "id", "-q"]).output()?;
             if node.status.success()
                 && self.command(&["status"]).output()?.status.success()
-                && TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
+                && TcpStream::connect(self.address()).is_ok()
             {
                 let text = String::from_utf8(node.stdout)?;
                 return Ok(text.trim().split('@').next().unwrap_or_default().to_owned());
@@ -161,8 +161,13 @@ impl Garage {
         Ok(times.iter().sum::<f64>() / TICKS)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
     fn endpoint(&self) -> String {
-        format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
+        format!("http://{}", self.address())
     }
 
     /// The variables that the tests need.

@@ -23,14 +23,14 @@ use crate::python;
 const AT_ONCE: Bound = AtMost(1.25);
 
 /// How many parts Partway uploads to S3 at a time (`StoreLimits::in_flight` of its `ObjectStore`).
-const ON_THEIR_WAY: u32 = 3;
+pub const ON_THEIR_WAY: u32 = 3;
 
 const BOTO3: &str = "boto3==1.44.5";
 
 /// What must be installed for it.
 pub struct Tools {
     /// A Python that has boto3; without one there is nothing to compare with.
-    python: Option<PathBuf>,
+    pub python: Option<PathBuf>,
 }
 
 impl Tools {
@@ -137,7 +137,7 @@ fn table() -> Table {
 }
 
 /// A run against a new server, with the server's processor time.
-fn served(folder: &Path, run: impl FnOnce(&Garage) -> Result<Run>) -> Result<Run> {
+pub fn served(folder: &Path, run: impl FnOnce(&Garage) -> Result<Run>) -> Result<Run> {
     let place = tempfile::tempdir_in(folder)?;
     let server = Garage::start(place.path()).context("starting an S3 server")?;
     let before = server.cpu_seconds()?;
