@@ -161,7 +161,7 @@ pub use record::{Holder, JobId, JobRecord, JobState};
 pub use request::{ExportRequest, OnChange, Pace};
 pub use resources::{PrebuiltResources, Resources};
 pub use schedules::{ScheduleEntry, ScheduleKey};
-pub use set_names::object_set_name;
+pub use set_names::{object_set_name, timed_set_name};
 pub use snapshot_mode::SnapshotMode;
 pub use source::Source;
 pub use state_error::StateError;

@@ -15,7 +15,12 @@ const MAX_TABLE_BYTES: usize = 80;
 
 /// The name of a set that is given none.
 pub(crate) fn default_set_name(now: Timestamp) -> String {
-    now.strftime("dump_%Y%m%d-%H%M%S").to_string()
+    timed_set_name("dump", now)
+}
+
+/// A name like the default one of a set, `dump_YYYYMMDD-HHMMSS`, with another word than `dump` at its beginning.
+pub fn timed_set_name(word: &str, now: Timestamp) -> String {
+    format!("{word}_{}", now.strftime("%Y%m%d-%H%M%S"))
 }
 
 /// Checks what the names of objects are to begin with, of a job that makes one of each table.

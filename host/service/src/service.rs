@@ -337,10 +337,15 @@ async fn run_due_exports(
 async fn check_schedules(state: &ServiceState, schedules: &[Schedule]) -> Result<(), ConfigError> {
     let Some(exports) = &state.exports else { return Ok(()) };
     for Schedule { name, database, export, .. } in schedules {
-        let ExportRequest { format, tables, settings, filters, .. } =
-            export.request(exports.default_request(database.clone()), SystemClock.now());
-        let options = Options { format, tables, settings, part_size: CHECK_PART_SIZE };
-        if let Err(error) = state.check(database.clone(), options, filters).await
+        let request = export.request(exports.default_request(database.clone()), SystemClock.now());
+        let checked = if request.each_table {
+            state.check_each_table(request, CHECK_PART_SIZE).await
+        } else {
+            let ExportRequest { format, tables, settings, filters, .. } = request;
+            let options = Options { format, tables, settings, part_size: CHECK_PART_SIZE };
+            state.check(database.clone(), options, filters).await
+        };
+        if let Err(error) = checked
             && error.is_of_request()
         {
             let (database, options) = (name.clone(), export.options.clone());

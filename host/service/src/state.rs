@@ -107,7 +107,7 @@ impl ServiceState {
         let resources = self.resources.clone();
         let _permit = self.checks.acquire().await;
         let check = move || {
-            let snapshot = Snapshot::hold(&request.database)?;
+            let snapshot = Snapshot::hold(&request.database)?.with_filters(&request.filters)?;
             let exporter = resources.exporter(&request.format, None)?;
             Ok(check_each_table(&exporter, &snapshot, &request, part_size)?)
         };

@@ -159,6 +159,38 @@ fn each_schedule_exports_what_it_says_and_keeps_its_own() {
 }
 
 #[test]
+fn a_schedule_keeps_and_deletes_the_objects_of_tables_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = tiny(folder.path());
+    let writer = Connection::open(&file).unwrap();
+    writer.execute_batch("CREATE TABLE u (a); INSERT INTO u VALUES ('one'), ('two')").unwrap();
+    let schedule = "1s; each-table; format=csv; name=tables; where=u=a = 'one'; keep=1";
+    let own = [file.to_str().unwrap(), "--jitter", "0s", "--every", schedule];
+    let server = Server::with_store(folder.path(), own);
+    let first = wait(&server, 1).remove(0);
+    writer.execute("INSERT INTO t VALUES (2)", []).unwrap();
+    let newest = wait(&server, 2).remove(0);
+    let id = first["exportId"].as_str().unwrap();
+    server.until(id, |status| status["prunedAt"].is_string());
+
+    let name = newest["name"].as_str().unwrap();
+    let set = name.strip_suffix(".manifest.json").unwrap();
+    assert!(set.starts_with("tables_2"), "{set}");
+    let store = folder.path().join("store");
+    let mut stored: Vec<String> = fs::read_dir(&store)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    stored.sort();
+    assert_eq!(stored, [name.to_owned(), format!("{set}.t.csv"), format!("{set}.u.csv")]);
+    let rows = |table: &str| fs::read_to_string(store.join(format!("{set}.{table}.csv"))).unwrap();
+    assert_eq!(
+        (rows("t").as_str(), rows("u").as_str()),
+        ("\"a\"\r\n1\r\n2\r\n", "\"a\"\r\n\"one\"\r\n")
+    );
+}
+
+#[test]
 fn a_damaged_export_stands_in_for_none() {
     let folder = tempfile::tempdir().unwrap();
     let file = of_many_pages(folder.path());
@@ -240,7 +272,7 @@ fn a_schedule_that_makes_no_sense_is_refused() {
     );
     refused(
         &["--every", "24h; tabel=t"],
-        "there is no option \"tabel\": a schedule may have name, format, table",
+        "there is no option \"tabel\": a schedule may have name, format, each-table, table",
     );
     refused(&["--every", "24h; name=a/b"], "name can't be \"a/b\": not a plain name");
     refused(&["--every", "24h; table"], "table needs a value");
@@ -254,6 +286,9 @@ fn a_schedule_that_makes_no_sense_is_refused() {
     );
     refused(&["--every", "24h; where=t=nope > 1"], "no such column");
     refused(&["--every", "24h; format=csv; schema-only"], "has rows alone");
+    refused(&["--every", "24h; format=sqlite; each-table"], "can't be used with format sqlite");
+    refused(&["--every", "24h; format=csv; each-table; table=u"], "no such table");
+    refused(&["--every", "24h; format=csv; each-table; where=t=nope > 1"], "no such column");
     refused(&["--keep", "3"], "--every");
     refused(&["--every", "1h", "--keep", "0"], "--keep");
 }

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use partway_codec::{Compression, CompressionError, Encoding};
 use partway_jobs::{
     Blobs, ColumnTypes, Content, ExportRequest, FormatOption, FormatOptions, ObjectNameError,
-    Target, filtered, object_name, subset_settings, timed_name,
+    Target, filtered, object_name, object_set_name, reads_pages, subset_settings, timed_name,
+    timed_set_name,
 };
 
 use crate::config::Retention;
 
-const NAMES: &str = "name, format, table, exclude-table, schema-only, data-only, limit, where, target, no-rowids, null, no-header, \
+const NAMES: &str = "name, format, each-table, table, exclude-table, schema-only, data-only, limit, where, target, no-rowids, null, no-header, \
                      blobs, types, uncompressed, compress, keep and keep-days";
 
 /// What a schedule exports, and which of its objects are kept. Written `OPTION=VALUE; OPTION; …`, with the names that the
@@ -25,6 +26,8 @@ pub struct ScheduledExport {
     pub name: Option<String>,
     /// The format; none: `sql`.
     pub format: Option<String>,
+    /// Whether each table is an object of its own, as [`ExportRequest::each_table`].
+    pub each_table: bool,
     /// Only these tables, by their names or patterns; empty: all.
     pub tables: Vec<String>,
     /// The component's settings.
@@ -97,6 +100,14 @@ pub enum ExportOptionError {
         /// Those that it is for.
         formats: &'static [&'static str],
     },
+    /// The format is the database file, which has no objects of tables.
+    #[error(
+        "each-table can't be used with format {format}: it is the database file, with all tables"
+    )]
+    PagesOfTables {
+        /// The format.
+        format: String,
+    },
     /// No object can have such a name.
     #[error("name can't be {name:?}: {source}")]
     Name {
@@ -120,9 +131,14 @@ impl ScheduledExport {
         };
         let format = self.format.clone().unwrap_or(default.format);
         let encoding = Encoding { compression, ..default.encoding };
+        let name = self.name.as_deref().map(|word| match self.each_table {
+            true => timed_set_name(word, now),
+            false => timed_name(word, now, &format, &encoding),
+        });
         ExportRequest {
-            name: self.name.as_deref().map(|word| timed_name(word, now, &format, &encoding)),
+            name,
             format,
+            each_table: self.each_table,
             tables: self.tables.clone(),
             settings: self.settings.clone(),
             filters: self.filters.clone(),
@@ -170,6 +186,7 @@ struct Given {
     options: Vec<String>,
     name: Option<String>,
     format: Option<String>,
+    each_table: bool,
     tables: Vec<String>,
     excluded: Vec<String>,
     content: Option<Content>,
@@ -213,6 +230,7 @@ impl Given {
     fn takes_part(&mut self, name: &str, value: Option<&str>) -> Result<bool, ExportOptionError> {
         const CONTENT: &str = "schema-only or data-only";
         match name {
+            "each-table" => switch("each-table", value).map(|()| self.each_table = true)?,
             "table" => self.tables.push(text("table", value)?),
             "exclude-table" => self.excluded.push(text("exclude-table", value)?),
             "schema-only" => switch("schema-only", value)
@@ -268,6 +286,12 @@ impl Given {
                 formats: option.formats(),
             });
         }
+        if self.each_table && reads_pages(format) {
+            return Err(ExportOptionError::PagesOfTables { format: format.to_owned() });
+        }
+        if let (true, Some(word)) = (self.each_table, &self.name) {
+            timed_word_of_set(word)?;
+        }
         let mut settings = self.of_format.settings();
         settings.extend(subset_settings(&self.excluded, self.content, self.limit));
         settings.extend(self.filters.iter().map(|(table, _)| filtered(table)));
@@ -276,6 +300,7 @@ impl Given {
             options: self.options.join("; "),
             name: self.name,
             format: self.format,
+            each_table: self.each_table,
             tables: self.tables,
             settings,
             filters: self.filters,
@@ -296,6 +321,14 @@ fn condition(text: &str) -> Result<(String, String), ExportOptionError> {
             value: text.to_owned(),
             wanted: "TABLE=EXPRESSION, the name of the table first",
         }),
+    }
+}
+
+/// The same word, for the objects of tables: their names come behind it too.
+fn timed_word_of_set(word: &str) -> Result<(), ExportOptionError> {
+    match object_set_name(&format!("{word}_YYYYMMDD-HHMMSS")) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(ExportOptionError::Name { name: word.to_owned(), source }),
     }
 }
 
@@ -392,9 +425,23 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_a_set_has_room_for_names_of_tables() {
+        let export = read("each-table; format=csv; name=tables").unwrap();
+        assert!(export.each_table);
+        assert_eq!(export.options, "each-table; format=csv; name=tables");
+        let long = "n".repeat(90);
+        assert!(read(&format!("name={long}")).is_ok());
+        let error = read(&format!("name={long}; each-table")).unwrap_err();
+        assert!(error.contains("with a table's name added to it"), "{error}");
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_by_name() {
         for (text, told) in [
-            ("tabel=t", "there is no option \"tabel\": a schedule may have name, format, table"),
+            (
+                "tabel=t",
+                "there is no option \"tabel\": a schedule may have name, format, each-table, table",
+            ),
             ("table", "table needs a value"),
             ("format=", "format needs a value"),
             ("schema-only=yes", "schema-only takes no value"),
@@ -407,6 +454,8 @@ mod tests {
             ("keep=0", "keep can't be \"0\": use a number from 1"),
             ("where=x", "where can't be \"x\": use TABLE=EXPRESSION"),
             ("types=stored", "types can't be used with format sql: it is for parquet"),
+            ("each-table=yes", "each-table takes no value"),
+            ("format=sqlite; each-table", "each-table can't be used with format sqlite"),
             ("compress=brotli", "\"brotli\" is not a compression"),
         ] {
             let error = read(text).unwrap_err();

@@ -45,6 +45,7 @@ impl ExportError {
     pub fn is_of_request(&self) -> bool {
         match self {
             Self::Filter(error) => !matches!(error, FilterError::Read(_)),
+            Self::Tables(error) => !matches!(error, TableError::Schema(_)),
             Self::Exporter(CallError::Exporter(error)) => {
                 matches!(error, ComponentError::InvalidOptions(_))
             }
