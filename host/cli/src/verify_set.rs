@@ -23,8 +23,19 @@ pub async fn manifest_set(
         _ => return Ok(None),
     }
     let text = source.read_whole(MAX_BYTES).await?;
-    let single = || Ok::<_, ManifestError>(ManifestSet::new(vec![Manifest::from_json(&text)?]));
-    let Ok(set) = ManifestSet::from_json(&text).or_else(|_| single()) else { return Ok(None) };
+    let single = || Ok(ManifestSet::new(vec![Manifest::from_json(&text)?]));
+    let newer = |error: ManifestError| anyhow!("{} {error}", source.location());
+    let set = match ManifestSet::from_json(&text) {
+        Err(error @ ManifestError::Newer { .. }) => return Err(newer(error).into()),
+        Err(_) => single(),
+        set => set,
+    };
+    let set = match set {
+        Ok(set) => set,
+        Err(error @ ManifestError::Newer { .. }) => return Err(newer(error).into()),
+        // A dump may have any name.
+        Err(_) => return Ok(None),
+    };
     if arguments.against.is_some() {
         return Err(Failure::usage(anyhow!(
             "--against can't be used with a manifest: give it the dump"

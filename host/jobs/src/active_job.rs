@@ -481,7 +481,10 @@ impl ActiveJob {
         let table = place.table.as_deref().unwrap_or_default();
         let set = set_name(manifest);
         let wanted = table_object_name(set, table, &request.format, &request.encoding);
-        let taken = jobs.taken_names(&self.record.store, &self.record.id)?;
+        let mut taken = jobs.taken_names(&self.record.store, &self.record.id)?;
+        // And by this job itself.
+        taken.extend(self.objects().iter().map(|job| job.upload.name.clone()));
+        taken.push(manifest.to_owned());
         let mut name = wanted.clone();
         let mut number = 1;
         while taken.contains(&name) || store.is_taken(&name).await.map_err(JobError::from)? {

@@ -16,7 +16,7 @@ const EXAMPLE_BLOCK: u32 = 1024 * 1024;
 #[non_exhaustive]
 pub enum CodecComponentError {
     /// It can't be loaded.
-    #[error("the codec {} can't be used: {reason}", file.display())]
+    #[error("the codec {} can't be used: {}", file.display(), told(reason))]
     Load {
         /// Its file.
         file: PathBuf,
@@ -33,11 +33,18 @@ pub enum CodecComponentError {
     },
     /// It is another one than the object was begun with.
     #[error(
-        "the codec {} is another one than the export was started with: run the export \
-         again to start over",
+        "the codec {} is another one than the export was started with: put that one back, \
+         or export again; a service loads its codec when it starts",
         .0.display()
     )]
     Changed(PathBuf),
+}
+
+fn told(reason: &LoadError) -> String {
+    match reason {
+        LoadError::Read { source, .. } => source.to_string(),
+        reason => reason.to_string(),
+    }
 }
 
 impl CodecComponentError {

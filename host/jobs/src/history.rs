@@ -142,6 +142,7 @@ pub(crate) fn remember(transaction: &Transaction<'_>, id: &JobId) -> Result<(), 
          WHERE id = ?1 AND state = 'done' AND totals IS NOT NULL \
              AND coalesce(json_array_length(totals, '$.damaged'), 0) = 0 \
              AND json_array_length(options, '$.tables') = 0 \
+             AND NOT coalesce(options ->> '$.each_table', 0) \
              AND NOT EXISTS (SELECT 1 FROM json_each(options, '$.settings') \
                  WHERE value ->> 0 IN ('exclude-table', 'content', 'limit', 'filtered')) \
          ON CONFLICT DO UPDATE SET good_at = max(good_at, excluded.good_at), bytes = excluded.bytes, \
@@ -248,6 +249,7 @@ mod tests {
             let settings = subset_settings(&[], Some(content), None);
             case.done(&ExportRequest { settings, ..request(&[]) }, &[], 210);
         }
+        case.done(&ExportRequest { each_table: true, ..request(&[]) }, &[], 215);
         let settings = subset_settings(&["t".to_owned()], None, Some(5));
         case.done(&ExportRequest { settings, ..request(&[]) }, &[], 220);
         assert_eq!(case.good_at(), None);
@@ -266,7 +268,7 @@ mod tests {
             assert_eq!(
                 found,
                 [
-                    ("done", 5, 5000, 12.5, at(300)),
+                    ("done", 6, 6000, 15.0, at(300)),
                     ("failed", 1, 0, 0.0, at(500)),
                     ("incomplete", 2, 2000, 5.0, at(400)),
                 ]

@@ -83,8 +83,10 @@ impl JobStore {
             Err(StoreError::NoObject { .. }) => return Ok(ObjectCheck::Missing),
             Err(error) => return Err(error.into()),
         };
-        // Also where both have the same bytes: then it is the later job's to delete.
-        if found.length != object.bytes || self.superseded(record).await? {
+        // Also where both have the same bytes: then it is the later job's to delete. Of a set, only its manifest has a name
+        // that another job's may be known by.
+        let is_result = record.object.as_ref() == Some(&object.name);
+        if found.length != object.bytes || (is_result && self.superseded(record).await?) {
             return Ok(ObjectCheck::Replaced);
         }
         let is_own = match (&object.version, found.version) {

@@ -10,10 +10,11 @@ use sha2::{Digest, Sha256};
 
 use crate::job::Job;
 use crate::job_error::JobError;
-use crate::manifest::{find_same, manifest, read_manifest, write_once};
+use crate::manifest::{manifest, read_manifest, write_once};
 use crate::record::JobRecord;
 use crate::step_error::StepError;
 use crate::totals::{Finished, Totals};
+use crate::transitions::{Remedy, remedy};
 
 /// Where a job is that makes one object of each table.
 #[derive(Debug, Clone, Default)]
@@ -88,11 +89,12 @@ pub(crate) async fn complete_set(
         match job.complete(store).await {
             Ok(done) => finished.push(done),
             Err(error) => {
+                let error = StepError::from(error);
                 // Of all: an earlier attempt may have got further than this one.
-                if !error.is_transient() {
+                if matches!(remedy(&error), Remedy::StartOver | Remedy::Fail) {
                     delete_completed(store, record, jobs).await.map_err(JobError::from)?;
                 }
-                return Err(error.into());
+                return Err(error);
             }
         }
     }
@@ -126,6 +128,10 @@ pub(crate) async fn delete_completed(
     record: &JobRecord,
     jobs: &[&Job],
 ) -> Result<(), StoreError> {
+    let mut found = Vec::new();
+    for job in jobs {
+        found.push(job.find_completed(store).await?);
+    }
     let wanted = record.object.as_deref().unwrap_or_default();
     for number in 1.. {
         // It has this name, or the next one after those of others.
@@ -133,22 +139,35 @@ pub(crate) async fn delete_completed(
         if !store.is_taken(&name).await? {
             break;
         }
-        let set = ManifestSet::from_json(&read_manifest(store, &name).await?);
-        let is_own = set.is_ok_and(|set| {
-            let listed = set.objects.iter().map(|listed| Some(listed.object.sha256.clone()));
-            listed.eq(jobs.iter().map(|job| job.hash.finish()))
-        });
-        if is_own {
+        if is_manifest_of(store, &name, &found).await? {
             store.delete(&name).await?;
             break;
         }
     }
-    for job in jobs {
-        if let Some(Finished { name, .. }) = job.find_completed(store).await? {
-            store.delete(&name).await?;
-        }
+    for Finished { name, .. } in found.into_iter().flatten() {
+        store.delete(&name).await?;
     }
     Ok(())
+}
+
+/// Whether an object is the manifest of these objects, of which some may be gone.
+///
+/// Their names tell: each object is known to be this job's. Others may have the same hashes, as exports of one database have,
+/// and the manifest's own bytes say when it was written.
+async fn is_manifest_of(
+    store: &Arc<dyn Store>,
+    name: &str,
+    found: &[Option<Finished>],
+) -> Result<bool, StoreError> {
+    let Ok(set) = ManifestSet::from_json(&read_manifest(store, name).await?) else {
+        return Ok(false);
+    };
+    let mut pairs = set.objects.iter().zip(found).filter_map(|(listed, found)| {
+        let Finished { name, sha256, .. } = found.as_ref()?;
+        Some((&listed.object.name, &listed.object.sha256) == (name, sha256))
+    });
+    let is_own = pairs.next().unwrap_or(false) && pairs.all(|is_same| is_same);
+    Ok(is_own && set.objects.len() == found.len())
 }
 
 async fn write_set_manifest(
@@ -167,7 +186,8 @@ async fn write_set_manifest(
     let bytes = text.len() as u64;
     let sha256 = base16ct::lower::encode_string(&Sha256::digest(&text));
     let wanted = record.object.as_deref().unwrap_or_default();
-    let CompletedObject { name, version } = write_manifest(store, wanted, text).await?;
+    let appeared = finished.iter().cloned().map(Some).collect::<Vec<_>>();
+    let CompletedObject { name, version } = write_manifest(store, wanted, text, &appeared).await?;
     let tables = jobs.iter().map(|job| job.place.table.clone());
     let mut objects: Vec<JobObject> =
         tables.zip(&finished).map(|(table, done)| object(table, done)).collect();
@@ -182,15 +202,16 @@ async fn write_manifest(
     store: &Arc<dyn Store>,
     wanted: &str,
     text: Vec<u8>,
+    objects: &[Option<Finished>],
 ) -> Result<CompletedObject, StoreError> {
     let text = Bytes::from(text);
     let mut number = 1;
     let written = loop {
         let name = numbered_name(wanted, number);
         match write_once(store, &name, &text).await {
-            // Perhaps by a process that has the job too, just now.
-            Err(StoreError::Taken { .. }) => match find_same(store, &name, &text).await? {
-                Some(same) => return Ok(same),
+            // Perhaps by an earlier attempt, or by a process that has the job too, just now.
+            Err(StoreError::Taken { .. }) => match find_manifest(store, &name, objects).await? {
+                Some(own) => return Ok(own),
                 None => number += 1,
             },
             written => break written?,
@@ -201,12 +222,27 @@ async fn write_manifest(
         if name == written.name {
             break;
         }
-        if let Some(first) = find_same(store, &name, &text).await? {
+        if let Some(first) = find_manifest(store, &name, objects).await? {
             store.delete(&written.name).await?;
             return Ok(first);
         }
     }
     Ok(written)
+}
+
+/// The object of a name, if it is the manifest of these objects.
+async fn find_manifest(
+    store: &Arc<dyn Store>,
+    name: &str,
+    objects: &[Option<Finished>],
+) -> Result<Option<CompletedObject>, StoreError> {
+    let version = match store.stat(name).await {
+        Ok(found) => found.version,
+        Err(StoreError::NoObject { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let is_own = is_manifest_of(store, name, objects).await?;
+    Ok(is_own.then(|| CompletedObject { name: name.to_owned(), version }))
 }
 
 fn object(table: Option<String>, finished: &Finished) -> JobObject {

@@ -92,9 +92,13 @@ pub enum OnChange {
 }
 
 impl ExportRequest {
-    /// Whether nothing of the database is left out: no table, no row, no definition.
+    /// Whether nothing of the database is left out: no table, no row, no definition. Objects of tables have no views, for
+    /// one.
     pub fn is_of_everything(&self) -> bool {
-        self.tables.is_empty() && self.filters.is_empty() && !is_part(&self.settings)
+        !self.each_table
+            && self.tables.is_empty()
+            && self.filters.is_empty()
+            && !is_part(&self.settings)
     }
 
     /// Whether a client requests the same in both, whatever the host adds.

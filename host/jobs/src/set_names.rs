@@ -47,7 +47,17 @@ pub(crate) fn table_object_name(
     format: &str,
     encoding: &Encoding,
 ) -> String {
-    format!("{set}.{}.{format}{}", in_name(table), encoding.suffix())
+    let name = format!("{set}.{}.{format}{}", in_name(table), encoding.suffix());
+    let Some(kept) = name.len().checked_sub(MANIFEST_SUFFIX.len()) else { return name };
+    match name.split_at_checked(kept) {
+        // A table called manifest, as JSON: nobody is to take it for the manifest.
+        Some((before, suffix)) if suffix.eq_ignore_ascii_case(MANIFEST_SUFFIX) => {
+            let (dot, rest) = suffix.split_at(1);
+            let (letter, rest) = rest.split_at(1);
+            format!("{before}{dot}%{:02X}{rest}", letter.as_bytes()[0])
+        }
+        _ => name,
+    }
 }
 
 /// A table's name as part of an object's: what can't be in names of files everywhere, or has a meaning in URLs and shells'
@@ -89,6 +99,10 @@ mod tests {
         for name in long {
             assert!(name.len() <= 120 && object_name(&name).is_ok(), "{name}");
         }
+        let as_json = |table: &str| table_object_name("d", table, "json", &Encoding::default());
+        assert_eq!(as_json("manifest"), "d.%6Danifest.json");
+        assert_eq!(as_json("a.Manifest"), "d.a.%4Danifest.json");
+        assert_eq!(as_json("my manifest"), "d.my manifest.json");
         assert!(object_set_name(&"a".repeat(101)).is_err() && object_set_name("a/b").is_err());
     }
 }

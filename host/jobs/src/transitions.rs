@@ -20,6 +20,7 @@ use partway_wasmtime::CallError;
 use partway_wasmtime::exporter::ExportError;
 
 use crate::chosen_tables::TableError;
+use crate::codec_component::CodecComponentError;
 use crate::job_error::JobError;
 use crate::record::{JobRecord, JobState};
 use crate::request::OnChange;
@@ -95,6 +96,8 @@ fn job_remedy(error: &JobError) -> Remedy {
         | JobError::Call(CallError::Exporter(ExportError::InvalidCheckpoint(_))) => {
             Remedy::StartOver
         }
+        // The file may come back.
+        JobError::Codec(CodecComponentError::Load { .. }) => Remedy::LeaveToOthers,
         error if error.is_transient() => Remedy::Retry,
         JobError::Store(StoreError::Refused { .. } | StoreError::NotFound { .. }) => {
             Remedy::RetryIfBegun

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::{
-    Program, Server, assert_sentences, garage, jobs, killed_often, preload, sha256, stored, tiny,
-    wait_for_parts,
+    Program, Server, WAIT_LIMIT, assert_sentences, garage, jobs, killed_often, preload, sha256,
+    stored, tiny, wait_for_parts,
 };
 
 /// Tables of all kinds, some with names that files can't have.
@@ -51,6 +53,11 @@ impl Case {
         let mut export = Program::export(&self.database, "store", self.folder.path());
         export.command.args(options.split_whitespace()).current_dir(self.folder.path());
         export
+    }
+
+    /// How many objects there are for all to see, without manifests.
+    fn visible(&self) -> usize {
+        stored(&self.store()).iter().filter(|name| !name.starts_with('.')).count()
     }
 
     /// Manifests in the store.
@@ -153,6 +160,10 @@ fn verify_names_the_object_that_differs() {
     fs::remove_file(&keys).unwrap();
     let (code, printed) = case.verify(&exported, &[]);
     assert!(code == Some(1) && printed.contains("and 2 could not be verified"), "{printed}");
+    let newer = fs::read_to_string(&exported).unwrap();
+    fs::write(&exported, newer.replace("\"manifest_set\": 1", "\"manifest_set\": 2")).unwrap();
+    let (code, printed) = case.verify(&exported, &[]);
+    assert!(code == Some(1) && printed.contains("it has version 2"), "{printed}");
 }
 
 #[test]
@@ -213,6 +224,117 @@ fn nothing_appears_before_all_is_done_and_nothing_is_left_of_what_is_cancelled()
     assert_eq!((case.manifests().len(), stored(&case.store()).len()), (1, NAMES.len()));
 }
 
+/// Has the library count the calls about these folders of `root`, in a file.
+fn counting(export: &mut Program, library: &Path, root: &Path, folders: &[&str]) -> PathBuf {
+    let counts = root.join("counts");
+    fs::write(&counts, [0; 8192]).unwrap();
+    let folders = folders.iter().map(|name| root.join(name).to_str().unwrap().to_owned());
+    export.command.env("LD_PRELOAD", library).env("FAULT_COUNTS", &counts);
+    export.command.env("FAULT_FOLDERS", folders.collect::<Vec<_>>().join(":"));
+    counts
+}
+
+/// Has a call of a kind fail: the one of this number.
+fn failing(export: &mut Program, kind: &str, at: u64) {
+    export.command.env("FAULT_KIND", kind).env("FAULT_AT", at.to_string()).env("FAULT_ERRNO", "5");
+}
+
+/// Runs an export that can make so many objects appear and no more, and kills it when there are `visible` in the store.
+fn killed_at_object(mut export: Program, appearing: u64, visible: usize, case: &Case) {
+    let library = preload("calls", case.folder.path());
+    let root = case.folder.path().canonicalize().unwrap();
+    counting(&mut export, &library, &root, &["store"]);
+    failing(&mut export, "link", appearing + 1);
+    let mut child = export.command.env("FAULT_AND_ALL_AFTER", "1").spawn().unwrap();
+    let began = Instant::now();
+    while case.visible() < visible {
+        assert!(began.elapsed() < WAIT_LIMIT, "{:?}", stored(&case.store()));
+        sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_was_not_saved_when_all_had_appeared_is_found_again() {
+    let case = Case::new();
+    let (state, saved) = (case.folder.path().join("state"), case.folder.path().join("saved"));
+    let export = || case.export("--each-table --name all");
+    killed_at_object(export(), NAMES.len() as u64, NAMES.len(), &case);
+    let id = jobs(case.folder.path())[0]["job"].as_str().unwrap().to_owned();
+    fs::create_dir(&saved).unwrap();
+    for entry in fs::read_dir(&state).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), saved.join(entry.file_name())).unwrap();
+    }
+    export().succeed();
+    let manifest = case.manifests();
+    assert_eq!(manifest.len(), 1);
+
+    // As if that had been killed a moment before its end. A manifest of now would say another time.
+    fs::remove_dir_all(&state).unwrap();
+    fs::rename(&saved, &state).unwrap();
+    sleep(Duration::from_millis(1100));
+    let resumed = Program::jobs(case.folder.path(), ["resume", &id]).run();
+    assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
+    assert_eq!(case.manifests(), manifest);
+    assert_eq!(case.visible(), NAMES.len());
+}
+
+#[test]
+fn the_manifest_of_another_with_the_same_bytes_is_left_alone() {
+    let case = Case::new();
+    // Others, who know nothing of this one's jobs.
+    let elsewhere = case.folder.path().join("elsewhere");
+    let theirs = || {
+        let store = case.store();
+        Program::export(&case.database, store.to_str().unwrap(), &elsewhere).with([
+            "--each-table",
+            "--name",
+            "all",
+        ])
+    };
+    let mut begun = theirs().with(["--slice-parts", "1", "--part-size", "8KiB", "--pause", "60s"]);
+    let mut child = begun.command.spawn().unwrap();
+    wait_for_parts(&elsewhere, 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let exported = case.export("--each-table --name all").succeed();
+
+    killed_at_object(theirs().with(["--part-size", "8KiB"]), 2, NAMES.len() + 1, &case);
+    let id = jobs(&elsewhere)[0]["job"].as_str().unwrap().to_owned();
+    let cancelled = Program::jobs(&elsewhere, ["cancel", &id]).run();
+    assert!(cancelled.status.success(), "{}", String::from_utf8_lossy(&cancelled.stderr));
+    let (code, printed) = case.verify(&location(&exported), &[]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert_eq!((case.manifests().len(), stored(&case.store()).len()), (1, NAMES.len()));
+}
+
+#[test]
+fn names_that_tables_would_share_are_told_apart() {
+    let Some(server) = garage() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("app.db");
+    let tables = "CREATE TABLE t (a); INSERT INTO t VALUES (1);
+        CREATE TABLE \"t-2\" (a); INSERT INTO \"t-2\" VALUES (1); CREATE TABLE manifest (a)";
+    Connection::open(&database).unwrap().execute_batch(tables).unwrap();
+    let prefix = server.prefix("shared-names");
+    let export = |options: &[&str]| {
+        let export = Program::export(&database, &prefix, folder.path());
+        server.with(export.with(["--format", "json"]).with(options.iter().copied())).succeed()
+    };
+    export(&["--table", "t", "--name", "d.t.json"]);
+    let exported = export(&["--each-table", "--name", "d"]);
+    let location = exported["location"].as_str().unwrap();
+    assert!(location.ends_with("/d.manifest.json"), "{location}");
+    let verified = server.with(Program::verify(location)).run();
+    let printed = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success(), "{printed}");
+    for name in ["d.t-2.json", "d.t-2-2.json", "d.%6Danifest.json"] {
+        assert!(printed.contains(name), "{name}: {printed}");
+    }
+}
+
 #[test]
 fn whichever_call_fails_all_objects_are_there_in_the_end() {
     let folder = tempfile::tempdir().unwrap();
@@ -223,14 +345,9 @@ fn whichever_call_fails_all_objects_are_there_in_the_end() {
         let root = case.folder.path().canonicalize().unwrap();
         let options = "--each-table --part-size 16KiB --retries 0 --name all";
         let mut export = case.export(options);
-        let counts = root.join("counts");
-        fs::write(&counts, [0; 8192]).unwrap();
-        let folders = ["state", "store"].map(|name| root.join(name).to_str().unwrap().to_owned());
-        export.command.env("LD_PRELOAD", &library).env("FAULT_COUNTS", &counts);
-        export.command.env("FAULT_FOLDERS", folders.join(":"));
+        let counts = counting(&mut export, &library, &root, &["state", "store"]);
         if let Some((kind, at)) = fault {
-            export.command.env("FAULT_KIND", kind).env("FAULT_AT", at.to_string());
-            export.command.env("FAULT_ERRNO", "5");
+            failing(&mut export, kind, at);
         }
         let output = export.run();
         let counted = fs::read(&counts).unwrap();
@@ -329,6 +446,10 @@ fn the_service_sends_and_deletes_each_of_them() {
     assert_eq!(sent.header("content-type"), "application/json");
     assert!(sent.body == fs::read(store.join("all.manifest.json")).unwrap());
     server.get(&format!("{download}?table=nothing")).error(404);
+    let signed = server.get(&format!("{download}/ticket?table=b+%26+c")).result(200);
+    let sent = server.get(signed["url"].as_str().unwrap());
+    assert_eq!(String::from_utf8(sent.body).unwrap(), "\"a\"\r\n\"x\"\r\n");
+    server.get(&format!("{download}/ticket?redirect=1")).error(400);
     for (body, error) in [
         (r#"{"eachTable": true, "format": "sqlite"}"#, "can't be used with format sqlite"),
         (r#"{"eachTable": true, "tables": ["nothing"]}"#, "no such table"),
@@ -337,6 +458,14 @@ fn the_service_sends_and_deletes_each_of_them() {
         let told = server.post("/export/dump", body).error(400);
         assert!(told.contains(error), "{told}");
     }
+    // The name of its manifest may be another's by now: the objects are its own.
+    fs::remove_file(store.join("all.manifest.json")).unwrap();
+    let again = server.post("/export/dump", body).accepted();
+    let status = server.until(&again, |status| status["finishedAt"].is_string());
+    assert_eq!(status["name"], "all.manifest.json");
+    assert_eq!(server.get(objects[0]["downloadUrl"].as_str().unwrap()).status, 200);
+    server.get(&download).error(410);
+    assert_eq!(server.ask("DELETE", &format!("/export/{again}"), &[], "").status, 200);
     // One that is somebody else's by now stays.
     let changed = objects[1]["name"].as_str().unwrap();
     fs::write(store.join(changed), "changed").unwrap();

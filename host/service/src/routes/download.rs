@@ -27,7 +27,7 @@ use crate::http::error::{ApiError, CommonErrors, ErrorBody};
 use crate::http::headers::{disposition, file_headers, set_headers};
 use crate::http::range::{Selection, select};
 use crate::http::response::{ResultBody, result};
-use crate::paths::download_url;
+use crate::paths::{download_url, table_download_url};
 use crate::state::ServiceState;
 use crate::state::exports::StoreExports;
 use crate::state::signed_urls::SignedUrl;
@@ -99,6 +99,7 @@ pub async fn get(
     params(
         Id,
         ("redirect" = Option<u8>, Query, description = "Has no effect", minimum = 0, maximum = 1),
+        ("table" = Option<String>, Query, description = "As for GET"),
         ("If-None-Match" = Option<String>, Header, description = "The ETags of the objects that the client has"),
     ),
     responses(
@@ -181,7 +182,7 @@ fn wanted(query: Option<&str>) -> Result<Wanted, ApiError> {
             ("table", table) => wanted.table = Some(table.to_owned()),
             _ => {
                 return Err(ApiError::bad_request(
-                    "the query may only have redirect=1 or redirect=0",
+                    "the query may only have redirect=1 or redirect=0, and table",
                 ));
             }
         }
@@ -247,19 +248,31 @@ async fn existing_object(
     get,
     path = "/export/download/{id}/ticket",
     operation_id = "downloadTicket",
-    params(Id),
+    params(
+        Id,
+        ("table" = Option<String>, Query, description = "Of an export that has made an object of each table: the table whose it is"),
+    ),
     responses(
         CommonErrors,
         (status = 200, description = "The URL", body = ResultBody<SignedUrl>),
+        (status = 400, description = "The query is invalid", body = ErrorBody),
         (status = 404, description = "There is no such export", body = ErrorBody),
     )
 )]
 pub async fn ticket(
     State(state): State<Arc<ServiceState>>,
     Id(id): Id,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
+    let Wanted { table, redirects: false } = wanted(query.as_deref())? else {
+        return Err(ApiError::bad_request("a signed URL can't redirect: leave out redirect=1"));
+    };
     state.export(&id).await?;
-    let url = state.signed_urls.sign(&download_url(&id), SystemClock.now());
+    let address = match &table {
+        Some(table) => table_download_url(&id, table),
+        None => download_url(&id),
+    };
+    let url = state.signed_urls.sign(&address, SystemClock.now());
     Ok(result(StatusCode::OK, &url))
 }
 
