@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use partway_jobs::{
@@ -17,6 +18,9 @@ use crate::failure::Failure;
 use crate::output::message;
 use crate::progress::Progress;
 use crate::signals::listen;
+
+/// How long it takes until reads are interrupted once more.
+const INTERRUPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// Writes the whole dump to standard output.
 pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(), Failure> {
@@ -42,7 +46,11 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
     let (reading, stopped) = (export.snapshot().clone(), stop.clone());
     tokio::spawn(async move {
         stopped.cancelled().await;
-        reading.interrupt();
+        // A read that is about to begin does not notice: the next one is meant for it.
+        loop {
+            reading.interrupt();
+            tokio::time::sleep(INTERRUPT_AGAIN).await;
+        }
     });
     let result = tokio::task::spawn_blocking(move || {
         export.run(&exporter, &options, &encoding, StandardOutput, counters, stop)
