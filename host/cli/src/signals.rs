@@ -13,8 +13,10 @@ pub fn listen() -> CancellationToken {
 pub fn listen_with(print: impl Fn(&str) + Send + 'static) -> CancellationToken {
     let stop = CancellationToken::new();
     let token = stop.clone();
+    // Before the task runs: a signal may come first.
+    let signals = Signals::new();
     tokio::spawn(async move {
-        let Ok(mut signals) = Signals::new() else { return };
+        let Ok(mut signals) = signals else { return };
         while signals.next().await {
             if token.is_cancelled() {
                 std::process::exit(130);
