@@ -51,7 +51,7 @@ export class Exporter {
     const guard = (): void => this.#imports.refuseIfRunning();
     this.#jobs = bucket === null ? null : new Jobs(ctx.storage, this.#settings, bucket, guard, this.#turns);
     this.#callbacks = this.#jobs === null ? null : new Callbacks(this.#jobs.state, this.#settings);
-    this.#streams = new Streams(ctx.storage, this.#settings, guard);
+    this.#streams = new Streams(ctx.storage, this.#settings, guard, this.#turns);
     this.#alarms = new Alarms(ctx.storage, () => this.#nextDue());
     // The platform gives an alarm up after six failures: whatever wakes the object sets it again.
     if (this.#nextDue() !== null) ctx.waitUntil(this.#alarms.arm());

@@ -9,7 +9,7 @@ export interface Budget {
   readonly slicePieces: number;
   /** Pieces that a slice makes while others come: it is how long a request may have to wait. */
   readonly busySlicePieces: number;
-  /** Rows that a slice reads, but never before it has written a piece. */
+  /** Rows that a slice reads, but never before it has written a piece, if it writes any. */
   readonly sliceRows: number;
   /** How long others have their turn between two slices, in milliseconds: at least one round of the event loop. */
   readonly pauseMs: number;
@@ -55,7 +55,27 @@ export function budgetFor(format: string, budget: Budget): Budget {
   return { ...budget, busySlicePieces: Math.min(ROW_GROUP_PIECES * busySlicePieces, slicePieces) };
 }
 
-/** The imports of one slice. */
-export function pacing(budget: Budget, rowsRead: () => number): { shouldYield(): boolean } {
-  return { shouldYield: () => rowsRead() >= budget.sliceRows };
+/**
+ * So many batches, of some 48 KiB each, a slice may read that writes nothing: a look at the rows, which would else be one
+ * slice of as many rows as there may be. It takes as long as a slice of dump.
+ */
+const LOOK_BATCHES = 16;
+
+/** What a slice has done so far. */
+export interface Done {
+  readonly rows: number;
+  readonly batches: number;
+  readonly parts: number;
+}
+
+/** The imports of one slice. A component that gets no further without a part does not ask before it has written one. */
+export function pacing(budget: Budget, done: () => Done): { shouldYield(): boolean } {
+  let isOver = false;
+  return {
+    shouldYield: () => {
+      const { rows, batches, parts } = done();
+      isOver ||= rows >= budget.sliceRows || (parts === 0 && batches >= LOOK_BATCHES);
+      return isOver;
+    },
+  };
 }

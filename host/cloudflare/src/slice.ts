@@ -56,7 +56,7 @@ function withImports<T>(
 ): T {
   const rows = new Rows(sql, view, memory);
   try {
-    const paced = budget === null ? { shouldYield: () => false } : pacing(budget, () => rows.read);
+    const paced = budget === null ? { shouldYield: () => false } : pacing(budget, () => ({ ...rows.read, parts: parts.parts.length }));
     return call({ rows: rows.imports, parts: parts.imports, pacing: paced });
   } finally {
     rows.close();

@@ -229,12 +229,32 @@ export class State {
   }
 }
 
-/** A record. Those that were saved before there was compression have none. */
+/**
+ * What a request asks for in which nothing is given, in the order in which requests are made: the text of a repeated one
+ * is compared.
+ */
+const NOTHING_GIVEN: ExportRequest = {
+  format: 'sql',
+  tables: [],
+  excludeTables: [],
+  content: null,
+  limit: null,
+  target: null,
+  null: null,
+  header: null,
+  blobs: null,
+  types: null,
+  uncompressed: null,
+  compress: null,
+  name: null,
+  callbackUrl: null,
+};
+
+/** A record. Earlier versions, which may have saved it, knew less: what they could not be asked for, nobody has. */
 function parsed(text: string): ExportRecord {
   const record = JSON.parse(text) as ExportRecord;
-  const { name, callbackUrl, ...request } = record.request;
-  const compress = request.compress ?? null;
-  return { ...record, request: { ...request, compress, name, callbackUrl }, encoded: record.encoded ?? null };
+  const later = { encoded: null, expected: { tables: 0, rows: null }, crashes: 0, startedAt: record.createdAt };
+  return { ...later, ...record, request: { ...NOTHING_GIVEN, ...record.request } };
 }
 
 /** An export that has not begun. */

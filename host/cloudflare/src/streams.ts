@@ -10,6 +10,7 @@ import type { ScanMemory } from './rows/rows.js';
 import { firstCheckpoint, runSlice } from './slice.js';
 import { Snapshot } from './snapshot/snapshot.js';
 import { optionsOf, type ExportRequest } from './state.js';
+import type { Turns } from './turns.js';
 
 /** The size of the pieces that are sent, and how many are made at a time. */
 const PART_SIZE = BLOCK_SIZE;
@@ -42,13 +43,15 @@ export class Streams {
   readonly #storage: DurableObjectStorage;
   readonly #settings: Settings;
   readonly #guard: () => void;
+  readonly #turns: Turns;
   #running: Running | null = null;
 
   /** `guard`: throws if no export may start now. */
-  constructor(storage: DurableObjectStorage, settings: Settings, guard: () => void) {
+  constructor(storage: DurableObjectStorage, settings: Settings, guard: () => void, turns: Turns) {
     this.#storage = storage;
     this.#settings = settings;
     this.#guard = guard;
+    this.#turns = turns;
   }
 
   /** When to look whether a dump has been left alone; null: there is none. */
@@ -83,17 +86,27 @@ export class Streams {
     this.#running = running;
     const head = running.codec?.start().head ?? new Uint8Array(0);
     let first: Uint8Array[] | null = [head, ...this.#next(running)].filter(({ length }) => length > 0);
+    let isCancelled = false;
     return new ReadableStream<Uint8Array>(
       {
-        pull: (controller) => {
+        // The stream pulls again only when this has ended.
+        pull: async (controller) => {
           let parts = first ?? this.#next(running);
           first = null;
-          // Nobody pulls again where nothing has come.
-          while (parts.length === 0 && running.checkpoint !== null) parts = this.#next(running);
+          this.#turns.begin();
+          // Nobody pulls again where nothing has come. A look at the rows makes nothing for long.
+          while (parts.length === 0 && running.checkpoint !== null) {
+            await this.#turns.give(this.#settings.budget);
+            if (isCancelled) return;
+            parts = this.#next(running);
+          }
           for (const part of parts) controller.enqueue(part);
           if (running.checkpoint === null) controller.close();
         },
-        cancel: () => this.#end(running),
+        cancel: () => {
+          isCancelled = true;
+          this.#end(running);
+        },
       },
       { highWaterMark: 0 },
     );

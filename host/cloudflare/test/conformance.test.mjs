@@ -40,6 +40,13 @@ const DIFFERENCES = [
     object: /^there is nothing at ".*"$/,
   },
   {
+    why: 'the object makes no objects of tables, which a query could name',
+    steps: /export\/download/,
+    keys: /^body\.error$/,
+    service: 'the query may only have redirect=1 or redirect=0, and table',
+    object: 'the query may only have redirect=1 or redirect=0',
+  },
+  {
     why: 'a folder and a binding have no URLs, each for its reason',
     steps: /redirect=1/,
     keys: /^body\.error$/,

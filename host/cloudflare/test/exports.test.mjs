@@ -142,6 +142,42 @@ test('an export asked for meanwhile waits, and is the state when its turn comes'
   assert.deepEqual((await world.objects()).filter((key) => key.startsWith('second/')), ['second/same-2.sql', 'second/same.sql']);
 });
 
+test('exports that an earlier version has saved start over, come next, and are known', async () => {
+  const subject = world.subject('earlier', { prefix: 'earlier/' });
+  await subject.sql('CREATE TABLE t (a)', 'INSERT INTO t VALUES (1)');
+  await subject.set({ isManual: true });
+  const post = async (key, body) => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': key };
+    const { result, error } = await subject.json('export/dump', { method: 'POST', headers, body: JSON.stringify(body) });
+    return error ?? result.exportId;
+  };
+  const requests = { running: { name: 'running.sql' }, queued: { format: 'csv', tables: ['t'], name: 'queued.csv' } };
+  const ids = { running: await post('running', requests.running), queued: await post('queued', requests.queued) };
+  // As they were before there were formats; and before there were parts of databases.
+  const saved = {
+    running: { format: 'sql', tables: [], target: null, name: 'running.sql', callbackUrl: null },
+    queued: { format: 'csv', tables: ['t'], target: null, null: null, header: null, blobs: null, name: 'queued.csv', callbackUrl: null },
+  };
+  for (const [key, request] of Object.entries(saved)) {
+    await subject.sql(
+      `UPDATE tmp_export_state SET record = json_set(json_remove(record, '$.encoded', '$.expected', '$.startedAt', '$.crashes'),
+        '$.request', json('${JSON.stringify(request)}')) WHERE id = '${ids[key]}'`,
+    );
+  }
+  await subject.evict();
+  assert.deepEqual((await subject.json('exports')).result.map(({ exportId }) => exportId), [ids.queued, ids.running]);
+  // A change of the schema makes the first one start over.
+  await subject.sql('CREATE TABLE another (x)');
+  const copy = await world.copy(subject);
+  while ((await subject.status(ids.queued)).finishedAt === null) await subject.json('alarm');
+  const running = await subject.status(ids.running);
+  assert.equal(running.restarts, 1);
+  await assertStored(subject, running, exported(copy));
+  await assertStored(subject, await subject.status(ids.queued), exported(copy, ['--format', 'csv', '--table', 't']));
+  for (const [key, request] of Object.entries(requests)) assert.equal(await post(key, request), ids[key]);
+  assert.match(await post('running', { ...requests.running, limit: 1 }), /used for another request/);
+});
+
 test('a cancelled export leaves nothing, and one that is done can be deleted', async () => {
   const subject = world.subject('cancelled', { prefix: 'cancelled/', ...ONE_BY_ONE });
   await fill(subject, 12);

@@ -55,6 +55,41 @@ test('slices are large while nobody comes, and small while others do', async () 
   assert.ok(read.slices > 3 * quiet.slices, `${read.slices} slices beside ${read.visits} requests`);
 });
 
+test('others have their turn while a stream looks at the rows, and may end it', async () => {
+  const subject = await filled('look', 30, { bucket: false });
+  const { body } = await subject.fetch('export/dump?format=parquet&table=t');
+  const reader = body.getReader();
+  let isLooking = true;
+  const first = reader.read().finally(() => {
+    isLooking = false;
+  });
+  let visits = 0;
+  for (; isLooking; visits++) await subject.sql(`UPDATE t SET a = 'changed' WHERE id = ${1 + visits}`);
+  assert.ok(visits > 5, `${visits} writes`);
+  assert.equal(Buffer.from((await first).value).toString('latin1', 0, 4), 'PAR1');
+  while (!(await reader.read()).done);
+  assert.deepEqual(await subject.leftovers(), []);
+
+  assert.deepEqual(await subject.post('look', []), { done: true, bytes: 0 });
+  assert.deepEqual(await subject.leftovers(), []);
+  const { error } = await subject.post('look', ['CREATE TABLE another (x)']);
+  assert.match(error, /the database was changed while it was streamed \(schema\)/);
+  assert.deepEqual(await subject.leftovers(), []);
+});
+
+test('others have their turn in the look of an export to a bucket, too', async () => {
+  const subject = await filled('look kept', 30);
+  await subject.set({ isManual: true });
+  const id = await subject.start({ format: 'parquet', tables: ['t'] });
+  // The first step of an alarm begins the upload; the look follows.
+  const alarm = subject.json('alarm');
+  let visits = 0;
+  for (let status = await subject.status(id); status.finishedAt === null; status = await subject.status(id)) visits += 1;
+  await alarm;
+  assert.equal((await subject.status(id)).status, 'done');
+  assert.ok(visits > 5, `${visits} requests`);
+});
+
 test('an export goes on, however many requests there are', async () => {
   const subject = await filled('crowd', 6);
   const crowd = Array.from({ length: 20 });

@@ -86,6 +86,8 @@ export class Subject extends DurableObject {
         return Response.json(this.exporter.importStatus(searchParams.get('id') ?? undefined));
       case '/import-cancel':
         return Response.json(await this.exporter.cancelImport(searchParams.get('id')));
+      case '/look':
+        return Response.json(await this.look(await request.json()));
       case '/alarm':
         try {
           await this.fire({ retryCount: 0, isRetry: false });
@@ -117,6 +119,22 @@ export class Subject extends DurableObject {
         return { error: error.message };
       }
     });
+  }
+
+  /** Streams a Parquet file, and while it looks at the rows, runs statements or, without any, cancels it: how it ends. */
+  async look(statements) {
+    const { body } = await this.exporter.fetch(new Request('http://object/export/dump?format=parquet&table=t'));
+    const reader = body.getReader();
+    const first = reader.read();
+    await scheduler.wait(5);
+    if (statements.length > 0) this.run(statements);
+    else await reader.cancel();
+    try {
+      const { done, value } = await first;
+      return { done, bytes: value?.length ?? 0 };
+    } catch (error) {
+      return { error: error.message };
+    }
   }
 
   async importFrom({ key, options }) {

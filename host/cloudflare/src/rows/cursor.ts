@@ -31,8 +31,8 @@ export interface ScanContext {
   builder: BatchBuilder | null;
   /** The scan of whose last batch a position was asked for: where the next slice may go on. */
   last: TableScan | null;
-  /** Told of every row that is read. */
-  readonly countRows: (rows: number) => void;
+  /** Told of every batch that is read, and its rows. */
+  readonly countBatch: (rows: number) => void;
 }
 
 /** A running query, or what it gave until its end. */
@@ -86,7 +86,7 @@ export class TableScan {
     } catch (error) {
       throw readFailed(displayed(this.#query.source.table.name), error);
     }
-    this.#context.countRows(builder.rows);
+    this.#context.countBatch(builder.rows);
     return builder.finish();
   }
 

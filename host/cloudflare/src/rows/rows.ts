@@ -53,7 +53,7 @@ export class Rows {
   readonly #tables: ReadonlyMap<string, TableInfo>;
   readonly #scans: TableScan[] = [];
   #schema: Schema | null = null;
-  #read = 0;
+  readonly #read = { rows: 0, batches: 0 };
 
   /** `memory`: what the last slice over the same view has left. */
   constructor(sql: SqlStorage, view: View, memory: ScanMemory) {
@@ -63,8 +63,9 @@ export class Rows {
       sql,
       builder: memory.paused?.builder ?? null,
       last: null,
-      countRows: (rows) => {
-        this.#read += rows;
+      countBatch: (rows) => {
+        this.#read.rows += rows;
+        this.#read.batches += 1;
       },
     };
     this.#tables = new Map(
@@ -72,8 +73,8 @@ export class Rows {
     );
   }
 
-  /** How many rows have been read. */
-  get read(): number {
+  /** How many rows have been read, and in how many batches. */
+  get read(): { readonly rows: number; readonly batches: number } {
     return this.#read;
   }
 
