@@ -23,16 +23,15 @@ pub async fn manifest_set(
         _ => return Ok(None),
     }
     let text = source.read_whole(MAX_BYTES).await?;
-    let single = || Ok(ManifestSet::new(vec![Manifest::from_json(&text)?]));
-    let newer = |error: ManifestError| anyhow!("{} {error}", source.location());
-    let set = match ManifestSet::from_json(&text) {
-        Err(error @ ManifestError::Newer { .. }) => return Err(newer(error).into()),
-        Err(_) => single(),
-        set => set,
-    };
+    let set = ManifestSet::from_json(&text).or_else(|error| match error {
+        ManifestError::Newer { .. } => Err(error),
+        _ => Ok(ManifestSet::new(vec![Manifest::from_json(&text)?])),
+    });
     let set = match set {
         Ok(set) => set,
-        Err(error @ ManifestError::Newer { .. }) => return Err(newer(error).into()),
+        Err(error @ ManifestError::Newer { .. }) => {
+            return Err(anyhow!("{} {error}", source.location()).into());
+        }
         // A dump may have any name.
         Err(_) => return Ok(None),
     };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use partway_compression::Compression;
+use partway_compression::{Compression, Compressor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EncodeError;
@@ -34,6 +34,9 @@ pub struct CodecComponent {
     pub media_type: String,
 }
 
+/// Compresses the block of a number, counted from 1. Called for one block after another.
+pub type CompressBlock = Box<dyn FnMut(u32, &[u8]) -> Result<Vec<u8>, EncodeError> + Send>;
+
 /// Compresses an object's blocks, and makes what comes before and behind them.
 ///
 /// A block's encoding depends on its number, its bytes and the options alone: the same in any process.
@@ -41,12 +44,13 @@ pub trait BlockCodec: fmt::Debug + Send + Sync {
     /// The object's first bytes, before the first block.
     fn head(&self) -> &[u8];
 
-    /// Compresses the block of this number, counted from 1. May be called on several threads at a time.
+    /// What compresses blocks. A [`BlockEncoder`](crate::BlockEncoder) takes one for each block that is compressed at a time, and
+    /// uses it again until it fails.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Block`] and [`EncodeError::Compress`].
-    fn encode(&self, number: u32, block: &[u8]) -> Result<Vec<u8>, EncodeError>;
+    /// [`EncodeError::Block`] and [`EncodeError::Compress`], as what it returns has.
+    fn compressor(&self) -> Result<CompressBlock, EncodeError>;
 
     /// Whether [`BlockCodec::tail`] depends on the sizes of the blocks' encodings; where it does not, they are not kept.
     fn has_tail(&self) -> bool;
@@ -58,6 +62,25 @@ pub trait BlockCodec: fmt::Debug + Send + Sync {
     ///
     /// [`EncodeError::Compress`], and [`EncodeError::Damaged`] if no object has such sizes.
     fn tail(&self, block_size: u32, length: u64, sizes: &[u32]) -> Result<Vec<u8>, EncodeError>;
+}
+
+impl BlockCodec for Compression {
+    fn head(&self) -> &[u8] {
+        &[]
+    }
+
+    fn compressor(&self) -> Result<CompressBlock, EncodeError> {
+        let mut compressor = Compressor::new(*self)?;
+        Ok(Box::new(move |_, block| Ok(compressor.compress(block)?)))
+    }
+
+    fn has_tail(&self) -> bool {
+        matches!(self, Self::Zstd(_))
+    }
+
+    fn tail(&self, block_size: u32, length: u64, sizes: &[u32]) -> Result<Vec<u8>, EncodeError> {
+        Self::tail(*self, block_size, length, sizes).ok_or(EncodeError::Damaged)
+    }
 }
 
 impl Codec {

@@ -46,7 +46,7 @@ mod stream;
 mod zstd_frames;
 
 pub use block::BlockEncoder;
-pub use codec::{BlockCodec, Codec, CodecComponent};
+pub use codec::{BlockCodec, Codec, CodecComponent, CompressBlock};
 pub use decoder::{Decoder, MAGIC_BYTES, is_encoded};
 pub use encoding::Encoding;
 pub use error::{DecodeError, EncodeError};

@@ -10,8 +10,8 @@ use crate::keys::Recipient;
 /// An encoded object, as far as it is made.
 ///
 /// Its saved form (it is [`Serialize`]) is all that is needed to go on from between two blocks. It holds what has not been
-/// taken, four bytes for each block unless gzip compresses them or nothing does, and the object's key if it is encrypted: keep it as safe as
-/// the database.
+/// taken, the sizes of all blocks' encodings if the object's end depends on them, as with zstd, and the object's key if it is
+/// encrypted: keep it as safe as the database.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EncodedStream {
     /// The size of all blocks but the last, in bytes before they are encoded.

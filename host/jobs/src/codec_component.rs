@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
-use partway_codec::{BlockCodec, BlockEncoder, Codec, CodecComponent, EncodeError};
-use partway_wasmtime::codec::{Codec as LoadedCodec, CodecError, Encoder, Options as CodecOptions};
+use partway_codec::{BlockCodec, BlockEncoder, Codec, CodecComponent, CompressBlock, EncodeError};
+use partway_wasmtime::codec::{Codec as LoadedCodec, CodecError, Options as CodecOptions};
 use partway_wasmtime::{Limits, LoadError};
 
 /// The block size by which a component is asked what it makes, before that of the object is known.
@@ -97,8 +96,7 @@ pub(crate) fn block_encoder(
         .start(&options)
         .map_err(|reason| CodecComponentError::Start { file: component.file.clone(), reason })?;
     let head = description.head;
-    let free = Mutex::default();
-    Ok(BlockEncoder::with_codec(ComponentBlocks { codec, options, head, free }))
+    Ok(BlockEncoder::with_codec(ComponentBlocks { codec, options, head }))
 }
 
 fn load(file: &Path, block_size: u32) -> Result<LoadedCodec, CodecComponentError> {
@@ -117,12 +115,11 @@ fn codec_options(compression: &str, block_size: u32) -> CodecOptions {
     CodecOptions { encoding: encoding.to_owned(), block_size, settings }
 }
 
-/// A component at work: as many instances as blocks are worked on at a time.
+/// A component at work on an object.
 struct ComponentBlocks {
     codec: LoadedCodec,
     options: CodecOptions,
     head: Vec<u8>,
-    free: Mutex<Vec<Encoder>>,
 }
 
 impl fmt::Debug for ComponentBlocks {
@@ -136,15 +133,9 @@ impl BlockCodec for ComponentBlocks {
         &self.head
     }
 
-    fn encode(&self, number: u32, block: &[u8]) -> Result<Vec<u8>, EncodeError> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut encoder = match free {
-            Some(encoder) => encoder,
-            None => self.codec.encoder(&self.options).map_err(failed)?,
-        };
-        let encoded = encoder.encode(number, block).map_err(failed)?;
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
-        Ok(encoded)
+    fn compressor(&self) -> Result<CompressBlock, EncodeError> {
+        let mut encoder = self.codec.encoder(&self.options).map_err(failed)?;
+        Ok(Box::new(move |number, block| encoder.encode(number, block).map_err(failed)))
     }
 
     fn has_tail(&self) -> bool {

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use partway_codec::Encoding;
 
+use crate::set_names::timed_set_name;
+
 /// The longest name, in bytes. Folders allow 255, and hidden, numbered and incomplete files have
 /// longer names.
 const MAX_NAME_BYTES: usize = 200;
@@ -14,7 +16,7 @@ pub fn default_name(now: Timestamp, format: &str, encoding: &Encoding) -> String
 
 /// A name like the default one, with another word than `dump` at its beginning.
 pub fn timed_name(word: &str, now: Timestamp, format: &str, encoding: &Encoding) -> String {
-    format!("{word}_{}.{format}{}", now.strftime("%Y%m%d-%H%M%S"), encoding.suffix())
+    format!("{}.{format}{}", timed_set_name(word, now), encoding.suffix())
 }
 
 /// Why a name can't be used for an object.

@@ -128,10 +128,11 @@ pub(crate) async fn delete_completed(
     record: &JobRecord,
     jobs: &[&Job],
 ) -> Result<(), StoreError> {
-    let mut found = Vec::new();
+    let mut completed = Vec::new();
     for job in jobs {
-        found.push(job.find_completed(store).await?);
+        completed.push(job.find_completed(store).await?);
     }
+    let found: Vec<_> = completed.iter().map(Option::as_ref).collect();
     let wanted = record.object.as_deref().unwrap_or_default();
     for number in 1.. {
         // It has this name, or the next one after those of others.
@@ -139,13 +140,13 @@ pub(crate) async fn delete_completed(
         if !store.is_taken(&name).await? {
             break;
         }
-        if is_manifest_of(store, &name, &found).await? {
+        if is_own_manifest(store, &name, &found).await? {
             store.delete(&name).await?;
             break;
         }
     }
-    for Finished { name, .. } in found.into_iter().flatten() {
-        store.delete(&name).await?;
+    for Finished { name, .. } in completed.iter().flatten() {
+        store.delete(name).await?;
     }
     Ok(())
 }
@@ -154,16 +155,16 @@ pub(crate) async fn delete_completed(
 ///
 /// Their names tell: each object is known to be this job's. Others may have the same hashes, as exports of one database have,
 /// and the manifest's own bytes say when it was written.
-async fn is_manifest_of(
+async fn is_own_manifest(
     store: &Arc<dyn Store>,
     name: &str,
-    found: &[Option<Finished>],
+    found: &[Option<&Finished>],
 ) -> Result<bool, StoreError> {
     let Ok(set) = ManifestSet::from_json(&read_manifest(store, name).await?) else {
         return Ok(false);
     };
     let mut pairs = set.objects.iter().zip(found).filter_map(|(listed, found)| {
-        let Finished { name, sha256, .. } = found.as_ref()?;
+        let Finished { name, sha256, .. } = (*found)?;
         Some((&listed.object.name, &listed.object.sha256) == (name, sha256))
     });
     let is_own = pairs.next().unwrap_or(false) && pairs.all(|is_same| is_same);
@@ -186,7 +187,7 @@ async fn write_set_manifest(
     let bytes = text.len() as u64;
     let sha256 = base16ct::lower::encode_string(&Sha256::digest(&text));
     let wanted = record.object.as_deref().unwrap_or_default();
-    let appeared = finished.iter().cloned().map(Some).collect::<Vec<_>>();
+    let appeared: Vec<_> = finished.iter().map(Some).collect();
     let CompletedObject { name, version } = write_manifest(store, wanted, text, &appeared).await?;
     let tables = jobs.iter().map(|job| job.place.table.clone());
     let mut objects: Vec<JobObject> =
@@ -202,7 +203,7 @@ async fn write_manifest(
     store: &Arc<dyn Store>,
     wanted: &str,
     text: Vec<u8>,
-    objects: &[Option<Finished>],
+    objects: &[Option<&Finished>],
 ) -> Result<CompletedObject, StoreError> {
     let text = Bytes::from(text);
     let mut number = 1;
@@ -234,14 +235,14 @@ async fn write_manifest(
 async fn find_manifest(
     store: &Arc<dyn Store>,
     name: &str,
-    objects: &[Option<Finished>],
+    objects: &[Option<&Finished>],
 ) -> Result<Option<CompletedObject>, StoreError> {
     let version = match store.stat(name).await {
         Ok(found) => found.version,
         Err(StoreError::NoObject { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let is_own = is_manifest_of(store, name, objects).await?;
+    let is_own = is_own_manifest(store, name, objects).await?;
     Ok(is_own.then(|| CompletedObject { name: name.to_owned(), version }))
 }
 

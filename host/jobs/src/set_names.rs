@@ -47,17 +47,15 @@ pub(crate) fn table_object_name(
     format: &str,
     encoding: &Encoding,
 ) -> String {
-    let name = format!("{set}.{}.{format}{}", in_name(table), encoding.suffix());
-    let Some(kept) = name.len().checked_sub(MANIFEST_SUFFIX.len()) else { return name };
-    match name.split_at_checked(kept) {
-        // A table called manifest, as JSON: nobody is to take it for the manifest.
-        Some((before, suffix)) if suffix.eq_ignore_ascii_case(MANIFEST_SUFFIX) => {
-            let (dot, rest) = suffix.split_at(1);
-            let (letter, rest) = rest.split_at(1);
-            format!("{before}{dot}%{:02X}{rest}", letter.as_bytes()[0])
-        }
-        _ => name,
+    let mut name = format!("{set}.{}.{format}{}", in_name(table), encoding.suffix());
+    // A table called manifest, as JSON: nobody is to take it for the manifest.
+    if name.to_ascii_lowercase().ends_with(MANIFEST_SUFFIX) {
+        // Behind the dot.
+        let letter = name.len() - MANIFEST_SUFFIX.len() + 1;
+        let encoded = format!("%{:02X}", name.as_bytes()[letter]);
+        name.replace_range(letter..=letter, &encoded);
     }
+    name
 }
 
 /// A table's name as part of an object's: what can't be in names of files everywhere, or has a meaning in URLs and shells'
