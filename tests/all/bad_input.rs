@@ -152,7 +152,14 @@ fn a_part_size_that_will_not_do_is_refused() {
 fn options_that_name_nothing_are_refused() {
     let case = Case::new();
     case.fails(case.export().with(["--table", "nothing"]), 2, "the database has no such table");
-    case.fails(case.export().with(["--format", "xml"]), 2, "does not know the format \"xml\"");
+    case.fails(
+        case.export().with(["--format", "xml"]),
+        2,
+        "there is no format \"xml\": use sql, sqlite, csv, ndjson, json or parquet",
+    );
+    case.fails(case.export().with(["--encrypt-to", "age1foo"]), 2, "is a damaged public key");
+    let codec = ["--compress", "x", "--codec", "nothing.wasm"];
+    case.fails(case.export().with(codec), 1, "nothing.wasm can't be used: it does not exist");
     case.fails(case.export().with(["--slice-time", "soon"]), 2, "not a duration");
     case.fails(case.export().with(["--slice-parts", "0"]), 2, "0 is not in 1..");
 }
@@ -162,7 +169,7 @@ fn a_component_that_is_none_is_refused() {
     let case = Case::new();
     let file = case.folder.path().join("component.wasm");
     let with = || case.export().with(["--component", file.to_str().unwrap()]);
-    case.fails(with(), 1, "can't be read");
+    case.fails(with(), 1, "it does not exist: check the name");
     fs::write(&file, "no component").unwrap();
     case.fails(with(), 1, "it is not a WebAssembly component");
     fs::write(&file, b"\0asm\x01\0\0\0").unwrap();

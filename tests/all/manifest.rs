@@ -243,7 +243,9 @@ fn a_manifest_that_is_damaged_or_of_another_object_is_not_believed() {
     for text in ["", "{}", "{\"manifest\":7}"] {
         fs::write(&beside, text).unwrap();
         let printed = case.problems(&object, &[]);
-        assert!(printed.contains("a.sql.manifest.json can't be used"), "{printed}");
+        assert!(printed.contains("a.sql.manifest.json can't be used: it "), "{printed}");
+        assert!(printed.trim_end().ends_with("; --no-manifest does without it"), "{printed}");
+        assert!(printed.matches(" line 1 ").count() <= 1, "{printed}");
         assert!(case.verify(&object, &["--no-manifest"]).status.success());
     }
 }

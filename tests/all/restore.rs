@@ -311,7 +311,7 @@ fn nothing_is_overwritten() {
     }
     let nowhere = case.folder.path().join("nowhere/new.db");
     let output = Program::restore(case.dump.to_str().unwrap(), &nowhere).run();
-    assert_refused(&output, 1, "can't be created: No such file or directory");
+    assert_refused(&output, 1, "does not exist: create it first");
 }
 
 #[test]

@@ -73,6 +73,6 @@ impl Export for Formats {
 pub(crate) fn unknown_format(name: &str) -> Error {
     Error::InvalidOptions(format!(
         "this component does not know the format {name:?}: it writes \"sql\", \"sqlite\", \"csv\", \"ndjson\" and \
-         \"json\""
+         \"json\"; \"parquet\" has a component of its own"
     ))
 }

@@ -499,7 +499,7 @@ fn parts_that_make_no_sense_are_refused() {
     };
     for (options, told) in [
         (all(&[("exclude-table", "log*")]), "this would be 2 (\"t\", \"u\")"),
-        (all(&[("exclude-table", "*")]), "there is no table to export as CSV"),
+        (all(&[("exclude-table", "*")]), "no table is left to export"),
         (all(&[("exclude-table", "v")]), "can't be left out: the database has no such table"),
         (options("json", 4096, &[("content", "schema")]), "format \"json\" has rows alone"),
         (options("json", 4096, &[("content", "none")]), "there is no content \"none\""),

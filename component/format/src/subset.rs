@@ -52,9 +52,7 @@ impl Subset {
 
     /// Finds what the options ask for. A name or pattern that no table has is an error.
     pub fn new(schema: &Schema, options: &Options) -> Result<Self, Error> {
-        let mut subset = Self::find(schema, options, VIRTUAL)?;
-        subset.leave_out_belongings(schema);
-        Ok(subset)
+        Self::find(schema, options, VIRTUAL)?.without_what_is_left_out(schema)
     }
 
     /// Finds it for a format that has no definitions: its rows alone are all it has of a table.
@@ -67,8 +65,7 @@ impl Subset {
             )));
         }
         subset.content = Content::All;
-        subset.leave_out_belongings(schema);
-        Ok(subset)
+        subset.without_what_is_left_out(schema)
     }
 
     fn find(schema: &Schema, options: &Options, of_virtual: &'static str) -> Result<Self, Error> {
@@ -108,6 +105,17 @@ impl Subset {
             }
         }
         Ok(subset)
+    }
+
+    /// With all that belongs to what is left out. Some table must stay where tables are left out by their names.
+    fn without_what_is_left_out(mut self, schema: &Schema) -> Result<Self, Error> {
+        self.leave_out_belongings(schema);
+        if self.excludes && !tables(schema).any(|(object, _)| self.has(object)) {
+            return Err(Error::InvalidOptions(
+                "no table is left to export: all that were asked for are left out as well".into(),
+            ));
+        }
+        Ok(self)
     }
 
     /// Virtual tables take their shadow tables with them. Without rows these are nothing, and without definitions they are in
@@ -219,7 +227,7 @@ impl Subset {
                 let found = by_name.get(&parent.to_ascii_lowercase());
                 let Some(found) = found else { continue };
                 let what = match self.has(found) {
-                    false => "which is left out",
+                    false => "which is not in the same object",
                     true if lacks_rows(found) => "of which rows are left out",
                     true => continue,
                 };

@@ -123,13 +123,22 @@ fn on_store(error: &StoreError) -> &'static str {
     }
 }
 
-/// How the refusal of a row is worded that would be loaded whole: a component passes on what it is told as text.
-const ROW_TOO_LARGE: &str = "may be loaded into memory at a time";
+/// How a component words what an option mends, and the option: what it is told, and what it tells, is text.
+const OPTIONS: [(&str, &str); 3] = [
+    // Of a row that would be loaded whole.
+    ("may be loaded into memory at a time", " (--max-loaded-row)"),
+    (
+        "choose one with the option table",
+        " (--table TABLE), or export each to an object of its own (--each-table)",
+    ),
+    ("(types=stored)", ": --types stored"),
+];
 
 fn on_call(error: &CallError) -> &'static str {
     match error {
-        CallError::Exporter(ExportError::InvalidOptions(text)) if text.contains(ROW_TOO_LARGE) => {
-            " (--max-loaded-row)"
+        CallError::Exporter(ExportError::InvalidOptions(text)) => {
+            let mended = OPTIONS.iter().find(|(words, _)| text.contains(words));
+            mended.map_or("", |(_, option)| option)
         }
         CallError::OutOfMemory(_) => "; choose one with --part-size",
         _ => "",

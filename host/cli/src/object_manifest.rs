@@ -1,15 +1,18 @@
 //! The manifest of an object that is verified or restored.
 
-use anyhow::Context;
-use partway_manifest::{Manifest, ManifestProblem, ManifestSet};
+use anyhow::anyhow;
+use partway_manifest::{
+    MANIFEST_SUFFIX, Manifest, ManifestError, ManifestProblem, ManifestSet, begins_as_manifest,
+};
 use partway_verify::pluralize;
+use sha2::{Digest, Sha256};
 
 use crate::arguments::Dump;
 use crate::dump_source::DumpSource;
 use crate::failure::Failure;
 
 /// The largest manifest: that of a million tables has some 150 MB.
-pub const MAX_BYTES: usize = 512 * 1024 * 1024;
+const MAX_BYTES: usize = 512 * 1024 * 1024;
 
 /// How many problems are printed one by one.
 const MAX_PRINTED: usize = 20;
@@ -25,15 +28,32 @@ pub async fn manifest(
     };
     let Some(source) = manifest else { return Ok(None) };
     let text = source.read_whole(MAX_BYTES).await?;
+    let location = source.location();
+    let unusable = |error: ManifestError| {
+        anyhow!("the manifest {location} can't be used: {error}; --no-manifest does without it")
+    };
     if let (Ok(set), DumpSource::Object { name, .. }) = (ManifestSet::from_json(&text), object) {
         let found = set.object(name).cloned();
-        let missing = || format!("the manifest {} lists no object {name}", source.location());
-        return Ok(Some(found.with_context(missing)?));
+        let missing = || anyhow!("the manifest {location} lists no object {name}");
+        return Ok(Some(found.ok_or_else(missing)?));
     }
-    let manifest = Manifest::from_json(&text).with_context(|| {
-        format!("the manifest {} can't be used: --no-manifest does without it", source.location())
-    })?;
-    Ok(Some(manifest))
+    Ok(Some(Manifest::from_json(&text).map_err(unusable)?))
+}
+
+/// What an object lists that is itself a manifest, and its SHA-256. None: it is something else, which may have any name.
+pub async fn listed_by(source: &DumpSource) -> Result<Option<(ManifestSet, String)>, Failure> {
+    match source {
+        DumpSource::Object { name, .. } if name.ends_with(MANIFEST_SUFFIX) => {}
+        _ => return Ok(None),
+    }
+    let text = source.read_whole(MAX_BYTES).await?;
+    match ManifestSet::from_json_of_any(&text) {
+        Ok(set) => Ok(Some((set, base16ct::lower::encode_string(&Sha256::digest(&text))))),
+        Err(error) if begins_as_manifest(&text) => {
+            Err(anyhow!("the manifest {} can't be used: {error}", source.location()).into())
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 /// Problems as they are printed: the first ones, and how many more there are.

@@ -49,6 +49,12 @@ async fn restore_from(arguments: &RestoreArguments, restore: Restore) -> Result<
     let identities = arguments.decryption.identities()?;
     let source = DumpSource::open(&arguments.dump)?;
     let location = source.location();
+    if let Some((set, _)) = object_manifest::listed_by(&source).await? {
+        let objects = pluralize(set.objects.len() as u64, "object");
+        return Err(Failure::usage(anyhow!(
+            "{location} is no dump, but a manifest, which lists {objects}: restore each of them by its own name"
+        )));
+    }
     let object = match arguments.no_manifest || arguments.sha256.is_some() {
         true => None,
         false => object_manifest::manifest(&source, None).await?.map(|manifest| manifest.object),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use partway_jobs::{JobId, JobRecord, JobState, StepError, StepOutcome, Worker};
+use partway_jobs::{JobId, JobRecord, JobState, StepError, StepOutcome, Totals, Worker};
 use partway_verify::pluralize;
 use tokio_util::sync::CancellationToken;
 
@@ -44,12 +44,14 @@ pub async fn run_to_end(
             }
             _ => {
                 let reason = reason(&record, error.as_ref());
-                if record.starts == 0 && error.is_some_and(|error| error.is_wrong_request()) {
+                let error = error.filter(|_| record.starts == 0);
+                let is = |what: fn(&StepError) -> bool| error.as_ref().is_some_and(what);
+                let is_wrong_request = is(StepError::is_wrong_request);
+                if is_wrong_request || is(StepError::is_wrong_place) {
                     // A typing error is no job to keep.
                     worker.jobs().remove(id)?;
-                    return Err(Failure::Usage(reason));
                 }
-                Err(reason.into())
+                Err(if is_wrong_request { Failure::Usage(reason) } else { reason.into() })
             }
         },
         StepOutcome::Refused(error) => {
@@ -58,13 +60,25 @@ pub async fn run_to_end(
         }
         StepOutcome::Stopped(record) => Err(Failure::Interrupted(format!(
             "interrupted after {}; {}",
-            pluralize(record.totals.parts.into(), "part"),
+            done(&record.totals),
             hint.text(id)
         ))),
         _ => {
             Err(anyhow!("another process is already running job {id}: see partway jobs show {id}")
                 .into())
         }
+    }
+}
+
+/// What is saved of a job. What is compressed or encrypted makes parts of many slices, and what is looked at first makes none.
+fn done(totals: &Totals) -> String {
+    match totals.parts {
+        0 if totals.slices > 0 => format!(
+            "{}, with {} read",
+            pluralize(totals.slices.into(), "slice"),
+            pluralize(totals.rows, "row")
+        ),
+        parts => pluralize(parts.into(), "part"),
     }
 }
 
@@ -98,6 +112,18 @@ fn shell_quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_saved_is_told_in_parts_or_slices() {
+        for (parts, slices, rows, said) in [
+            (3, 2, 10, "3 parts"),
+            (0, 0, 0, "0 parts"),
+            (0, 1, 1200, "1 slice, with 1200 rows read"),
+        ] {
+            let totals = Totals { parts, slices, rows, ..Totals::default() };
+            assert_eq!(done(&totals), said);
+        }
+    }
 
     #[test]
     fn paths_are_quoted_where_a_shell_needs_it() {

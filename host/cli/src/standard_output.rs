@@ -71,8 +71,8 @@ pub async fn export(arguments: &ExportArguments, exporter: Exporter) -> Result<(
             }
         }
         Err(error) if error.is_interrupted() => Err(interrupted()),
-        Err(JobError::Call(CallError::Exporter(ExportError::InvalidOptions(text)))) => {
-            Err(Failure::usage(anyhow::anyhow!(text)))
+        Err(error @ JobError::Call(CallError::Exporter(ExportError::InvalidOptions(_)))) => {
+            Err(Failure::usage(error))
         }
         Err(error) => Err(error.into()),
     }

@@ -2,14 +2,13 @@
 
 use anyhow::anyhow;
 use partway_codec::Identities;
-use partway_manifest::{MANIFEST_SUFFIX, Manifest, ManifestError, ManifestSet};
+use partway_manifest::ManifestSet;
 use partway_verify::pluralize;
-use sha2::{Digest, Sha256};
 
 use crate::arguments::VerifyArguments;
 use crate::dump_source::DumpSource;
 use crate::failure::Failure;
-use crate::object_manifest::MAX_BYTES;
+use crate::object_manifest::listed_by;
 use crate::output::message;
 use crate::verify::Verify;
 
@@ -18,29 +17,18 @@ pub async fn manifest_set(
     source: &DumpSource,
     arguments: &VerifyArguments,
 ) -> Result<Option<ManifestSet>, Failure> {
-    match source {
-        DumpSource::Object { name, .. } if name.ends_with(MANIFEST_SUFFIX) => {}
-        _ => return Ok(None),
+    let Some((set, found)) = listed_by(source).await? else { return Ok(None) };
+    let misplaced = [
+        (arguments.against.is_some(), "--against can't be used with a manifest: give it the dump"),
+        (arguments.manifest.is_some(), "--manifest can't be used with a manifest: it is the one"),
+        (
+            arguments.no_manifest,
+            "--no-manifest can't be used with a manifest: what it lists is what is verified",
+        ),
+    ];
+    if let Some((_, said)) = misplaced.into_iter().find(|(is_given, _)| *is_given) {
+        return Err(Failure::usage(anyhow!(said)));
     }
-    let text = source.read_whole(MAX_BYTES).await?;
-    let set = ManifestSet::from_json(&text).or_else(|error| match error {
-        ManifestError::Newer { .. } => Err(error),
-        _ => Ok(ManifestSet::new(vec![Manifest::from_json(&text)?])),
-    });
-    let set = match set {
-        Ok(set) => set,
-        Err(error @ ManifestError::Newer { .. }) => {
-            return Err(anyhow!("{} {error}", source.location()).into());
-        }
-        // A dump may have any name.
-        Err(_) => return Ok(None),
-    };
-    if arguments.against.is_some() {
-        return Err(Failure::usage(anyhow!(
-            "--against can't be used with a manifest: give it the dump"
-        )));
-    }
-    let found = base16ct::lower::encode_string(&Sha256::digest(&text));
     match &arguments.sha256 {
         Some(expected) if *expected != found => Err(Failure::Failed(anyhow!(
             "{} has the SHA-256 {found}, not {expected}",

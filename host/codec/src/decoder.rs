@@ -7,7 +7,7 @@ use age::{DecryptError, Decryptor};
 use flate2::bufread::MultiGzDecoder;
 use partway_compression::SKIPPABLE_MAGIC;
 
-use crate::error::DecodeError;
+use crate::error::{Altered, DecodeError};
 use crate::keys::Identity;
 use crate::zstd_frames::ZstdFrames;
 
@@ -59,7 +59,7 @@ impl<'a> Decoder<'a> {
         let decryptor =
             Decryptor::new_buffered(BufReader::with_capacity(BUFFER, object)).map_err(refused)?;
         let keys = identities.iter().map(|identity| &identity.0 as &dyn age::Identity);
-        Self::decompress(decryptor.decrypt(keys).map_err(refused)?)
+        Self::decompress(Decrypted(decryptor.decrypt(keys).map_err(refused)?))
     }
 
     fn decompress(object: impl Read + 'a) -> Result<Self, DecodeError> {
@@ -85,6 +85,18 @@ fn refused(error: DecryptError) -> DecodeError {
         DecryptError::NoMatchingKeys => DecodeError::WrongIdentity,
         DecryptError::Io(error) => error.into(),
         error => DecodeError::BadHeader(error.to_string()),
+    }
+}
+
+/// What age decrypts. Its words for damage are told apart from those of compressed contents.
+struct Decrypted<R>(R);
+
+impl<R: Read> Read for Decrypted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => io::Error::new(io::ErrorKind::InvalidData, Altered),
+            _ => error,
+        })
     }
 }
 

@@ -30,6 +30,9 @@ pub enum DecodeError {
     /// It ends before what is compressed or encrypted ends.
     #[error("is incomplete: it is cut off")]
     CutOff,
+    /// It can't be decrypted from some byte on: age can't tell whether bytes are altered or missing.
+    #[error("is cut off or altered: it can't be decrypted to its end")]
+    Altered,
     /// It is encrypted, and no identities were given.
     #[error("is encrypted")]
     NoIdentity,
@@ -46,7 +49,13 @@ impl From<io::Error> for DecodeError {
         match error.kind() {
             // Each format has its own words for it.
             io::ErrorKind::UnexpectedEof => Self::CutOff,
+            _ if error.get_ref().is_some_and(|inner| inner.is::<Altered>()) => Self::Altered,
             _ => Self::Read(error),
         }
     }
 }
+
+/// What the decrypting reader says of bytes that are not as they were encrypted: the readers above it pass it on.
+#[derive(Debug, thiserror::Error)]
+#[error("what is encrypted is cut off or altered")]
+pub(crate) struct Altered;

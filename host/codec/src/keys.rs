@@ -24,6 +24,11 @@ pub enum KeyError {
     /// It is no recipient.
     #[error("{0:?} is not a recipient: it must be a public key of age, which begins with age1")]
     NotARecipient(String),
+    /// It begins as a recipient does, and a character is wrong, or some are missing.
+    #[error(
+        "{0:?} is a damaged public key of age: copy all of it, 62 characters that end in a checksum"
+    )]
+    Damaged(String),
     /// It is a recipient that this program can't encrypt to.
     #[error("{0:?} is a recipient of a kind that is not supported: use one that age-keygen makes")]
     Unsupported(String),
@@ -48,13 +53,15 @@ impl FromStr for Recipient {
         let lower = text.to_ascii_lowercase();
         Err(if lower.starts_with("age-secret-key-") || lower.starts_with("age-plugin-") {
             KeyError::Secret
-        } else if lower.starts_with("ssh-")
-            || lower.starts_with("age1pq")
-            || lower.starts_with("age1tag")
-        {
-            KeyError::Unsupported(text.to_owned())
         } else {
-            KeyError::NotARecipient(text.to_owned())
+            let text = text.to_owned();
+            match lower.strip_prefix("age1") {
+                // The kind of a key is before its last 1, by Bech32 (BIP 173).
+                Some(rest) if rest.contains('1') => KeyError::Unsupported(text),
+                Some(_) => KeyError::Damaged(text),
+                None if lower.starts_with("ssh-") => KeyError::Unsupported(text),
+                None => KeyError::NotARecipient(text),
+            }
         })
     }
 }
@@ -139,8 +146,14 @@ mod tests {
             recipients(&format!("# the backup's\n\n  {RECIPIENT}\r\n{RECIPIENT}\n")).unwrap();
         assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [RECIPIENT; 2]);
         assert_eq!(recipients("# none\n"), Err(KeyError::Empty));
-        assert!(matches!(recipients("ssh-ed25519 AAAA"), Err(KeyError::Unsupported(_))));
-        assert!(matches!(recipients(&RECIPIENT[..20]), Err(KeyError::NotARecipient(_))));
+        for unsupported in ["ssh-ed25519 AAAA", "age1pq1qqqq", "age1yubikey1qqqq"] {
+            assert!(matches!(recipients(unsupported), Err(KeyError::Unsupported(_))));
+        }
+        let damaged = RECIPIENT.replace("z7h", "7zh");
+        for damaged in [&RECIPIENT[..20], "age1", &damaged] {
+            assert!(matches!(recipients(damaged), Err(KeyError::Damaged(_))));
+        }
+        assert!(matches!(recipients("somebody"), Err(KeyError::NotARecipient(_))));
     }
 
     #[test]

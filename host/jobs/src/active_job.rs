@@ -33,7 +33,7 @@ use crate::snapshots::remove_copies;
 use crate::source::Source;
 use crate::state_error::StateError;
 use crate::step_error::StepError;
-use crate::subset::expected_under;
+use crate::subset::{expected_under, without_excluded};
 use crate::totals::{Finished, Totals};
 
 /// How long a slice may take beyond its time, not counting its parts.
@@ -408,14 +408,14 @@ impl ActiveJob {
         };
         let part_size = part_size(request.part_size, source.bytes(), store.limits())
             .map_err(StepError::from)?;
-        let expected = {
-            let (source, tables, settings) =
-                (source.clone(), request.tables.clone(), request.settings.clone());
-            spawn_blocking(move || expected_under(&*source, &tables, &settings))
-                .await
-                .unwrap_or_default()
+        let of_request = (request.tables.clone(), request.settings.clone());
+        let expected = async |(tables, settings): (Vec<String>, Vec<(String, String)>)| {
+            let source = source.clone();
+            let expected = move || expected_under(&*source, &tables, &settings);
+            spawn_blocking(expected).await.unwrap_or_default()
         };
         if !each_table {
+            let expected = expected(of_request).await;
             let options = options(&self.record, None, part_size);
             let encoding = &request.encoding;
             let job = Job::begin_named(&exporter, &*source, &store, &name, options, encoding)
@@ -425,6 +425,7 @@ impl ActiveJob {
             return Ok(StepResult::Begun(Box::new(job), None, expected));
         }
         let (set, warnings) = self.chosen_set(&exporter, &source, part_size).await?;
+        let expected = expected((set.tables.clone(), without_excluded(&of_request.1))).await;
         let place = set.place(1, Totals { warnings, ..Totals::default() });
         self.source = Some((exporter, source));
         let job = self.begin_object(jobs, &name, place, part_size).await?;

@@ -45,6 +45,9 @@ pub enum TableError {
     /// There is none.
     #[error("there is no table to export")]
     None,
+    /// There is none that is not left out.
+    #[error("no table is left to export: all that were asked for are left out as well")]
+    AllLeftOut,
 }
 
 /// Why a request for one object of each table can't be carried out.
@@ -147,15 +150,34 @@ fn choose(
             if is_named {
                 return Err(TableError::Virtual(name));
             }
-            let warning = format!("virtual table {name:?} is left out: it has no rows of its own");
-            chosen.warnings.push(warning);
+            chosen.warnings.push(left_out(schema, &name));
         } else if name.as_bytes() == object.name {
             chosen.tables.push(name);
         } else {
             return Err(TableError::NotUtf8(name));
         }
     }
-    if chosen.tables.is_empty() { Err(TableError::None) } else { Ok(chosen) }
+    match (chosen.tables.is_empty(), excluded.is_empty()) {
+        (false, _) => Ok(chosen),
+        (true, false) => Err(TableError::AllLeftOut),
+        (true, true) => Err(TableError::None),
+    }
+}
+
+/// That a virtual table is left out, and where its data is.
+fn left_out(schema: &Schema, name: &str) -> String {
+    let prefix = format!("{}_", name.to_ascii_lowercase());
+    let shadows = tables(schema).filter(|(_, table)| table.flags.contains(TableFlags::SHADOW));
+    let names = shadows.map(|(object, _)| String::from_utf8_lossy(&object.name));
+    let its = names.filter(|shadow| shadow.to_ascii_lowercase().starts_with(&prefix));
+    let its: Vec<String> = its.map(|shadow| format!("{shadow:?}")).collect();
+    match its.is_empty() {
+        true => format!("virtual table {name:?} is left out: it has no rows of its own"),
+        false => format!(
+            "virtual table {name:?} is left out: its data is in the tables {}, which are exported if they are named",
+            its.join(", ")
+        ),
+    }
 }
 
 /// Whether there is anything of a name or pattern.
@@ -234,13 +256,16 @@ mod tests {
             "sqlite_sequence docs_data"
         );
         let all = choose(&schema, &[], &[]).unwrap();
-        assert_eq!(all.warnings, ["virtual table \"docs\" is left out: it has no rows of its own"]);
+        let [warning] = &all.warnings[..] else { panic!("{:?}", all.warnings) };
+        let (tables, data) = ("the tables \"docs_data\", \"docs_idx\"", "its data is in");
+        assert!(warning.starts_with("virtual table \"docs\" is left out"), "{warning}");
+        assert!(warning.contains(data) && warning.contains(tables), "{warning}");
         for (asked, excluded, error) in [
             (&["v"][..], &[][..], "no such table"),
             (&["orders", "x*"], &[], "no table like it"),
             (&["docs"], &[], "virtual"),
             (&[], &["nothing"], "no such table"),
-            (&["orders"], &["o*"], "no table to export"),
+            (&["orders"], &["o*"], "all that were asked for are left out"),
         ] {
             let refused = chosen(asked, excluded).unwrap_err();
             assert!(refused.contains(error), "{refused}");

@@ -15,7 +15,7 @@ const EXAMPLE_BLOCK: u32 = 1024 * 1024;
 #[non_exhaustive]
 pub enum CodecComponentError {
     /// It can't be loaded.
-    #[error("the codec {} can't be used: {}", file.display(), told(reason))]
+    #[error("the codec {} can't be used: {reason}", file.display())]
     Load {
         /// Its file.
         file: PathBuf,
@@ -37,13 +37,6 @@ pub enum CodecComponentError {
         .0.display()
     )]
     Changed(PathBuf),
-}
-
-fn told(reason: &LoadError) -> String {
-    match reason {
-        LoadError::Read { source, .. } => source.to_string(),
-        reason => reason.to_string(),
-    }
 }
 
 impl CodecComponentError {

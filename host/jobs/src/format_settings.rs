@@ -1,7 +1,7 @@
 //! The prebuilt components' formats: their options, and the settings by which they know them.
 
-/// The formats that have options.
-const FORMATS: [&str; 5] = ["sql", "csv", "ndjson", "json", "parquet"];
+/// The formats that the prebuilt components write.
+pub const PREBUILT_FORMATS: [&str; 6] = ["sql", "sqlite", "csv", "ndjson", "json", "parquet"];
 
 /// What will load a SQL dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,10 +144,10 @@ impl FormatOptions {
         .collect()
     }
 
-    /// The first option given that the prebuilt component's `format` does not have. None where it has no options, or is no
-    /// format of theirs: the component refuses them for itself.
+    /// The first option given that the prebuilt component's `format` does not have. None where it is no format of theirs: the
+    /// component refuses them for itself.
     pub fn misplaced(&self, format: &str) -> Option<FormatOption> {
-        if !FORMATS.contains(&format) {
+        if !PREBUILT_FORMATS.contains(&format) {
             return None;
         }
         [

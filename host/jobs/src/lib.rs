@@ -137,7 +137,8 @@ pub use chosen_tables::{EachTableError, TableError, check_each_table};
 pub use clock::{Clock, SystemClock};
 pub use codec_component::{CodecComponentError, codec_component};
 pub use format_settings::{
-    Blobs, ColumnTypes, FormatOption, FormatOptions, Target, media_type, reads_pages, skip_damaged,
+    Blobs, ColumnTypes, FormatOption, FormatOptions, PREBUILT_FORMATS, Target, media_type,
+    reads_pages, skip_damaged,
 };
 pub use history::{ExportResult, LastGood};
 pub use idle_slices::{IdleSlices, MOST_IDLE_SLICES};
@@ -167,6 +168,6 @@ pub use source::Source;
 pub use state_error::StateError;
 pub use step_error::StepError;
 pub use streamed_export::{StreamError, StreamedExport};
-pub use subset::{Content, expected_under, filtered, subset_settings};
+pub use subset::{Content, expected_under, filtered, row_filter, subset_settings};
 pub use totals::{Finished, Totals};
 pub use worker::Worker;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use partway_sqlite::{FilterError, OpenError};
-use partway_store::{AddressError, PartSizeError};
+use partway_store::{AddressError, PartSizeError, StoreError};
 use partway_wasmtime::exporter::ExportError;
 use partway_wasmtime::{CallError, LoadError};
 
@@ -94,6 +94,15 @@ impl StepError {
             Self::Job(JobError::Call(CallError::Exporter(error))) => {
                 matches!(error, ExportError::InvalidOptions(_))
             }
+            _ => false,
+        }
+    }
+
+    /// Whether the store or the component that the request names is not there, or can't be one.
+    pub fn is_wrong_place(&self) -> bool {
+        match self {
+            Self::Load { source, .. } => source.is_wrong_file(),
+            Self::Job(JobError::Store(error)) => matches!(error, StoreError::NotFound { .. }),
             _ => false,
         }
     }

@@ -43,6 +43,41 @@ pub fn subset_settings(
     settings
 }
 
+/// A table's name and the condition on its rows, of a text `TABLE=EXPRESSION`, without the spaces around them. A name with
+/// `=` in it is quoted as in SQL: `"a=b"=x > 5`. None: the text is not of this form.
+pub fn row_filter(text: &str) -> Option<(String, String)> {
+    let text = text.trim();
+    let (table, condition) = match text.strip_prefix('"') {
+        Some(quoted) => {
+            let (table, rest) = unquoted(quoted)?;
+            (table, rest.trim_start().strip_prefix('=')?)
+        }
+        None => {
+            let (table, condition) = text.split_once('=')?;
+            (table.trim_end().to_owned(), condition)
+        }
+    };
+    let condition = condition.trim_start();
+    (!table.is_empty() && !condition.is_empty()).then(|| (table, condition.to_owned()))
+}
+
+/// A name up to the quote that ends it, in which two quotes are one, and what follows.
+fn unquoted(text: &str) -> Option<(String, &str)> {
+    let mut name = String::new();
+    let mut rest = text;
+    loop {
+        let (before, behind) = rest.split_once('"')?;
+        name.push_str(before);
+        match behind.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, behind)),
+        }
+    }
+}
+
 /// The setting that tells the component that rows of a table are left out, so that the object says so too.
 pub fn filtered(table: &str) -> (String, String) {
     (FILTERED.to_owned(), table.to_owned())
@@ -65,17 +100,19 @@ pub(crate) fn excluded_tables(settings: &[(String, String)]) -> Vec<String> {
     excluded.map(|(_, table)| table.clone()).collect()
 }
 
+/// The settings without those that leave tables out: for tables that are chosen already.
+pub(crate) fn without_excluded(settings: &[(String, String)]) -> Vec<(String, String)> {
+    settings.iter().filter(|(name, _)| name != EXCLUDE).cloned().collect()
+}
+
 /// The settings of one table's object, which have nothing about other tables.
 pub(crate) fn settings_of_table(
     settings: &[(String, String)],
     table: &str,
 ) -> Vec<(String, String)> {
-    let concerns = |(name, value): &&(String, String)| match name.as_str() {
-        EXCLUDE => false,
-        FILTERED => value.eq_ignore_ascii_case(table),
-        _ => true,
-    };
-    settings.iter().filter(concerns).cloned().collect()
+    let mut settings = without_excluded(settings);
+    settings.retain(|(name, value)| name != FILTERED || value.eq_ignore_ascii_case(table));
+    settings
 }
 
 /// How much there is to export of a source's tables (none: all) under these settings, as far as that is known. It may block.
@@ -102,5 +139,29 @@ pub fn expected_under(
         tables: all.tables.saturating_sub(less.tables),
         rows: all.rows.saturating_sub(less.rows),
         weight: all.weight.saturating_sub(less.weight),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_follows_the_name_of_its_table() {
+        for (text, table, condition) in [
+            ("t=a = 'x=y'", "t", "a = 'x=y'"),
+            (" my orders = total > 5 ", "my orders", "total > 5"),
+            ("\"a=b\"=x > 5", "a=b", "x > 5"),
+            ("\" t \"\"q\"\"\" = \"x\" = 1", " t \"q\"", "\"x\" = 1"),
+            ("-dash=a", "-dash", "a"),
+        ] {
+            let expected = Some((table.to_owned(), condition.to_owned()));
+            assert_eq!(row_filter(text), expected, "{text}");
+        }
+        for text in
+            ["", "t", "t=", "=a > 5", " =a", "\"t=a", "\"t\"", "\"t\" a=5", "\"\"=a", "\"t\"="]
+        {
+            assert_eq!(row_filter(text), None, "{text}");
+        }
     }
 }

@@ -30,6 +30,6 @@ mod set;
 pub use checker::{ManifestChecker, ManifestProblem};
 pub use manifest::{
     MANIFEST_SUFFIX, Manifest, ManifestContents, ManifestError, ManifestFilter, ManifestObject,
-    ManifestPart, ManifestTable, manifest_name,
+    ManifestPart, ManifestTable, begins_as_manifest, manifest_name,
 };
 pub use set::ManifestSet;

@@ -17,6 +17,20 @@ pub fn manifest_name(object: &str) -> String {
     format!("{object}{MANIFEST_SUFFIX}")
 }
 
+/// Whether a text begins as manifests do: what can't be read of it is damage, then. One too short to tell counts.
+pub fn begins_as_manifest(text: &[u8]) -> bool {
+    let mut rest = text.trim_ascii_start();
+    for expected in [b"{".as_slice(), b"\"manifest"] {
+        let length = expected.len().min(rest.len());
+        let (start, behind) = rest.split_at(length);
+        if !expected.starts_with(start) {
+            return false;
+        }
+        rest = behind.trim_ascii_start();
+    }
+    true
+}
+
 /// What is in an object, and how it was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -127,8 +141,8 @@ pub struct ManifestTable {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// It is no JSON text of this form.
-    #[error("it is damaged or no manifest: {0}")]
-    Form(#[from] serde_json::Error),
+    #[error("it is damaged, cut off or no manifest: {0}")]
+    Form(serde_json::Error),
     /// It is of a version to come.
     #[error("it has version {found}, and this program reads version {VERSION}: use a newer one")]
     Newer {
@@ -140,6 +154,13 @@ pub enum ManifestError {
         "it is damaged: its parts are not as long together as the object, or its tables overlap"
     )]
     Contradiction,
+}
+
+impl From<serde_json::Error> for ManifestError {
+    fn from(error: serde_json::Error) -> Self {
+        // Its text is told once, and not as a source as well.
+        Self::Form(error)
+    }
 }
 
 impl Manifest {

@@ -41,6 +41,22 @@ impl ManifestSet {
         Ok(set)
     }
 
+    /// Reads a manifest of either kind: that of a single object is a set of one.
+    ///
+    /// # Errors
+    ///
+    /// All of [`ManifestError`].
+    pub fn from_json_of_any(text: &[u8]) -> Result<Self, ManifestError> {
+        #[derive(Deserialize)]
+        struct Kind {
+            manifest_set: Option<u32>,
+        }
+        match serde_json::from_slice(text)? {
+            Kind { manifest_set: Some(_) } => Self::from_json(text),
+            Kind { manifest_set: None } => Ok(Self::new(vec![Manifest::from_json(text)?])),
+        }
+    }
+
     /// As JSON text.
     ///
     /// # Errors

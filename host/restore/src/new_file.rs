@@ -85,7 +85,12 @@ fn failure(target: &Path, error: &io::Error) -> RestoreError {
     if is_full(error) {
         return RestoreError::DiskFull(target.to_owned());
     }
-    let reason = cause.map_or_else(|| error.to_string(), ToString::to_string);
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound if !folder(target).is_dir() => {
+            format!("the folder {} does not exist: create it first", folder(target).display())
+        }
+        _ => cause.map_or_else(|| error.to_string(), ToString::to_string),
+    };
     RestoreError::Create { path: target.to_owned(), reason }
 }
 

@@ -11,7 +11,7 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use crate::answer::shorten;
 use crate::bindings::codec::{Generated, GeneratedPre};
 use crate::engine;
-use crate::error::{CallError, LoadError};
+use crate::error::{CallError, LoadError, read_component};
 use crate::limits::{Limiter, Limits};
 
 pub use crate::bindings::codec::codec::{Description, Error, Options};
@@ -102,9 +102,7 @@ impl Codec {
     /// All of [`LoadError`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path)
-            .map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
-        Self::new(&bytes)
+        Self::new(&read_component(path)?)
     }
 
     /// Loads a component from its bytes, in an engine that this process shares.

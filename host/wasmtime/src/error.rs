@@ -1,6 +1,7 @@
 //! Why a component can't be loaded, and why a call of it returned no result.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::Path;
 
 use wasmtime::Trap;
 
@@ -8,17 +9,15 @@ use crate::bindings::exporter::Error;
 use crate::context::PipeCtx;
 use crate::limits::{Exceeded, Limiter, Limits};
 
-/// Why a component could not be loaded.
+/// Why a component could not be loaded. As a sentence about it: put its name before it.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// There is no such file.
+    #[error("it does not exist: check the name")]
+    Missing,
     /// The file can't be read.
-    #[error("the component {} can't be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
+    #[error("it can't be read: {0}")]
+    Read(io::Error),
     /// The bytes are not a WebAssembly component.
     #[error("it is not a WebAssembly component: {reason}")]
     NotAComponent {
@@ -42,7 +41,20 @@ pub enum LoadError {
     },
 }
 
+/// The bytes of a component's file.
+pub(crate) fn read_component(path: &Path) -> Result<Vec<u8>, LoadError> {
+    std::fs::read(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => LoadError::Missing,
+        _ => LoadError::Read(error),
+    })
+}
+
 impl LoadError {
+    /// Whether it is a matter of the file that was named.
+    pub fn is_wrong_file(&self) -> bool {
+        !matches!(self, Self::Engine { .. })
+    }
+
     pub(crate) fn engine(error: wasmtime::Error) -> Self {
         Self::Engine { reason: format!("{error:#}") }
     }

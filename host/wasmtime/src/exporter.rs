@@ -11,7 +11,7 @@ use crate::bindings::exporter::Error;
 use crate::bindings::{CheckedExports, ExportComponent};
 use crate::context::{PipeCtx, PipeCtxView, PipeView};
 use crate::engine;
-use crate::error::{CallError, LoadError};
+use crate::error::{CallError, LoadError, read_component};
 use crate::limited_store::limit;
 use crate::linker::add_to_linker_sync;
 use crate::parts::NoParts;
@@ -87,9 +87,7 @@ impl Exporter {
     ///
     /// All of [`LoadError`].
     pub fn from_file(path: &Path) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(path)
-            .map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
-        Self::new(&bytes)
+        Self::new(&read_component(path)?)
     }
 
     /// Loads a component from its bytes, in your own engine. A [`Ticker`](crate::Ticker) or

@@ -152,8 +152,8 @@ fn what_an_image_can_not_be_is_said() {
     };
     for (arguments, expected) in [
         (&["--table", "t"][..], "tables can't be chosen"),
-        (&["--no-rowids"], "it has no setting rowids=drop"),
-        (&["--target", "d1"], "it has no setting target=d1"),
+        (&["--no-rowids"], "--no-rowids can't be used with --format sqlite: it is for sql"),
+        (&["--target", "d1"], "--target can't be used with --format sqlite"),
         (&["--redact", policy.to_str().unwrap()], "it can't go with --redact"),
     ] {
         let printed = export(arguments);

@@ -135,13 +135,20 @@ fn tables_are_chosen_and_left_out_by_names_and_patterns() {
         ),
         (["--exclude-table", "rich"], "it is a view"),
         (["--exclude-table", "words_data"], "it holds data of a virtual table: leave that one out"),
-        (["--limit", "-1"], "invalid value"),
+        (["--table", "-t"], "table \"-t\" can't be exported: the database has no such table"),
+        (["--where", "\"a=b\"=x > 5"], "rows of table \"a=b\" can't be chosen"),
+        (["--limit", "-1"], "not a number of rows"),
+        (["--exclude-table", "*"], "no table is left to export"),
     ] {
         let said = shop.refused(&arguments);
         assert!(said.contains(expected), "{said}");
     }
+    let said = shop.refused(&["--table", "orders", "--exclude-table", "o*"]);
+    assert!(
+        said.contains("no table is left to export: all that were asked for are left out as well")
+    );
     let (_, said) = shop.dump(&["--exclude-table", "users"]);
-    let expected = "warning: table \"orders\" references \"users\", which is left out: its foreign key may not hold";
+    let expected = "warning: table \"orders\" references \"users\", which is not in the same object: its foreign key may not hold";
     assert!(said.contains(expected), "{said}");
 }
 

@@ -156,7 +156,7 @@ fn an_export_whose_codec_is_replaced_starts_over() {
     fs::remove_file(&case.codec).unwrap();
     let resumed = Program::jobs(folder, ["resume", &job]).run();
     assert!(!resumed.status.success());
-    assert!(said(&resumed).contains("can't be used: No such file"), "{}", said(&resumed));
+    assert!(said(&resumed).contains("can't be used: it does not exist"), "{}", said(&resumed));
     assert_eq!(jobs(folder)[0]["state"], "interrupted");
     // The same code, and other bytes: a section without a meaning behind it.
     let other = [lz4_codec(), &[0, 2, 1, b'x']].concat();

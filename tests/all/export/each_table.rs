@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -125,10 +127,69 @@ fn each_table_is_what_it_is_exported_alone() {
         assert_eq!(code, Some(0), "{printed}");
         assert!(printed.contains("lists 5 objects, and all are what it says"), "{printed}");
     }
+    // Virtual tables and what belongs to them are not to come.
+    let expected = |job: &Value| job["tables_expected"] == 5 && job["tables"] == 5;
+    assert!(jobs(case.folder.path()).iter().filter(|job| expected(job)).count() >= 3);
     let names = stored(&case.store());
     for name in ["csv.orders.csv", "csv.a%2Fb %2A%3F.csv", "ndjson.keys.ndjson.zst"] {
         assert!(names.contains(&name.to_owned()), "{names:?}");
     }
+}
+
+#[test]
+fn dumps_of_tables_make_one_database_together() {
+    let case = Case::new();
+    let exported = location(&case.export("--each-table --name all").succeed());
+    let restored = case.folder.path().join("restored.db");
+    for object in objects(&exported).values() {
+        run_sql(&restored, &fs::read_to_string(object).unwrap());
+    }
+    let connection = Connection::open(&restored).unwrap();
+    let original = case.database.to_str().unwrap();
+    connection.execute("ATTACH ?1 AS original", [original]).unwrap();
+    for name in NAMES.into_iter().chain(["sqlite_sequence"]) {
+        let differ = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM (SELECT * FROM main.\"{name}\" EXCEPT SELECT * FROM original.\"{name}\")
+             UNION ALL SELECT 1 FROM (SELECT * FROM original.\"{name}\" EXCEPT SELECT * FROM main.\"{name}\"))"
+        );
+        let differ: u64 = connection.query_row(&differ, [], |row| row.get(0)).unwrap();
+        assert_eq!(differ, 0, "{name}");
+    }
+    // Each by its own name: the manifest is none.
+    let new = case.folder.path().join("new.db");
+    let output = Program::restore(exported.to_str().unwrap(), &new).run();
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{printed}");
+    let told = "is no dump, but a manifest, which lists 5 objects: restore each of them";
+    assert!(printed.contains(told) && !new.exists(), "{printed}");
+}
+
+/// Runs SQL by the stock program.
+fn run_sql(database: &Path, sql: &str) {
+    let mut sqlite = Command::new("sqlite3");
+    let sqlite = sqlite.arg("-bail").arg(database).stdin(Stdio::piped()).spawn();
+    let mut sqlite = sqlite.unwrap();
+    sqlite.stdin.take().unwrap().write_all(sql.as_bytes()).unwrap();
+    assert!(sqlite.wait().unwrap().success());
+}
+
+#[test]
+fn a_manifest_that_is_cut_off_is_named_as_one() {
+    let case = Case::new();
+    let exported = location(&case.export("--each-table --format csv --name all").succeed());
+    let (code, printed) = case.verify(&exported, &["--no-manifest"]);
+    assert!(code == Some(2) && printed.contains("--no-manifest can't be used"), "{printed}");
+    let whole = fs::read(&exported).unwrap();
+    for length in [0, 1, 5, 300, whole.len() / 2, whole.len() - 3] {
+        fs::write(&exported, &whole[..length]).unwrap();
+        let (code, printed) = case.verify(&exported, &[]);
+        assert_eq!(code, Some(1), "{printed}");
+        let told = "all.manifest.json can't be used: it is damaged, cut off or no manifest: EOF";
+        assert!(printed.contains(told) && printed.matches("EOF").count() == 1, "{printed}");
+    }
+    // A dump may have any name.
+    let dump = case.export("--name b.manifest.json --no-manifest").succeed();
+    assert_eq!(case.verify(&location(&dump), &[]).0, Some(0));
 }
 
 #[test]

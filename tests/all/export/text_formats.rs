@@ -205,14 +205,20 @@ fn options_are_refused_with_a_format_that_has_them_not() {
             "--no-rowids can't be used with --format csv: it is for sql",
         ),
         (&["--format", "csv", "--target", "d1"], "--target can't be used with --format csv"),
-        (&["--format", "csv"], "this would be 2 (\"a\", \"b\"): choose one with the option table"),
+        (
+            &["--format", "csv"],
+            "this would be 2 (\"a\", \"b\"): choose one with the option table (--table TABLE), or export each",
+        ),
         (&["--format", "csv", "--table", "a", "--table", "b"], "this would be 2"),
         (&["--format", "csv", "--table", "a", "--null", "7"], "\"7\" can't stand for NULL"),
         (&["--format", "csv", "--table", "w"], "it is a view"),
         (&["--format", "json", "--table", "v"], "it is a virtual table"),
-        (&["--format", "csv", "--exclude-table", "*"], "there is no table to export as CSV"),
+        (&["--format", "csv", "--exclude-table", "*"], "no table is left to export"),
         (&["--format", "json", "--schema-only"], "format \"json\" has rows alone"),
-        (&["--format", "xml"], "\"sql\", \"sqlite\", \"csv\", \"ndjson\" and \"json\""),
+        (
+            &["--format", "xml"],
+            "use sql, sqlite, csv, ndjson, json or parquet; --component brings others",
+        ),
     ] {
         let output = printed(&file, arguments);
         let message = String::from_utf8_lossy(&output.stderr).into_owned();

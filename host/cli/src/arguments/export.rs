@@ -4,18 +4,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use partway_jobs::{Content, FormatOption, FormatOptions, filtered, reads_pages, subset_settings};
+use partway_jobs::{
+    Content, FormatOption, FormatOptions, PREBUILT_FORMATS, filtered, reads_pages, subset_settings,
+};
 use partway_store::StoreAddress;
 
 use super::encoding::EncodingArguments;
-use super::values::{SnapshotMode, condition, duration, name, size};
+use super::values::{SnapshotMode, condition, duration, name, rows, size};
 
 #[derive(Debug, Args)]
 pub struct ExportArguments {
     /// The database file, which is opened read-only
     pub database: PathBuf,
 
-    /// Where the object goes: a folder, file:///folder, s3://bucket/prefix (with the AWS_* variables;
+    /// Where the object goes: a folder that exists, file:///folder, s3://bucket/prefix (with the AWS_* variables;
     /// AWS_ENDPOINT_URL for other servers) or r2://account/bucket/prefix
     #[arg(long, value_name = "STORE")]
     pub to: Option<StoreAddress>,
@@ -35,7 +37,7 @@ pub struct ExportArguments {
 
     /// Export only this table, in SQL with its indexes and triggers, or the tables with a name like this, such as 'log_*'
     /// or 'log_202?'; may be repeated
-    #[arg(long = "table", value_name = "TABLE")]
+    #[arg(long = "table", value_name = "TABLE", allow_hyphen_values = true)]
     pub tables: Vec<String>,
 
     /// Export each table to an object of its own, NAME.TABLE.FORMAT, with one manifest for all, NAME.manifest.json, which
@@ -44,7 +46,7 @@ pub struct ExportArguments {
     pub each_table: bool,
 
     /// Leave out this table, or the tables with a name like this; may be repeated
-    #[arg(long = "exclude-table", value_name = "TABLE")]
+    #[arg(long = "exclude-table", value_name = "TABLE", allow_hyphen_values = true)]
     pub excluded_tables: Vec<String>,
 
     /// Export the definitions of tables, indexes, views and triggers, and no rows
@@ -56,12 +58,17 @@ pub struct ExportArguments {
     pub data_only: bool,
 
     /// Export at most this many rows of each table: the first ones in the order of its key
-    #[arg(long, value_name = "ROWS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "ROWS", value_parser = rows, allow_negative_numbers = true)]
     pub limit: Option<u64>,
 
     /// Export only those rows of a table that meet a condition, an expression of SQL, such as "orders=total > 100 AND
-    /// country = 'DE'"; may be repeated, for other tables
-    #[arg(long = "where", value_name = "TABLE=EXPRESSION", value_parser = condition)]
+    /// country = 'DE'"; a name with = in it is quoted; may be repeated, for other tables
+    #[arg(
+        long = "where",
+        value_name = "TABLE=EXPRESSION",
+        value_parser = condition,
+        allow_hyphen_values = true
+    )]
     pub conditions: Vec<(String, String)>,
 
     /// The size of every part except the last, such as 8MiB: at least 4KiB for a folder, 5MiB for
@@ -271,6 +278,14 @@ impl ExportArguments {
         }
         if self.component.is_some() {
             return None;
+        }
+        if !PREBUILT_FORMATS.contains(&self.format.as_str()) {
+            let [known @ .., last] = &PREBUILT_FORMATS;
+            return Some(format!(
+                "there is no format {:?}: use {} or {last}; --component brings others",
+                self.format,
+                known.join(", ")
+            ));
         }
         let option = self.format_options().misplaced(&self.format)?;
         let name = match option {

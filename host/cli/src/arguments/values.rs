@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::ValueEnum;
 use jiff::SignedDuration;
-use partway_jobs::object_name;
+use partway_jobs::{object_name, row_filter};
 
 /// `--snapshot`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,15 +51,16 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| wrong())
 }
 
+/// A number of rows.
+pub fn rows(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "not a number of rows: write it like 1000".to_owned())
+}
+
 /// A table's name, and a condition on its rows.
 pub fn condition(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((table, condition)) if !table.is_empty() && !condition.is_empty() => {
-            Ok((table.to_owned(), condition.to_owned()))
-        }
-        _ => Err("not a condition: write it like \"TABLE=a > 5\", the name of the table first"
-            .to_owned()),
-    }
+    row_filter(text).ok_or_else(|| {
+        "not a condition: write it like \"TABLE=a > 5\", the name of the table first".to_owned()
+    })
 }
 
 /// A SHA-256, in lower-case digits.
@@ -86,11 +87,10 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_follows_the_name_of_its_table() {
-        let found = condition("t=a = 'x=y'");
-        assert_eq!(found, Ok(("t".to_owned(), "a = 'x=y'".to_owned())));
-        for text in ["", "t", "t=", "=a > 5"] {
-            assert!(condition(text).is_err(), "{text}");
+    fn a_number_of_rows_has_digits_alone() {
+        assert_eq!(rows("0"), Ok(0));
+        for text in ["", "-3", "1.5", "many", "99999999999999999999"] {
+            assert!(rows(text).unwrap_err().starts_with("not a number of rows"), "{text}");
         }
     }
 

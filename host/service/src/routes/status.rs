@@ -98,6 +98,7 @@ pub struct Status {
     /// Where the object is, once it is complete.
     #[schema(required)]
     location: Option<String>,
+    /// Of the object that has the name: of an export of one object for each table, the manifest.
     #[schema(required)]
     sha256: Option<String>,
     tables: Progress,
@@ -106,6 +107,7 @@ pub struct Status {
     /// Which share of it is done, from 0 to 1, estimated until it is done. Null while nobody knows.
     #[schema(required, minimum = 0, maximum = 1)]
     progress: Option<f64>,
+    /// Of the object, or of the objects of all tables, as far as they are written.
     bytes: u64,
     parts: u64,
     slices: u32,

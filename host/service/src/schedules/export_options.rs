@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use partway_codec::{Compression, CompressionError, Encoding};
 use partway_jobs::{
     Blobs, ColumnTypes, Content, ExportRequest, FormatOption, FormatOptions, ObjectNameError,
-    Target, filtered, object_name, object_set_name, reads_pages, subset_settings, timed_name,
-    timed_set_name,
+    Target, filtered, object_name, object_set_name, reads_pages, row_filter, subset_settings,
+    timed_name, timed_set_name,
 };
 
 use crate::config::Retention;
@@ -312,16 +312,11 @@ impl Given {
 
 /// A table and a condition.
 fn condition(text: &str) -> Result<(String, String), ExportOptionError> {
-    match text.split_once('=').map(|(table, of_row)| (table.trim(), of_row.trim())) {
-        Some((table, of_row)) if !table.is_empty() && !of_row.is_empty() => {
-            Ok((table.to_owned(), of_row.to_owned()))
-        }
-        _ => Err(ExportOptionError::Value {
-            name: "where",
-            value: text.to_owned(),
-            wanted: "TABLE=EXPRESSION, the name of the table first",
-        }),
-    }
+    row_filter(text).ok_or_else(|| ExportOptionError::Value {
+        name: "where",
+        value: text.to_owned(),
+        wanted: "TABLE=EXPRESSION, the name of the table first",
+    })
 }
 
 /// The same word, for the objects of tables: their names come behind it too.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use croner::Cron;
+use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -133,11 +134,40 @@ impl FromStr for ScheduleRule {
         }
         // Five fields: with seconds there would be more exports than anybody wants.
         let parser = CronParser::builder().seconds(Seconds::Disallowed).build();
-        let cron =
-            parser.parse(text).map_err(|error| RuleError::Syntax { reason: error.to_string() })?;
+        let wrong = |error| RuleError::Syntax { reason: what_is_wrong(&parser, text, &error) };
+        let cron = parser.parse(text).map_err(wrong)?;
         let rule = Self(Kind::Cron(Box::new(cron)));
         rule.next_after(Timestamp::now())?;
         Ok(rule)
+    }
+}
+
+/// The fields of a cron expression.
+const FIELDS: [&str; 5] = ["minute", "hour", "day of the month", "month", "day of the week"];
+
+/// What is wrong with a cron expression: the parser does not say in which field.
+fn what_is_wrong(parser: &CronParser, text: &str, error: &CronError) -> String {
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    if fields.len() != FIELDS.len() {
+        return format!("it has five fields, and this has {}", fields.len());
+    }
+    for (number, (name, field)) in FIELDS.iter().zip(&fields).enumerate() {
+        let mut alone = ["*"; FIELDS.len()];
+        alone[number] = field;
+        if let Err(error) = parser.parse(&alone.join(" ")) {
+            return format!("the {name} {field:?} can't be used: {}", told(&error));
+        }
+    }
+    told(error)
+}
+
+/// The parser's words in a sentence of ours.
+fn told(error: &CronError) -> String {
+    match error {
+        CronError::InvalidPattern(words)
+        | CronError::IllegalCharacters(words)
+        | CronError::ComponentError(words) => words.trim_end_matches('.').to_ascii_lowercase(),
+        error => error.to_string(),
     }
 }
 
@@ -162,6 +192,14 @@ mod tests {
         assert_eq!(next("*/15 * * * 1-5", "2026-11-20T23:50:00Z"), at("2026-11-23T00:00:00Z"));
         for wrong in ["", "soon", "0s", "-1h", "61 * * * *", "* * * *", "* * * * * *"] {
             assert!(wrong.parse::<ScheduleRule>().is_err(), "{wrong}");
+        }
+        for (wrong, told) in [
+            ("61 * * * *", "(the minute \"61\" can't be used: number out of bounds)"),
+            ("0 4 * * Mon-Foo", "(the day of the week \"Mon-Foo\" can't be used: "),
+            ("0 4 * *", "(it has five fields, and this has 4)"),
+        ] {
+            let said = wrong.parse::<ScheduleRule>().unwrap_err().to_string();
+            assert!(said.contains(told), "{said}");
         }
     }
 
