@@ -202,9 +202,9 @@ fn a_damaged_object_or_a_wrong_key_is_named_and_restores_nothing() {
         let is_encrypted = suffix.ends_with("age");
         // What age says of its own is of no use to anybody: it is altered or cut off, then.
         let said = [
-            if is_encrypted { "it can't be decrypted to its end" } else { "can't be read" },
+            if is_encrypted { "it can't be decrypted to its end" } else { "is damaged: " },
             "cut off",
-            "damaged",
+            "its header is damaged",
             "is incomplete",
             "is not a SQL dump",
             "is encrypted to others",
@@ -229,7 +229,7 @@ fn a_damaged_object_or_a_wrong_key_is_named_and_restores_nothing() {
             case.assert_refused(&altered, &keys, &said);
         }
         write(&[&bytes[..], b"more"].concat());
-        let behind = ["can't be read", "behind its end", "is incomplete", said[0]];
+        let behind = ["behind its end", "is incomplete", said[0]];
         case.assert_refused(&altered, &keys, &behind);
         write(&bytes);
         let wrong = "00".repeat(32);

@@ -24,9 +24,12 @@ pub enum EncodeError {
 /// Why an object can't be decoded. As a predicate: put the object's name before it.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// It can't be read, or is damaged.
+    /// It can't be read.
     #[error("can't be read: {0}")]
     Read(io::Error),
+    /// Its compressed bytes are not as they were written.
+    #[error("is damaged: {0}")]
+    Damaged(io::Error),
     /// It ends before what is compressed or encrypted ends.
     #[error("is incomplete: it is cut off")]
     CutOff,
@@ -50,6 +53,7 @@ impl From<io::Error> for DecodeError {
             // Each format has its own words for it.
             io::ErrorKind::UnexpectedEof => Self::CutOff,
             _ if error.get_ref().is_some_and(|inner| inner.is::<Altered>()) => Self::Altered,
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::Damaged(error),
             _ => Self::Read(error),
         }
     }

@@ -1,5 +1,6 @@
 //! Reading frames of zstd one by one, so that the table at their end can be compared with them.
 
+use std::error::Error;
 use std::io::{self, ErrorKind, Read};
 
 use partway_compression::{FrameSizes, SKIPPABLE_MAGIC, is_table_of, largest_content};
@@ -78,7 +79,7 @@ impl<R: Read> Read for ZstdFrames<R> {
             let is_at_end = source.is_empty();
             let mut from = InBuffer::around(source);
             let mut to = OutBuffer::around(&mut *buffer);
-            let hint = self.decoder.run(&mut from, &mut to)?;
+            let hint = self.decoder.run(&mut from, &mut to).map_err(damaged)?;
             let (read, written) = (from.pos(), to.pos());
             self.input.consume(read);
             self.current.0 += read as u64;
@@ -99,7 +100,7 @@ fn cut_off() -> io::Error {
     io::Error::new(ErrorKind::UnexpectedEof, "it is cut off")
 }
 
-fn damaged(what: &str) -> io::Error {
+fn damaged(what: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what)
 }
 
