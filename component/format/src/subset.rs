@@ -107,13 +107,23 @@ impl Subset {
         Ok(subset)
     }
 
-    /// With all that belongs to what is left out. Some table must stay where tables are left out by their names.
+    /// With all that belongs to what is left out. Some table must stay where tables are left out by their names, and those whose
+    /// rows are chosen.
     fn without_what_is_left_out(mut self, schema: &Schema) -> Result<Self, Error> {
         self.leave_out_belongings(schema);
         if self.excludes && !tables(schema).any(|(object, _)| self.has(object)) {
             return Err(Error::InvalidOptions(
                 "no table is left to export: all that were asked for are left out as well".into(),
             ));
+        }
+        let is_exported = |name: &Text| {
+            tables(schema).any(|(object, _)| object.name == *name && self.has(object))
+        };
+        if let Some(name) = self.filtered.iter().find(|name| !is_exported(name)) {
+            return Err(Error::InvalidOptions(format!(
+                "there is a condition for table {:?}, which is not exported",
+                String::from_utf8_lossy(name)
+            )));
         }
         Ok(self)
     }

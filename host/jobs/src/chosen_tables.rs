@@ -48,6 +48,9 @@ pub enum TableError {
     /// There is none that is not left out.
     #[error("no table is left to export: all that were asked for are left out as well")]
     AllLeftOut,
+    /// Rows of a table were chosen that is not.
+    #[error("there is a condition for table {0:?}, which is not exported")]
+    NotFiltered(String),
 }
 
 /// Why a request for one object of each table can't be carried out.
@@ -124,7 +127,12 @@ pub(crate) fn chosen_tables(
 ) -> Result<ChosenTables, TableError> {
     let mut rows = source.rows();
     let schema = Handle::current().block_on(rows.describe()).map_err(TableError::Schema)?;
-    choose(&schema, &request.tables, &excluded_tables(&request.settings))
+    let chosen = choose(&schema, &request.tables, &excluded_tables(&request.settings))?;
+    let is_chosen = |name: &str| chosen.tables.iter().any(|table| table.eq_ignore_ascii_case(name));
+    match request.filters.iter().find(|(table, _)| !is_chosen(table)) {
+        Some((table, _)) => Err(TableError::NotFiltered(table.clone())),
+        None => Ok(chosen),
+    }
 }
 
 fn choose(

@@ -147,6 +147,21 @@ fn tables_are_chosen_and_left_out_by_names_and_patterns() {
     assert!(
         said.contains("no table is left to export: all that were asked for are left out as well")
     );
+    for others in [
+        &["--table", "orders"][..],
+        &["--table", "log_*", "--table", "ORDERS", "--format", "ndjson"],
+        &["--exclude-table", "users"],
+        &["--table", "orders", "--format", "csv"],
+        &["--table", "orders", "--format", "parquet"],
+        &["--table", "orders", "--each-table", "--to", "."],
+    ] {
+        let said = shop.refused(&[others, &["--where", "Users=id > 5"]].concat());
+        assert!(
+            said.contains("there is a condition for table \"users\", which is not exported")
+                || said.contains("there is a condition for table \"Users\", which is not exported"),
+            "{said}"
+        );
+    }
     let (_, said) = shop.dump(&["--exclude-table", "users"]);
     let expected = "warning: table \"orders\" references \"users\", which is not in the same object: its foreign key may not hold";
     assert!(said.contains(expected), "{said}");
