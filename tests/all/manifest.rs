@@ -269,6 +269,23 @@ fn a_manifest_never_replaces_a_file_and_there_is_none_if_it_is_not_wanted() {
 }
 
 #[test]
+fn an_object_without_a_manifest_is_never_beside_one_of_an_earlier_object() {
+    let case = Case::sample(1);
+    let old = case.object("--name a.sql --table products");
+    fs::remove_file(&old).unwrap();
+    assert_eq!(case.object("--name a.sql --no-manifest"), old);
+    assert!(!manifest_of(&old).exists());
+    let restored = Program::restore(old.to_str().unwrap(), &case.path("restored.db")).run();
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    // A table's object of a set has none either: the set's lists it.
+    let old = case.object("--name b.products.csv --format csv --table products");
+    fs::remove_file(&old).unwrap();
+    case.object("--name b --each-table --format csv");
+    assert!(!old.exists() && manifest_of(&old).exists());
+    assert!(case.verify(&case.path("store/b.manifest.json"), &[]).status.success());
+}
+
+#[test]
 fn the_manifest_of_an_encrypted_object_tells_nothing_of_what_is_in_it() {
     let case = Case::sample(1);
     let recipient = "age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z";

@@ -253,7 +253,45 @@ fn one_statement_may_export_twice() {
     assert_eq!(case.sql(&path, &sql).unwrap(), format!("{expected}\n{expected}"));
     let mut objects = case.objects();
     objects.sort();
-    assert_eq!(objects, ["a-2.sql", "a.sql"]);
+    let manifests = ["a-2.sql.manifest.json", "a.sql.manifest.json"];
+    assert_eq!(objects, ["a-2.sql", manifests[0], "a.sql", manifests[1]]);
+}
+
+#[test]
+fn the_manifest_beside_an_object_is_its_own() {
+    let Some(case) = Case::new() else { return };
+    let path = case.path("sample.db");
+    write_sample(&path, 2).unwrap();
+    let export = |options: &str| {
+        let options = format!("json_object('name', 'a.sql.zst', 'compress', 'zstd'{options})");
+        case.sql(&path, &format!("SELECT partway_export({}, {options})", case.store())).unwrap()
+    };
+    let object = case.path("store").join("a.sql.zst");
+    let verified = || {
+        let output = Program::verify(object.to_str().unwrap()).run();
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{printed}");
+        printed
+    };
+    export(", 'slice_parts', 1, 'part_size', 65536");
+    let manifest = case.path("store").join("a.sql.zst.manifest.json");
+    let text: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    let parts = text["parts"].as_array().unwrap().len();
+    assert!(parts > 2 && verified().contains(&format!("its manifest says: {parts} parts and ")));
+    assert_eq!(text["object"]["compression"], "zstd");
+    // That of an object that is gone is replaced, or goes too.
+    fs::remove_file(&object).unwrap();
+    export(", 'table', 'products'");
+    assert!(verified().contains("its manifest says: 1 part and 1 table"));
+    fs::remove_file(&object).unwrap();
+    export(", 'no_manifest', 1");
+    assert!(!manifest.exists() && !verified().contains("manifest"));
+    // And what is something else stays.
+    fs::remove_file(&object).unwrap();
+    fs::write(&manifest, "mine").unwrap();
+    export("");
+    assert_eq!(fs::read_to_string(&manifest).unwrap(), "mine");
+    assert!(!object.exists() && case.objects().len() == 3, "{:?}", case.objects());
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::job::Job;
 use crate::job_error::JobError;
 use crate::job_store::JobStore;
 use crate::lease::Lease;
-use crate::manifest::{ListingLengths, NoManifest, is_manifest_writable, write_manifest};
+use crate::manifest::{ListingLengths, ManifestDetails, NoManifest, is_name_free};
 use crate::object_name::default_name;
 use crate::object_set::{
     Completed, ObjectSet, Place, complete_set, delete_completed, find_completed_set,
@@ -26,7 +26,6 @@ use crate::observer::{JobEvent, Observer};
 use crate::options::options;
 use crate::pacing::SlicePacing;
 use crate::record::{JobRecord, JobState};
-use crate::request::ExportRequest;
 use crate::resources::Resources;
 use crate::set_names::{default_set_name, set_name, table_object_name};
 use crate::snapshots::remove_copies;
@@ -198,15 +197,16 @@ impl ActiveJob {
         }
     }
 
-    /// Writes the manifest, if there is to be one.
+    /// Writes the manifest, if there is to be one. If not, the object has none.
     async fn write_manifest(&self, finished: &Finished) -> Result<(), NoManifest> {
-        match (&self.store, &self.job) {
-            // That of a set is the job's result, and is there.
-            (Some(store), Some(job)) if self.record.request.manifest && self.set.is_none() => {
-                write_manifest(store, &self.record, job, finished).await
-            }
-            _ => Ok(()),
+        // That of a set is the job's result, and is there.
+        let (Some(store), Some(job), None) = (&self.store, &self.job, &self.set) else {
+            return Ok(());
+        };
+        if !self.record.request.manifest {
+            return job.delete_manifest(store, finished).await;
         }
+        job.write_manifest(store, finished, &ManifestDetails::of(&self.record)).await
     }
 
     /// Deletes the data in the store, unless the object has appeared after all.
@@ -488,7 +488,7 @@ impl ActiveJob {
         taken.push(manifest.to_owned());
         let mut name = wanted.clone();
         let mut number = 1;
-        while taken.contains(&name) || store.is_taken(&name).await.map_err(JobError::from)? {
+        while taken.contains(&name) || self.is_table_taken(&name).await? {
             number += 1;
             name = numbered_name(&wanted, number);
         }
@@ -534,12 +534,23 @@ impl ActiveJob {
         }
     }
 
-    /// Whether there is an object of this name, or something else in the place of its manifest.
+    /// Whether the object of a table can't have this name. An old manifest beside it would be taken for its own, and it has none.
+    async fn is_table_taken(&self, name: &str) -> Result<bool, StepError> {
+        let store = self.opened_store()?;
+        for name in [name, &manifest_name(name)] {
+            if store.is_taken(name).await.map_err(JobError::from)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the object can't have this name. A set is known by its manifest, which has none.
     async fn is_taken(&self, store: &Arc<dyn Store>, name: &str) -> Result<bool, JobError> {
-        let is_taken = store.is_taken(name).await?;
-        let ExportRequest { manifest, each_table, .. } = self.record.request;
-        let has_manifest = manifest && !each_table;
-        Ok(is_taken || (has_manifest && !is_manifest_writable(store, name).await?))
+        Ok(match self.record.request.each_table {
+            true => store.is_taken(name).await?,
+            false => !is_name_free(store, name).await?,
+        })
     }
 
     async fn slice(&mut self, stop: &CancellationToken) -> Result<StepResult, StepError> {

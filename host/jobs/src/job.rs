@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::blocking::spawn_blocking;
 use crate::idle_slices::IdleSlices;
 use crate::job_error::JobError;
-use crate::manifest::Listing;
+use crate::manifest::{Listing, free_name};
 use crate::object_set::Place;
 use crate::options::SavedOptions;
 use crate::pacing::CutOffGuard;
@@ -90,7 +90,7 @@ impl Job {
         options: Options,
         encoding: &Encoding,
     ) -> Result<Self, JobError> {
-        let name = store.free_name(name).await?;
+        let name = free_name(store, name).await?;
         Self::begin_named(exporter, source, store, &name, options, encoding).await
     }
 

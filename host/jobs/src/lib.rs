@@ -146,7 +146,7 @@ pub use incomplete::Incomplete;
 pub use job::Job;
 pub use job_error::JobError;
 pub use job_store::{DueJob, JobStore};
-pub use manifest::NoManifest;
+pub use manifest::{ManifestDetails, NoManifest};
 pub use object_check::{ObjectCheck, ObjectError};
 pub use object_name::{ObjectNameError, default_name, object_name, timed_name};
 pub use object_set::JobObject;

@@ -10,7 +10,7 @@ use partway_manifest::{
     Manifest, ManifestContents, ManifestFilter, ManifestObject, ManifestPart, ManifestTable,
     manifest_name,
 };
-use partway_store::{CompletedObject, ObjectStat, Store, StoreError, write_object};
+use partway_store::{CompletedObject, ObjectStat, Store, StoreError, numbered_name, write_object};
 use partway_wasmtime::exporter::TableContents;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,27 @@ fn listed(table: TableContents) -> ManifestTable {
     }
 }
 
+/// What a manifest says of an export that its [`Job`] does not know.
+#[derive(Debug, Clone)]
+pub struct ManifestDetails {
+    /// When the export was asked for.
+    pub began: Timestamp,
+    /// When its last slice had ended.
+    pub ended: Timestamp,
+    /// Which rows of which tables were exported: each table's name, and the condition. None: all.
+    pub filters: Vec<(String, String)>,
+}
+
+impl ManifestDetails {
+    pub(crate) fn of(record: &JobRecord) -> Self {
+        Self {
+            began: record.created_at,
+            ended: record.moved_at,
+            filters: record.request.filters.clone(),
+        }
+    }
+}
+
 /// Why there is no manifest beside an object.
 #[derive(Debug, thiserror::Error)]
 pub enum NoManifest {
@@ -86,19 +107,22 @@ pub enum NoManifest {
         "what the export was to list is not complete: it was begun by an older version, or its component contradicts itself"
     )]
     Incomplete,
+    /// None is wanted, but there is one: of an earlier object of the same name.
+    #[error("only that of an earlier object of its name, which can't be deleted: {0}")]
+    Old(StoreError),
 }
 
 /// The most bytes of a manifest that is there already. A larger one is never replaced.
 const MAX_REPLACED: usize = 64 * 1024 * 1024;
 
-/// Whether the manifest of an object of this name can be written: its name is free, or has a manifest of an earlier object
-/// of the same name, which is gone.
-pub(crate) async fn is_manifest_writable(
-    store: &Arc<dyn Store>,
-    object: &str,
-) -> Result<bool, StoreError> {
-    let name = manifest_name(object);
-    Ok(!store.is_taken(&name).await? || is_manifest_of(store, &name, object).await?)
+/// Whether an object can have this name: it is free, and in the place of its manifest there is nothing but the manifest of an
+/// earlier object of the name, which is gone.
+pub(crate) async fn is_name_free(store: &Arc<dyn Store>, name: &str) -> Result<bool, StoreError> {
+    if store.is_taken(name).await? {
+        return Ok(false);
+    }
+    let manifest = manifest_name(name);
+    Ok(!store.is_taken(&manifest).await? || is_manifest_of(store, &manifest, name).await?)
 }
 
 /// Whether an object is a manifest of an object of this name.
@@ -111,24 +135,130 @@ async fn is_manifest_of(
     Ok(Manifest::from_json(&bytes).is_ok_and(|manifest| manifest.object.name == object))
 }
 
-/// Writes the manifest of a job's object, which is there. One of an earlier attempt, or of an earlier object of the name, is
-/// replaced.
-pub(crate) async fn write_manifest(
+/// The first of `name`, `name-2` … that an object can have.
+pub(crate) async fn free_name(store: &Arc<dyn Store>, name: &str) -> Result<String, StoreError> {
+    let mut number = 1;
+    loop {
+        let free = numbered_name(name, number);
+        if is_name_free(store, &free).await? {
+            return Ok(free);
+        }
+        number += 1;
+    }
+}
+
+/// Deletes the manifest of an object of this name, if there is one; false: there is something else.
+async fn delete_manifest_of(
     store: &Arc<dyn Store>,
-    record: &JobRecord,
-    job: &Job,
-    finished: &Finished,
-) -> Result<(), NoManifest> {
-    let name = manifest_name(&finished.name);
-    if store.is_taken(&name).await? {
-        if !is_manifest_of(store, &name, &finished.name).await? {
+    name: &str,
+    object: &str,
+) -> Result<bool, StoreError> {
+    if !store.is_taken(name).await? {
+        return Ok(true);
+    }
+    if !is_manifest_of(store, name, object).await? {
+        return Ok(false);
+    }
+    store.delete(name).await?;
+    Ok(true)
+}
+
+impl Job {
+    /// Writes the manifest beside the finished object. One of an earlier attempt, or of an earlier object of the name, is
+    /// replaced. May be called again.
+    ///
+    /// # Errors
+    ///
+    /// All of [`NoManifest`] but [`NoManifest::Old`]: the object is as good without.
+    pub async fn write_manifest(
+        &self,
+        store: &Arc<dyn Store>,
+        finished: &Finished,
+        details: &ManifestDetails,
+    ) -> Result<(), NoManifest> {
+        let name = manifest_name(&finished.name);
+        if !delete_manifest_of(store, &name, &finished.name).await? {
             return Err(NoManifest::Taken(store.location(&name)));
         }
-        store.delete(&name).await?;
+        let text = self.manifest(finished, details).to_json();
+        let text = text.map_err(|_| NoManifest::Incomplete)?;
+        write_object(store, &name, Bytes::from(text)).await?;
+        Ok(())
     }
-    let text = manifest(record, job, finished).to_json().map_err(|_| NoManifest::Incomplete)?;
-    write_object(store, &name, Bytes::from(text)).await?;
-    Ok(())
+
+    /// Deletes the manifest beside the finished object: that of an earlier object of its name, which nobody is to take for that
+    /// of this one. What is no manifest of that name stays.
+    ///
+    /// # Errors
+    ///
+    /// [`NoManifest::Old`].
+    pub async fn delete_manifest(
+        &self,
+        store: &Arc<dyn Store>,
+        finished: &Finished,
+    ) -> Result<(), NoManifest> {
+        let name = manifest_name(&finished.name);
+        delete_manifest_of(store, &name, &finished.name).await.map_err(NoManifest::Old)?;
+        Ok(())
+    }
+
+    /// The manifest of the finished object. An encrypted object's says nothing of what is in the object but how much it is: whoever has it may not have the key.
+    pub(crate) fn manifest(&self, finished: &Finished, details: &ManifestDetails) -> Manifest {
+        let Finished { name, sha256, totals, .. } = finished;
+        let Encoding { compression, recipients } = match &self.encoded {
+            Some(encoded) => &encoded.encoding,
+            None => &Encoding::default(),
+        };
+        let object = ManifestObject {
+            name: name.clone(),
+            bytes: totals.bytes,
+            sha256: sha256.clone(),
+            compression: compression.as_ref().map(ToString::to_string),
+            codec_sha256: match compression {
+                Some(Codec::Component(component)) => Some(component.sha256.clone()),
+                _ => None,
+            },
+            encrypted: !recipients.is_empty(),
+        };
+        let its = |(table, _): &&(String, String)| {
+            self.place.table.as_ref().is_none_or(|its| its.eq_ignore_ascii_case(table))
+        };
+        let filter = |(table, condition): &(String, String)| ManifestFilter {
+            table: table.clone(),
+            condition: condition.clone(),
+        };
+        let mut contents = ManifestContents {
+            format: self.options.format.clone(),
+            settings: self.options.settings.iter().cloned().collect(),
+            only_tables: self.options.tables.clone(),
+            filters: details.filters.iter().filter(its).map(filter).collect(),
+            bytes: self.made().0,
+            tables: totals.tables.into(),
+            rows: totals.rows,
+            warnings: totals.warnings.clone(),
+            damaged: totals.damaged.clone(),
+        };
+        let mut tables = self.listing.tables.clone();
+        if object.encrypted {
+            contents.settings.clear();
+            contents.only_tables.clear();
+            contents.filters.clear();
+            contents.warnings.clear();
+            contents.damaged.clear();
+            tables.clear();
+        }
+        Manifest {
+            source_fingerprint: self.fingerprint.as_ref().map(ToString::to_string),
+            component_sha256: self.component.clone(),
+            made_by: format!("partway {}", env!("CARGO_PKG_VERSION")),
+            began: second(details.began),
+            ended: second(details.ended),
+            seconds: (totals.seconds * 1000.0).round() / 1000.0,
+            parts: self.listing.parts.clone(),
+            tables,
+            ..Manifest::new(object, contents)
+        }
+    }
 }
 
 /// Writes an object, unless there is one of its name and with these bytes: that of an earlier attempt. Of other bytes:
@@ -193,64 +323,6 @@ async fn read_up_to(
         }
     }
     Ok(bytes)
-}
-
-/// An encrypted object's says nothing of what is in the object but how much it is: whoever has it may not have the key.
-pub(crate) fn manifest(record: &JobRecord, job: &Job, finished: &Finished) -> Manifest {
-    let Finished { name, sha256, totals, .. } = finished;
-    let Encoding { compression, recipients } = match &job.encoded {
-        Some(encoded) => &encoded.encoding,
-        None => &Encoding::default(),
-    };
-    let object = ManifestObject {
-        name: name.clone(),
-        bytes: totals.bytes,
-        sha256: sha256.clone(),
-        compression: compression.as_ref().map(ToString::to_string),
-        codec_sha256: match compression {
-            Some(Codec::Component(component)) => Some(component.sha256.clone()),
-            _ => None,
-        },
-        encrypted: !recipients.is_empty(),
-    };
-    let its = |(table, _): &&(String, String)| {
-        job.place.table.as_ref().is_none_or(|its| its.eq_ignore_ascii_case(table))
-    };
-    let filter = |(table, condition): &(String, String)| ManifestFilter {
-        table: table.clone(),
-        condition: condition.clone(),
-    };
-    let mut contents = ManifestContents {
-        format: job.options.format.clone(),
-        settings: job.options.settings.iter().cloned().collect(),
-        only_tables: job.options.tables.clone(),
-        filters: record.request.filters.iter().filter(its).map(filter).collect(),
-        bytes: job.made().0,
-        tables: totals.tables.into(),
-        rows: totals.rows,
-        warnings: totals.warnings.clone(),
-        damaged: totals.damaged.clone(),
-    };
-    let mut tables = job.listing.tables.clone();
-    if object.encrypted {
-        contents.settings.clear();
-        contents.only_tables.clear();
-        contents.filters.clear();
-        contents.warnings.clear();
-        contents.damaged.clear();
-        tables.clear();
-    }
-    Manifest {
-        source_fingerprint: job.fingerprint.as_ref().map(ToString::to_string),
-        component_sha256: job.component.clone(),
-        made_by: format!("partway {}", env!("CARGO_PKG_VERSION")),
-        began: second(record.created_at),
-        ended: second(record.moved_at),
-        seconds: (totals.seconds * 1000.0).round() / 1000.0,
-        parts: job.listing.parts.clone(),
-        tables,
-        ..Manifest::new(object, contents)
-    }
 }
 
 /// A moment, without fractions of a second.

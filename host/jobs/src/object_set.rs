@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::job::Job;
 use crate::job_error::JobError;
-use crate::manifest::{manifest, read_manifest, write_once};
+use crate::manifest::{ManifestDetails, read_manifest, write_once};
 use crate::record::JobRecord;
 use crate::step_error::StepError;
 use crate::totals::{Finished, Totals};
@@ -178,7 +178,7 @@ async fn write_set_manifest(
     finished: Vec<Finished>,
 ) -> Result<Completed, JobError> {
     let manifests = jobs.iter().zip(&finished).map(|(job, done)| {
-        let manifest = manifest(record, job, done);
+        let manifest = job.manifest(done, &ManifestDetails::of(record));
         let makes_sense = manifest.to_json().is_ok();
         // A component that contradicts itself has told nothing of its tables.
         if makes_sense { manifest } else { Manifest { tables: Vec::new(), ..manifest } }

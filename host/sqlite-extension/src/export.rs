@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use partway_jobs::{Finished, Job, JobError, default_name};
+use partway_jobs::{Finished, Job, JobError, ManifestDetails, default_name};
 use partway_sqlite::Snapshot;
 use partway_store::{Store, StoreAddress, part_size};
 use partway_wasmtime::exporter::{Budget, Exporter};
@@ -46,6 +46,7 @@ async fn run(
     options: &Options,
     stop: &CancellationToken,
 ) -> Result<Finished, Error> {
+    let began = Timestamp::now();
     let store = address.open()?;
     let part_size = part_size(options.part_size, snapshot.bytes(), store.limits())?;
     let exporter = Exporter::prebuilt_for(&options.format)?;
@@ -57,7 +58,7 @@ async fn run(
     let mut job = awaited(begin, stop).await?;
     let written = write(&mut job, &exporter, snapshot, &store, options, stop).await;
     match written {
-        Ok(()) => complete(&job, &store, stop).await,
+        Ok(()) => complete(&job, &store, began, options, stop).await,
         Err(error) => Err(abort(&job, &store, error).await),
     }
 }
@@ -85,20 +86,39 @@ async fn write(
     if stop.is_cancelled() { Err(Error::Interrupted) } else { Ok(()) }
 }
 
-/// Makes the object appear; not, if the caller does not want it any more.
+/// Makes the object appear, and then its manifest; not, if the caller does not want it any more.
 async fn complete(
     job: &Job,
     store: &Arc<dyn Store>,
+    began: Timestamp,
+    options: &Options,
     stop: &CancellationToken,
 ) -> Result<Finished, Error> {
-    match awaited(job.complete(store), stop).await {
-        Ok(finished) if stop.is_cancelled() => {
-            let error = Error::Interrupted;
-            Err(cleaned_up(job, store, error, store.delete(&finished.name)).await)
-        }
-        Ok(finished) => Ok(finished),
-        Err(error) => Err(abort(job, store, error).await),
+    let ended = Timestamp::now();
+    let mut finished = match awaited(job.complete(store), stop).await {
+        Ok(finished) => finished,
+        Err(error) => return Err(abort(job, store, error).await),
+    };
+    let listed = async {
+        let details = ManifestDetails { began, ended, filters: Vec::new() };
+        Ok::<_, JobError>(match options.manifest {
+            true => job.write_manifest(store, &finished, &details).await,
+            false => job.delete_manifest(store, &finished).await,
+        })
+    };
+    let listed = awaited(listed, stop).await;
+    if stop.is_cancelled() {
+        let delete = async {
+            job.delete_manifest(store, &finished).await.map_err(|error| error.to_string())?;
+            store.delete(&finished.name).await.map_err(|error| error.to_string())
+        };
+        return Err(cleaned_up(job, store, Error::Interrupted, delete).await);
     }
+    if let Err(error) = listed? {
+        let warning = format!("there is no manifest beside the object: {error}");
+        finished.totals.warnings.push(warning);
+    }
+    Ok(finished)
 }
 
 /// Deletes what was uploaded; what failed, with what that has left.

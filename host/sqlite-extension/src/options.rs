@@ -38,7 +38,8 @@ const OF_PARTS: [&str; 16] = [
 
 /// The further ones of `partway_export`. Parts that are read as rows are the dump's own; and between two of them, a
 /// transaction may be rolled back to anywhere, and nobody is told.
-const OF_EXPORT: [&str; 5] = ["compress", "encrypt_to", "name", "slice_parts", "uncommitted"];
+const OF_EXPORT: [&str; 6] =
+    ["compress", "encrypt_to", "name", "no_manifest", "slice_parts", "uncommitted"];
 
 /// What to export, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub(crate) struct Options {
     pub(crate) slice_parts: Option<u32>,
     pub(crate) settings: Vec<(String, String)>,
     pub(crate) encoding: Encoding,
+    /// Whether a manifest is written beside the object.
+    pub(crate) manifest: bool,
     pub(crate) max_loaded_row: Option<u64>,
     /// Which of the connection's databases.
     pub(crate) schema: String,
@@ -102,6 +105,7 @@ impl Options {
             slice_parts: slice_parts.transpose()?,
             settings: given.settings(format)?,
             encoding: given.encoding()?,
+            manifest: !given.flag("no_manifest")?,
             max_loaded_row: given.size("max_loaded_row")?,
             schema: given.text("schema")?.unwrap_or("main").to_owned(),
             uncommitted: match given.flag("uncommitted")? {
@@ -261,7 +265,7 @@ mod tests {
     fn options_are_read_as_sql_writes_them() {
         let given = r#"{"name":"a.sql","table":["t","u"],"part_size":"8MiB","slice_parts":3,"no_rowids":1,
             "target":"d1","exclude_table":"v*","schema_only":1,"limit":7,"schema":"temp","max_loaded_row":9,"uncommitted":true,
-            "format":null,"compress":"zstd:3"}"#;
+            "format":null,"compress":"zstd:3","no_manifest":1}"#;
         let read = Options::of_export(Some(given)).unwrap();
         let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let expected = Options {
@@ -281,6 +285,7 @@ mod tests {
                 compression: Some(Compression::Zstd(3).into()),
                 recipients: vec![],
             },
+            manifest: false,
             max_loaded_row: Some(9),
             schema: "temp".to_owned(),
             uncommitted: Uncommitted::Read,
@@ -296,8 +301,8 @@ mod tests {
             (
                 r#"{"colour":1}"#,
                 "there is no option \"colour\": the options are blobs, compress, data_only, encrypt_to, exclude_table, \
-                 format, limit, max_loaded_row, name, no_header, no_rowids, null, part_size, schema, schema_only, \
-                 slice_parts, table, target, types, uncommitted, uncompressed",
+                 format, limit, max_loaded_row, name, no_header, no_manifest, no_rowids, null, part_size, schema, \
+                 schema_only, slice_parts, table, target, types, uncommitted, uncompressed",
             ),
             (
                 r#"{"part_size":"x"}"#,
