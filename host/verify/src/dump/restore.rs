@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use rusqlite::limits::Limit;
 
 use super::insert::Insert;
-use super::statement_runner::{StatementRunner, Work};
+use super::statement_runner::{ROWS_CACHE, StatementRunner, Work};
 
 /// For so many bytes at most there is room before they come.
 const MAX_ROOM: usize = 256 * 1024;
@@ -88,8 +88,9 @@ impl Restorer {
         let connection = Connection::open(path)?;
         // Nothing needs to survive a crash.
         connection.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")?;
-        // Of the default, a large table's tree does not fit.
-        connection.execute_batch("PRAGMA cache_size=-65536; PRAGMA locking_mode=EXCLUSIVE;")?;
+        connection.execute_batch(ROWS_CACHE)?;
+        // Indexes are sorted on more threads than the one that runs their statements.
+        connection.execute_batch("PRAGMA threads=2; PRAGMA locking_mode=EXCLUSIVE;")?;
         // Rows may come before those they refer to.
         connection.execute_batch("PRAGMA foreign_keys=OFF;")?;
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::MAX)?;

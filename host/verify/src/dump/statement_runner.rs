@@ -27,6 +27,13 @@ const MAX_HEAD: usize = 4 * (MAX_SHOWN + 1);
 /// How many characters of SQLite's message an error shows: it may repeat a value of any length.
 const MAX_MESSAGE: usize = 200;
 
+/// The page cache while rows are inserted: of SQLite's own size, a large table's tree does not fit.
+pub(crate) const ROWS_CACHE: &str = "PRAGMA cache_size=-65536;";
+
+/// The page cache while an index is made. It is also what SQLite sorts at a time, as a linked list: of 64 MiB, that misses the
+/// processor's caches, and two indexes of 20 million rows took 40 s to restore instead of 23 s.
+const INDEX_CACHE: &str = "PRAGMA cache_size=-2048;";
+
 /// A statement to be run.
 pub(crate) struct Work {
     /// The offset of its first byte in the dump.
@@ -180,6 +187,12 @@ impl Work {
         })
     }
 
+    /// Whether it makes an index: SQLite begins the definitions that it keeps like this.
+    fn makes_index(&self) -> bool {
+        let text = self.text.trim_ascii_start();
+        text.starts_with(b"CREATE INDEX ") || text.starts_with(b"CREATE UNIQUE INDEX ")
+    }
+
     fn execute(&self, connection: &Connection) -> Result<(), StatementError> {
         if let Some(limit) = self.limit {
             return Err(StatementError::TooLong { limit });
@@ -191,9 +204,12 @@ impl Work {
             {
                 return insert.run(connection);
             }
-            let mut statement = Statement::prepare(connection, &self.text)?;
-            while statement.step()? {}
-            Ok(())
+            if !self.makes_index() {
+                return step_all(connection, &self.text);
+            }
+            connection.execute_batch(INDEX_CACHE)?;
+            step_all(connection, &self.text)?;
+            connection.execute_batch(ROWS_CACHE)
         };
         run().map_err(|error: rusqlite::Error| match error {
             error if is_disk_full(&error, connection) => {
@@ -202,6 +218,12 @@ impl Work {
             error => StatementError::Sqlite(shortened(&error.to_string(), MAX_MESSAGE)),
         })
     }
+}
+
+fn step_all(connection: &Connection, text: &[u8]) -> rusqlite::Result<()> {
+    let mut statement = Statement::prepare(connection, text)?;
+    while statement.step()? {}
+    Ok(())
 }
 
 /// Whether there is no room for the database, or none for this user: of the latter, SQLite says that it can't write.
